@@ -1,0 +1,48 @@
+# make demo   enhance the sample photo           make check  format, lint, types, import floors
+# make test   run the tests                      make bench  print the tables of speed, exactness and memory
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check format bench bench-large bench-fifteen clean
+
+demo: .venv/base.stamp
+	mkdir -p demo
+	$(BIN)/img-enhance enhance samples/cat.png -o demo/cat_enhanced.png --overwrite
+	$(BIN)/img-enhance compare samples/cat.png demo/cat_enhanced.png -o demo/cat_compared.png --overwrite
+
+test: .venv/dev.stamp
+	$(BIN)/pytest
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_floors.py
+
+format: .venv/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/dev.stamp
+	$(BIN)/python bench/run.py
+
+bench-large: .venv/dev.stamp
+	$(BIN)/python bench/large.py
+
+bench-fifteen: .venv/dev.stamp
+	$(BIN)/python bench/fifteen.py
+
+clean:
+	rm -rf .venv .bench demo build
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "img-enhance needs Python 3.11 or later; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+
+.venv/base.stamp: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/dev.stamp: .venv/base.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

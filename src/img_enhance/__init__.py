@@ -1,0 +1,44 @@
+"""img-enhance makes ordinary photos better: `enhance("photo.jpg")`, or an `Engine` for many photos."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from img_enhance.engine import Engine as Engine
+    from img_enhance.engine import Progress as Progress
+    from img_enhance.engine import Result as Result
+    from img_enhance.engine import enhance as enhance
+    from img_enhance.errors import ImgEnhanceError as ImgEnhanceError
+    from img_enhance.options import Machine as Machine
+    from img_enhance.options import Output as Output
+    from img_enhance.options import RealESRGAN as RealESRGAN
+    from img_enhance.photo import Photo as Photo
+    from img_enhance.recipe import Recipe as Recipe
+
+# Loaded at first use, so that `import img_enhance` and `img-enhance --help` load neither numpy nor a runtime.
+_HOMES = {
+    "Engine": "engine",
+    "ImgEnhanceError": "errors",
+    "Machine": "options",
+    "Output": "options",
+    "Photo": "photo",
+    "Progress": "engine",
+    "RealESRGAN": "options",
+    "Recipe": "recipe",
+    "Result": "engine",
+    "enhance": "engine",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'img_enhance' has no attribute '{name}'")
+    return getattr(import_module(f"img_enhance.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,321 @@
+"""The command line: `img-enhance enhance photo.jpg`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from img_enhance import __version__
+from img_enhance.errors import ImgEnhanceError, OptionError, RecipeError
+from img_enhance.form import Field, fields, from_text
+from img_enhance.models import MODELS
+from img_enhance.options import STEP_OPTIONS, Machine, Output, RealESRGAN, StepOptions
+from img_enhance.photo import format_named
+from img_enhance.recipe import Recipe
+from img_enhance.units import bytes_text, seconds_text
+
+if TYPE_CHECKING:  # numpy and the runtime load only when there is work, so that --help answers at once
+    from img_enhance.engine import Job, Progress, Result
+    from img_enhance.plan import PassPlan, Plan
+
+_EXIT_CODES = """\
+exit codes: 0 fine, 2 your photo or your options, 3 this machine (memory, disk, device, weights),
+4 integrity (nothing wrong is ever written), 130 cancelled"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and answer with its exit code."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command is None:
+        parser.print_help()
+        return 0
+    try:
+        code: int = given.run(given)
+    except ImgEnhanceError as error:
+        _say(f"[ERROR] {error}")
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        _say("[ERROR] cancelled")
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="img-enhance",
+        description="Makes ordinary photos better.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"img-enhance {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_enhance(commands)
+    _add_compare(commands)
+    models = commands.add_parser("models", help="list the models", description="Lists the models.")
+    models.set_defaults(run=_models)
+    return parser
+
+
+def _add_enhance(commands: Any) -> None:
+    rule = textwrap.fill(" ".join((RealESRGAN.__doc__ or "").split("\n\n", 1)[1].split()), 100)
+    command = commands.add_parser(
+        "enhance",
+        help="enhance a photo",
+        description="Enhances a photo: without further options, four times larger with Real-ESRGAN.",
+        epilog=f"size:\n{rule}\n\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP or TIFF")
+    command.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        type=Path,
+        help="where the result goes (default: NAME_enhanced.EXT beside PHOTO)",
+    )
+    for options in STEP_OPTIONS:
+        _add_flags(command, f"{options.name}: {(options.__doc__ or '').splitlines()[0]}", options)
+    _add_flags(command, "result", Output)
+    _add_flags(command, "machine", Machine)
+    others = command.add_argument_group("files and screen")
+    others.add_argument("--recipe", metavar="FILE", type=Path, help="steps and output from a JSON file")
+    others.add_argument("--report", metavar="FILE", type=Path, help="write how the result was made, as JSON")
+    others.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    others.add_argument("--dry-run", action="store_true", help="stop after the plan; nothing is written")
+    others.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    command.set_defaults(run=_enhance)
+
+
+def _add_compare(commands: Any) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="put two photos side by side",
+        description="Makes a picture of BEFORE, plainly enlarged to the size of AFTER, beside AFTER.",
+    )
+    command.add_argument("before", metavar="BEFORE", type=Path)
+    command.add_argument("after", metavar="AFTER", type=Path)
+    command.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="where the picture goes")
+    command.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    command.set_defaults(run=_compare)
+
+
+def _add_flags(command: argparse.ArgumentParser, title: str, options: type[Any]) -> None:
+    group = command.add_argument_group(title)
+    for field in fields(options):
+        group.add_argument(
+            "--" + field.name.replace("_", "-"),
+            dest=field.name,
+            metavar=field.placeholder or "|".join(field.choices),
+            type=_converter(field),
+            help=field.help.replace("%", "%%"),
+        )
+
+
+def _converter(field: Field) -> Callable[[str], int | float | str]:
+    def convert(text: str) -> int | float | str:
+        try:
+            return from_text(field, text)
+        except OptionError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _given(arguments: argparse.Namespace, options: type[Any]) -> dict[str, Any]:
+    values = ((field.name, getattr(arguments, field.name)) for field in fields(options))
+    return {name: value for name, value in values if value is not None}
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe:
+    steps: list[StepOptions] = []
+    for options in STEP_OPTIONS:
+        values = _given(arguments, options)
+        if values:
+            steps.append(options(**values))
+    output = _given(arguments, Output)
+    if arguments.recipe is None:
+        return Recipe(steps=tuple(steps), output=Output(**output)) if steps else Recipe(output=Output(**output))
+    if steps:
+        raise OptionError(f"give the steps in --recipe or as flags of {steps[0].name}, not both")
+    try:
+        recipe = Recipe.from_json(arguments.recipe.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the recipe {arguments.recipe}: {error}") from None
+    return dataclasses.replace(recipe, output=dataclasses.replace(recipe.output, **output))
+
+
+def _enhance(arguments: argparse.Namespace) -> int:
+    recipe = _recipe(arguments)
+    machine = Machine(**_given(arguments, Machine))
+
+    from img_enhance.engine import Engine
+    from img_enhance.image_io import check_output
+
+    started = time.perf_counter()
+    with _interruptible() as cancelled, Engine(machine) as engine:
+        job = engine.prepare(arguments.photo, recipe, output=arguments.output)
+        output = arguments.output or _beside(arguments.photo, job)
+        for path in (output, arguments.report):
+            if path is not None:
+                check_output(path, overwrite=arguments.overwrite)
+        tell = _silent if arguments.quiet else _say
+        tell(_plan_line(job.plan))
+        if arguments.dry_run:
+            return 0
+        with _bar(job.plan.size.pixels / 1e6, quiet=arguments.quiet) as progress:
+            result = engine.run(job, progress=progress, cancelled=cancelled)
+        result.save(output, overwrite=arguments.overwrite, cancelled=cancelled)
+        if arguments.report is not None:
+            _write_report(result, arguments.report)
+    for warning in result.warnings:
+        tell(f"[WARNING] {warning}")
+    if not arguments.quiet:
+        print(_done_line(result, output, time.perf_counter() - started))
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from img_enhance.compare import compare_files
+
+    compare_files(arguments.before, arguments.after, arguments.output, overwrite=arguments.overwrite)
+    print(f"[OK] {arguments.output}")
+    return 0
+
+
+def _models(_: argparse.Namespace) -> int:
+    from img_enhance.weights.store import present
+
+    header = ("name", "scale", "size", "license", "present", "from", "for")
+    rows = [
+        (
+            model.name,
+            f"{model.scale}x",
+            bytes_text(model.weights.bytes),
+            model.license,
+            "yes" if present(model) else "no",
+            model.weights.origin,
+            model.summary,
+        )
+        for model in MODELS
+    ]
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    for row in (header, *rows):
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _beside(photo: Path, job: Job) -> Path:
+    """NAME_enhanced.EXT; the photo's own ending stays unless another format was asked for."""
+    own = photo.suffix.lower() in format_named(job.output_format).endings
+    ending = photo.suffix if own else format_named(job.output_format).endings[0]
+    return photo.with_name(f"{photo.stem}_enhanced{ending}")
+
+
+def _write_report(result: Result, path: Path) -> None:
+    from img_enhance.errors import DiskError
+
+    try:
+        path.write_text(result.report(), encoding="utf-8")
+    except OSError as error:
+        raise DiskError(f"cannot write the report {path}: {error.strerror}") from None
+
+
+def _plan_line(plan: Plan) -> str:
+    parts = [f"{plan.device}, {plan.precision}", f"{plan.size} to {plan.result}"]
+    parts += [_pass_text(step) for step in plan.passes]
+    parts.append(f"at most {bytes_text(plan.projected_bytes)} of {bytes_text(plan.allowed_bytes)} memory")
+    if plan.disk_bytes:
+        parts.append(f"{bytes_text(plan.disk_bytes)} of scratch disk")
+    parts.append(f"about {seconds_text(plan.seconds)}")
+    return "Plan: " + "; ".join(parts)
+
+
+def _pass_text(step: PassPlan) -> str:
+    if step.kind == "resample":
+        return f"reduced to {step.result}"
+    areas = step.area_rows * step.area_columns
+    side = max(stage.side for stage in step.stages)
+    tiles = sum(1 for area in step.areas() for _ in step.windows(area, step.stages[-1]))
+    return f"{step.model} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
+
+
+def _done_line(result: Result, output: Path, seconds: float) -> str:
+    peak = max(step.measured_bytes for step in result.steps)
+    done = " and ".join(
+        f"reduced to {step.result}" if step.kind == "resample" else f"{step.model} {step.size} to {step.result}"
+        for step in result.plan.passes
+    )
+    return f"[OK] {output}: {result.photo.size}, {seconds_text(seconds)}, {bytes_text(peak)} of memory; {done}"
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM become an answer that the engine asks for; a second one stops at once."""
+    stopped = False
+
+    def stop(_number: int, _frame: object) -> None:
+        nonlocal stopped
+        if stopped:
+            raise KeyboardInterrupt
+        stopped = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _bar(megapixels: float, *, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """A live bar on a terminal, a plain line every tenth elsewhere."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        from tqdm import tqdm
+
+        shape = "{percentage:3.0f}% |{bar}| {n:.2f}/{total:.2f} MP, {rate_fmt}, {remaining} left"
+        with tqdm(total=megapixels, unit="MP", ascii=True, bar_format=shape, smoothing=0.1, miniters=0) as bar:
+            yield lambda progress: bar.update(progress.fraction * megapixels - bar.n) and None
+    else:
+        yield _plain_lines()
+
+
+def _plain_lines() -> Callable[[Progress], None]:
+    started, tenths = time.perf_counter(), 0
+
+    def line(progress: Progress) -> None:
+        nonlocal tenths
+        if int(progress.fraction * 10) <= tenths:
+            return
+        tenths = int(progress.fraction * 10)
+        seconds = time.perf_counter() - started
+        rate = progress.fraction * progress.megapixels / seconds
+        left = seconds * (1 - progress.fraction) / progress.fraction
+        _say(f"{progress.fraction:4.0%} of {progress.megapixels:.2f} MP, {rate:.3f} MP/s, {seconds_text(left)} left")
+
+    return line
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _silent(text: str) -> None:
+    """Nothing."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

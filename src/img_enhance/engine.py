@@ -1,0 +1,340 @@
+"""The engine: one loop that runs a recipe on a photo as the plan says. It knows no algorithm."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from img_enhance import __version__
+from img_enhance.canvas import Pixels, check_room, new_canvas, scratch_folder
+from img_enhance.devices import detect_cpu, free_bytes
+from img_enhance.errors import Cancelled, MemoryBudgetError, NotFinite, PhotoError
+from img_enhance.geometry import Box, Size
+from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample, write_photo
+from img_enhance.memory import Peak, anonymous_bytes, give_back
+from img_enhance.models import Model, Precision, model_named
+from img_enhance.networks import segments_of
+from img_enhance.options import Machine
+from img_enhance.photo import Header, Photo, check_holds, format_named, format_of_ending
+from img_enhance.plan import (
+    CHANNELS,
+    NetworkPass,
+    NetworkPlan,
+    Pass,
+    Plan,
+    ResamplePlan,
+    allowed_bytes,
+    choose_precision,
+    make_plan,
+)
+from img_enhance.probe import PrecisionRefused, probe
+from img_enhance.recipe import Recipe
+from img_enhance.runtimes.openvino import OpenVINO, Tick
+from img_enhance.steps import passes_of
+from img_enhance.sweep import Done, Network, Picture, sweep
+from img_enhance.units import bytes_text
+from img_enhance.weights.store import load
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the networks are: `fraction` of their work, over a photo of `megapixels`."""
+
+    fraction: float
+    megapixels: float
+
+
+OnProgress = Callable[[Progress], None]
+IsCancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What one pass took: `measured_bytes` is the peak of anonymous memory of the whole process while it ran."""
+
+    name: str
+    seconds: float
+    measured_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The enhanced photo and the record of how it was made."""
+
+    photo: Photo
+    recipe: Recipe
+    plan: Plan
+    weights: dict[str, str]
+    steps: tuple[StepRecord, ...]
+    warnings: tuple[str, ...]
+    version: str = __version__
+
+    def record(self) -> dict[str, Any]:
+        """Everything but the pixels, as JSON values."""
+        return {
+            "version": self.version,
+            "recipe": self.recipe.to_mapping(),
+            "plan": dataclasses.asdict(self.plan),
+            "weights_sha256": self.weights,
+            "steps": [dataclasses.asdict(step) for step in self.steps],
+            "warnings": list(self.warnings),
+        }
+
+    def report(self) -> str:
+        """The record as JSON text."""
+        return json.dumps(self.record(), indent=2) + "\n"
+
+    def save(self, path: str | Path, *, overwrite: bool = False, cancelled: IsCancelled | None = None) -> None:
+        """Write the photo to `path`, in the recipe's format, else the one of the path's ending.
+
+        Raises: OutputError, DiskError when it cannot be written there; Cancelled.
+        """
+        path = Path(path)
+        output = self.recipe.output
+        name = output.format or format_of_ending(path.suffix).name
+        write_photo(self.photo, path, format=name, quality=output.quality, overwrite=overwrite, tick=ticking(cancelled))
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo and a recipe that are known to fit together, planned but not begun."""
+
+    source: Photo | PhotoFile
+    header: Header
+    recipe: Recipe
+    passes: tuple[Pass, ...]
+    output_format: str
+    plan: Plan
+    warnings: tuple[str, ...]
+
+
+class Engine:
+    """Owns compiled networks; use it as a context manager, from one thread at a time."""
+
+    def __init__(self, machine: Machine | None = None) -> None:
+        self.machine = machine or Machine()
+        self.device = detect_cpu()
+        self._allowed = allowed_bytes(self.machine.max_memory, self.device)
+        self._precision = choose_precision(self.machine.precision, self.device)
+        self._networks: dict[tuple[str, Precision], Network] = {}
+        self._probed: set[tuple[str, Precision, tuple[tuple[int, int], ...]]] = set()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the networks' memory back; the engine can be used again."""
+        for network in self._networks.values():
+            network.close()
+        self._networks.clear()
+        self._probed.clear()
+        give_back()
+
+    def prepare(self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None) -> Job:
+        """Check and plan everything that can be known before the work: nothing is decoded, loaded or written.
+
+        `output` is where the result will go, if that is known: its ending decides the format unless the recipe does.
+
+        Raises: every UserError and MachineError that can be foreseen.
+        """
+        recipe = recipe or Recipe()
+        source = photo if isinstance(photo, Photo) else open_photo(Path(photo), max_pixels=self.machine.max_pixels)
+        warnings: tuple[str, ...] = ()
+        if isinstance(source, Photo):
+            _check_pixels(source.pixels)
+            header = Header("png", source.size)
+        else:
+            header = source.header
+            if source.dropped:
+                warnings = (f"{' and '.join(source.dropped)} metadata of the photo is not kept in the result",)
+        if recipe.output.format is not None:
+            output_format = recipe.output.format
+        else:
+            output_format = format_of_ending(output.suffix).name if output else header.format
+        passes, size = _passes(recipe, header.size)
+        check_holds(format_named(output_format), size)
+        return Job(
+            source=source,
+            header=header,
+            recipe=recipe,
+            passes=passes,
+            output_format=output_format,
+            plan=self._plan(header, passes, output_format, self._precision),
+            warnings=warnings,
+        )
+
+    def enhance(
+        self,
+        photo: Photo | str | Path,
+        recipe: Recipe | None = None,
+        *,
+        progress: OnProgress | None = None,
+        cancelled: IsCancelled | None = None,
+    ) -> Result:
+        """`photo` as `recipe` says, with the record of how it was done.
+
+        `progress` is called after every window, `cancelled` many times a second.
+
+        Raises: UserError, MachineError, IntegrityError; Cancelled when `cancelled` answers yes.
+        """
+        return self.run(self.prepare(photo, recipe), progress=progress, cancelled=cancelled)
+
+    def run(self, job: Job, *, progress: OnProgress | None = None, cancelled: IsCancelled | None = None) -> Result:
+        """Do a prepared job. A reduced precision that misbehaves is done again in f32, and the result says so.
+
+        Raises: as `enhance`.
+        """
+        try:
+            return self._run(job, progress, ticking(cancelled))
+        except (NotFinite, PrecisionRefused) as error:
+            if job.plan.precision == "f32":
+                raise
+            plan = self._plan(job.header, job.passes, job.output_format, "f32")
+            warning = f"{error}; the photo was done again in f32"
+            again = dataclasses.replace(job, plan=plan, warnings=(*job.warnings, warning))
+        return self._run(again, progress, ticking(cancelled))
+
+    def _plan(self, header: Header, passes: tuple[Pass, ...], output_format: str, precision: Precision) -> Plan:
+        return make_plan(
+            header,
+            passes,
+            output_format=output_format,
+            precision=precision,
+            device=self.device,
+            allowed=self._allowed,
+        )
+
+    def _run(self, job: Job, progress: OnProgress | None, tick: Tick) -> Result:
+        plan = job.plan
+        _check_free(plan)
+        folder = scratch_folder(self.machine.scratch) if plan.disk_bytes else None
+        if folder is not None:
+            check_room(folder, plan.disk_bytes)
+        report = _reporter(plan, progress)
+        records: list[StepRecord] = []
+        with _measured("read", records):
+            photo = self._read(job, folder, tick)
+        weights = {}
+        for step in plan.passes:
+            canvas = new_canvas(step.result, step.store, folder)
+            if isinstance(step, ResamplePlan):
+                with _measured("resample", records):
+                    resample(photo.pixels, canvas, tick)
+            else:
+                model = model_named(step.model)
+                weights[model.name] = model.weights.sha256
+                with _measured(model.name, records):
+                    self._sweep(model, step, photo.pixels, canvas, tick, report)
+            photo = dataclasses.replace(photo, pixels=canvas)
+            del canvas
+            give_back()
+        return Result(photo, job.recipe, plan, weights, tuple(records), job.warnings)
+
+    def _read(self, job: Job, folder: Path | None, tick: Tick) -> Photo:
+        if isinstance(job.source, Photo):
+            return job.source
+        return read_photo(job.source, new_canvas(job.header.size, job.plan.source_store, folder), tick)
+
+    def _sweep(self, model: Model, plan: NetworkPlan, pixels: Pixels, canvas: Pixels, tick: Tick, done: Done) -> None:
+        def read(box: Box) -> Picture:
+            return np.multiply(pixels[box.slices], np.float32(1 / 255), dtype=np.float32)
+
+        def write(box: Box, answer: Picture) -> None:
+            np.multiply(answer, 255, out=answer)
+            np.clip(answer, 0, 255, out=answer)
+            canvas[box.slices] = np.rint(answer, out=answer)
+
+        network = self._network(model, plan)
+        sweep(network, read, write, plan, tick=tick, done=done)
+        if len(plan.stages) > 1:
+            # Stages keep buffers as large as their windows, which the plan of the next photo does not know of.
+            network.close()
+
+    def _network(self, model: Model, plan: NetworkPlan) -> Network:
+        """The network, compiled in the plan's stages and probed the first time."""
+        key = (model.name, plan.precision)
+        if key not in self._networks:
+            self._networks[key] = Network(segments_of(model.architecture), load(model), OpenVINO(plan.precision))
+        cut = (*key, tuple((stage.first, stage.last) for stage in plan.stages))
+        if cut not in self._probed:
+            probe(self._networks[key], plan)
+            self._probed.add(cut)
+        return self._networks[key]
+
+
+def ticking(cancelled: IsCancelled | None) -> Tick:
+    """A function that raises Cancelled once `cancelled` answers yes."""
+
+    def tick() -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled("cancelled; nothing was written")
+
+    return tick
+
+
+def _passes(recipe: Recipe, size: Size) -> tuple[tuple[Pass, ...], Size]:
+    """All passes of a recipe over a photo of `size`, and the size of the result."""
+    run: tuple[Pass, ...] = ()
+    for options in recipe.steps:
+        for step in passes_of(options, size):
+            run += (step,)
+            size = size.scaled(step.model.scale) if isinstance(step, NetworkPass) else step.size
+    return run, size
+
+
+def _check_pixels(pixels: Any) -> None:
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != CHANNELS:
+        raise PhotoError("the pixels of a Photo must be a numpy array of shape (height, width, 3) and type uint8, RGB")
+    if pixels.size == 0:
+        raise PhotoError(f"a photo of shape {pixels.shape} has no pixels")
+
+
+def _check_free(plan: Plan) -> None:
+    free = free_bytes() + anonymous_bytes()
+    if plan.projected_bytes > free:
+        raise MemoryBudgetError(
+            f"needs {bytes_text(plan.projected_bytes)} of memory, {bytes_text(free)} are free now; "
+            f"close other programs, or use --max-memory {max(1, free // 10**8) / 10:.1f}G"
+        )
+
+
+def _reporter(plan: Plan, progress: OnProgress | None) -> Done:
+    total = sum(step.flops for step in plan.passes if isinstance(step, NetworkPlan))
+    finished = 0
+
+    def done(flops: int) -> None:
+        nonlocal finished
+        finished += flops
+        if progress is not None:
+            progress(Progress(finished / total, plan.size.pixels / 1e6))
+
+    return done
+
+
+@contextlib.contextmanager
+def _measured(name: str, records: list[StepRecord]) -> Iterator[None]:
+    started = time.perf_counter()
+    with Peak() as peak:
+        yield
+    records.append(StepRecord(name, time.perf_counter() - started, peak.bytes))
+
+
+def enhance(photo: Photo | str | Path, recipe: Recipe | None = None, *, machine: Machine | None = None) -> Result:
+    """`photo`, an array or a file, as `recipe` says; without one, four times larger with Real-ESRGAN.
+
+    Raises: UserError, MachineError, IntegrityError.
+    """
+    with Engine(machine) as engine:
+        return engine.enhance(photo, recipe)

@@ -1,0 +1,142 @@
+"""The error tree: every failure has a code, an HTTP status and an exit code.
+
+    ImgEnhanceError
+    +-- UserError                   your photo or your options                exit 2
+    |   +-- OptionError             an option out of its bounds               422
+    |   +-- RecipeError             a recipe that cannot be read              422
+    |   +-- PhotoError              a photo that cannot be read               422
+    |   |   +-- UnsupportedPhoto    a kind of photo this version refuses      415
+    |   |   +-- PhotoTooLarge       more pixels than allowed                  413
+    |   +-- OutputError             a result that cannot go where it is sent  409
+    +-- MachineError                this machine                              exit 3
+    |   +-- MemoryBudgetError       the work does not fit in memory           503
+    |   +-- DiskError               the disk is full or cannot be written     507
+    |   +-- DeviceError             a device or a precision it does not have  503
+    |   +-- WeightsMissing          weights that are not on this machine      503
+    +-- IntegrityError              never hand this on                        exit 4
+    |   +-- WeightsCorrupt          weights that are not the published ones   500
+    |   +-- NotFinite               a network answered NaN or infinity        500
+    +-- Cancelled                   somebody asked to stop                    exit 130
+
+A message says what happened, with numbers, and the next thing to try. Errors carry only their message, so they pickle.
+"""
+
+from typing import ClassVar
+
+
+class ImgEnhanceError(Exception):
+    """Any failure this package foresees; `str(error)` is one line for a person."""
+
+    code: ClassVar[str] = "error"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+
+class UserError(ImgEnhanceError):
+    """The photo or the options must change."""
+
+    code = "bad_request"
+    http_status = 400
+    exit_code = 2
+
+
+class OptionError(UserError):
+    """An option is unknown, has the wrong type or is out of its bounds."""
+
+    code = "invalid_option"
+    http_status = 422
+
+
+class RecipeError(UserError):
+    """A recipe cannot be read as one."""
+
+    code = "invalid_recipe"
+    http_status = 422
+
+
+class PhotoError(UserError):
+    """A photo is missing, unreadable, truncated or damaged."""
+
+    code = "unreadable_photo"
+    http_status = 422
+
+
+class UnsupportedPhoto(PhotoError):
+    """A file is not an image, or is a kind of image this version does not take."""
+
+    code = "unsupported_photo"
+    http_status = 415
+
+
+class PhotoTooLarge(PhotoError):
+    """A photo has more pixels than allowed."""
+
+    code = "photo_too_large"
+    http_status = 413
+
+
+class OutputError(UserError):
+    """A result cannot be written as or where it was asked for."""
+
+    code = "output_refused"
+    http_status = 409
+
+
+class MachineError(ImgEnhanceError):
+    """This machine cannot do the work as asked."""
+
+    code = "machine"
+    http_status = 503
+    exit_code = 3
+
+
+class MemoryBudgetError(MachineError):
+    """The projected memory is above what is allowed or free."""
+
+    code = "memory_budget"
+
+
+class DiskError(MachineError):
+    """A disk is full, or a folder cannot be written."""
+
+    code = "disk"
+    http_status = 507
+
+
+class DeviceError(MachineError):
+    """A device, or a precision on it, is not available."""
+
+    code = "device"
+
+
+class WeightsMissing(MachineError):
+    """A model's weights are not on this machine."""
+
+    code = "weights_missing"
+
+
+class IntegrityError(ImgEnhanceError):
+    """Something that must never be handed on as a result."""
+
+    code = "integrity"
+    exit_code = 4
+
+
+class WeightsCorrupt(IntegrityError):
+    """A weight file differs from the published one."""
+
+    code = "weights_corrupt"
+
+
+class NotFinite(IntegrityError):
+    """A network's answer held NaN or infinity."""
+
+    code = "not_finite"
+
+
+class Cancelled(ImgEnhanceError):
+    """The work was stopped on request; nothing was written."""
+
+    code = "cancelled"
+    http_status = 499
+    exit_code = 130

@@ -1,0 +1,147 @@
+"""Options as data: what a door needs to build its flags, schema or widgets, and the one check of their bounds.
+
+An options class is a frozen dataclass whose fields are made by `option`. Its `__post_init__` calls `check`.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from img_enhance.errors import OptionError
+
+Unit = Literal["", "bytes", "pixels"]
+
+_SUFFIX = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One option as a door sees it. `exclusive` names the group of which at most one may be given."""
+
+    name: str
+    type: type[int] | type[float] | type[str]
+    default: int | float | str | None
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: Unit = ""
+    exclusive: str = ""
+    placeholder: str = ""
+
+    @property
+    def optional(self) -> bool:
+        return self.default is None
+
+
+def option(
+    default: Any,
+    *,
+    help: str,  # noqa: A002 - the word every door uses for it
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+    unit: Unit = "",
+    exclusive: str = "",
+    placeholder: str = "",
+) -> Any:
+    """A dataclass field with what doors need to know of it; a default of None means it may be left out."""
+    facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
+    facts |= {"unit": unit, "exclusive": exclusive, "placeholder": placeholder}
+    return dataclasses.field(default=default, metadata=facts)
+
+
+def fields(options: type[Any]) -> tuple[Field, ...]:
+    """The fields of an options class, in the order of their declaration."""
+    hints = get_type_hints(options)
+    rows = []
+    for field in dataclasses.fields(options):
+        plain = [t for t in (get_args(hints[field.name]) or (hints[field.name],)) if t is not NoneType]
+        default: Any = field.default
+        rows.append(Field(name=field.name, type=plain[0], default=default, **field.metadata))
+    return tuple(rows)
+
+
+def check(options: Any) -> None:
+    """Pass if every value has the declared type and lies within its bounds.
+
+    Raises: OptionError that names the option, its value and what it may be.
+    """
+    given: dict[str, str] = {}
+    for field in fields(type(options)):
+        value = getattr(options, field.name)
+        if value is None and field.optional:
+            continue
+        _check_value(field, value)
+        if field.exclusive:
+            if field.exclusive in given:
+                raise OptionError(f"give {given[field.exclusive]} or {field.name}, not both")
+            given[field.exclusive] = field.name
+
+
+def _check_value(field: Field, value: Any) -> None:
+    accepted = (int, float) if field.type is float else field.type
+    if not isinstance(value, accepted) or isinstance(value, bool):
+        raise OptionError(f"{field.name} must be {_described(field)}, not {value!r}")
+    if field.choices and value not in field.choices:
+        raise OptionError(f"{field.name} must be one of {', '.join(field.choices)}, not '{value}'")
+    if isinstance(value, str):
+        return
+    below = field.minimum is not None and value < field.minimum
+    above = field.maximum is not None and value > field.maximum
+    if below or above or not isfinite(value):
+        raise OptionError(f"{field.name} must be {_described(field)}, not {value}")
+
+
+def _described(field: Field) -> str:
+    kind = {int: "a whole number", float: "a number", str: "a text"}[field.type]
+    if field.minimum is not None and field.maximum is not None:
+        return f"{kind} from {field.minimum:g} to {field.maximum:g}"
+    if field.minimum is not None:
+        return f"{kind} of at least {field.minimum:g}"
+    return kind
+
+
+def from_text(field: Field, text: str) -> int | float | str:
+    """The value that a person typed for `field`; "2G" and "1.5M" are taken where the unit is bytes or pixels.
+
+    Raises: OptionError when it is no such value. Bounds are checked by the options class.
+    """
+    if field.type is str:
+        return text
+    match = re.fullmatch(r"([+-]?[0-9.]+(?:e[+-]?[0-9]+)?)([KMGT]?)(?:I?B|P|PX)?", text.strip(), re.IGNORECASE)
+    suffix = match.group(2).upper() if match else ""
+    if not match or (suffix and not field.unit):
+        raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'")
+    try:
+        number = float(match.group(1)) * _SUFFIX[suffix]
+    except ValueError:
+        raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'") from None
+    if field.type is float:
+        return number
+    if number != int(number):
+        raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'")
+    return int(number)
+
+
+def to_mapping(options: Any) -> dict[str, Any]:
+    """The options that were given, as JSON values; those left out (None) are left out here too."""
+    values = ((field.name, getattr(options, field.name)) for field in fields(type(options)))
+    return {name: value for name, value in values if value is not None}
+
+
+def from_mapping(options: type[Options], values: Mapping[str, Any]) -> Options:
+    """Options from JSON values.
+
+    Raises: OptionError for a name that `options` does not have, or a value out of bounds.
+    """
+    known = [field.name for field in fields(options)]
+    for name in values:
+        if name not in known:
+            raise OptionError(f"unknown option '{name}'; known are {', '.join(known)}")
+    return options(**values)

@@ -1,0 +1,61 @@
+"""Sizes and boxes in pixels."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+    @property
+    def box(self) -> "Box":
+        """The whole of a picture of this size."""
+        return Box(0, 0, self.width, self.height)
+
+    def scaled(self, factor: int) -> "Size":
+        return Size(self.width * factor, self.height * factor)
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Pixels from `left`, `top` up to but without `right`, `bottom`."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> Size:
+        return Size(self.right - self.left, self.bottom - self.top)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of an `(H, W, ...)` array."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def grown(self, margin: int, *, within: "Box") -> "Box":
+        """This box with `margin` pixels more on each side, cut off where `within` ends."""
+        return Box(
+            max(within.left, self.left - margin),
+            max(within.top, self.top - margin),
+            min(within.right, self.right + margin),
+            min(within.bottom, self.bottom + margin),
+        )
+
+    def scaled(self, factor: int) -> "Box":
+        return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
+
+    def seen_from(self, origin: "Box") -> "Box":
+        """This box in coordinates that start at the top left corner of `origin`."""
+        return Box(self.left - origin.left, self.top - origin.top, self.right - origin.left, self.bottom - origin.top)

@@ -1,0 +1,76 @@
+"""RRDBNet, the network of ESRGAN and Real-ESRGAN.
+
+Source: Wang et al., ESRGAN, ECCVW 2018, arXiv:1809.00219 (residual-in-residual dense blocks, residual scaling 0.2).
+"""
+
+from functools import partial
+from typing import Any
+
+from img_enhance.networks.ops import Ops
+from img_enhance.networks.segment import NamedWeights, Segment, Shapes
+
+FEATURES = 64
+GROWTH = 32
+SLOPE = 0.2
+RESIDUAL = 0.2
+
+
+def rrdbnet(blocks: int) -> tuple[Segment, ...]:
+    """Head, blocks and tail of the 4x network."""
+    head = Segment("head", _head, ("picture",), reach=1, channels_out=FEATURES)
+    # A block is 15 convolutions deep. The tail sees 1 pixel by the body's last convolution, 1 at twice and 3 at four times the size.
+    body = (
+        Segment(f"block {i}", partial(_block, i), ("features",), reach=15, channels_out=FEATURES, features_in=FEATURES)
+        for i in range(blocks)
+    )
+    tail = Segment("tail", _tail, ("picture", "features"), reach=3, channels_out=3, features_in=FEATURES, scale=4)
+    return (head, *body, tail)
+
+
+def rrdbnet_shapes(blocks: int) -> Shapes:
+    """Name and shape of every weight, in the order of the published code."""
+    shapes: Shapes = {}
+
+    def conv(name: str, channels_in: int, channels_out: int) -> None:
+        shapes[f"{name}.weight"] = (channels_out, channels_in, 3, 3)
+        shapes[f"{name}.bias"] = (channels_out,)
+
+    conv("conv_first", 3, FEATURES)
+    for block in range(blocks):
+        for dense in (1, 2, 3):
+            for k in range(1, 6):
+                conv(f"body.{block}.rdb{dense}.conv{k}", FEATURES + (k - 1) * GROWTH, GROWTH if k < 5 else FEATURES)
+    for name in ("conv_body", "conv_up1", "conv_up2", "conv_hr"):
+        conv(name, FEATURES, FEATURES)
+    conv("conv_last", FEATURES, 3)
+    return shapes
+
+
+def _conv(ops: Ops[Any], weights: NamedWeights, name: str, x: Any) -> Any:
+    return ops.conv(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+
+def _dense(ops: Ops[Any], weights: NamedWeights, name: str, x: Any) -> Any:
+    seen = [x]
+    for k in range(1, 5):
+        seen.append(ops.leaky_relu(_conv(ops, weights, f"{name}.conv{k}", ops.concat(seen)), SLOPE))
+    return ops.add(ops.scale(_conv(ops, weights, f"{name}.conv5", ops.concat(seen)), RESIDUAL), x)
+
+
+def _head(ops: Ops[Any], weights: NamedWeights, picture: Any) -> Any:
+    return _conv(ops, weights, "conv_first", picture)
+
+
+def _block(block: int, ops: Ops[Any], weights: NamedWeights, features: Any) -> Any:
+    x = features
+    for dense in (1, 2, 3):
+        x = _dense(ops, weights, f"body.{block}.rdb{dense}", x)
+    return ops.add(ops.scale(x, RESIDUAL), features)
+
+
+def _tail(ops: Ops[Any], weights: NamedWeights, picture: Any, features: Any) -> Any:
+    # The head's answer is computed again rather than kept: one convolution of 350 is cheaper than a third map of features.
+    x = ops.add(_head(ops, weights, picture), _conv(ops, weights, "conv_body", features))
+    x = ops.leaky_relu(_conv(ops, weights, "conv_up1", ops.nearest(x, 2)), SLOPE)
+    x = ops.leaky_relu(_conv(ops, weights, "conv_up2", ops.nearest(x, 2)), SLOPE)
+    return _conv(ops, weights, "conv_last", ops.leaky_relu(_conv(ops, weights, "conv_hr", x), SLOPE))

@@ -1,0 +1,62 @@
+"""A network is a list of segments, each a plain function over the operations of `ops.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from img_enhance.networks.ops import Ops, Weights
+
+Input = Literal["picture", "features"]
+NamedWeights = Mapping[str, Weights]
+Shapes = dict[str, tuple[int, ...]]
+
+
+class Function(Protocol):
+    """What a segment computes, from its inputs in the order of `Segment.inputs`."""
+
+    def __call__(self, ops: Ops[Any], weights: NamedWeights, *inputs: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`inputs` says what it reads: the picture (3 channels), the features that the segment before it wrote, or both.
+
+    `reach` is how many input pixels away it sees; `scale` the size of its answer against its input;
+    `features_in` the channels of the features it reads.
+    """
+
+    name: str
+    function: Function
+    inputs: tuple[Input, ...]
+    reach: int
+    channels_out: int
+    features_in: int = 0
+    scale: int = 1
+
+
+def joined(segments: tuple[Segment, ...]) -> Segment:
+    """Consecutive segments as one."""
+    if len(segments) == 1:
+        return segments[0]
+
+    def function(ops: Ops[Any], weights: NamedWeights, *inputs: Any) -> Any:
+        given = dict(zip(needed, inputs, strict=True))
+        for segment in segments:
+            answer = segment.function(ops, weights, *(given[name] for name in segment.inputs))
+            given["features"] = answer
+        return answer
+
+    first, last = segments[0], segments[-1]
+    reads_picture = any("picture" in segment.inputs for segment in segments)
+    needed: tuple[Input, ...] = first.inputs
+    if reads_picture and "picture" not in needed:
+        needed = ("picture", *needed)
+    return Segment(
+        name=f"{first.name} to {last.name}",
+        function=function,
+        inputs=needed,
+        reach=sum(segment.reach for segment in segments),
+        channels_out=last.channels_out,
+        features_in=first.features_in,
+        scale=last.scale,
+    )

@@ -1,0 +1,90 @@
+"""Every option, declared once: one dataclass per step, one for the output file, one for the machine.
+
+Flags, schema, forms and docs derive from these declarations (`form.fields`); no door adds a default.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from img_enhance.form import check, option
+from img_enhance.models import MODEL_NAMES
+from img_enhance.photo import FORMAT_NAMES
+
+
+@dataclass(frozen=True)
+class RealESRGAN:
+    """Super-resolution with Real-ESRGAN.
+
+    The size is asked for by one of upscale, width, height and megapixels; with none of them it is the model's own factor. The network
+    runs once, or twice where more than its own factor is asked for, and the result is then reduced (Lanczos) to the exact size.
+    Factor 1 is the network's restoration at the photo's own size.
+    """
+
+    name: ClassVar[str] = "real_esrgan"
+
+    model: str = option("realesrgan-x4plus", help="the network to use", choices=MODEL_NAMES)
+    upscale: float | None = option(None, help="enlarge so many times", minimum=1, maximum=16, exclusive="size", placeholder="N")
+    width: int | None = option(None, help="enlarge to this width in pixels", minimum=1, exclusive="size", placeholder="W")
+    height: int | None = option(None, help="enlarge to this height in pixels", minimum=1, exclusive="size", placeholder="H")
+    megapixels: float | None = option(
+        None, help="enlarge to so many million pixels", minimum=0.000_001, exclusive="size", placeholder="M"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+StepOptions = RealESRGAN
+STEP_OPTIONS: tuple[type[StepOptions], ...] = (RealESRGAN,)
+
+
+@dataclass(frozen=True)
+class Output:
+    """The result's file."""
+
+    format: str | None = option(
+        None, help="file format of the result; default: by its name, else the photo's", choices=FORMAT_NAMES
+    )
+    quality: int | None = option(
+        None,
+        help="quality of a JPEG (default 95, stored 4:4:4) or WebP (default 90); PNG and TIFF lose nothing",
+        minimum=1,
+        maximum=100,
+        placeholder="Q",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How this machine may be used; the picture does not depend on it except through the precision and the size of areas."""
+
+    precision: str = option(
+        "auto",
+        help="arithmetic of the networks; auto is bf16 where the processor has it natively, else f32",
+        choices=("auto", "f32", "bf16"),
+    )
+    max_memory: int | None = option(
+        None,
+        help="anonymous memory the whole process may use, such as 2G (default: half of this machine's)",
+        minimum=100_000_000,
+        unit="bytes",
+        placeholder="BYTES",
+    )
+    max_pixels: int = option(
+        500_000_000,
+        help="refuse photos with more pixels than this, from the header (default 500M)",
+        minimum=1,
+        unit="pixels",
+        placeholder="PIXELS",
+    )
+    scratch: str | None = option(
+        None,
+        help="folder on a disk for canvases that do not fit in memory (default: the system's folder for temporary files)",
+        placeholder="FOLDER",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -1,0 +1,81 @@
+"""The one request: ordered steps with their options, and the output's format."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from img_enhance.errors import OptionError, RecipeError
+from img_enhance.form import from_mapping, to_mapping
+from img_enhance.options import STEP_OPTIONS, Output, RealESRGAN, StepOptions
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Steps in the order they run. The default recipe is Real-ESRGAN at its own factor."""
+
+    steps: tuple[StepOptions, ...] = (RealESRGAN(),)
+    output: Output = field(default_factory=Output)
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise RecipeError("a recipe needs at least one step")
+
+    def to_mapping(self) -> dict[str, Any]:
+        """JSON values from which `from_mapping` makes an equal recipe."""
+        steps = [{"step": step.name, **to_mapping(step)} for step in self.steps]
+        return {"version": VERSION, "steps": steps, "output": to_mapping(self.output)}
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_mapping(), indent=2) + "\n"
+
+    @classmethod
+    def from_mapping(cls, values: object) -> "Recipe":
+        """The recipe that these JSON values describe.
+
+        Raises: RecipeError when they do not describe one, with the place; OptionError when an option is out of bounds.
+        """
+        whole = _mapping(values, "a recipe", allowed=("version", "steps", "output"))
+        if whole.get("version") != VERSION:
+            raise RecipeError(f"recipe version {whole.get('version')!r} is not known; this version reads {VERSION}")
+        steps = whole.get("steps")
+        if not isinstance(steps, list):
+            raise RecipeError('a recipe needs "steps", a list')
+        output = from_mapping(Output, _mapping(whole.get("output", {}), '"output"'))
+        return cls(steps=tuple(_step(step, number) for number, step in enumerate(steps, 1)), output=output)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """The recipe in a JSON text.
+
+        Raises: RecipeError, OptionError as `from_mapping`.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RecipeError(f"the recipe is not JSON: {error}") from None
+        return cls.from_mapping(values)
+
+
+def _step(values: object, number: int) -> StepOptions:
+    mapping = dict(_mapping(values, f"step {number}"))
+    name = mapping.pop("step", None)
+    for options in STEP_OPTIONS:
+        if options.name == name:
+            try:
+                return from_mapping(options, mapping)
+            except OptionError as error:
+                raise OptionError(f"step {number} ({name}): {error}") from None
+    known = ", ".join(options.name for options in STEP_OPTIONS)
+    raise RecipeError(f'step {number} has "step": {json.dumps(name)}; known are {known}')
+
+
+def _mapping(values: object, where: str, allowed: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise RecipeError(f"{where} must be a JSON object")
+    for name in values:
+        if allowed and name not in allowed:
+            raise RecipeError(f"{where} has an unknown entry '{name}'; known are {', '.join(allowed)}")
+    return values

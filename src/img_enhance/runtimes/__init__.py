@@ -1,0 +1,1 @@
+"""Runtimes: each implements the operations that networks are written in."""

@@ -1,0 +1,160 @@
+"""The operations on OpenVINO's CPU device: the default runtime."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+from openvino import Layout, Output, Type
+from openvino import opset15 as opset
+from openvino.preprocess import PrePostProcessor
+
+from img_enhance.geometry import Size
+from img_enhance.memory import give_back
+from img_enhance.models import Precision
+from img_enhance.networks.ops import Ops, Weights
+from img_enhance.networks.segment import NamedWeights, Segment, joined
+from img_enhance.plan import CHANNELS
+
+Tick = Callable[[], None]
+
+# How often a running window asks whether to stop.
+_ASK_MILLISECONDS = 50
+
+
+class GraphOps(Ops[Output]):
+    """Tensors are nodes of a graph, (1, C, H, W)."""
+
+    def conv(self, x: Output, weight: Weights, bias: Weights) -> Output:
+        one = [1, 1]
+        y = opset.convolution(x, _constant(weight), one, one, one, one)
+        return opset.add(y, _constant(bias.reshape(1, -1, 1, 1))).output(0)
+
+    def leaky_relu(self, x: Output, slope: float) -> Output:
+        return opset.prelu(x, _constant(np.array([slope]))).output(0)
+
+    def prelu(self, x: Output, slopes: Weights) -> Output:
+        return opset.prelu(x, _constant(slopes)).output(0)
+
+    def concat(self, parts: list[Output]) -> Output:
+        return parts[0] if len(parts) == 1 else opset.concat(parts, 1).output(0)
+
+    def add(self, x: Output, y: Output) -> Output:
+        return opset.add(x, y).output(0)
+
+    def scale(self, x: Output, factor: float) -> Output:
+        return opset.multiply(x, _constant(np.array(factor))).output(0)
+
+    def nearest(self, x: Output, factor: int) -> Output:
+        return opset.interpolate(
+            x,
+            _constant(np.array([factor, factor])),
+            mode="nearest",
+            shape_calculation_mode="scales",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+            axes=opset.constant(np.array([2, 3], np.int64)),
+        ).output(0)
+
+    def pixel_shuffle(self, x: Output, factor: int) -> Output:
+        return opset.depth_to_space(x, "depth_first", factor).output(0)
+
+
+class OpenVINO:
+    """Compiles segments for the CPU.
+
+    Features between segments are (H, W, C) arrays: float32, or for bf16 the upper halves of float32 as uint16.
+    """
+
+    def __init__(self, precision: Precision) -> None:
+        self.precision = precision
+        self._core = ov.Core()
+
+    def features(self, size: Size, channels: int) -> npt.NDArray[Any]:
+        """Uninitialised features for a picture of this size."""
+        return np.empty((size.height, size.width, channels), np.uint16 if self.precision == "bf16" else np.float32)
+
+    def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> "Compiled":
+        """Consecutive segments as one network for windows of any size."""
+        segment = joined(segments)
+        inputs = [
+            opset.parameter([1, CHANNELS if name == "picture" else segment.features_in, -1, -1], np.float32)
+            for name in segment.inputs
+        ]
+        answer = segment.function(GraphOps(), weights, *(node.output(0) for node in inputs))
+        layouts = PrePostProcessor(ov.Model([opset.result(answer)], inputs))
+        for port, name in enumerate(segment.inputs):
+            tensor = layouts.input(port).tensor().set_layout(Layout("NHWC"))
+            tensor.set_element_type(self._type(features=name == "features"))
+            layouts.input(port).model().set_layout(Layout("NCHW"))
+        is_last = segment.channels_out == CHANNELS
+        layouts.output(0).model().set_layout(Layout("NCHW"))
+        layouts.output(0).tensor().set_layout(Layout("NHWC")).set_element_type(self._type(features=not is_last))
+        settings = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
+        return Compiled(self._core.compile_model(layouts.build(), "CPU", settings))
+
+    def _type(self, *, features: bool) -> Type:
+        return Type.bf16 if features and self.precision == "bf16" else Type.f32
+
+
+class Compiled:
+    """A network ready to run, one window at a time."""
+
+    def __init__(self, model: ov.CompiledModel) -> None:
+        self._model = model
+        self._request: ov.InferRequest | None = None
+
+    def run(self, inputs: list[npt.NDArray[Any]], tick: Tick) -> npt.NDArray[Any]:
+        """The answer to (H, W, C) inputs; it is overwritten by the next run. `tick` is called now and then and may raise."""
+        if self._request is None:
+            self._request = self._model.create_infer_request()
+        request = self._request
+        tensors = [_tensor(window) for window in inputs]
+        for port, tensor in enumerate(tensors):
+            request.set_input_tensor(port, tensor)
+        request.start_async()
+        try:
+            while not request.wait_for(_ASK_MILLISECONDS):
+                tick()
+        except BaseException:
+            request.cancel()
+            self._request = None
+            raise
+        answer = request.get_output_tensor(0)
+        values: npt.NDArray[Any] = np.asarray(answer.data)
+        if answer.element_type == Type.bf16:
+            values = values.view(np.uint16)
+        window: npt.NDArray[Any] = values[0]
+        return window
+
+    def release(self) -> None:
+        """Give the scratch memory back; the next run takes it again."""
+        self._request = None
+        self._model.release_memory()
+        # Without this the heap keeps the holes, and 25 stages add up to gigabytes (measured: 2.1 GB instead of 0.6 GB).
+        give_back()
+
+
+def is_finite(values: npt.NDArray[Any]) -> bool:
+    """Whether no value is NaN or infinite, for float32 or bf16 as uint16.
+
+    A float is not finite when its exponent's bits are all ones. Read as integers those values are the greatest of either sign, so two
+    maxima tell, without a temporary array.
+    """
+    if values.size == 0:
+        return True
+    unsigned, signed, infinity = (np.uint16, np.int16, 0x7F80) if values.itemsize == 2 else (np.uint32, np.int32, 0x7F800000)
+    sign = 1 << (8 * values.itemsize - 1)
+    return bool(values.view(signed).max() < infinity and values.view(unsigned).max() < infinity + sign)
+
+
+def _constant(values: npt.NDArray[Any]) -> ov.Node:
+    return opset.constant(np.ascontiguousarray(values, np.float32))
+
+
+def _tensor(window: npt.NDArray[Any]) -> ov.Tensor:
+    batch = np.ascontiguousarray(window)[None]
+    if batch.dtype == np.uint16:
+        return ov.Tensor(batch, batch.shape, Type.bf16)
+    return ov.Tensor(batch)

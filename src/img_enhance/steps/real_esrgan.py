@@ -1,0 +1,47 @@
+"""Super-resolution: one or two passes of a network, then a reduction to the size asked for."""
+
+from math import sqrt
+
+from img_enhance.errors import OptionError
+from img_enhance.geometry import Size
+from img_enhance.models import model_named
+from img_enhance.options import RealESRGAN
+from img_enhance.plan import NetworkPass, Pass, ResamplePass
+
+LARGEST_FACTOR = 16
+
+
+def output_size(size: Size, options: RealESRGAN) -> Size:
+    """The size asked for; the photo's proportions are kept to the nearest pixel.
+
+    Raises: OptionError when it is smaller than the photo or more than 16 times as wide.
+    """
+    if options.width is not None:
+        factor, asked = options.width / size.width, f"width {options.width}"
+    elif options.height is not None:
+        factor, asked = options.height / size.height, f"height {options.height}"
+    elif options.megapixels is not None:
+        factor, asked = sqrt(options.megapixels * 1e6 / size.pixels), f"megapixels {options.megapixels:g}"
+    elif options.upscale is not None:
+        factor, asked = options.upscale, f"upscale {options.upscale:g}"
+    else:
+        factor, asked = float(model_named(options.model).scale), ""
+    result = Size(options.width or max(1, round(size.width * factor)), options.height or max(1, round(size.height * factor)))
+    if factor > LARGEST_FACTOR or result.width < size.width or result.height < size.height:
+        largest = size.scaled(LARGEST_FACTOR)
+        raise OptionError(f"{asked} would make {size} into {result}; ask for a size between {size} and {largest}")
+    return result
+
+
+def passes(size: Size, options: RealESRGAN) -> tuple[Pass, ...]:
+    """Network passes until the picture is large enough, at least one, then a reduction unless the size is exact."""
+    model = model_named(options.model)
+    target = output_size(size, options)
+    run: list[Pass] = []
+    reached = size
+    while not run or reached.width < target.width or reached.height < target.height:
+        run.append(NetworkPass(model))
+        reached = reached.scaled(model.scale)
+    if reached != target:
+        run.append(ResamplePass(target))
+    return tuple(run)

@@ -1,0 +1,80 @@
+"""Runs a network over a picture of any size: areas x stages x windows, as the plan says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from img_enhance.errors import NotFinite
+from img_enhance.geometry import Box
+from img_enhance.networks.segment import NamedWeights, Segment, joined
+from img_enhance.plan import NetworkPlan, Stage
+from img_enhance.runtimes.openvino import Compiled, OpenVINO, Tick, is_finite
+
+Picture = npt.NDArray[np.float32]
+Read = Callable[[Box], Picture]
+Write = Callable[[Box, Picture], None]
+Done = Callable[[int], None]
+
+
+class Network:
+    """A network on a runtime; it owns the compiled stages."""
+
+    def __init__(self, segments: tuple[Segment, ...], weights: NamedWeights, runtime: OpenVINO) -> None:
+        self.segments = segments
+        self.weights = weights
+        self.runtime = runtime
+        self._compiled: dict[tuple[int, int], Compiled] = {}
+
+    def segment(self, stage: Stage) -> Segment:
+        return joined(self.segments[stage.first : stage.last + 1])
+
+    def compiled(self, stage: Stage) -> Compiled:
+        key = stage.first, stage.last
+        if key not in self._compiled:
+            self._compiled[key] = self.runtime.compile(self.segments[stage.first : stage.last + 1], self.weights)
+        return self._compiled[key]
+
+    def close(self) -> None:
+        """Give all memory back."""
+        self._compiled.clear()
+
+
+def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick: Tick, done: Done) -> None:
+    """Run `network` as `plan` says.
+
+    `read(box)` gives pixels of the picture as (H, W, 3) float32 in [0, 1]; `write(box, pixels)` takes those of the result, not clipped.
+    `tick` is called many times a second and may raise to stop; `done` is told the operations of each window.
+    At one precision the pictures of all plans with the same areas are identical to the last bit, on the processors tested.
+
+    Raises: NotFinite when a window's answer holds NaN or infinity.
+    """
+    for area in plan.areas():
+        features: npt.NDArray[Any] | None = None
+        for stage in plan.stages:
+            segment, compiled = network.segment(stage), network.compiled(stage)
+            is_last = stage is plan.stages[-1]
+            following = None if is_last else network.runtime.features(area.read.size, segment.channels_out)
+            for window in plan.windows(area, stage):
+                tick()
+                inputs = [
+                    read(window.read) if name == "picture" else _seen(features, window.read.seen_from(area.read))
+                    for name in segment.inputs
+                ]
+                answer = compiled.run(inputs, tick)
+                if not is_finite(answer):
+                    raise NotFinite(f"{segment.name} of {plan.model} in {plan.precision} answered NaN or infinity")
+                core = answer[window.core.seen_from(window.read).scaled(segment.scale).slices]
+                if following is None:
+                    write(window.core.scaled(segment.scale), core)
+                else:
+                    following[window.core.seen_from(area.read).slices] = core
+                done(window.read.size.pixels * stage.flops)
+            compiled.release()
+            features = following
+
+
+def _seen(features: npt.NDArray[Any] | None, box: Box) -> npt.NDArray[Any]:
+    assert features is not None, "the first stage of a network reads the picture only"
+    return features[box.slices]

@@ -1,0 +1,19 @@
+"""Quantities as a person reads them."""
+
+
+def bytes_text(count: int) -> str:
+    """1_234_000_000 is "1.2 GB"."""
+    if count >= 995_000_000:
+        return f"{count / 1e9:.1f} GB"
+    return f"{max(1, round(count / 1e6))} MB" if count else "0 MB"
+
+
+def seconds_text(seconds: float) -> str:
+    """95 is "1 min 35 s"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s" if whole < 60 else f"1 min {whole - 60} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
