@@ -77,10 +77,7 @@ def main() -> None:
                 command = [sys.executable, __file__, model.name, "--seconds", str(arguments.seconds)]
                 command += ["--one", precision, part, str(side)]
                 row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-                print(
-                    f"{part:<10}{precision:<11}{side:>5}{row['scratch']:>14.0f}{row['kpx_per_second']:>11.1f}"
-                    f"{row['weights']:>9.1f}"
-                )
+                print(f"{part:<10}{precision:<11}{side:>5}{row['scratch']:>14.0f}{row['kpx_per_second']:>11.1f}{row['weights']:>9.1f}")
 
 
 if __name__ == "__main__":

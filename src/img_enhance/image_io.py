@@ -79,9 +79,7 @@ def read_photo(file: PhotoFile, canvas: Pixels, tick: Tick) -> Photo:
     try:
         _fill(stored, image, tick)
     except pyvips.Error as error:
-        raise PhotoError(
-            f"{file.path} is truncated or damaged ({_reason(error)}); get it again from where it came, or repair it"
-        ) from None
+        raise PhotoError(f"{file.path} is truncated or damaged ({_reason(error)}); get it again from where it came, or repair it") from None
     return Photo(_upright(stored, file.orientation), file.icc)
 
 

@@ -26,9 +26,7 @@ class RealESRGAN:
     upscale: float | None = option(None, help="enlarge so many times", minimum=1, maximum=16, exclusive="size", placeholder="N")
     width: int | None = option(None, help="enlarge to this width in pixels", minimum=1, exclusive="size", placeholder="W")
     height: int | None = option(None, help="enlarge to this height in pixels", minimum=1, exclusive="size", placeholder="H")
-    megapixels: float | None = option(
-        None, help="enlarge to so many million pixels", minimum=0.000_001, exclusive="size", placeholder="M"
-    )
+    megapixels: float | None = option(None, help="enlarge to so many million pixels", minimum=0.000_001, exclusive="size", placeholder="M")
 
     def __post_init__(self) -> None:
         check(self)
@@ -42,9 +40,7 @@ STEP_OPTIONS: tuple[type[StepOptions], ...] = (RealESRGAN,)
 class Output:
     """The result's file."""
 
-    format: str | None = option(
-        None, help="file format of the result; default: by its name, else the photo's", choices=FORMAT_NAMES
-    )
+    format: str | None = option(None, help="file format of the result; default: by its name, else the photo's", choices=FORMAT_NAMES)
     quality: int | None = option(
         None,
         help="quality of a JPEG (default 95, stored 4:4:4) or WebP (default 90); PNG and TIFF lose nothing",

@@ -88,6 +88,5 @@ def check_holds(output: Format, size: Size) -> None:
     if longest > output.longest_side:
         able = ", ".join(entry.name for entry in FORMATS if longest <= entry.longest_side)
         raise OutputError(
-            f"the result is {size} and {output.name} holds at most {output.longest_side} pixels a side; "
-            f"use --format with one of: {able}"
+            f"the result is {size} and {output.name} holds at most {output.longest_side} pixels a side; use --format with one of: {able}"
         )

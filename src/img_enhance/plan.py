@@ -313,9 +313,7 @@ def _stages(model: Model, *, group: int, shrink: int) -> tuple[Stage, ...]:
     last = len(model.segments) - 1
     starts = [0, *range(1 + group, last, group), last] if last else [0]
     stops = [*(start - 1 for start in starts[1:]), last]
-    return tuple(
-        _stage(model, a, b, max(SMALLEST_SIDE, model.segments[b].window // shrink)) for a, b in zip(starts, stops, strict=True)
-    )
+    return tuple(_stage(model, a, b, max(SMALLEST_SIDE, model.segments[b].window // shrink)) for a, b in zip(starts, stops, strict=True))
 
 
 def _plan_resample(result: Size, size: Size, *, below: int, allowed: int) -> ResamplePlan:

@@ -59,8 +59,7 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
             for window in plan.windows(area, stage):
                 tick()
                 inputs = [
-                    read(window.read) if name == "picture" else _seen(features, window.read.seen_from(area.read))
-                    for name in segment.inputs
+                    read(window.read) if name == "picture" else _seen(features, window.read.seen_from(area.read)) for name in segment.inputs
                 ]
                 answer = compiled.run(inputs, tick)
                 if not is_finite(answer):

@@ -79,8 +79,7 @@ class OpenVINO:
         """Consecutive segments as one network for windows of any size."""
         segment = joined(segments)
         inputs = [
-            opset.parameter([1, CHANNELS if name == "picture" else segment.features_in, -1, -1], np.float32)
-            for name in segment.inputs
+            opset.parameter([1, CHANNELS if name == "picture" else segment.features_in, -1, -1], np.float32) for name in segment.inputs
         ]
         answer = segment.function(GraphOps(), weights, *(node.output(0) for node in inputs))
         layouts = PrePostProcessor(ov.Model([opset.result(answer)], inputs))
