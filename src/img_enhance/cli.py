@@ -161,6 +161,7 @@ def _enhance(arguments: argparse.Namespace) -> int:
 
     from img_enhance.engine import Engine
     from img_enhance.image_io import check_output
+    from img_enhance.memory import Peak
 
     started = time.perf_counter()
     with _interruptible() as cancelled, Engine(machine) as engine:
@@ -173,15 +174,16 @@ def _enhance(arguments: argparse.Namespace) -> int:
         tell(_plan_line(job.plan))
         if arguments.dry_run:
             return 0
-        with _bar(job.plan.size.pixels / 1e6, quiet=arguments.quiet) as progress:
-            result = engine.run(job, progress=progress, cancelled=cancelled)
-        result.save(output, overwrite=arguments.overwrite, cancelled=cancelled)
+        with Peak() as peak:
+            with _bar(job.plan.size.pixels / 1e6, quiet=arguments.quiet) as progress:
+                result = engine.run(job, progress=progress, cancelled=cancelled)
+            result.save(output, overwrite=arguments.overwrite, cancelled=cancelled)
         if arguments.report is not None:
             _write_report(result, arguments.report)
     for warning in result.warnings:
         tell(f"[WARNING] {warning}")
     if not arguments.quiet:
-        print(_done_line(result, output, time.perf_counter() - started))
+        print(_done_line(result, output, time.perf_counter() - started, peak.bytes))
     return 0
 
 
@@ -250,13 +252,12 @@ def _pass_text(step: PassPlan) -> str:
     return f"{step.model} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
 
 
-def _done_line(result: Result, output: Path, seconds: float) -> str:
-    peak = max(step.measured_bytes for step in result.steps)
+def _done_line(result: Result, output: Path, seconds: float, peak_bytes: int) -> str:
     done = " and ".join(
         f"reduced to {step.result}" if step.kind == "resample" else f"{step.model} {step.size} to {step.result}"
         for step in result.plan.passes
     )
-    return f"[OK] {output}: {result.photo.size}, {seconds_text(seconds)}, {bytes_text(peak)} of memory; {done}"
+    return f"[OK] {output}: {result.photo.size}, {seconds_text(seconds)}, {bytes_text(peak_bytes)} of memory; {done}"
 
 
 @contextmanager

@@ -117,12 +117,12 @@ def write_photo(photo: Photo, path: Path, *, format: str, quality: int | None, o
     image = _image(photo.pixels)
     if photo.icc is not None:
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", photo.icc)
-    failures: list[BaseException] = []
+    failures: list[Exception] = []
 
-    def ask(image: pyvips.Image, progress: object) -> None:
+    def ask(image: pyvips.Image, _progress: object) -> None:
         try:
             tick()
-        except BaseException as failure:
+        except Exception as failure:
             failures.append(failure)
             image.set_kill(True)
 
@@ -172,7 +172,8 @@ def _publish(partial: Path, path: Path, *, overwrite: bool) -> None:
 def _save(image: pyvips.Image, path: Path, format: str, quality: int | None) -> None:  # noqa: A002
     name = os.fspath(path)
     if format == "jpeg":
-        image.jpegsave(name, Q=quality or _JPEG_QUALITY, subsample_mode="off", optimize_coding=True)
+        # Optimised or progressive coding would hold the whole picture's coefficients: 12 GB for a gigapixel.
+        image.jpegsave(name, Q=quality or _JPEG_QUALITY, subsample_mode="off")
     elif format == "png":
         image.pngsave(name, compression=_PNG_COMPRESSION)
     elif format == "webp":

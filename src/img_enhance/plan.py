@@ -27,14 +27,17 @@ RESERVED_BYTES = 110_000_000
 RESIDENT_WEIGHTS = 6.6
 COMPILED_BYTES = 12_000_000
 
+# What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
+STAGE_BYTES = 4_000_000
+
 # libvips' buffers while a file is read or written line by line (measured on 16 to 64 MP: 20-60 MB).
 STREAM_BYTES = 70_000_000
 
 # Reading an interlaced photo holds all of it: a progressive JPEG's coefficients take 2 bytes a value, then come the pixels.
 INTERLACED_BYTES_PER_PIXEL = 3 * CHANNELS
 
-# Encoders that hold the whole picture (measured for WebP, 2026-11).
-WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 14}
+# Encoders that hold the whole picture (measured 2026-11: WebP 24.7).
+WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 26}
 
 # Up to so many pixels a network is compiled as one, which starts faster; beyond, segment by segment, which needs less memory.
 WHOLE_PIXELS = 384 * 384
@@ -334,10 +337,9 @@ def _window_bytes(model: Model, stage: Stage, size: Size, precision: Precision) 
 
 
 def _kept_bytes(model: Model, stage: Stage, size: Size, precision: Precision) -> int:
-    """What a compiled stage keeps between its windows: its input's buffer, as long as it is loaded."""
-    if stage.first == 0:
-        return 0
-    return _read(size, stage).pixels * model.features * _VALUE_BYTES[precision]
+    """What a compiled stage keeps between its windows, as long as it is loaded: its kernels and its input's buffer."""
+    channels = model.features if stage.first else CHANNELS
+    return STAGE_BYTES + _read(size, stage).pixels * channels * _VALUE_BYTES[precision]
 
 
 def _read(size: Size, stage: Stage) -> Size:

@@ -40,7 +40,7 @@ def probe(network: Network, plan: NetworkPlan) -> float:
         found[box.slices] = pixels
 
     small = dataclasses.replace(plan, size=size, area_rows=1, area_columns=1)
-    sweep(network, read, write, small, tick=lambda: None, done=lambda flops: None)
+    sweep(network, read, write, small, tick=lambda: None, done=lambda _: None)
     decibels = psnr(found, expected)
     if decibels < LEAST_DECIBELS[plan.precision]:
         raise PrecisionRefused(
