@@ -40,7 +40,7 @@ INTERLACED_BYTES_PER_PIXEL = 3 * CHANNELS
 WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 26}
 
 # Up to so many pixels a network is compiled as one, which starts faster; beyond, segment by segment, which needs less memory.
-WHOLE_PIXELS = 384 * 384
+WHOLE_PIXELS = 256 * 256
 
 # One canvas takes at most this part of what is allowed in memory; a larger one lies on disk.
 CANVAS_SHARE = 0.2
