@@ -1,0 +1,91 @@
+"""What several tests share: small real photos, this machine's processor, networks compiled once."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from img_enhance.devices import detect_cpu
+from img_enhance.models import Precision, model_named
+from img_enhance.networks import segments_of
+from img_enhance.plan import Device
+from img_enhance.runtimes.openvino import OpenVINO
+from img_enhance.sweep import Network
+from img_enhance.weights.store import load
+
+Pixels = npt.NDArray[np.uint8]
+
+SAMPLE = Path(__file__).parent.parent / "samples" / "cat.png"
+
+# The part with eyes and whiskers: edges in all directions.
+_EYES = (130, 60)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of test photos that are not part of the project."""
+    name = os.environ.get("IMG_ENHANCE_TEST_DATA")
+    if not name:
+        pytest.skip("IMG_ENHANCE_TEST_DATA names no folder of test photos")
+    if not Path(name).is_dir():
+        pytest.skip(f"the folder of test photos {name} (IMG_ENHANCE_TEST_DATA) is missing")
+    return Path(name)
+
+
+@pytest.fixture(scope="session")
+def cat() -> Pixels:
+    """A 90 x 70 crop of the sample photo, read-only."""
+    left, top = _EYES
+    with Image.open(SAMPLE) as photo:
+        pixels = np.asarray(photo.convert("RGB").crop((left, top, left + 90, top + 70)))
+    pixels.flags.writeable = False
+    return pixels
+
+
+@pytest.fixture(scope="session")
+def cpu() -> Device:
+    """The processor the tests run on."""
+    return detect_cpu()
+
+
+@pytest.fixture(
+    params=[
+        "f32",
+        pytest.param("bf16", marks=pytest.mark.skipif(not detect_cpu().native_bf16, reason="this processor has no native bf16")),
+    ]
+)
+def precision(request: pytest.FixtureRequest) -> Precision:
+    """Every precision that this processor has natively."""
+    chosen: Precision = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def network() -> Callable[[str, Precision], Network]:
+    """The network of a model with its published weights; its stages are compiled once for all tests."""
+    known: dict[tuple[str, Precision], Network] = {}
+
+    def network_of(name: str, precision: Precision) -> Network:
+        if (name, precision) not in known:
+            model = model_named(name)
+            known[name, precision] = Network(segments_of(model.architecture), load(model), OpenVINO(precision))
+        return known[name, precision]
+
+    return network_of
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[str, npt.NDArray[Any]], Path]:
+    """A function that writes pixels to a file of this name in a fresh folder."""
+
+    def save(name: str, pixels: npt.NDArray[Any]) -> Path:
+        path = tmp_path / name
+        Image.fromarray(pixels).save(path)
+        return path
+
+    return save

