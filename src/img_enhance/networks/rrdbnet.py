@@ -69,8 +69,10 @@ def _block(block: int, ops: Ops[Any], weights: NamedWeights, features: Any) -> A
 
 
 def _tail(ops: Ops[Any], weights: NamedWeights, picture: Any, features: Any) -> Any:
-    # The head's answer is computed again rather than kept: one convolution of 350 is cheaper than a third map of features.
-    x = ops.add(_head(ops, weights, picture), _conv(ops, weights, "conv_body", features))
+    # The head's answer is computed again rather than kept: one convolution of 350 is cheaper than a third map of features. The order of
+    # the sum matters: a runtime adds its second term to the accumulator of the convolution before it, and it is the head's answer
+    # that was rounded to bf16 where both are one graph. The other way round the bits differ.
+    x = ops.add(_conv(ops, weights, "conv_body", features), _head(ops, weights, picture))
     x = ops.leaky_relu(_conv(ops, weights, "conv_up1", ops.nearest(x, 2)), SLOPE)
     x = ops.leaky_relu(_conv(ops, weights, "conv_up2", ops.nearest(x, 2)), SLOPE)
     return _conv(ops, weights, "conv_last", ops.leaky_relu(_conv(ops, weights, "conv_hr", x), SLOPE))
