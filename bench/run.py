@@ -37,7 +37,7 @@ def main(given: Sequence[str] | None = None) -> int:
     peers = named_peers(arguments.peers_python)
     if peers is None and any(name in NEEDS_PEERS for name in chosen):
         peers = build_peers()
-    settings = Settings(quick=arguments.quick, repeats=arguments.repeats, peers_python=peers)
+    settings = Settings(arguments.quick, arguments.repeats, peers, arguments.largest)
     settings.folder.mkdir(parents=True, exist_ok=True)
     facts = header(peers)
     print(header_text(facts), flush=True)
@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=SECTIONS, metavar="NAME", help=f"one of {', '.join(SECTIONS)}; may be repeated")
     parser.add_argument("--quick", action="store_true", help="tiny photos, once each")
     parser.add_argument("--repeats", type=int, metavar="N", help="runs of each command, instead of each table's own number")
+    parser.add_argument(
+        "--largest", type=float, default=float("inf"), metavar="MP", help="leave larger photos out of file-to-file (4 MP take half an hour)"
+    )
     parser.add_argument("--peers-python", metavar="PATH", help="interpreter with torch, ncnn, numpy and pillow (or BENCH_PEERS_PYTHON)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures too")
     return parser

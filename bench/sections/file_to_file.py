@@ -49,6 +49,8 @@ def tables(settings: Settings) -> Iterator[Table]:
     assert settings.peers_python is not None, "run.py finds or builds the peers' interpreter first"
     rows, notes = [], []
     for megapixels, usual in QUICK_SIZES if settings.quick else SIZES:
+        if megapixels > settings.largest_megapixels:
+            continue
         size = size_of(megapixels)
         tile, note = _upstream_tile(size)
         repeats = settings.times(usual)
