@@ -203,6 +203,7 @@ class Engine:
                 raise
             plan = self._plan(job.header, job.passes, job.output_format, "f32")
             warning = f"{error}; the photo was done again in f32"
+            self.close()
             again = dataclasses.replace(job, plan=plan, warnings=(*job.warnings, warning))
         return self._run(again, progress, ticking(cancelled))
 
@@ -222,6 +223,7 @@ class Engine:
         folder = scratch_folder(self.machine.scratch) if plan.disk_bytes else None
         if folder is not None:
             check_room(folder, plan.disk_bytes)
+        self._release_others(plan)
         report = _reporter(plan, progress)
         records: list[StepRecord] = []
         with _measured("read", records):
@@ -242,6 +244,13 @@ class Engine:
             give_back()
         return Result(photo, job.recipe, plan, weights, tuple(records), job.warnings)
 
+    def _release_others(self, plan: Plan) -> None:
+        """Give back the networks of earlier photos that this plan does not count."""
+        needed = {(step.model, step.precision) for step in plan.passes if isinstance(step, NetworkPlan)}
+        for key in self._networks.keys() - needed:
+            self._networks.pop(key).close()
+            self._probed = {cut for cut in self._probed if cut[:2] != key}
+
     def _read(self, job: Job, folder: Path | None, tick: Tick) -> Photo:
         if isinstance(job.source, Photo):
             return job.source
@@ -257,10 +266,12 @@ class Engine:
             canvas[box.slices] = np.rint(answer, out=answer)
 
         network = self._network(model, plan)
-        sweep(network, read, write, plan, tick=tick, done=done)
-        if len(plan.stages) > 1:
-            # Stages keep buffers as large as their windows, which the plan of the next photo does not know of.
-            network.close()
+        try:
+            sweep(network, read, write, plan, tick=tick, done=done)
+        finally:
+            if len(plan.stages) > 1:
+                # Stages keep buffers as large as their windows, which the plan of the next photo does not know of.
+                network.close()
 
     def _network(self, model: Model, plan: NetworkPlan) -> Network:
         """The network, compiled in the plan's stages and probed the first time."""
