@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from img_enhance.devices import detect_cpu
@@ -21,6 +22,10 @@ from img_enhance.weights.store import load
 Pixels = npt.NDArray[np.uint8]
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "cat.png"
+
+# The same examples on every machine, and no complaint where a shared machine is slow.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 # The part with eyes and whiskers: edges in all directions.
 _EYES = (130, 60)
