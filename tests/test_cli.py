@@ -570,9 +570,9 @@ STOPS = [signal.SIGINT, signal.SIGTERM]
 
 @pytest.fixture(scope="module")
 def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photo that takes a while to save: 384 x 384 pixels that no encoder likes."""
+    """A photo that takes a while to save: 288 x 288 pixels that no encoder likes."""
     path = tmp_path_factory.mktemp("noise") / "noise.png"
-    Image.fromarray(np.random.RandomState(8).randint(0, 256, (384, 384, 3), np.uint8)).save(path)
+    Image.fromarray(np.random.RandomState(8).randint(0, 256, (288, 288, 3), np.uint8)).save(path)
     return path
 
 
@@ -623,7 +623,7 @@ def test_stopping_at_the_plan_leaves_nothing(number: int, begun: Any, tmp_path: 
 @POSIX
 @pytest.mark.parametrize("number", STOPS)
 def test_stopping_during_the_sweep_leaves_nothing(number: int, begun: Any, tmp_path: Path) -> None:
-    process = begun("--model", "realesrgan-x4plus-anime", "--max-memory", "600M")
+    process = begun("--model", "realesrgan-x4plus-anime", "--max-memory", "500M")
     line_that_starts(process, "1")
     process.send_signal(number)
     check_stopped(process, tmp_path)
@@ -673,13 +673,15 @@ def test_signals_are_handled_before_the_runtime_loads(photo: Path) -> None:
 
 @POSIX
 def test_a_second_interrupt_stops_at_once(begun: Any, tmp_path: Path) -> None:
-    process = begun("--model", "realesrgan-x4plus-anime", "--max-memory", "600M")
+    process = begun("--model", "realesrgan-x4plus-anime", "--max-memory", "500M")
     line_that_starts(process, "Plan: ")
     process.send_signal(signal.SIGINT)
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
     # The second one may come when the first one's work is done and Python's own handler is back.
-    check_stopped(process, tmp_path, codes=(130, -signal.SIGINT))
+    assert process.returncode in (130, -signal.SIGINT)
+    assert names(tmp_path) == []
 
 
 def test_handlers_of_signals_are_put_back(run: Run, photo: Path) -> None:
