@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -314,16 +315,17 @@ def test_refuses_an_output_whose_name_is_too_long(run: Run, photo: Path, tmp_pat
 @pytest.fixture
 def locked(photo: Path) -> Iterator[Path]:
     """A folder that only its owner may use, below one that everybody may."""
-    folders = [photo.parent, *photo.parent.parents]
-    if os.geteuid() == 0:
-        # Nobody must get as far as the photo's folder.
-        closed = [folder for folder in folders if not folder.stat().st_mode & 0o001]
-        for folder in closed:
-            folder.chmod(folder.stat().st_mode | 0o011)
+    # Nobody must get as far as the photo's folder, whose parents pytest keeps to itself.
+    top = Path(tempfile.gettempdir()).resolve()
+    closed = {path: path.stat().st_mode for path in (photo.parent, *photo.parent.parents) if path.is_relative_to(top) and path != top}
+    for path, mode in closed.items():
+        path.chmod(mode | 0o011)
     folder = photo.parent / "locked"
     folder.mkdir(mode=0o555)
     yield folder
     folder.chmod(0o700)
+    for path, mode in closed.items():
+        path.chmod(mode)
 
 
 @POSIX
