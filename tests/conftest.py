@@ -1,7 +1,7 @@
 """What several tests share: small real photos, this machine's processor, networks compiled once."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ from hypothesis import settings
 from PIL import Image
 
 from img_enhance.devices import detect_cpu
+from img_enhance.engine import Engine
 from img_enhance.models import Precision, model_named
 from img_enhance.networks import segments_of
+from img_enhance.options import Machine, RealESRGAN
 from img_enhance.plan import Device
+from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.sweep import Network
 from img_enhance.weights.store import load
@@ -94,3 +97,16 @@ def saved(tmp_path: Path) -> Callable[[str, npt.NDArray[Any]], Path]:
         return path
 
     return save
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """An engine in f32 whose networks are compiled once for all tests."""
+    with Engine(Machine(precision="f32")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    """Four times larger with the smallest network."""
+    return Recipe(steps=(RealESRGAN(model="realesr-animevideov3"),))

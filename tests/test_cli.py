@@ -302,12 +302,10 @@ def test_refuses_a_report_that_exists_or_has_no_folder(run: Run, photo: Path, tm
     check_refused(run, photo, 3, "does not exist", "--report", tmp_path / "missing" / "report.json")
 
 
-@pytest.mark.xfail(reason="bug: the report replaces the photo that was just written", strict=True)
 def test_refuses_a_report_in_the_place_of_the_result(run: Run, photo: Path, tmp_path: Path) -> None:
     check_refused(run, photo, 2, ".", "-o", tmp_path / "x.png", "--report", tmp_path / "x.png")
 
 
-@pytest.mark.xfail(reason="bug: OSError 'File name too long' leaves as a traceback", strict=True)
 def test_refuses_an_output_whose_name_is_too_long(run: Run, photo: Path, tmp_path: Path) -> None:
     check_refused(run, photo, 3, ".", "-o", tmp_path / ("x" * 300 + ".png"))
 
@@ -343,7 +341,6 @@ def test_refuses_a_folder_that_may_not_be_written(photo: Path, locked: Path) -> 
 
 
 @POSIX
-@pytest.mark.xfail(reason="bug: PermissionError of Path.is_dir leaves as a traceback", strict=True)
 def test_refuses_a_folder_that_may_not_be_entered(photo: Path, locked: Path) -> None:
     photo.chmod(0o444)
     locked.chmod(0)
@@ -410,7 +407,6 @@ def test_refuses_bad_flags(arguments: Sequence[str], message: str, run: Run, pho
 
 
 @pytest.mark.parametrize("text", ["1e999", "9" * 400])
-@pytest.mark.xfail(reason="bug: OverflowError leaves as a traceback", strict=True, raises=OverflowError)
 def test_refuses_a_number_beyond_any_float(text: str, run: Run, photo: Path) -> None:
     assert run("enhance", photo, "--max-memory", text).code == 2
 
@@ -515,7 +511,6 @@ def test_warnings_are_said(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatc
     assert "[WARNING] something is lost" in ran.err.splitlines()
 
 
-@pytest.mark.xfail(reason="bug: the name of the result cannot be printed on an ASCII terminal; the run fails after the work", strict=True)
 def test_a_name_beyond_ascii_does_not_break_an_ascii_terminal(saved: Save, cat: Pixels) -> None:
     photo = saved("caf\u00e9.png", cat[:12, :12])
     code = "import sys\nfrom img_enhance.cli import main\nsys.exit(main(sys.argv[1:]))"
@@ -523,7 +518,6 @@ def test_a_name_beyond_ascii_does_not_break_an_ascii_terminal(saved: Save, cat: 
 
 
 @POSIX
-@pytest.mark.xfail(reason="bug: a closed pipe ends the run with 0 although nothing was written", strict=True)
 def test_a_closed_pipe_is_no_success_without_a_result(saved: Save, cat: Pixels) -> None:
     photo = saved("cat.png", cat)
     reading, writing = os.pipe()
@@ -657,7 +651,6 @@ def test_stopping_while_it_starts_leaves_nothing(milliseconds: int, begun: Any, 
 
 
 @POSIX
-@pytest.mark.xfail(reason="bug: an interrupt while the runtime loads is lost or leaves as a traceback", strict=True)
 def test_signals_are_handled_before_the_runtime_loads(photo: Path) -> None:
     # An exception in the middle of a C library's initialisation is swallowed or becomes an ImportError.
     code = (

@@ -14,7 +14,7 @@ FLOORS = (
     ("__init__", "errors", "geometry", "units", "photo", "form", "models", "options", "recipe"),
     ("windows", "plan", "metadata"),
     ("networks",),
-    ("memory", "devices", "canvas", "image_io", "weights", "runtimes"),
+    ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes"),
     ("sweep", "probe", "steps"),
     ("compare", "engine"),
     ("cli",),
@@ -22,7 +22,8 @@ FLOORS = (
 HEAVY = {
     "openvino": ("runtimes",),
     "pyvips": ("image_io",),
-    "PIL": ("compare", "metadata"),
+    "PIL": ("compare", "image_io", "metadata"),
+    "pi_heif": ("image_io",),
     "psutil": ("devices", "memory", "canvas"),
     "tqdm": ("cli",),
 }

@@ -34,10 +34,11 @@ def test_every_option_has_help_in_ascii(pair: tuple[type[Any], Field]) -> None:
     assert pair[1].help.isascii()
 
 
-@pytest.mark.xfail(reason="bug: isfinite(10**400) raises OverflowError", strict=False)
 @pytest.mark.parametrize("pair", [pair for pair in FIELDS if pair[1].type is not str], ids=named)
 def test_every_number_is_held_within_its_bounds(pair: tuple[type[Any], Field]) -> None:
     options, field = pair
+    if field.type is bool:
+        pytest.skip("yes or no has no bounds")
     assert field.minimum is not None
     assert to_mapping(options(**{field.name: field.type(field.minimum)}))[field.name] == field.minimum
     refused: list[Any] = [field.minimum - 1, -1, True, "1", float("nan"), float("inf"), 10**400]

@@ -15,7 +15,7 @@ from img_enhance.geometry import Size
 from img_enhance.plan import CHANNELS, Store
 from img_enhance.units import bytes_text
 
-Pixels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8 | np.uint16]
 
 _IN_MEMORY = ("tmpfs", "ramfs")
 
@@ -55,18 +55,21 @@ def check_room(folder: Path, needed_bytes: int) -> None:
         )
 
 
-def new_canvas(size: Size, store: Store, folder: Path | None) -> Pixels:
-    """Pixels of this size, not initialised. One on disk has no name there: it is gone with the array, or with the process.
+def new_canvas(size: Size, store: Store, folder: Path | None, *, channels: int = CHANNELS, depth: int = 8) -> Pixels:
+    """Pixels of this size, not initialised, (H, W, channels) or (H, W) for one channel, of 8 or 16 bits.
+
+    One on disk has no name there: it is gone with the array, or with the process.
 
     Raises: DiskError when the disk is full.
     """
-    shape = (size.height, size.width, CHANNELS)
+    shape = (size.height, size.width, channels) if channels > 1 else (size.height, size.width)
+    dtype = np.uint16 if depth == 16 else np.uint8
     if store == "memory":
-        return np.empty(shape, np.uint8)
+        return np.empty(shape, dtype)
     assert folder is not None, "a canvas on disk needs a folder"
     with tempfile.TemporaryFile(dir=folder) as file:
-        _reserve(file.fileno(), size.pixels * CHANNELS, folder)
-        return np.memmap(file, np.uint8, mode="r+", shape=shape)
+        _reserve(file.fileno(), size.pixels * channels * depth // 8, folder)
+        return np.memmap(file, dtype, mode="r+", shape=shape)
 
 
 def _reserve(descriptor: int, count: int, folder: Path) -> None:

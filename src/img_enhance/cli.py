@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
+import shutil
 import signal
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from img_enhance import __version__
-from img_enhance.errors import ImgEnhanceError, OptionError, RecipeError
+from img_enhance.errors import ImgEnhanceError, OptionError, OutputError, RecipeError
 from img_enhance.form import Field, fields, from_text
 from img_enhance.models import MODELS
-from img_enhance.options import STEP_OPTIONS, Machine, Output, RealESRGAN, StepOptions
+from img_enhance.options import STEP_OPTIONS, Input, Machine, Output, RealESRGAN, StepOptions
 from img_enhance.photo import format_named
 from img_enhance.recipe import Recipe
 from img_enhance.units import bytes_text, seconds_text
@@ -26,6 +29,8 @@ if TYPE_CHECKING:  # numpy and the runtime load only when there is work, so that
     from img_enhance.engine import Job, Progress, Result
     from img_enhance.plan import PassPlan, Plan
 
+_PIPE = Path("-")
+
 _EXIT_CODES = """\
 exit codes: 0 fine, 2 your photo or your options, 3 this machine (memory, disk, device, weights),
 4 integrity (nothing wrong is ever written), 130 cancelled"""
@@ -33,6 +38,9 @@ exit codes: 0 fine, 2 your photo or your options, 3 this machine (memory, disk, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and answer with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show must not end the work
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.command is None:
@@ -76,16 +84,17 @@ def _add_enhance(commands: Any) -> None:
         epilog=f"size:\n{rule}\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP or TIFF")
+    command.add_argument("photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF or BMP; - is standard input")
     command.add_argument(
         "-o",
         "--output",
         metavar="OUT",
         type=Path,
-        help="where the result goes (default: NAME_enhanced.EXT beside PHOTO)",
+        help="where the result goes; - is standard output (default: NAME_enhanced.EXT beside PHOTO, or - if PHOTO is)",
     )
     for options in STEP_OPTIONS:
         _add_flags(command, f"{options.name}: {(options.__doc__ or '').splitlines()[0]}", options)
+    _add_flags(command, "photo", Input)
     _add_flags(command, "result", Output)
     _add_flags(command, "machine", Machine)
     others = command.add_argument_group("files and screen")
@@ -113,6 +122,9 @@ def _add_compare(commands: Any) -> None:
 def _add_flags(command: argparse.ArgumentParser, title: str, options: type[Any]) -> None:
     group = command.add_argument_group(title)
     for field in fields(options):
+        if field.type is bool:
+            group.add_argument("--" + field.name.replace("_", "-"), action="store_const", const=True, help=field.help)
+            continue
         group.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,
@@ -143,48 +155,87 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
         values = _given(arguments, options)
         if values:
             steps.append(options(**values))
-    output = _given(arguments, Output)
+    given = {"output": _given(arguments, Output), "input": _given(arguments, Input)}
     if arguments.recipe is None:
-        return Recipe(steps=tuple(steps), output=Output(**output)) if steps else Recipe(output=Output(**output))
+        recipe = Recipe(output=Output(**given["output"]), input=Input(**given["input"]))
+        return dataclasses.replace(recipe, steps=tuple(steps)) if steps else recipe
     if steps:
         raise OptionError(f"give the steps in --recipe or as flags of {steps[0].name}, not both")
     try:
         recipe = Recipe.from_json(arguments.recipe.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"cannot read the recipe {arguments.recipe}: {error}") from None
-    return dataclasses.replace(recipe, output=dataclasses.replace(recipe.output, **output))
+    return dataclasses.replace(
+        recipe,
+        output=dataclasses.replace(recipe.output, **given["output"]),
+        input=dataclasses.replace(recipe.input, **given["input"]),
+    )
 
 
 def _enhance(arguments: argparse.Namespace) -> int:
     recipe = _recipe(arguments)
     machine = Machine(**_given(arguments, Machine))
+    with _interruptible() as cancelled:
+        return _enhance_with(arguments, recipe, machine, cancelled)
 
+
+def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machine, cancelled: Callable[[], bool]) -> int:
     from img_enhance.engine import Engine
     from img_enhance.image_io import check_output
     from img_enhance.memory import Peak
 
     started = time.perf_counter()
-    with _interruptible() as cancelled, Engine(machine) as engine:
-        job = engine.prepare(arguments.photo, recipe, output=arguments.output)
-        output = arguments.output or _beside(arguments.photo, job)
+    tell = _silent if arguments.quiet else _say
+    with _piped(arguments.photo, arguments.output) as (photo, piped), Engine(machine) as engine:
+        asked = None if arguments.output == _PIPE else arguments.output
+        job = engine.prepare(photo, recipe, output=asked)
+        output = piped or asked or _beside(photo, job)
+        _check_report(arguments.report, photo, output)
         for path in (output, arguments.report):
             if path is not None:
                 check_output(path, overwrite=arguments.overwrite)
-        tell = _silent if arguments.quiet else _say
         tell(_plan_line(job.plan))
         if arguments.dry_run:
             return 0
         with Peak() as peak:
             with _bar(job.plan.size.pixels / 1e6, quiet=arguments.quiet) as progress:
                 result = engine.run(job, progress=progress, cancelled=cancelled)
-            result.save(output, overwrite=arguments.overwrite, cancelled=cancelled)
+            result.save(output, format=job.output_format, overwrite=arguments.overwrite, cancelled=cancelled)
         if arguments.report is not None:
             _write_report(result, arguments.report)
+        if piped is not None:
+            with piped.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
     for warning in result.warnings:
         tell(f"[WARNING] {warning}")
-    if not arguments.quiet:
-        print(_done_line(result, output, time.perf_counter() - started, peak.bytes))
+    done = _done_line(result, _PIPE if piped is not None else output, time.perf_counter() - started, peak.bytes)
+    if piped is not None:
+        tell(done)
+    elif not arguments.quiet:
+        print(done)
     return 0
+
+
+def _check_report(report: Path | None, photo: Path, output: Path) -> None:
+    for path, what in ((photo, "the photo"), (output, "the result")):
+        if report is not None and report.resolve() == path.resolve():
+            raise OutputError(f"--report would replace {what}, {path}; name another file")
+
+
+@contextmanager
+def _piped(photo: Path, output: Path | None) -> Iterator[tuple[Path, Path | None]]:
+    """The photo's file, which for standard input is a copy, and the file that goes to standard output, if one does."""
+    if _PIPE not in (photo, output):
+        yield photo, None
+        return
+    with tempfile.TemporaryDirectory(prefix="img-enhance-") as folder:
+        if photo == _PIPE:
+            photo = Path(folder) / "standard input"
+            with photo.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+            output = output or _PIPE
+        yield photo, Path(folder) / "standard output" if output == _PIPE else None
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -311,7 +362,9 @@ def _plain_lines() -> Callable[[Progress], None]:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    # Whoever reads the progress may stop reading; the work goes on.
+    with suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _silent(text: str) -> None:

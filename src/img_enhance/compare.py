@@ -8,8 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 from img_enhance.canvas import Pixels, new_canvas, scratch_folder
 from img_enhance.geometry import Box, Size
 from img_enhance.image_io import open_photo, read_photo, write_photo
-from img_enhance.options import Machine
+from img_enhance.options import Machine, Output
 from img_enhance.photo import Photo, format_of_ending
+from img_enhance.plan import Store
 
 # Each half shows at most so much of the result, pixel for pixel, so that its detail can be seen.
 HALF = Size(900, 1200)
@@ -25,9 +26,10 @@ def compare_files(before: Path, after: Path, output: Path, *, overwrite: bool = 
 
     Raises: PhotoError, OutputError, DiskError.
     """
-    sheet = Photo(comparison(_read(before).pixels, _read(after).pixels))
+    sheet = Photo(comparison(_read(before), _read(after)))
+    note = f"comparison of {before.name} and {after.name}"
     name = format_of_ending(output.suffix).name
-    write_photo(sheet, output, format=name, quality=None, overwrite=overwrite, tick=lambda: None)
+    write_photo(sheet, output, format=name, output=Output(), overwrite=overwrite, note=note, tick=lambda: None)
 
 
 def comparison(before: Pixels, after: Pixels) -> Pixels:
@@ -46,11 +48,21 @@ def comparison(before: Pixels, after: Pixels) -> Pixels:
     return np.asarray(sheet)
 
 
-def _read(path: Path) -> Photo:
+def _read(path: Path) -> Pixels:
+    """The photo's pixels with 8 bits a channel, laid on white where it is transparent."""
     file = open_photo(path, max_pixels=Machine().max_pixels * 16**2)
-    small = file.header.size.pixels <= _IN_MEMORY_PIXELS
-    canvas = new_canvas(file.header.size, "memory" if small else "disk", None if small else scratch_folder(None))
-    return read_photo(file, canvas, lambda: None)
+    header = file.header
+    store: Store = "memory" if header.size.pixels <= _IN_MEMORY_PIXELS else "disk"
+    folder = scratch_folder(None) if store == "disk" else None
+    canvas = new_canvas(header.size, store, folder, depth=header.depth)
+    alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
+    photo = read_photo(file, canvas, alpha, lambda: None)
+    pixels = photo.pixels
+    if photo.alpha is not None:
+        white = np.iinfo(pixels.dtype).max
+        opacity = photo.alpha[..., None] / np.float32(white)
+        pixels = np.rint(pixels * opacity + white * (1 - opacity)).astype(pixels.dtype)
+    return pixels if header.depth == 8 else (pixels // 257).astype(np.uint8)
 
 
 def _middle(size: Size) -> Box:

@@ -15,18 +15,19 @@ from typing import Any
 import numpy as np
 
 from img_enhance import __version__
+from img_enhance.bleed import bleed
 from img_enhance.canvas import Pixels, check_room, new_canvas, scratch_folder
 from img_enhance.devices import detect_cpu, free_bytes
 from img_enhance.errors import Cancelled, MemoryBudgetError, NotFinite, PhotoError
+from img_enhance.form import to_mapping
 from img_enhance.geometry import Box, Size
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample, write_photo
 from img_enhance.memory import Peak, anonymous_bytes, give_back
 from img_enhance.models import Model, Precision, model_named
 from img_enhance.networks import segments_of
 from img_enhance.options import Machine
-from img_enhance.photo import Header, Photo, check_holds, format_named, format_of_ending
+from img_enhance.photo import Format, Header, Photo, check_holds, format_named, format_of_ending, metadata_losses
 from img_enhance.plan import (
-    CHANNELS,
     NetworkPass,
     NetworkPlan,
     Pass,
@@ -93,15 +94,21 @@ class Result:
         """The record as JSON text."""
         return json.dumps(self.record(), indent=2) + "\n"
 
-    def save(self, path: str | Path, *, overwrite: bool = False, cancelled: IsCancelled | None = None) -> None:
-        """Write the photo to `path`, in the recipe's format, else the one of the path's ending.
+    def save(self, path: str | Path, *, format: str | None = None, overwrite: bool = False, cancelled: IsCancelled | None = None) -> None:
+        """Write the photo to `path`, in `format`, else the recipe's, else the one of the path's ending.
 
         Raises: OutputError, DiskError when it cannot be written there; Cancelled.
         """
         path = Path(path)
-        output = self.recipe.output
-        name = output.format or format_of_ending(path.suffix).name
-        write_photo(self.photo, path, format=name, quality=output.quality, overwrite=overwrite, tick=ticking(cancelled))
+        name = format or self.recipe.output.format or format_of_ending(path.suffix).name
+        write_photo(
+            self.photo, path, format=name, output=self.recipe.output, overwrite=overwrite, note=self.note(), tick=ticking(cancelled)
+        )
+
+    def note(self) -> str:
+        """What was done, in a line that goes into the result's XMP."""
+        steps = [f"{step.name}({', '.join(f'{k}={v}' for k, v in to_mapping(step).items())})" for step in self.recipe.steps]
+        return f"{'; '.join(steps)}; {self.plan.size} to {self.plan.result}"
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class Engine:
         self.machine = machine or Machine()
         self.device = detect_cpu()
         self._allowed = allowed_bytes(self.machine.max_memory, self.device)
-        self._precision = choose_precision(self.machine.precision, self.device)
+        choose_precision(self.machine.precision, self.device)  # refuses what the device does not have before any photo
         self._networks: dict[tuple[str, Precision], Network] = {}
         self._probed: set[tuple[str, Precision, tuple[tuple[int, int], ...]]] = set()
 
@@ -150,29 +157,35 @@ class Engine:
         Raises: every UserError and MachineError that can be foreseen.
         """
         recipe = recipe or Recipe()
-        source = photo if isinstance(photo, Photo) else open_photo(Path(photo), max_pixels=self.machine.max_pixels)
+        source: Photo | PhotoFile
         warnings: tuple[str, ...] = ()
-        if isinstance(source, Photo):
-            _check_pixels(source.pixels)
-            header = Header("png", source.size)
+        if isinstance(photo, Photo):
+            check_photo(photo)
+            source = photo
+            header = Header("png", photo.size, depth=photo.depth, alpha=photo.alpha is not None, grey=photo.grey)
         else:
-            header = source.header
-            if source.dropped:
-                warnings = (f"{' and '.join(source.dropped)} metadata of the photo is not kept in the result",)
-        if recipe.output.format is not None:
-            output_format = recipe.output.format
-        else:
-            output_format = format_of_ending(output.suffix).name if output else header.format
+            first_frame = recipe.input.animation == "first"
+            source = open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=first_frame)
+            header, warnings = source.header, source.warnings
+        output_format = _output_format(header, recipe, output)
         passes, size = _passes(recipe, header.size)
         check_holds(format_named(output_format), size)
+        precision = choose_precision(self.machine.precision, self.device, header.depth)
+        if header.size.pixels == 1:
+            # OpenVINO 2026.4 computes the compact network wrong on a single pixel in bf16: 10 dB from the reference.
+            precision = "f32"
         return Job(
             source=source,
             header=header,
             recipe=recipe,
             passes=passes,
             output_format=output_format,
-            plan=self._plan(header, passes, output_format, self._precision),
-            warnings=warnings,
+            plan=self._plan(header, passes, output_format, precision),
+            warnings=(
+                *warnings,
+                *_losses(header, format_named(output_format), precision),
+                *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
+            ),
         )
 
     def enhance(
@@ -228,9 +241,10 @@ class Engine:
         records: list[StepRecord] = []
         with _measured("read", records):
             photo = self._read(job, folder, tick)
+        alpha, depth = photo.alpha, job.header.depth
         weights = {}
         for step in plan.passes:
-            canvas = new_canvas(step.result, step.store, folder)
+            canvas = new_canvas(step.result, step.store, folder, depth=depth)
             if isinstance(step, ResamplePlan):
                 with _measured("resample", records):
                     resample(photo.pixels, canvas, tick)
@@ -238,10 +252,16 @@ class Engine:
                 model = model_named(step.model)
                 weights[model.name] = model.weights.sha256
                 with _measured(model.name, records):
-                    self._sweep(model, step, photo.pixels, canvas, tick, report)
-            photo = dataclasses.replace(photo, pixels=canvas)
+                    self._sweep(model, step, photo, canvas, tick, report)
+            photo = dataclasses.replace(photo, pixels=canvas, alpha=None)
             del canvas
             give_back()
+        if alpha is not None:
+            last = plan.passes[-1]
+            enlarged = new_canvas(last.result, last.store, folder, channels=1, depth=depth)
+            with _measured("alpha", records):
+                resample(alpha, enlarged, tick)
+            photo = dataclasses.replace(photo, alpha=enlarged)
         return Result(photo, job.recipe, plan, weights, tuple(records), job.warnings)
 
     def _release_others(self, plan: Plan) -> None:
@@ -252,17 +272,32 @@ class Engine:
             self._probed = {cut for cut in self._probed if cut[:2] != key}
 
     def _read(self, job: Job, folder: Path | None, tick: Tick) -> Photo:
-        if isinstance(job.source, Photo):
+        """The photo, with colour under its transparent parts; a Photo that was given is not modified."""
+        header, store = job.header, job.plan.source_store
+        if isinstance(job.source, Photo) and job.source.alpha is None:
             return job.source
-        return read_photo(job.source, new_canvas(job.header.size, job.plan.source_store, folder), tick)
+        pixels = new_canvas(header.size, store, folder, depth=header.depth)
+        if isinstance(job.source, Photo):
+            pixels[:] = job.source.pixels
+            photo = dataclasses.replace(job.source, pixels=pixels)
+        else:
+            alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
+            photo = read_photo(job.source, pixels, alpha, tick)
+        if photo.alpha is not None:
+            bleed(photo.pixels, photo.alpha)
+        return photo
 
-    def _sweep(self, model: Model, plan: NetworkPlan, pixels: Pixels, canvas: Pixels, tick: Tick, done: Done) -> None:
+    def _sweep(self, model: Model, plan: NetworkPlan, photo: Photo, canvas: Pixels, tick: Tick, done: Done) -> None:
+        pixels, white = photo.pixels, int(np.iinfo(photo.pixels.dtype).max)
+
         def read(box: Box) -> Picture:
-            return np.multiply(pixels[box.slices], np.float32(1 / 255), dtype=np.float32)
+            return np.multiply(pixels[box.slices], np.float32(1 / white), dtype=np.float32)
 
         def write(box: Box, answer: Picture) -> None:
-            np.multiply(answer, 255, out=answer)
-            np.clip(answer, 0, 255, out=answer)
+            if photo.grey:  # networks answer with a little colour
+                answer[:] = answer.mean(axis=2, keepdims=True)
+            np.multiply(answer, white, out=answer)
+            np.clip(answer, 0, white, out=answer)
             canvas[box.slices] = np.rint(answer, out=answer)
 
         network = self._network(model, plan)
@@ -305,11 +340,39 @@ def _passes(recipe: Recipe, size: Size) -> tuple[tuple[Pass, ...], Size]:
     return run, size
 
 
-def _check_pixels(pixels: Any) -> None:
-    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != CHANNELS:
-        raise PhotoError("the pixels of a Photo must be a numpy array of shape (height, width, 3) and type uint8, RGB")
+def _output_format(header: Header, recipe: Recipe, output: Path | None) -> str:
+    """The format asked for, else the one of the output's name, else the photo's own or what stands for it."""
+    if recipe.output.format is not None:
+        return recipe.output.format
+    if output is not None:
+        return format_of_ending(output.suffix).name
+    return format_named(header.format).written_as or header.format
+
+
+def _losses(header: Header, output: Format, precision: Precision) -> tuple[str, ...]:
+    """What of the photo the result cannot keep."""
+    said = []
+    if header.depth == 16 and not output.deep:
+        said.append(f"{output.name} holds 8 bits a channel, the photo has 16; png or tiff would keep them")
+    if header.depth == 16 and precision == "bf16":
+        said.append("bf16 carries about 8 of the photo's 16 bits; --precision f32 would keep them")
+    if header.alpha and not output.alpha:
+        said.append(f"{output.name} holds no transparency; the photo was laid on white")
+    return tuple(said)
+
+
+def check_photo(photo: Photo) -> None:
+    """Pass if the arrays of a Photo have the shapes and types that its docstring asks for.
+
+    Raises: PhotoError.
+    """
+    pixels, alpha = photo.pixels, photo.alpha
+    if not isinstance(pixels, np.ndarray) or pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise PhotoError("the pixels of a Photo must be an array of shape (height, width, 3) and type uint8 or uint16, RGB")
     if pixels.size == 0:
         raise PhotoError(f"a photo of shape {pixels.shape} has no pixels")
+    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
+        raise PhotoError("the alpha of a Photo must be an array of shape (height, width) and of the type of its pixels")
 
 
 def _check_free(plan: Plan) -> None:

@@ -7,13 +7,16 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from decimal import Decimal
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from img_enhance.errors import OptionError
 
 Unit = Literal["", "bytes", "pixels"]
+
+# No option has a use for more; NaN and infinity are outside too.
+LARGEST = 10**18
 
 _SUFFIX = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 Options = TypeVar("Options")
@@ -24,7 +27,7 @@ class Field:
     """One option as a door sees it. `exclusive` names the group of which at most one may be given."""
 
     name: str
-    type: type[int] | type[float] | type[str]
+    type: type[int] | type[float] | type[str] | type[bool]
     default: int | float | str | None
     help: str
     minimum: float | None = None
@@ -42,7 +45,7 @@ class Field:
 def option(
     default: Any,
     *,
-    help: str,  # noqa: A002 - the word every door uses for it
+    help: str,
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
@@ -86,20 +89,20 @@ def check(options: Any) -> None:
 
 def _check_value(field: Field, value: Any) -> None:
     accepted = (int, float) if field.type is float else field.type
-    if not isinstance(value, accepted) or isinstance(value, bool):
+    if not isinstance(value, accepted) or isinstance(value, bool) != (field.type is bool):
         raise OptionError(f"{field.name} must be {_described(field)}, not {value!r}")
     if field.choices and value not in field.choices:
         raise OptionError(f"{field.name} must be one of {', '.join(field.choices)}, not '{value}'")
-    if isinstance(value, str):
+    if isinstance(value, str | bool):
         return
     below = field.minimum is not None and value < field.minimum
     above = field.maximum is not None and value > field.maximum
-    if below or above or not isfinite(value):
+    if below or above or not -LARGEST <= value <= LARGEST:
         raise OptionError(f"{field.name} must be {_described(field)}, not {value}")
 
 
 def _described(field: Field) -> str:
-    kind = {int: "a whole number", float: "a number", str: "a text"}[field.type]
+    kind = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[field.type]
     if field.minimum is not None and field.maximum is not None:
         return f"{kind} from {field.minimum:g} to {field.maximum:g}"
     if field.minimum is not None:
@@ -119,14 +122,12 @@ def from_text(field: Field, text: str) -> int | float | str:
     if not match or (suffix and not field.unit):
         raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'")
     try:
-        number = float(match.group(1)) * _SUFFIX[suffix]
-    except ValueError:
+        number = Decimal(match.group(1)) * _SUFFIX[suffix]
+    except ArithmeticError:
         raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'") from None
-    if field.type is float:
-        return number
-    if number != int(number):
+    if abs(number) > LARGEST or (field.type is int and number % 1):
         raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'")
-    return int(number)
+    return int(number) if field.type is int else float(number)
 
 
 def to_mapping(options: Any) -> dict[str, Any]:

@@ -36,6 +36,24 @@ StepOptions = RealESRGAN
 STEP_OPTIONS: tuple[type[StepOptions], ...] = (RealESRGAN,)
 
 
+# JPEG keeps nearly all at 95; the others reach that quality at lower figures of their own scales.
+JPEG_QUALITY = 95
+WEBP_QUALITY = 90
+AVIF_QUALITY = 80
+
+
+@dataclass(frozen=True)
+class Input:
+    """How the photo's file is read."""
+
+    animation: str = option(
+        "first", help="an animated or many-paged file: take its first frame with a warning, or refuse it", choices=("first", "refuse")
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 @dataclass(frozen=True)
 class Output:
     """The result's file."""
@@ -43,11 +61,17 @@ class Output:
     format: str | None = option(None, help="file format of the result; default: by its name, else the photo's", choices=FORMAT_NAMES)
     quality: int | None = option(
         None,
-        help="quality of a JPEG (default 95, stored 4:4:4) or WebP (default 90); PNG and TIFF lose nothing",
+        help=f"quality of a JPEG (default {JPEG_QUALITY}), WebP ({WEBP_QUALITY}) or AVIF ({AVIF_QUALITY}); PNG and TIFF lose nothing",
         minimum=1,
         maximum=100,
         placeholder="Q",
     )
+    lossless: bool | None = option(None, help="WebP and AVIF without loss (default: with)")
+    subsampling: str | None = option(
+        None, help="colour resolution of a JPEG or AVIF (default 4:4:4, all of it)", choices=("4:4:4", "4:2:0")
+    )
+    strip_gps: bool | None = option(None, help="leave out where the photo was taken")
+    strip: bool | None = option(None, help="leave out all metadata but the colour profile")
 
     def __post_init__(self) -> None:
         check(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from img_enhance.errors import OptionError, OutputError
@@ -13,47 +13,106 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+@dataclass(frozen=True)
+class Metadata:
+    """What goes with the pixels, as the blocks of bytes that files carry. `resolution` is in pixels per inch, across and down."""
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    resolution: tuple[float, float] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """Pixels as `(H, W, 3)` uint8, RGB in the photo's own encoding, upright; `icc` is the profile that goes with them.
+    """Pixels as `(H, W, 3)` uint8 or uint16, RGB in the photo's own encoding, upright; alpha as `(H, W)` of the same type or None.
 
-    The array may be a file-backed memory map.
+    A grey photo has three equal channels and is written with one. The arrays may be file-backed memory maps.
     """
 
-    pixels: npt.NDArray[np.uint8]
-    icc: bytes | None = None
+    pixels: npt.NDArray[np.uint8 | np.uint16]
+    alpha: npt.NDArray[np.uint8 | np.uint16] | None = None
+    grey: bool = False
+    metadata: Metadata = field(default_factory=Metadata)
 
     @property
     def size(self) -> Size:
         height, width = self.pixels.shape[:2]
         return Size(width, height)
 
+    @property
+    def depth(self) -> int:
+        """Bits a channel, 8 or 16."""
+        return 8 * self.pixels.itemsize
+
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its photo before the pixels are read. An interlaced one cannot be read line by line."""
+    """What is known of a photo before its pixels are read.
+
+    `interlaced` files cannot be read line by line; `whole` is true for formats whose decoders hold the whole picture.
+    """
 
     format: str
     size: Size
     interlaced: bool = False
+    depth: int = 8
+    alpha: bool = False
+    grey: bool = False
+    whole: bool = False
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of a pixel in memory: three colours, and alpha where there is one."""
+        return (4 if self.alpha else 3) * self.depth // 8
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: its name, the endings of its files (usual one first) and the longest side it can hold."""
+    """A file format: its name, the endings of its files (usual one first), the longest side it can hold, and what else it can.
+
+    A format that is only read names the one its photos are written as.
+    """
 
     name: str
     endings: tuple[str, ...]
     longest_side: int
+    deep: bool = False
+    alpha: bool = True
+    iptc: bool = False
+    written_as: str = ""
 
 
 FORMATS = (
-    Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_535),
-    Format("png", (".png",), 2**31 - 1),
+    Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_535, alpha=False, iptc=True),
+    Format("png", (".png",), 2**31 - 1, deep=True),
     Format("webp", (".webp",), 16_383),
-    Format("tiff", (".tif", ".tiff"), 2**31 - 1),
+    Format("tiff", (".tif", ".tiff"), 2**31 - 1, deep=True, iptc=True),
+    Format("avif", (".avif",), 16_384, deep=True),
+    Format("gif", (".gif",), 65_535, written_as="png"),
+    Format("bmp", (".bmp", ".dib"), 32_767, written_as="png"),
+    Format("heic", (".heic", ".heif", ".hif"), 16_384, written_as="jpeg"),
 )
-FORMAT_NAMES = tuple(entry.name for entry in FORMATS)
+WRITTEN = tuple(entry for entry in FORMATS if not entry.written_as)
+FORMAT_NAMES = tuple(entry.name for entry in WRITTEN)
+
+
+# A JPEG's segments hold 65,533 bytes; an updated EXIF or XMP is a little longer than the photo's own.
+MOST_JPEG_EXIF_BYTES = 65_000
+MOST_JPEG_XMP_BYTES = 60_000
+
+
+def metadata_losses(metadata: Metadata, output: Format) -> tuple[str, ...]:
+    """What of a photo's metadata a format cannot hold."""
+    said = []
+    if metadata.iptc is not None and not output.iptc:
+        said.append(f"{output.name} holds no IPTC; the photo's was left out")
+    if output.name == "jpeg":
+        for kind, block, most in (("EXIF", metadata.exif, MOST_JPEG_EXIF_BYTES), ("XMP", metadata.xmp, MOST_JPEG_XMP_BYTES)):
+            if block is not None and len(block) > most:
+                said.append(f"a jpeg holds at most {most} bytes of {kind}, the photo has {len(block)}; they were left out")
+    return tuple(said)
 
 
 def format_named(name: str) -> Format:
@@ -64,7 +123,7 @@ def format_named(name: str) -> Format:
     for entry in FORMATS:
         if entry.name == name:
             return entry
-    raise OptionError(f"unknown format '{name}'; known are {', '.join(FORMAT_NAMES)}")
+    raise OptionError(f"unknown format '{name}'; known are {', '.join(entry.name for entry in FORMATS)}")
 
 
 def format_of_ending(ending: str) -> Format:
@@ -72,10 +131,10 @@ def format_of_ending(ending: str) -> Format:
 
     Raises: OutputError when no format of ours does.
     """
-    for entry in FORMATS:
+    for entry in WRITTEN:
         if ending.lower() in entry.endings:
             return entry
-    known = " ".join(e for entry in FORMATS for e in entry.endings)
+    known = " ".join(e for entry in WRITTEN for e in entry.endings)
     raise OutputError(f"cannot tell the output format from the ending '{ending}'; use one of {known}, or --format")
 
 
@@ -86,7 +145,7 @@ def check_holds(output: Format, size: Size) -> None:
     """
     longest = max(size.width, size.height)
     if longest > output.longest_side:
-        able = ", ".join(entry.name for entry in FORMATS if longest <= entry.longest_side)
+        able = ", ".join(entry.name for entry in WRITTEN if longest <= entry.longest_side)
         raise OutputError(
             f"the result is {size} and {output.name} holds at most {output.longest_side} pixels a side; use --format with one of: {able}"
         )

@@ -4,6 +4,7 @@ Words: *allowed* is the budget, *reserved* what the process needs before any pho
 means anonymous memory: pages of files do not count, because the system can drop them.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
@@ -12,7 +13,7 @@ from typing import Literal
 from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.geometry import Box, Size
 from img_enhance.models import Model, Precision
-from img_enhance.photo import Header
+from img_enhance.photo import Header, format_named
 from img_enhance.units import bytes_text
 from img_enhance.windows import Window, cuts, grid, windows
 
@@ -33,11 +34,17 @@ STAGE_BYTES = 4_000_000
 # libvips' buffers while a file is read or written line by line (measured on 16 to 64 MP: 20-60 MB).
 STREAM_BYTES = 70_000_000
 
-# Reading an interlaced photo holds all of it: a progressive JPEG's coefficients take 2 bytes a value, then come the pixels.
-INTERLACED_BYTES_PER_PIXEL = 3 * CHANNELS
+# Some decoders hold the whole picture, and all do for interlaced files: a progressive JPEG's coefficients take 2 bytes a value, then
+# come the pixels. For 8 bits a channel (measured 2026-11 on 12 MP, alpha included, beyond the stream's: AVIF 11.8, BMP 7.3, TIFF in
+# CIELAB 11.1, progressive JPEG 3.1 and in CMYK 6.6, WebP 4.3, GIF 0.6, interlaced PNG 0.3). HEIC was not measured.
+WHOLE_DECODER_BYTES_PER_PIXEL = 14
 
-# Encoders that hold the whole picture (measured 2026-11: WebP 24.7).
-WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 26}
+# Filling colour under transparency (`bleed.py`): a pyramid of float32 colour and weight.
+BLEED_BYTES_PER_PIXEL = 16
+
+# Encoders that hold the whole picture, for 8 bits a channel; 12 bits take twice that (measured 2026-11, beyond the stream's: WebP 24.7,
+# with alpha 26.8, without loss 21.6; AVIF 31.8, of 12 bits with alpha 56).
+WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 28, "avif": 44}
 
 # Up to so many pixels a network is compiled as one, which starts faster; beyond, segment by segment, which needs less memory.
 WHOLE_PIXELS = 256 * 256
@@ -190,14 +197,16 @@ def allowed_bytes(max_memory: int | None, device: Device) -> int:
     return device.memory_bytes // 2 if max_memory is None else max_memory
 
 
-def choose_precision(wanted: str, device: Device) -> Precision:
-    """The precision that networks run in.
+def choose_precision(wanted: str, device: Device, depth: int = 8) -> Precision:
+    """The precision that networks run in; bf16 carries about 8 bits, so a photo of 16 is done in f32 unless it is asked for.
 
     Raises: DeviceError when bf16 is asked for on a device that would only imitate it.
     """
     if wanted == "bf16" and not device.native_bf16:
         raise DeviceError(f"{device.name} has no native bf16; use --precision auto or f32")
-    return "bf16" if device.native_bf16 and wanted != "f32" else "f32"
+    if wanted == "auto":
+        return "bf16" if device.native_bf16 and depth == 8 else "f32"
+    return "bf16" if wanted == "bf16" else "f32"
 
 
 def make_plan(
@@ -213,32 +222,62 @@ def make_plan(
 
     Raises: MemoryBudgetError, with the projected and the allowed bytes, when no way of running them fits.
     """
-    size, plans, resident = header.size, [], RESERVED_BYTES
-    source_store = store = _store(size, allowed)
-    decoding = _canvas_bytes(size, store) + STREAM_BYTES
-    if header.interlaced:
-        decoding += size.pixels * INTERLACED_BYTES_PER_PIXEL
-    peaks, disk, loaded = [resident + decoding], [_disk_bytes(size, store)], set[str]()
+    for largest_canvas in (int(allowed * CANVAS_SHARE), 0):
+        plan, peaks = _arrange(
+            header,
+            passes,
+            output_format=output_format,
+            precision=precision,
+            device=device,
+            allowed=allowed,
+            largest_canvas=largest_canvas,
+        )
+        if plan is not None:
+            return plan
+    raise MemoryBudgetError(_too_large(header, output_format, peaks, allowed))
+
+
+def _arrange(
+    header: Header,
+    passes: tuple[Pass, ...],
+    *,
+    output_format: str,
+    precision: Precision,
+    device: Device,
+    allowed: int,
+    largest_canvas: int,
+) -> tuple[Plan | None, list[int]]:
+    """The plan with canvases of up to `largest_canvas` bytes in memory, None when it does not fit, and the peak of each phase."""
+    size, plans, resident, each = header.size, [], RESERVED_BYTES, header.pixel_bytes
+    source_store = store = _store(size, each, largest_canvas)
+    decoding = STREAM_BYTES
+    if header.whole or header.interlaced:
+        decoding += size.pixels * WHOLE_DECODER_BYTES_PER_PIXEL * header.depth // 8
+    if header.alpha:
+        decoding = max(decoding, size.pixels * BLEED_BYTES_PER_PIXEL)
+    peaks, disk, loaded = [resident + _canvas_bytes(size, each, store) + decoding], [_disk_bytes(size, each, store)], set[str]()
     for step in passes:
         if isinstance(step, NetworkPass) and step.model.name not in loaded:
             loaded.add(step.model.name)
             resident += int(step.model.weights.bytes * RESIDENT_WEIGHTS) + COMPILED_BYTES
-        below = resident + _canvas_bytes(size, store)
+        result = size.scaled(step.model.scale) if isinstance(step, NetworkPass) else step.size
+        result_store = _store(result, each, largest_canvas)
+        below = resident + _canvas_bytes(size, each, store) + _canvas_bytes(result, each, result_store)
         plan: PassPlan
         if isinstance(step, NetworkPass):
-            plan = _plan_network(step.model, size, precision=precision, device=device, below=below, allowed=allowed)
+            plan = _plan_network(step.model, size, result_store, precision=precision, device=device, below=below, allowed=allowed)
         else:
-            plan = _plan_resample(step.size, size, below=below, allowed=allowed)
+            plan = ResamplePlan(size, result, result_store, below + STREAM_BYTES)
         plans.append(plan)
         peaks.append(plan.projected_bytes)
-        disk.append(_disk_bytes(size, store) + _disk_bytes(plan.result, plan.store))
-        size, store = plan.result, plan.store
-    encoding = size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) + STREAM_BYTES
-    peaks.append(resident + _canvas_bytes(size, store) + encoding)
-    projected = max(peaks)
-    if projected > allowed:
-        raise MemoryBudgetError(_too_large(header, output_format, peaks, allowed))
-    return Plan(
+        disk.append(_disk_bytes(size, each, store) + _disk_bytes(result, each, result_store))
+        size, store = result, result_store
+    written_depth = header.depth if format_named(output_format).deep else 8
+    encoding = size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * written_depth // 8 + STREAM_BYTES
+    peaks.append(resident + _canvas_bytes(size, each, store) + encoding)
+    if max(peaks) > allowed:
+        return None, peaks
+    whole = Plan(
         device=device.name,
         precision=precision,
         source_store=source_store,
@@ -247,17 +286,16 @@ def make_plan(
         result=size,
         allowed_bytes=allowed,
         reserved_bytes=RESERVED_BYTES,
-        projected_bytes=projected,
+        projected_bytes=max(peaks),
         disk_bytes=max(disk),
         seconds=sum(_seconds(plan, device) for plan in plans),
     )
+    return whole, peaks
 
 
-def _plan_network(model: Model, size: Size, *, precision: Precision, device: Device, below: int, allowed: int) -> NetworkPlan:
+def _plan_network(model: Model, size: Size, store: Store, *, precision: Precision, device: Device, below: int, allowed: int) -> NetworkPlan:
     """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so."""
     result = size.scaled(model.scale)
-    store = _store(result, allowed)
-    below += _canvas_bytes(result, store)
 
     def plan(rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> NetworkPlan:
         return NetworkPlan(
@@ -293,8 +331,10 @@ def _plan_network(model: Model, size: Size, *, precision: Precision, device: Dev
             touched = sum(windows_bytes) * rows * columns
             fitting.append((_network_seconds(answer, device) + touched / TOUCH_BYTES_PER_SECOND, answer))
     if not fitting:
-        smallest = _largest(size, size.height, size.width, model.halo)
-        raise MemoryBudgetError(_too_little(least + feature_bytes * smallest.pixels, allowed))
+        # Not smaller ones: areas of single pixels might fit, and would take for ever, to count as well as to run.
+        rows, columns = ceil(size.height / SMALLEST_SIDE), ceil(size.width / SMALLEST_SIDE)
+        smallest = _largest(size, rows, columns, model.halo)
+        return plan(rows, columns, stages, least - below + feature_bytes * smallest.pixels)
     return min(fitting, key=lambda entry: entry[0])[1]
 
 
@@ -317,11 +357,6 @@ def _stages(model: Model, *, group: int, shrink: int) -> tuple[Stage, ...]:
     starts = [0, *range(1 + group, last, group), last] if last else [0]
     stops = [*(start - 1 for start in starts[1:]), last]
     return tuple(_stage(model, a, b, max(SMALLEST_SIDE, model.segments[b].window // shrink)) for a, b in zip(starts, stops, strict=True))
-
-
-def _plan_resample(result: Size, size: Size, *, below: int, allowed: int) -> ResamplePlan:
-    store = _store(result, allowed)
-    return ResamplePlan(size, result, store, below + _canvas_bytes(result, store) + STREAM_BYTES)
 
 
 def _stage(model: Model, first: int, last: int, side: int) -> Stage:
@@ -352,15 +387,20 @@ def _copies(scale: int) -> int:
 
 def _areas(size: Size, halo: int, feature_bytes: int, room: int) -> tuple[int, int] | None:
     """Rows and columns of the areas whose features fit into `room` bytes and that recompute the fewest pixels; None if none fit."""
-    if room < 0:
-        return None
+    if size.height > size.width:
+        turned = _areas(Size(size.height, size.width), halo, feature_bytes, room)
+        return None if turned is None else turned[::-1]
+
+    def too_large(columns: int) -> bool:
+        return _largest(size, rows, columns, halo).pixels * feature_bytes > room
+
     fitting = []
     for rows in range(1, ceil(size.height / SMALLEST_SIDE) + 1):
-        for columns in range(1, ceil(size.width / SMALLEST_SIDE) + 1):
+        counts = range(1, ceil(size.width / SMALLEST_SIDE) + 1)
+        columns = bisect_left(counts, True, key=lambda columns: not too_large(columns)) + 1  # the fewest: more only recompute more
+        if columns <= len(counts):
             read = _largest(size, rows, columns, halo)
-            if read.pixels * feature_bytes <= room:
-                fitting.append((read.pixels * rows * columns, rows * columns, rows, columns))
-                break  # more columns only recompute more
+            fitting.append((read.pixels * rows * columns, rows * columns, rows, columns))
     return min(fitting)[2:] if fitting else None
 
 
@@ -385,16 +425,16 @@ def _pixels_read(box: Box, stage: Stage, within: Box) -> int:
     return lengths(box.top, box.bottom, within.top, within.bottom) * lengths(box.left, box.right, within.left, within.right)
 
 
-def _store(size: Size, allowed: int) -> Store:
-    return "memory" if size.pixels * CHANNELS <= allowed * CANVAS_SHARE else "disk"
+def _store(size: Size, each: int, largest_canvas: int) -> Store:
+    return "memory" if size.pixels * each <= largest_canvas else "disk"
 
 
-def _canvas_bytes(size: Size, store: Store) -> int:
-    return size.pixels * CHANNELS if store == "memory" else 0
+def _canvas_bytes(size: Size, each: int, store: Store) -> int:
+    return size.pixels * each if store == "memory" else 0
 
 
-def _disk_bytes(size: Size, store: Store) -> int:
-    return size.pixels * CHANNELS if store == "disk" else 0
+def _disk_bytes(size: Size, each: int, store: Store) -> int:
+    return size.pixels * each if store == "disk" else 0
 
 
 def _seconds(plan: PassPlan, device: Device) -> float:

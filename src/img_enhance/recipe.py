@@ -1,4 +1,4 @@
-"""The one request: ordered steps with their options, and the output's format."""
+"""The one request: ordered steps with their options, how the photo is read and how the result is written."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from img_enhance.errors import OptionError, RecipeError
 from img_enhance.form import from_mapping, to_mapping
-from img_enhance.options import STEP_OPTIONS, Output, RealESRGAN, StepOptions
+from img_enhance.options import STEP_OPTIONS, Input, Output, RealESRGAN, StepOptions
 
 VERSION = 1
 
@@ -18,6 +18,7 @@ class Recipe:
 
     steps: tuple[StepOptions, ...] = (RealESRGAN(),)
     output: Output = field(default_factory=Output)
+    input: Input = field(default_factory=Input)
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -26,7 +27,7 @@ class Recipe:
     def to_mapping(self) -> dict[str, Any]:
         """JSON values from which `from_mapping` makes an equal recipe."""
         steps = [{"step": step.name, **to_mapping(step)} for step in self.steps]
-        return {"version": VERSION, "steps": steps, "output": to_mapping(self.output)}
+        return {"version": VERSION, "input": to_mapping(self.input), "steps": steps, "output": to_mapping(self.output)}
 
     def to_json(self) -> str:
         return json.dumps(self.to_mapping(), indent=2) + "\n"
@@ -37,14 +38,18 @@ class Recipe:
 
         Raises: RecipeError when they do not describe one, with the place; OptionError when an option is out of bounds.
         """
-        whole = _mapping(values, "a recipe", allowed=("version", "steps", "output"))
-        if whole.get("version") != VERSION:
-            raise RecipeError(f"recipe version {whole.get('version')!r} is not known; this version reads {VERSION}")
+        whole = _mapping(values, "a recipe", allowed=("version", "input", "steps", "output"))
+        version = whole.get("version")
+        if type(version) is not int or version != VERSION:
+            raise RecipeError(f"recipe version {version!r} is not known; this version reads {VERSION}")
         steps = whole.get("steps")
         if not isinstance(steps, list):
             raise RecipeError('a recipe needs "steps", a list')
-        output = from_mapping(Output, _mapping(whole.get("output", {}), '"output"'))
-        return cls(steps=tuple(_step(step, number) for number, step in enumerate(steps, 1)), output=output)
+        return cls(
+            steps=tuple(_step(step, number) for number, step in enumerate(steps, 1)),
+            output=from_mapping(Output, _mapping(whole.get("output", {}), '"output"')),
+            input=from_mapping(Input, _mapping(whole.get("input", {}), '"input"')),
+        )
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":

@@ -56,7 +56,8 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
             segment, compiled = network.segment(stage), network.compiled(stage)
             is_last = stage is plan.stages[-1]
             following = None if is_last else network.runtime.features(area.read.size, segment.channels_out)
-            for window in plan.windows(area, stage):
+            # The largest first: scratch that is taken once serves all, while a growing one leaves holes behind.
+            for window in sorted(plan.windows(area, stage), key=lambda window: -window.read.size.pixels):
                 tick()
                 inputs = [
                     read(window.read) if name == "picture" else _seen(features, window.read.seen_from(area.read)) for name in segment.inputs

@@ -259,7 +259,6 @@ def test_a_package_without_the_file_counts_as_missing(model: Model, copied: Call
         load(model)
 
 
-@pytest.mark.xfail(reason="bug: FileNotFoundError leaves as a traceback", strict=True)
 @each_model
 def test_a_package_without_the_list_of_layers_is_reported(model: Model, copied: Callable[[Model], Path]) -> None:
     copied(model).with_suffix(".param").unlink()

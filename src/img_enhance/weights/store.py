@@ -13,7 +13,7 @@ from img_enhance.weights.ncnn import read_ncnn
 
 def present(model: Model) -> bool:
     """Whether the weights are on this machine; their contents are not checked."""
-    return _folder(model) is not None and _binary(model).is_file()
+    return _folder(model) is not None and _binary(model).is_file() and _binary(model).with_suffix(".param").is_file()
 
 
 def load(model: Model) -> dict[str, Weights]:

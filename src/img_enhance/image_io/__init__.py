@@ -1,0 +1,8 @@
+"""Photos from files and to files, in a stream through libvips, so that a gigapixel result never lies in memory."""
+
+from img_enhance.image_io.files import check_output
+from img_enhance.image_io.read import PhotoFile, open_photo, read_photo
+from img_enhance.image_io.strips import resample
+from img_enhance.image_io.write import write_photo
+
+__all__ = ["PhotoFile", "check_output", "open_photo", "read_photo", "resample", "write_photo"]

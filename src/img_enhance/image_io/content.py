@@ -1,0 +1,127 @@
+"""What a file is by its first bytes; its name is not asked."""
+
+from pathlib import Path
+
+from img_enhance.errors import PhotoError, UnsupportedPhoto
+from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.ifd import Directory, Layout, Read, read_directory, read_layout, read_number
+from img_enhance.photo import FORMATS
+
+_FTYP_BRANDS = {
+    "avif": (b"avif", b"avis"),
+    "heic": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
+}
+
+
+# Tags of TIFF, and what they say. A camera's raw file is a TIFF that starts with a small picture of its own.
+_SUBFILE, _COMPRESSION, _PHOTOMETRIC, _DNG_VERSION = 0x00FE, 0x0103, 0x0106, 0xC612
+_REDUCED, _JPEG_IN_TIFF, _YCBCR = 1, 7, 6
+
+_PNG_CHUNKS_READ = 1000
+_SEQUENCE_BRANDS = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
+
+
+def content_format(path: Path) -> str:
+    """The name of the format in FORMATS whose signature the file carries.
+
+    Raises: PhotoError when it cannot be read, UnsupportedPhoto when it is none of them.
+    """
+    start = _first_bytes(path)
+    if not start:
+        raise PhotoError(f"{path} is empty; get it again from where it came")
+    name = _known(start)
+    if name is None:
+        known = ", ".join(entry.name for entry in FORMATS)
+        raise UnsupportedPhoto(f"{path} is not an image of a known kind, whatever its name says; known are {known}")
+    return name
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except FileNotFoundError:
+        raise PhotoError(f"{path} does not exist; check the name") from None
+    except IsADirectoryError:
+        raise PhotoError(f"{path} is a folder; name a photo in it") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise PhotoError(f"{path} cannot be read: {reason}; check its name and permissions") from None
+
+
+def _known(start: bytes) -> str | None:
+    if start.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "webp"
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "tiff"
+    if start[:6] in (b"GIF87a", b"GIF89a"):
+        return "gif"
+    if start[:2] == b"BM" and start[6:10] == b"\0\0\0\0":
+        return "bmp"
+    if start[4:8] == b"ftyp":
+        # The major brand first; "mif1" says only that it is some HEIF, so the compatible brands decide.
+        brands = [start[8:12], *(start[i : i + 4] for i in range(16, min(len(start), int.from_bytes(start[:4])) - 3, 4))]
+        for name in ("avif", "heic"):
+            if any(brand in _FTYP_BRANDS[name] for brand in brands):
+                return name
+    return None
+
+
+def check_tiff(path: Path) -> None:
+    """Pass if a TIFF is of a kind whose first picture libvips decodes as it should be seen.
+
+    Raises: UnsupportedPhoto for a camera's raw file, and for YCbCr that is not inside JPEG; PhotoError when it has no directory.
+    """
+    try:
+        with path.open("rb") as file:
+
+            def read(at: int, size: int) -> bytes:
+                if not 0 <= at < 1 << 63:
+                    return b""
+                file.seek(at)
+                return file.read(size)
+
+            layout, at = read_layout(read)
+            directory = read_directory(read, layout, at)
+            raw = read(8, 2) == b"CR" or directory.first(_DNG_VERSION) is not None
+            raw = raw or _number(read, layout, directory, _SUBFILE) & _REDUCED == _REDUCED
+            ycbcr = _number(read, layout, directory, _PHOTOMETRIC) == _YCBCR
+            jpeg = _number(read, layout, directory, _COMPRESSION) == _JPEG_IN_TIFF
+    except BrokenMetadata as error:
+        raise PhotoError(f"{path} is truncated or damaged ({error}); get it again from where it came") from None
+    except OSError as error:
+        raise PhotoError(f"{path} cannot be read: {error.strerror}; check its name and permissions") from None
+    if raw:
+        raise UnsupportedPhoto(f"{path} is a camera's raw file; develop it first and save it as TIFF of 16 bits")
+    if ycbcr and not jpeg:
+        raise UnsupportedPhoto(f"{path} is a TIFF in YCbCr, which is not taken; save it as RGB first")
+
+
+def _number(read: Read, layout: Layout, directory: Directory, tag: int) -> int:
+    entry = directory.first(tag)
+    return 0 if entry is None else read_number(read, layout, entry) or 0
+
+
+def png_chunks(path: Path) -> frozenset[bytes]:
+    """The kinds of a PNG's chunks before its pixels."""
+    kinds = set()
+    with path.open("rb") as file:
+        file.seek(8)
+        for _ in range(_PNG_CHUNKS_READ):
+            head = file.read(8)
+            if len(head) < 8 or head[4:] == b"IDAT":
+                break
+            kinds.add(head[4:])
+            file.seek(int.from_bytes(head[:4]) + 4, 1)
+    return frozenset(kinds)
+
+
+def is_animated(path: Path, name: str) -> bool:
+    """Whether a file says that it holds a sequence which libvips does not count: animated PNG, AVIF or HEIC."""
+    if name == "png":
+        return b"acTL" in png_chunks(path)
+    return name in ("avif", "heic") and _first_bytes(path)[8:12] in _SEQUENCE_BRANDS

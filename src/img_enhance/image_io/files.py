@@ -1,0 +1,70 @@
+"""Output files that appear complete or not at all."""
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from img_enhance.errors import DiskError, OutputError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Pass if a result could be written to `path`.
+
+    Raises: OutputError when it exists or is a folder, DiskError when its folder is missing or cannot be written.
+    """
+    folder = path.parent
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; name a file in it with -o")
+        if os.path.lexists(path) and not overwrite:
+            raise OutputError(f"{path} already exists; use --overwrite, or another name with -o")
+        if not folder.is_dir():
+            raise DiskError(f"the folder {folder} does not exist; create it, or name another with -o")
+    except OSError as error:
+        raise DiskError(f"cannot write {path}: {error.strerror}; name another file with -o") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DiskError(f"the folder {folder} cannot be written; name another with -o")
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """The name of a new file beside `path` that becomes `path` at the end; it is gone if anything fails.
+
+    Raises: OutputError, DiskError as `check_output`, and when the disk fills up.
+    """
+    check_output(path, overwrite=overwrite)
+    partial = path.parent / f".img-enhance-{secrets.token_hex(8)}.part"
+    try:
+        with partial.open("xb"):
+            yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        _publish(partial, path, overwrite=overwrite)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_full(path) from None
+        raise DiskError(f"cannot write {path}: {error.strerror}; name another file with -o") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def disk_full(path: Path) -> DiskError:
+    """What to raise when there is no room for `path`."""
+    return DiskError(f"the disk of {path.parent} is full; free some, or name another with -o")
+
+
+def _publish(partial: Path, path: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        partial.replace(path)
+        return
+    try:
+        path.hardlink_to(partial)  # unlike a rename, it never replaces what somebody else has put there
+    except FileExistsError:
+        raise OutputError(f"{path} already exists; use --overwrite, or another name with -o") from None
+    except OSError:
+        partial.rename(path)  # a file system without hard links

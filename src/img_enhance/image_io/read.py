@@ -1,0 +1,358 @@
+"""Photos from files: header first, then the pixels in a stream, upright, in their own encoding."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyvips
+
+from img_enhance.canvas import Pixels
+from img_enhance.errors import PhotoError, PhotoTooLarge, UnsupportedPhoto
+from img_enhance.geometry import Size
+from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
+from img_enhance.image_io.strips import Tick, strips
+from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.exif import exif_resolution, upright_exif
+from img_enhance.metadata.icc import is_linear, profile_problem
+from img_enhance.metadata.png import read_xmp
+from img_enhance.metadata.tiff import read_exif
+from img_enhance.metadata.xmp import with_note
+from img_enhance.photo import Header, Metadata, Photo
+
+# 72 dots per inch is what programs write when they know nothing; libvips says that, or 1 pixel a millimetre, for "not given".
+_NO_RESOLUTIONS = (72.0, 25.4)
+_RESOLUTION_TOLERANCE = 0.05
+MILLIMETRES_PER_INCH = 25.4
+
+_NO_DECODER = "bad labq format"
+
+_VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
+    "jpeg": pyvips.Image.jpegload,
+    "png": pyvips.Image.pngload,
+    "webp": pyvips.Image.webpload,
+    "tiff": pyvips.Image.tiffload,
+    "avif": pyvips.Image.heifload,
+    "gif": pyvips.Image.gifload,
+}
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """A photo's file whose header has been read and found good; `warnings` say what will not come back as it was."""
+
+    path: Path
+    header: Header
+    orientation: int
+    metadata: Metadata
+    warnings: tuple[str, ...]
+
+
+def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> PhotoFile:
+    """The header of a photo; pixels are not read, except by decoders that know no other way (HEIC).
+
+    Raises: PhotoError when the file cannot be read, UnsupportedPhoto when it is no photo that we take, PhotoTooLarge above `max_pixels`.
+    """
+    name = content_format(path)
+    image = _open(path, name, max_pixels)
+    size = Size(image.width, image.height)
+    _check_pixels(path, size, max_pixels)
+    frames = image.get_n_pages() if image.get_n_pages() > 1 else "several" if is_animated(path, name) else None
+    warnings = []
+    if frames is not None:
+        if not first_frame:
+            raise UnsupportedPhoto(f"{path} has {frames} frames or pages; take one out first, or use --animation first")
+        warnings.append(f"only the first of {frames} frames or pages is kept")
+    conversion = _conversion(path, name, image)
+    metadata, dropped = _metadata(path, name, image, conversion)
+    warnings += dropped
+    if conversion.said:
+        warnings.append(conversion.said)
+    orientation = _orientation(name, image)
+    upright = Size(size.height, size.width) if orientation >= 5 else size
+    header = Header(
+        format=name,
+        size=upright,
+        interlaced=_has(image, "interlaced") and bool(image.get("interlaced")),
+        depth=conversion.depth,
+        alpha=image.hasalpha() != 0,
+        grey=conversion.grey,
+        whole=name not in _STREAMED or image.get_typeof("vips-sequential") == 0,
+    )
+    return PhotoFile(path, header, orientation, metadata, tuple(warnings))
+
+
+# Decoders that hold the whole picture, whatever the file says.
+_STREAMED = ("jpeg", "png", "tiff")
+
+
+def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick) -> Photo:
+    """The photo, upright. Its pixels are a view of `canvas`, (H, W, 3), its alpha one of `alpha`, (H, W), as the header says.
+
+    Raises: PhotoError when the file is truncated or damaged.
+    """
+    image = _open(file.path, file.header.format, None)
+    stored = canvas.reshape(image.height, image.width, 3)
+    stored_alpha = None if alpha is None else alpha.reshape(image.height, image.width)
+    conversion = _conversion(file.path, file.header.format, image)
+    try:
+        if image.format == "float":
+            _check_finite(file.path, image, tick)
+            image = _open(file.path, file.header.format, None)
+        for rows, strip in strips(conversion.apply(image), tick):
+            colours = 1 if file.header.grey else 3
+            stored[rows] = strip[:, :, :colours]
+            if stored_alpha is not None:
+                stored_alpha[rows] = strip[:, :, colours]
+    except pyvips.Error as error:
+        raise PhotoError(_damaged(file.path, reason(error))) from None
+    return Photo(
+        pixels=_upright(stored, file.orientation),
+        alpha=None if stored_alpha is None else _upright(stored_alpha, file.orientation),
+        grey=file.header.grey,
+        metadata=file.metadata,
+    )
+
+
+def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
+    """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero."""
+    try:
+        if name == "bmp":
+            return _open_with_pillow(path, max_pixels)
+        if name == "heic":
+            return _open_heic(path, max_pixels)
+        if name == "tiff":
+            check_tiff(path)
+        # A warning of the decoder means that pixels are missing or made up; but libtiff also warns of odd tags.
+        fail_on = "error" if name == "tiff" else "warning"
+        return _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
+    except pyvips.Error as error:
+        if name == "tiff" and _NO_DECODER in str(error):
+            return _open_with_pillow(path, max_pixels)
+        raise PhotoError(_damaged(path, reason(error))) from None
+
+
+def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
+    """A BMP, or a TIFF in CIELAB of 8 bits, which libvips 8.18 cannot read."""
+    from PIL.BmpImagePlugin import BmpImageFile
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    kind = BmpImageFile if content_format(path) == "bmp" else TiffImageFile
+    try:
+        # Not Image.open, whose limit of pixels is one for the whole process; ours is checked here.
+        with path.open("rb") as file, kind(file) as picture:
+            if max_pixels is not None:
+                _check_pixels(path, Size(*picture.size), max_pixels)
+            if kind is TiffImageFile and picture.mode != "LAB":
+                raise UnsupportedPhoto(f"{path} is a TIFF of an unusual kind ({picture.mode}); save it as RGB first")
+            mode = _PILLOW_MODES.get(picture.mode, "RGB")
+            bands = len(mode.replace("LAB", "RGB"))
+            if max_pixels is not None:
+                image = pyvips.Image.black(picture.width, picture.height, bands=bands)
+            else:
+                values = np.asarray(picture.convert(mode)).reshape(picture.height, picture.width, bands)
+                # As in the file: a and b are signed.
+                image = pyvips.Image.new_from_array(values ^ np.array([0, 128, 128], np.uint8) if mode == "LAB" else values)
+            dpi, icc = picture.info.get("dpi", (0, 0)), picture.info.get("icc_profile")
+    except _PILLOW_ERRORS as error:
+        raise PhotoError(_damaged(path, str(error))) from None
+    if mode == "LAB":
+        image = (image * [100 / 255, 1, 1] + [0, -128, -128]).cast("float")
+    space = {"L": "b-w", "LAB": "lab"}.get(mode, "srgb")
+    image = image.copy(interpretation=space, xres=float(dpi[0]) / MILLIMETRES_PER_INCH, yres=float(dpi[1]) / MILLIMETRES_PER_INCH)
+    if icc and mode != "LAB":
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", bytes(icc))
+    return image
+
+
+_PILLOW_MODES = {"RGBA": "RGBA", "PA": "RGBA", "L": "L", "1": "L", "LAB": "LAB"}
+_PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error, MemoryError)
+
+
+def _open_heic(path: Path, max_pixels: int | None) -> pyvips.Image:
+    import pi_heif
+
+    try:
+        file = pi_heif.open_heif(path, convert_hdr_to_8bit=False)
+        picture = file[file.primary_index]
+        if max_pixels is not None:
+            _check_pixels(path, Size(*picture.size), max_pixels)
+            bands = len(picture.mode.split(";")[0])
+            image = pyvips.Image.black(*picture.size, bands=bands).cast("ushort" if ";" in picture.mode else "uchar")
+        else:
+            image = pyvips.Image.new_from_array(np.asarray(picture))
+    except (*_PILLOW_ERRORS, RuntimeError) as error:
+        raise PhotoError(_damaged(path, str(error))) from None
+    deep = image.format == "ushort"
+    grey = image.bands < 3
+    image = image.copy(interpretation=("grey16" if deep else "b-w") if grey else ("rgb16" if deep else "srgb"))
+    for field, key in (("exif-data", "exif"), ("xmp-data", "xmp"), ("icc-profile-data", "icc_profile")):
+        if picture.info.get(key):
+            image.set_type(pyvips.GValue.blob_type, field, bytes(picture.info[key]))
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", int(picture.info.get("bit_depth", 8)))
+    image.set_type(pyvips.GValue.gint_type, "n-pages", len(file))
+    return image
+
+
+def _check_pixels(path: Path, size: Size, max_pixels: int) -> None:
+    if size.pixels > max_pixels:
+        raise PhotoTooLarge(
+            f"{path} is {size} ({size.pixels / 1e6:.0f} million pixels), allowed {max_pixels / 1e6:g} million; "
+            "if you trust it, raise --max-pixels"
+        )
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How decoded pixels become grey or RGB of 8 or 16 bits; `said` when the photo's own encoding is lost."""
+
+    apply: Callable[[pyvips.Image], pyvips.Image]
+    depth: int
+    grey: bool = False
+    said: str = ""
+
+
+def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
+    """What must be done to an opened image.
+
+    Raises: UnsupportedPhoto for kinds that are not taken.
+    """
+    colours = image.bands - (1 if image.hasalpha() else 0)
+    profile = image.get("icc-profile-data") if _has(image, "icc-profile-data") else None
+    space = image.interpretation
+    depth = 16 if image.format == "ushort" else 8
+    if image.format == "float" and space == "scrgb" and colours == 3:
+        return Conversion(lambda i: i.colourspace("rgb16"), 16, said="linear floating-point light was converted to sRGB of 16 bits")
+    if space in ("lab", "labq", "labs"):
+        target = "srgb" if space == "labq" else "rgb16"
+        return Conversion(lambda i: i.colourspace(target), 8 if space == "labq" else 16, said="CIELAB was converted to sRGB")
+    if image.format not in ("uchar", "ushort"):
+        raise UnsupportedPhoto(f"{path} has values of type {image.format}, which is not taken; save it with 8 or 16 bits a channel")
+    if space == "cmyk" and colours == 4:
+        broken = profile is not None and profile_problem(profile, channels=4) is not None
+        said = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
+        return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, said=said)
+    if profile is not None and colours == 3 and profile_problem(profile, channels=3) is None and is_linear(profile):
+        return Conversion(_to_srgb(16, fallback="srgb"), 16, said="linear light was converted to sRGB of 16 bits")
+    if colours == 1 and space in ("b-w", "grey16"):
+        return Conversion(_full_range(name, image), depth, grey=True)
+    if colours == 3 and space in ("srgb", "rgb", "rgb16"):
+        return Conversion(_full_range(name, image), depth)
+    raise UnsupportedPhoto(f"{path} is in the colour space {space} with {image.bands} channels, which is not taken; save it as RGB first")
+
+
+def _to_srgb(depth: int, *, fallback: str, embedded: bool = True) -> Callable[[pyvips.Image], pyvips.Image]:
+    def apply(image: pyvips.Image) -> pyvips.Image:
+        return image.icc_transform("srgb", embedded=embedded, input_profile=fallback, intent="relative", depth=depth)
+
+    return apply
+
+
+def _full_range(name: str, image: pyvips.Image) -> Callable[[pyvips.Image], pyvips.Image]:
+    """HEIF's decoders hand out 10 or 12 bits as the upper ones of 16, so that white is below 65,535."""
+    bits = int(image.get("bits-per-sample")) if name in ("avif", "heic") and _has(image, "bits-per-sample") else 16
+    if image.format != "ushort" or not 8 < bits < 16:
+        return lambda i: i
+    white = (1 << 16) - (1 << (16 - bits))
+    return lambda i: (i * (65_535 / white)).rint().cast("ushort")
+
+
+def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion) -> tuple[Metadata, list[str]]:
+    """The photo's metadata, and what had to be dropped of it."""
+    fields = {"exif": "exif-data", "xmp": "xmp-data", "iptc": "iptc-data", "icc": "icc-profile-data"}
+    found: dict[str, bytes | None] = {key: image.get(field) if _has(image, field) else None for key, field in fields.items()}
+    dropped = []
+    for key, read in _READERS.get(name, {}).items():
+        try:
+            found[key] = found[key] or read(path)
+        except BrokenMetadata as error:
+            dropped.append(_dropped(key, error))
+    for key, check in _CHECKS.items():
+        block = found[key]
+        try:
+            if block is not None:
+                check(block)
+        except BrokenMetadata as error:
+            dropped.append(_dropped(key, error))
+            found[key] = None
+    if conversion.said:
+        found["icc"] = None
+    elif found["icc"] is not None:
+        problem = profile_problem(found["icc"], channels=1 if conversion.grey else 3)
+        if problem is not None:
+            dropped.append(f"its colour profile was dropped: {problem}")
+            found["icc"] = None
+    elif name == "png" and b"iCCP" in png_chunks(path):
+        dropped.append("its colour profile was dropped: it cannot be read")
+    resolution = _resolution(image, found["exif"])
+    if resolution is not None and _orientation(name, image) >= 5:
+        resolution = resolution[1], resolution[0]
+    return Metadata(**found, resolution=resolution), dropped
+
+
+def _check_exif(exif: bytes) -> None:
+    for keep_gps in (True, False):
+        exif_resolution(upright_exif(exif, width=1, height=1, keep_gps=keep_gps))
+
+
+def _check_xmp(xmp: bytes) -> None:
+    with_note(xmp, note="", tool="", width=1, height=1, keep_gps=False)
+
+
+# What libvips does not read; and what would fail after all the work if it were not tried before.
+_READERS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {"tiff": {"exif": read_exif}, "png": {"xmp": read_xmp}}
+_CHECKS: dict[str, Callable[[bytes], None]] = {"exif": _check_exif, "xmp": _check_xmp}
+
+
+def _dropped(key: str, error: BrokenMetadata) -> str:
+    return f"its {key.upper()} is damaged and was dropped: {error}"
+
+
+def _resolution(image: pyvips.Image, exif: bytes | None) -> tuple[float, float] | None:
+    """Pixels per inch, across and down: the file's own statement, else that of its EXIF, which is where WebP and HEIF keep it."""
+    found = (image.xres * MILLIMETRES_PER_INCH, image.yres * MILLIMETRES_PER_INCH)
+    if any(all(abs(value - usual) < _RESOLUTION_TOLERANCE for value in found) for usual in _NO_RESOLUTIONS) or min(found) <= 0:
+        stated = exif_resolution(exif) if exif is not None else None
+        return None if stated in (None, (72.0, 72.0)) else stated
+    return round(found[0], 2), round(found[1], 2)
+
+
+def _orientation(name: str, image: pyvips.Image) -> int:
+    # HEIF containers carry their rotation outside EXIF, and their decoders have applied it.
+    if name in ("avif", "heic") or not _has(image, "orientation"):
+        return 1
+    value = int(image.get("orientation"))
+    return value if 1 <= value <= 8 else 1
+
+
+def _check_finite(path: Path, image: pyvips.Image, tick: Tick) -> None:
+    for _, strip in strips(image, tick):
+        if not np.isfinite(strip).all():
+            raise UnsupportedPhoto(f"{path} holds NaN or infinite values; repair it where it was made")
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """A view of stored pixels as EXIF orientation 1 to 8 says they should be seen."""
+    if orientation in (2, 3, 7, 8):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 6, 7):
+        pixels = pixels[::-1]
+    return pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+
+
+def _has(image: pyvips.Image, field: str) -> bool:
+    return bool(image.get_typeof(field))
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{path} is truncated or damaged ({why}); get it again from where it came, or repair it"
+
+
+def reason(error: pyvips.Error) -> str:
+    """The last line of libvips' account, which is the first thing that went wrong further down."""
+    lines = [line.strip() for line in str(error.detail or error.message).splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"

@@ -1,0 +1,64 @@
+"""Between numpy arrays and libvips' images, strip by strip."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyvips
+
+from img_enhance.canvas import Pixels
+
+Tick = Callable[[], None]
+
+_ROWS_AT_A_TIME = 128
+_TYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
+_SPACES = {("uchar", 1): "b-w", ("ushort", 1): "grey16", ("uchar", 3): "srgb", ("ushort", 3): "rgb16"}
+
+# The operation cache would keep pixels of photos that are long done; loaders that libvips marks as unsafe for files from strangers
+# are never needed here.
+pyvips.cache_set_max(0)
+pyvips.block_untrusted_set(True)
+
+
+def image_of(pixels: Pixels) -> pyvips.Image:
+    """An image over the memory of an (H, W) or (H, W, 3) array; a view that is not in order is copied."""
+    height, width = pixels.shape[:2]
+    bands = pixels.shape[2] if pixels.ndim == 3 else 1
+    kind = "uchar" if pixels.dtype == np.uint8 else "ushort"
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels), width, height, bands, kind)
+    return image.copy(interpretation=_SPACES[kind, bands])
+
+
+def strips(image: pyvips.Image, tick: Tick) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
+    """The image from top to bottom, once, as (rows, (H, W, bands) array): a file is read as a stream."""
+    region = pyvips.Region.new(image)
+    for top in range(0, image.height, _ROWS_AT_A_TIME):
+        tick()
+        rows = min(_ROWS_AT_A_TIME, image.height - top)
+        strip = np.frombuffer(region.fetch(0, top, image.width, rows), _TYPES[image.format])
+        yield slice(top, top + rows), strip.reshape(rows, image.width, image.bands)
+
+
+def resample(pixels: Pixels, canvas: Pixels, tick: Tick) -> None:
+    """Fill `canvas` with `pixels` at its size, (H, W) or (H, W, 3), in the photo's own encoding.
+
+    Reduced by Lanczos with three lobes, anti-aliased; enlarged by a bicubic (Catmull-Rom).
+    """
+    image = image_of(pixels)
+    height, width = canvas.shape[:2]
+    across, down = width / image.width, height / image.height
+    if across > 1 and down > 1:
+        # Not `resize`, which lays an enlarged picture half a pixel too far to the right and down (libvips 8.18).
+        resized = image.affine(
+            [across, 0, 0, down],
+            odx=(across - 1) / 2,
+            ody=(down - 1) / 2,
+            oarea=[0, 0, width, height],
+            interpolate=pyvips.Interpolate.new("bicubic"),
+            extend="copy",
+        )
+    else:
+        resized = image.resize(across, vscale=down, kernel="lanczos3")
+    for rows, strip in strips(resized, tick):
+        canvas[rows] = strip if canvas.ndim == 3 else strip[:, :, 0]

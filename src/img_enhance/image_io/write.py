@@ -1,0 +1,188 @@
+"""Photos to files: encoded in a stream from the canvas, with the photo's metadata brought up to date."""
+
+import dataclasses
+import errno
+import os
+from pathlib import Path
+
+import pyvips
+
+from img_enhance import __version__
+from img_enhance.errors import DiskError, ImgEnhanceError
+from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
+from img_enhance.image_io.files import disk_full, replacing
+from img_enhance.image_io.read import MILLIMETRES_PER_INCH, reason
+from img_enhance.image_io.strips import Tick, image_of
+from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.exif import exif_resolution, new_exif, upright_exif, with_resolution
+from img_enhance.metadata.png import add_xmp
+from img_enhance.metadata.tiff import add_exif
+from img_enhance.metadata.xmp import with_note
+from img_enhance.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
+from img_enhance.photo import MOST_JPEG_EXIF_BYTES, MOST_JPEG_XMP_BYTES, Metadata, Photo, check_holds, format_named
+
+_PNG_COMPRESSION = 6
+_BIGTIFF_BYTES = 3_500_000_000
+
+# What to say where a file must state a resolution and none is known. Readers take it for "not given", as we do.
+_USUAL_DPI = 72.0
+_SAME_RESOLUTION = 0.005
+
+# libvips' names of the blocks it writes: all but EXIF, and all.
+_KEEP_BUT_EXIF, _KEEP = "xmp|iptc|icc", "exif|xmp|iptc|icc"
+
+# An AVIF's 12 bits travel in the upper ones of 16.
+_AVIF_WHITE, _AVIF_STEP = 4095, 16
+
+
+def write_photo(photo: Photo, path: Path, *, format: str, output: Output, overwrite: bool, note: str, tick: Tick) -> None:
+    """Write `photo` to `path`, which appears complete or not at all. `note` says in its XMP what was done to it.
+
+    What the format cannot hold is reduced: 16 bits to 8, transparency to white below (`prepare` warns of both).
+
+    Raises: OutputError, DiskError as `check_output`, and when the disk fills up.
+    """
+    check_holds(format_named(format), photo.size)
+    metadata = _updated(photo, format, output, note)
+    image = _pixels(photo, format)
+    mark = _attach(image, metadata, format)
+    with replacing(path, overwrite=overwrite) as partial:
+        _encode(image, partial, path, format, output, tick)
+        if metadata.exif is not None and format == "tiff":
+            add_exif(partial, metadata.exif)
+        elif metadata.exif is not None:
+            put_exif(partial, mark, metadata.exif)
+        if format == "png" and metadata.xmp is not None:
+            _insert_xmp(partial, metadata.xmp)
+        tick()  # the last moment at which nothing has been written
+
+
+def _pixels(photo: Photo, format: str) -> pyvips.Image:
+    """The image as the format holds it: channels joined, depth reduced, without metadata."""
+    holds = format_named(format)
+    image = image_of(photo.pixels)
+    space = image.interpretation
+    if photo.grey:
+        image, space = image.bandmean(), "grey16" if photo.depth == 16 else "b-w"
+    if photo.alpha is not None:
+        image = image.bandjoin(image_of(photo.alpha))
+        if not holds.alpha:
+            white = 65_535 if photo.depth == 16 else 255
+            image = image.flatten(background=white, max_alpha=white).cast(image.format)
+    if photo.depth == 16 and not holds.deep:
+        image = (image / 257).rint().cast("uchar")
+        space = "b-w" if photo.grey else "srgb"
+    if photo.depth == 16 and format == "avif":
+        image = ((image * (_AVIF_WHITE / 65_535)).rint() * _AVIF_STEP).cast("ushort")
+    across, down = photo.metadata.resolution or (_USUAL_DPI, _USUAL_DPI)
+    return image.copy(interpretation=space, xres=across / MILLIMETRES_PER_INCH, yres=down / MILLIMETRES_PER_INCH)
+
+
+def _updated(photo: Photo, format: str, output: Output, note: str) -> Metadata:
+    """The metadata of the result: upright, of its size, with a note; without what was asked to be stripped or the format cannot hold."""
+    metadata, size = photo.metadata, photo.size
+    if output.strip:
+        return Metadata(icc=metadata.icc)
+    tool, keep_gps = f"img-enhance {__version__}", not output.strip_gps
+    exif, xmp, iptc = metadata.exif, metadata.xmp, metadata.iptc
+    if format == "jpeg":
+        exif = None if exif is not None and len(exif) > MOST_JPEG_EXIF_BYTES else exif
+        xmp = None if xmp is not None and len(xmp) > MOST_JPEG_XMP_BYTES else xmp
+    exif = _updated_exif(exif, photo, keep_gps=keep_gps)
+    try:
+        xmp = with_note(xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
+    except BrokenMetadata:  # `open_photo` has said so
+        xmp = with_note(None, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
+    if iptc is not None:
+        iptc = {"jpeg": enveloped_iptc, "tiff": bare_iptc}.get(format, _nothing)(iptc)
+    return dataclasses.replace(metadata, exif=exif, xmp=xmp, iptc=iptc)
+
+
+def _updated_exif(exif: bytes | None, photo: Photo, *, keep_gps: bool) -> bytes | None:
+    resolution = photo.metadata.resolution
+    try:
+        if exif is not None:
+            exif = upright_exif(exif, width=photo.size.width, height=photo.size.height, keep_gps=keep_gps)
+            if resolution is not None and not _same(exif_resolution(exif), resolution):
+                exif = with_resolution(exif, resolution)
+            return exif
+    except BrokenMetadata:
+        pass  # `open_photo` has said so
+    try:
+        return None if resolution is None else new_exif(resolution=resolution)
+    except BrokenMetadata:
+        return None
+
+
+def _same(one: tuple[float, float] | None, other: tuple[float, float]) -> bool:
+    return one is not None and all(abs(a - b) <= _SAME_RESOLUTION * b for a, b in zip(one, other, strict=True))
+
+
+def _nothing(_: bytes) -> None:
+    return None
+
+
+def _attach(image: pyvips.Image, metadata: Metadata, format: str) -> bytes:
+    """Give the image its blocks; for EXIF a stand-in, whose mark is returned."""
+    exif, mark = stand_in(len(metadata.exif)) if metadata.exif is not None else (None, b"")
+    # libvips would compress a PNG's XMP, where other programs do not look for it.
+    xmp = None if format == "png" else metadata.xmp
+    iptc = spread_iptc(metadata.iptc) if format == "tiff" and metadata.iptc is not None else metadata.iptc
+    fields = {"icc-profile-data": metadata.icc, "exif-data": exif, "xmp-data": xmp, "iptc-data": iptc}
+    for name, value in fields.items():
+        if value is not None:
+            image.set_type(pyvips.GValue.blob_type, name, value)
+    return mark
+
+
+def _encode(image: pyvips.Image, partial: Path, path: Path, format: str, output: Output, tick: Tick) -> None:
+    failures: list[ImgEnhanceError] = []
+
+    def ask(image: pyvips.Image, _progress: object) -> None:
+        try:
+            tick()
+        except ImgEnhanceError as failure:
+            failures.append(failure)
+            image.set_kill(True)
+
+    image.set_progress(True)
+    image.signal_connect("eval", ask)
+    try:
+        _save(image, os.fspath(partial), format, output)
+    except pyvips.Error as error:
+        if failures:
+            raise failures[0] from None
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise disk_full(path) from None
+        raise DiskError(f"cannot write {path}: {reason(error)}") from None
+
+
+def _save(image: pyvips.Image, name: str, format: str, output: Output) -> None:
+    lossless = bool(output.lossless)
+    sampling = "on" if output.subsampling == "4:2:0" else "off"
+    keep = _KEEP if image.get_typeof("exif-data") else _KEEP_BUT_EXIF
+    if format == "jpeg":
+        # Optimised or progressive coding would hold the whole picture's coefficients: 12 GB for a gigapixel.
+        image.jpegsave(name, keep=keep, Q=output.quality or JPEG_QUALITY, subsample_mode=sampling)
+    elif format == "png":
+        image.pngsave(name, keep=keep, compression=_PNG_COMPRESSION)
+    elif format == "webp":
+        image.webpsave(name, keep=keep, Q=output.quality or WEBP_QUALITY, lossless=lossless, exact=image.hasalpha() != 0)
+    elif format == "avif":
+        quality = output.quality or AVIF_QUALITY
+        depth = 12 if image.format == "ushort" else 8
+        image.heifsave(name, keep=keep, compression="av1", Q=quality, lossless=lossless, bitdepth=depth, subsample_mode=sampling, effort=4)
+    else:
+        big = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1) > _BIGTIFF_BYTES
+        image.tiffsave(name, keep="xmp|iptc|icc", compression="deflate", predictor="horizontal", bigtiff=big)
+
+
+def _insert_xmp(partial: Path, xmp: bytes) -> None:
+    """Rewrite a PNG with its XMP where other programs look for it."""
+    whole = partial.with_suffix(".xmp.part")
+    try:
+        with partial.open("rb") as source, whole.open("xb") as target:
+            add_xmp(source, target, xmp)
+        whole.replace(partial)
+    finally:
+        whole.unlink(missing_ok=True)

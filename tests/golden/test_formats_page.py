@@ -1,0 +1,162 @@
+"""docs/formats.md says what is so: its tables are measured here. `python tests/golden/test_formats_page.py` writes it anew."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyvips
+from PIL import Image
+from small_pictures import Array, joined, noise, photo_of, read, smooth, vips, write
+from test_metadata import IPTC, XMP, exif
+
+from img_enhance.metadata.exif import has_gps
+from img_enhance.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
+from img_enhance.photo import FORMATS, WRITTEN, Format, Metadata
+
+PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
+
+WORDS = """\
+# Formats
+
+What a file is, is decided by its first bytes and not by its name. These tables are measured by `tests/golden/test_formats_page.py`,
+which also writes this page.
+
+## In
+
+{read}
+
+HEIC is read by its own decoder and was not measured: there is no encoder to make a test file with. A GIF, a BMP and a HEIC become PNG, PNG
+and JPEG unless another format is asked for. A file cut short is refused, as is a TIFF with NaN or infinite values, a grey TIFF in floating
+point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with several pages the first picture is taken with
+a warning, or refused (`--animation refuse`).
+
+## Out
+
+{written}
+
+Quality is {jpeg} for JPEG, {webp} for WebP and {avif} for AVIF unless `--quality` says otherwise. JPEG and AVIF keep the full resolution of
+colour unless `--subsampling 4:2:0` is given; WebP with loss always halves it. `--lossless` makes WebP exact and AVIF exact within a level.
+
+## Always
+
+- EXIF orientation is applied once, and its tag then says upright. Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes
+  of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
+- RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
+  profile, or one above 4 MB, is dropped with a warning.
+- Damaged EXIF and XMP are dropped with a warning, as is what the output's format cannot hold.
+- The XMP of the result says what was done. `--strip-gps` leaves the place out, `--strip` everything but the colour profile.
+"""
+
+
+def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def yes(answer: bool) -> str:
+    return "yes" if answer else "-"
+
+
+def same(one: Array, other: Array | None, *, within: float = 0) -> bool:
+    return other is not None and one.shape == other.shape and bool(np.abs(one.astype(float) - other).max() <= within)
+
+
+def out_row(entry: Format, folder: Path) -> tuple[str, ...]:
+    """What a format still has of a photo that has everything, when it is read again."""
+
+    def again(pixels: Array, metadata: Metadata | None = None, output: Output | None = None) -> tuple[Array, Metadata, bool]:
+        path = write(photo_of(pixels, metadata), Path(tempfile.mkdtemp(dir=folder)) / "photo", entry.name, output)
+        file, photo = read(path)
+        return joined(photo), file.metadata, file.header.grey
+
+    profile = bytes(pyvips.Image.profile_load("p3"))
+    _, metadata, _ = again(smooth(3), Metadata(profile, exif(), XMP, IPTC, (300, 300)))
+    deep = again(smooth(3, dtype="uint16"), output=Output(lossless=True))[0]
+    bits = 8 if deep.dtype == np.uint8 else 16 if same(smooth(3, dtype="uint16"), deep) else 12
+    lossless = Output(lossless=True) if entry.name in ("webp", "avif") else None
+    exact = same(noise(3), again(noise(3), output=lossless)[0], within=1 if entry.name == "avif" else 0)
+    return (
+        entry.name,
+        " ".join(entry.endings),
+        f"{entry.longest_side:,}",
+        str(bits),
+        "one channel" if again(smooth(1))[2] else "as RGB",
+        yes(again(smooth(4))[0].shape[2] == 4),
+        "no" if not exact else "asked" if lossless else "always",
+        yes(metadata.icc == profile),
+        yes(metadata.exif is not None and has_gps(metadata.exif)),
+        yes(metadata.xmp is not None and b"nobody" in metadata.xmp),
+        yes(metadata.iptc is not None),
+        yes(metadata.resolution is not None and round(metadata.resolution[0]) == 300),
+    )
+
+
+def in_row(entry: Format, folder: Path) -> tuple[str, ...]:
+    """What is kept of files that others have made."""
+    if entry.name == "heic":
+        return (entry.name, *("not measured",) * 6, entry.written_as)
+    path = folder / "source"
+
+    def kept(pixels: Array) -> Array | None:
+        try:
+            if pixels.dtype == np.uint16:
+                if not entry.deep:
+                    return None
+                vips(pixels).write_to_file(f"{path}{entry.endings[0]}", **({"bitdepth": 12} if entry.name == "avif" else {}))
+            else:
+                options = {"lossless": True} if entry.name == "webp" else {"quality": 100} if entry.name == "avif" else {}
+                Image.fromarray(pixels).save(f"{path}{entry.endings[0]}", entry.name, **options)
+        except OSError:
+            return None
+        return joined(read(Path(f"{path}{entry.endings[0]}"))[1])
+
+    deep = kept(smooth(3, dtype="uint16"))
+    bits = "8" if deep is None else "16" if same(smooth(3, dtype="uint16"), deep) else "10 and 12"
+    grey, alpha = kept(smooth(1)), kept(smooth(4))
+    profile = bytes(pyvips.Image.profile_load("p3"))
+    held = Metadata()
+    if entry.written_as == "":
+        file = write(photo_of(smooth(3), Metadata(profile, exif(), XMP, None, (300, 300))), folder / f"held.{entry.name}", entry.name)
+        held = read(file)[0].metadata
+    return (
+        entry.name,
+        bits,
+        yes(grey is not None and grey.ndim == 2),
+        yes((alpha is not None and alpha.ndim == 3 and alpha.shape[2] == 4) or entry.name == "gif"),
+        yes(held.icc is not None),
+        yes(held.exif is not None),
+        yes(held.xmp is not None),
+        entry.written_as or entry.name,
+    )
+
+
+def page() -> str:
+    """The page as it should be."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        out_header = (
+            "format",
+            "names",
+            "longest side",
+            "bits",
+            "grey",
+            "alpha",
+            "lossless",
+            "profile",
+            "EXIF, GPS",
+            "XMP",
+            "IPTC",
+            "resolution",
+        )
+        written = table(out_header, [out_row(entry, folder) for entry in WRITTEN])
+        in_header = ("format", "bits", "grey", "alpha", "profile", "EXIF", "XMP", "comes out as")
+        reads = table(in_header, [in_row(entry, folder) for entry in FORMATS])
+    return WORDS.format(read=reads, written=written, jpeg=JPEG_QUALITY, webp=WEBP_QUALITY, avif=AVIF_QUALITY)
+
+
+def test_the_page_on_formats_is_true() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
