@@ -1,10 +1,14 @@
-"""Colour profiles: whether one can be trusted with a photo, and whether it says that the photo's light is linear.
+"""Colour profiles: whether one can be trusted with a photo, and what light it says that the photo's values stand for.
 
-Source: ICC.1:2022, sections 7.2 (header), 7.3 (tag table), 10.6 (curveType) and 10.18 (parametricCurveType).
+Source: ICC.1:2022, sections 7.2 (header), 7.3 (tag table), 10.6 (curveType), 10.18 (parametricCurveType) and 10.31 (XYZType).
 """
 
 import io
 import struct
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 _HEADER_BYTES = 128
 _MOST_BYTES = 4 << 20
@@ -47,6 +51,71 @@ def is_linear(profile: bytes) -> bool:
     if not all(name in tags for name in (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC")):
         return False
     return all(_is_straight(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
+
+
+def matrix_profile(profile: bytes, codes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None] | None:
+    """The curves, (3, codes) of linear light in [0, 1] that never falls, and the (3, 3) matrix to XYZ of an RGB matrix profile.
+
+    A grey profile has three equal curves and no matrix. None for profiles of other kinds and for damaged ones.
+    """
+    tags = _tags(profile)
+    if tags is None:
+        return None
+    grey = profile[16:20] == b"GRAY"
+    curve_tags = (b"kTRC",) * 3 if grey else (b"rTRC", b"gTRC", b"bTRC")
+    curves = [_curve(tags.get(name, b""), codes) for name in curve_tags]
+    columns = [] if grey else [_xyz(tags.get(name, b"")) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    if any(curve is None for curve in curves) or any(column is None for column in columns):
+        return None
+    matrix = None if grey else np.array(columns, np.float64).T
+    if matrix is not None and (matrix[1].min() < 0 or matrix[1].sum() <= 0):
+        return None  # luminance cannot be weighed with it
+    return np.array(curves, np.float64), matrix
+
+
+def _curve(tag: bytes, codes: int) -> npt.NDArray[np.float64] | None:
+    """Linear light of `codes` evenly spaced values from 0 to 1; None for a curve that cannot be read."""
+    values = np.linspace(0, 1, codes)
+    light: Any = None
+    if tag[:4] == b"curv" and len(tag) >= 12:
+        (count,) = struct.unpack_from(">I", tag, 8)
+        if 12 + 2 * count > len(tag):
+            return None
+        points = np.frombuffer(tag, ">u2", count, 12)
+        if count == 0:
+            light = values
+        elif count == 1:
+            light = values ** (float(points[0]) / 256)
+        else:
+            light = np.interp(values, np.linspace(0, 1, count), points / 65535)
+    elif tag[:4] == b"para" and len(tag) >= 12:
+        light = _parametric(tag, values)
+    if light is None or not np.isfinite(light).all():
+        return None
+    return np.asarray(np.maximum.accumulate(np.clip(light, 0, 1)), np.float64)
+
+
+# Number of parameters of each kind of parametric curve.
+_PARAMETERS = (1, 3, 4, 5, 7)
+
+
+def _parametric(tag: bytes, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
+    (kind,) = struct.unpack_from(">H", tag, 8)
+    if kind >= len(_PARAMETERS) or 12 + 4 * _PARAMETERS[kind] > len(tag):
+        return None
+    numbers = [number / 65536 for number in struct.unpack_from(f">{_PARAMETERS[kind]}i", tag, 12)]
+    gamma, a, b, c, d, e, f = (numbers + [0.0] * 7)[:7] if kind else (numbers[0], 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    if kind in (1, 2):  # below the point where the base is 0 the curve is a constant, c
+        c, d, e, f = 0.0, (-b / a if a else 0.0), (c if kind == 2 else 0.0), (c if kind == 2 else 0.0)
+    base = np.maximum(a * x + b, 0)
+    return np.asarray(np.where(x >= d, base**gamma + e, c * x + f), np.float64)
+
+
+def _xyz(tag: bytes) -> tuple[float, float, float] | None:
+    if tag[:4] != b"XYZ " or len(tag) < 20:
+        return None
+    x, y, z = struct.unpack_from(">3i", tag, 8)
+    return x / 65536, y / 65536, z / 65536
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes] | None:
