@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from img_enhance.cancelling import Tick
 from img_enhance.errors import NotFinite
 from img_enhance.geometry import Size
 from img_enhance.models import MODELS, Model, Precision, model_named
@@ -13,7 +14,7 @@ from img_enhance.networks.segment import NamedWeights, Segment
 from img_enhance.photo import Header
 from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates, make_plan
 from img_enhance.probe import LEAST_DECIBELS, PrecisionRefused, probe, probe_picture, psnr
-from img_enhance.runtimes.openvino import Compiled, OpenVINO, Tick
+from img_enhance.runtimes.openvino import Compiled, OpenVINO
 from img_enhance.sweep import Network
 
 NetworkOf = Callable[[str, Precision], Network]

@@ -70,6 +70,7 @@ def plan_of(
         precision=precision,
         size=size,
         result=size.scaled(model.scale),
+        core=size.box,
         store="memory",
         area_rows=rows,
         area_columns=columns,

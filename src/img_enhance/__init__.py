@@ -8,7 +8,6 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from img_enhance.engine import Engine as Engine
     from img_enhance.engine import Progress as Progress
-    from img_enhance.engine import Result as Result
     from img_enhance.engine import enhance as enhance
     from img_enhance.errors import ImgEnhanceError as ImgEnhanceError
     from img_enhance.options import Machine as Machine
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from img_enhance.options import RealESRGAN as RealESRGAN
     from img_enhance.photo import Photo as Photo
     from img_enhance.recipe import Recipe as Recipe
+    from img_enhance.result import Result as Result
 
 # Loaded at first use, so that `import img_enhance` and `img-enhance --help` load neither numpy nor a runtime.
 _HOMES = {
@@ -27,7 +27,7 @@ _HOMES = {
     "Progress": "engine",
     "RealESRGAN": "options",
     "Recipe": "recipe",
-    "Result": "engine",
+    "Result": "result",
     "enhance": "engine",
 }
 

@@ -26,8 +26,9 @@ from img_enhance.recipe import Recipe
 from img_enhance.units import bytes_text, seconds_text
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work, so that --help answers at once
-    from img_enhance.engine import Job, Progress, Result
+    from img_enhance.engine import Job, Progress
     from img_enhance.plan import PassPlan, Plan
+    from img_enhance.result import Result
 
 _PIPE = Path("-")
 
@@ -295,20 +296,26 @@ def _plan_line(plan: Plan) -> str:
 
 
 def _pass_text(step: PassPlan) -> str:
+    if step.kind == "tones":
+        return step.step
     if step.kind == "resample":
         return f"reduced to {step.result}"
     areas = step.area_rows * step.area_columns
     side = max(stage.side for stage in step.stages)
-    tiles = sum(1 for area in step.areas() for _ in step.windows(area, step.stages[-1]))
+    last = step.stages[-1]
+    tiles = sum(1 for area in step.areas() for _ in step.windows(area, last))
     return f"{step.model} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
 
 
 def _done_line(result: Result, output: Path, seconds: float, peak_bytes: int) -> str:
-    done = " and ".join(
-        f"reduced to {step.result}" if step.kind == "resample" else f"{step.model} {step.size} to {step.result}"
-        for step in result.plan.passes
-    )
+    done = " and ".join(_done_text(step) for step in result.plan.passes) or "nothing to do"
     return f"[OK] {output}: {result.photo.size}, {seconds_text(seconds)}, {bytes_text(peak_bytes)} of memory; {done}"
+
+
+def _done_text(step: PassPlan) -> str:
+    if step.kind == "tones":
+        return step.step
+    return f"reduced to {step.result}" if step.kind == "resample" else f"{step.model} {step.size} to {step.result}"
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,101 +14,49 @@ from typing import Any
 
 import numpy as np
 
-from img_enhance import __version__
 from img_enhance.bleed import bleed
+from img_enhance.cancelling import IsCancelled, Tick, ticking
 from img_enhance.canvas import Pixels, check_room, new_canvas, scratch_folder
 from img_enhance.devices import detect_cpu, free_bytes
-from img_enhance.errors import Cancelled, MemoryBudgetError, NotFinite, PhotoError
-from img_enhance.form import to_mapping
+from img_enhance.errors import MemoryBudgetError, NotFinite, PhotoError
 from img_enhance.geometry import Box, Size
-from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample, write_photo
+from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample
 from img_enhance.memory import Peak, anonymous_bytes, give_back
 from img_enhance.models import Model, Precision, model_named
 from img_enhance.networks import segments_of
 from img_enhance.options import Machine
 from img_enhance.photo import Format, Header, Photo, check_holds, format_named, format_of_ending, metadata_losses
 from img_enhance.plan import (
-    NetworkPass,
     NetworkPlan,
     Pass,
+    PassPlan,
     Plan,
     ResamplePlan,
+    TonePlan,
     allowed_bytes,
     choose_precision,
     make_plan,
+    size_after,
 )
 from img_enhance.probe import PrecisionRefused, probe
 from img_enhance.recipe import Recipe
-from img_enhance.runtimes.openvino import OpenVINO, Tick
-from img_enhance.steps import passes_of
-from img_enhance.sweep import Done, Network, Picture, sweep
+from img_enhance.result import Result, StepRecord
+from img_enhance.runtimes.openvino import OpenVINO
+from img_enhance.steps import Facts, passes_of, tone_step, with_depth
+from img_enhance.sweep import Network, Picture, sweep
 from img_enhance.units import bytes_text
 from img_enhance.weights.store import load
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the networks are: `fraction` of their work, over a photo of `megapixels`."""
+    """How far the work on a photo of `megapixels` is: `fraction` of its estimated time."""
 
     fraction: float
     megapixels: float
 
 
 OnProgress = Callable[[Progress], None]
-IsCancelled = Callable[[], bool]
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What one pass took: `measured_bytes` is the peak of anonymous memory of the whole process while it ran."""
-
-    name: str
-    seconds: float
-    measured_bytes: int
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """The enhanced photo and the record of how it was made."""
-
-    photo: Photo
-    recipe: Recipe
-    plan: Plan
-    weights: dict[str, str]
-    steps: tuple[StepRecord, ...]
-    warnings: tuple[str, ...]
-    version: str = __version__
-
-    def record(self) -> dict[str, Any]:
-        """Everything but the pixels, as JSON values."""
-        return {
-            "version": self.version,
-            "recipe": self.recipe.to_mapping(),
-            "plan": dataclasses.asdict(self.plan),
-            "weights_sha256": self.weights,
-            "steps": [dataclasses.asdict(step) for step in self.steps],
-            "warnings": list(self.warnings),
-        }
-
-    def report(self) -> str:
-        """The record as JSON text."""
-        return json.dumps(self.record(), indent=2) + "\n"
-
-    def save(self, path: str | Path, *, format: str | None = None, overwrite: bool = False, cancelled: IsCancelled | None = None) -> None:
-        """Write the photo to `path`, in `format`, else the recipe's, else the one of the path's ending.
-
-        Raises: OutputError, DiskError when it cannot be written there; Cancelled.
-        """
-        path = Path(path)
-        name = format or self.recipe.output.format or format_of_ending(path.suffix).name
-        write_photo(
-            self.photo, path, format=name, output=self.recipe.output, overwrite=overwrite, note=self.note(), tick=ticking(cancelled)
-        )
-
-    def note(self) -> str:
-        """What was done, in a line that goes into the result's XMP."""
-        steps = [f"{step.name}({', '.join(f'{k}={v}' for k, v in to_mapping(step).items())})" for step in self.recipe.steps]
-        return f"{'; '.join(steps)}; {self.plan.size} to {self.plan.result}"
 
 
 @dataclass(frozen=True)
@@ -169,7 +117,8 @@ class Engine:
             header, warnings = source.header, source.warnings
         output_format = _output_format(header, recipe, output)
         passes, size = _passes(recipe, header.size)
-        check_holds(format_named(output_format), size)
+        crop = recipe.output.box
+        check_holds(format_named(output_format), size if crop is None else crop.size)
         precision = choose_precision(self.machine.precision, self.device, header.depth)
         if header.size.pixels == 1:
             # OpenVINO 2026.4 computes the compact network wrong on a single pixel in bf16: 10 dB from the reference.
@@ -180,7 +129,7 @@ class Engine:
             recipe=recipe,
             passes=passes,
             output_format=output_format,
-            plan=self._plan(header, passes, output_format, precision),
+            plan=self._plan(header, passes, output_format, precision, crop),
             warnings=(
                 *warnings,
                 *_losses(header, format_named(output_format), precision),
@@ -214,13 +163,13 @@ class Engine:
         except (NotFinite, PrecisionRefused) as error:
             if job.plan.precision == "f32":
                 raise
-            plan = self._plan(job.header, job.passes, job.output_format, "f32")
+            plan = self._plan(job.header, job.passes, job.output_format, "f32", job.plan.crop)
             warning = f"{error}; the photo was done again in f32"
             self.close()
             again = dataclasses.replace(job, plan=plan, warnings=(*job.warnings, warning))
         return self._run(again, progress, ticking(cancelled))
 
-    def _plan(self, header: Header, passes: tuple[Pass, ...], output_format: str, precision: Precision) -> Plan:
+    def _plan(self, header: Header, passes: tuple[Pass, ...], output_format: str, precision: Precision, crop: Box | None) -> Plan:
         return make_plan(
             header,
             passes,
@@ -228,6 +177,7 @@ class Engine:
             precision=precision,
             device=self.device,
             allowed=self._allowed,
+            crop=crop,
         )
 
     def _run(self, job: Job, progress: OnProgress | None, tick: Tick) -> Result:
@@ -237,32 +187,73 @@ class Engine:
         if folder is not None:
             check_room(folder, plan.disk_bytes)
         self._release_others(plan)
-        report = _reporter(plan, progress)
         records: list[StepRecord] = []
+        warnings = list(job.warnings)
         with _measured("read", records):
             photo = self._read(job, folder, tick)
-        alpha, depth = photo.alpha, job.header.depth
-        weights = {}
+        alpha, held = photo.alpha, photo.size.box
+        report = _reporter(plan, progress)
         for step in plan.passes:
-            canvas = new_canvas(step.result, step.store, folder, depth=depth)
-            if isinstance(step, ResamplePlan):
-                with _measured("resample", records):
-                    resample(photo.pixels, canvas, tick)
-            else:
-                model = model_named(step.model)
-                weights[model.name] = model.weights.sha256
-                with _measured(model.name, records):
-                    self._sweep(model, step, photo, canvas, tick, report)
-            photo = dataclasses.replace(photo, pixels=canvas, alpha=None)
-            del canvas
+            with _measured(_name(step), records) as facts:
+                photo = self._pass(step, photo, held, folder, tick, report(step), facts, warnings)
+            held = step.part
             give_back()
-        if alpha is not None:
-            last = plan.passes[-1]
-            enlarged = new_canvas(last.result, last.store, folder, channels=1, depth=depth)
+        crop = plan.crop or plan.result.box
+        if alpha is not None and (plan.result, crop) != (plan.size, plan.size.box):
+            store = plan.passes[-1].store if plan.passes else plan.source_store
+            enlarged = new_canvas(crop.size, store, folder, channels=1, depth=job.header.depth)
             with _measured("alpha", records):
-                resample(alpha, enlarged, tick)
-            photo = dataclasses.replace(photo, alpha=enlarged)
-        return Result(photo, job.recipe, plan, weights, tuple(records), job.warnings)
+                resample(alpha, enlarged, tick, size=plan.result, part=crop)
+            alpha = enlarged
+        photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
+        used = (model_named(step.model) for step in plan.passes if isinstance(step, NetworkPlan))
+        weights = {model.name: model.weights.sha256 for model in used}
+        return Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings))
+
+    def _pass(
+        self, step: PassPlan, photo: Photo, held: Box, folder: Path | None, tick: Tick, done: Done, facts: dict[str, Any], said: list[str]
+    ) -> Photo:
+        """The photo after one pass; its pixels are those of `held` before and of `step.part` after it."""
+        if isinstance(step, TonePlan):
+            return self._change_tones(step, photo, folder, tick, done, facts, said)
+        canvas = new_canvas(step.part.size, step.store, folder, depth=step.depth)
+        if isinstance(step, ResamplePlan):
+            resample(photo.pixels, canvas, tick, whole=step.size, held=held, size=step.result, part=step.part)
+            done(1.0)
+        else:
+            self._sweep(step, photo, held, canvas, tick, done)
+        return dataclasses.replace(photo, pixels=canvas, alpha=None)
+
+    def _change_tones(
+        self, plan: TonePlan, photo: Photo, folder: Path | None, tick: Tick, done: Done, record: dict[str, Any], said: list[str]
+    ) -> Photo:
+        """The photo with its tones as the step says, or the very same where the step finds nothing to do."""
+        step = tone_step(plan.options)
+        tick()
+        facts: Facts = step.measure(photo, plan.options)
+        record |= {"changed": facts.changes, **facts.record()}
+        said += facts.said
+        if not facts.changes and photo.depth <= plan.depth:
+            done(1.0)
+            return photo
+        canvas = new_canvas(plan.size, plan.store, folder, depth=plan.depth)
+
+        def change(box: Box) -> None:
+            pixels = photo.pixels[box.slices]
+            canvas[box.slices] = step.apply(pixels, box, facts, plan.depth) if facts.changes else with_depth(pixels, plan.depth)
+
+        with ThreadPoolExecutor(plan.threads) as threads:
+            running = []
+            try:
+                running = [threads.submit(change, box) for box in plan.strips()]
+                for number, future in enumerate(running, 1):
+                    tick()
+                    future.result()
+                    done(number / len(running))
+            finally:
+                for future in running:
+                    future.cancel()
+        return dataclasses.replace(photo, pixels=canvas)
 
     def _release_others(self, plan: Plan) -> None:
         """Give back the networks of earlier photos that this plan does not count."""
@@ -283,26 +274,34 @@ class Engine:
         else:
             alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
             photo = read_photo(job.source, pixels, alpha, tick)
-        if photo.alpha is not None:
+        if photo.alpha is not None and any(not isinstance(step, TonePlan) for step in job.plan.passes):
             bleed(photo.pixels, photo.alpha)
         return photo
 
-    def _sweep(self, model: Model, plan: NetworkPlan, photo: Photo, canvas: Pixels, tick: Tick, done: Done) -> None:
-        pixels, white = photo.pixels, int(np.iinfo(photo.pixels.dtype).max)
+    def _sweep(self, plan: NetworkPlan, photo: Photo, held: Box, canvas: Pixels, tick: Tick, done: Done) -> None:
+        pixels = photo.pixels
+        in_white, out_white = np.float32(np.iinfo(pixels.dtype).max), np.float32(np.iinfo(canvas.dtype).max)
+        finished = 0
 
         def read(box: Box) -> Picture:
-            return np.multiply(pixels[box.slices], np.float32(1 / white), dtype=np.float32)
+            return np.multiply(pixels[box.seen_from(held).slices], 1 / in_white, dtype=np.float32)
 
         def write(box: Box, answer: Picture) -> None:
             if photo.grey:  # networks answer with a little colour
                 answer[:] = answer.mean(axis=2, keepdims=True)
-            np.multiply(answer, white, out=answer)
-            np.clip(answer, 0, white, out=answer)
-            canvas[box.slices] = np.rint(answer, out=answer)
+            np.multiply(answer, out_white, out=answer)
+            np.clip(answer, 0, out_white, out=answer)
+            canvas[box.seen_from(plan.part).slices] = np.rint(answer, out=answer)
 
-        network = self._network(model, plan)
+        def count(flops: int) -> None:
+            nonlocal finished
+            finished += flops
+            done(finished / total)
+
+        total = plan.flops
+        network = self._network(model_named(plan.model), plan)
         try:
-            sweep(network, read, write, plan, tick=tick, done=done)
+            sweep(network, read, write, plan, tick=tick, done=count)
         finally:
             if len(plan.stages) > 1:
                 # Stages keep buffers as large as their windows, which the plan of the next photo does not know of.
@@ -320,23 +319,13 @@ class Engine:
         return self._networks[key]
 
 
-def ticking(cancelled: IsCancelled | None) -> Tick:
-    """A function that raises Cancelled once `cancelled` answers yes."""
-
-    def tick() -> None:
-        if cancelled is not None and cancelled():
-            raise Cancelled("cancelled; nothing was written")
-
-    return tick
-
-
 def _passes(recipe: Recipe, size: Size) -> tuple[tuple[Pass, ...], Size]:
     """All passes of a recipe over a photo of `size`, and the size of the result."""
     run: tuple[Pass, ...] = ()
     for options in recipe.steps:
         for step in passes_of(options, size):
             run += (step,)
-            size = size.scaled(step.model.scale) if isinstance(step, NetworkPass) else step.size
+            size = size_after(step, size)
     return run, size
 
 
@@ -384,25 +373,41 @@ def _check_free(plan: Plan) -> None:
         )
 
 
-def _reporter(plan: Plan, progress: OnProgress | None) -> Done:
-    total = sum(step.flops for step in plan.passes if isinstance(step, NetworkPlan))
-    finished = 0
+Done = Callable[[float], None]
 
-    def done(flops: int) -> None:
-        nonlocal finished
-        finished += flops
-        if progress is not None:
-            progress(Progress(finished / total, plan.size.pixels / 1e6))
 
-    return done
+def _reporter(plan: Plan, progress: OnProgress | None) -> Callable[[PassPlan], Done]:
+    """For every pass, in order, a function that is told which part of it is done."""
+    total = sum(step.seconds for step in plan.passes)
+    before = 0.0
+
+    def part(step: PassPlan) -> Done:
+        nonlocal before
+        start, before = before, before + step.seconds
+
+        def done(fraction: float) -> None:
+            if progress is not None:
+                progress(Progress((start + fraction * step.seconds) / total, plan.size.pixels / 1e6))
+
+        return done
+
+    return part
+
+
+def _name(step: PassPlan) -> str:
+    """What a pass is called in the record."""
+    if isinstance(step, NetworkPlan):
+        return step.model
+    return step.step if isinstance(step, TonePlan) else "resample"
 
 
 @contextlib.contextmanager
-def _measured(name: str, records: list[StepRecord]) -> Iterator[None]:
-    started = time.perf_counter()
+def _measured(name: str, records: list[StepRecord]) -> Iterator[dict[str, Any]]:
+    """Adds a record of what the block took, and of the facts that it puts into the mapping it is given."""
+    started, facts = time.perf_counter(), dict[str, Any]()
     with Peak() as peak:
-        yield
-    records.append(StepRecord(name, time.perf_counter() - started, peak.bytes))
+        yield facts
+    records.append(StepRecord(name, time.perf_counter() - started, peak.bytes, facts))
 
 
 def enhance(photo: Photo | str | Path, recipe: Recipe | None = None, *, machine: Machine | None = None) -> Result:

@@ -1,6 +1,7 @@
 """Sizes and boxes in pixels."""
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class Size:
     def box(self) -> "Box":
         """The whole of a picture of this size."""
         return Box(0, 0, self.width, self.height)
+
+    @property
+    def turned(self) -> "Size":
+        """Width for height."""
+        return Size(self.height, self.width)
 
     def scaled(self, factor: int) -> "Size":
         return Size(self.width * factor, self.height * factor)
@@ -54,8 +60,16 @@ class Box:
         )
 
     def scaled(self, factor: int) -> "Box":
+        """What this box covers in a picture that is `factor` times as wide and high."""
         return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
+
+    def covered(self, across: float, down: float) -> "Box":
+        """The smallest box in a picture `across` times as wide and `down` times as high that covers what this one does."""
+        return Box(floor(self.left * across), floor(self.top * down), ceil(self.right * across), ceil(self.bottom * down))
 
     def seen_from(self, origin: "Box") -> "Box":
         """This box in coordinates that start at the top left corner of `origin`."""
         return Box(self.left - origin.left, self.top - origin.top, self.right - origin.left, self.bottom - origin.top)
+
+    def __str__(self) -> str:
+        return f"{self.left},{self.top},{self.size.width},{self.size.height}"

@@ -6,7 +6,9 @@ Flags, schema, forms and docs derive from these declarations (`form.fields`); no
 from dataclasses import dataclass
 from typing import ClassVar
 
-from img_enhance.form import check, option
+from img_enhance.errors import OptionError
+from img_enhance.form import LARGEST, check, option
+from img_enhance.geometry import Box
 from img_enhance.models import MODEL_NAMES
 from img_enhance.photo import FORMAT_NAMES
 
@@ -72,9 +74,29 @@ class Output:
     )
     strip_gps: bool | None = option(None, help="leave out where the photo was taken")
     strip: bool | None = option(None, help="leave out all metadata but the colour profile")
+    crop: str | None = option(
+        None, help="only this part of the result, in its pixels, exactly as it would be in the whole: a preview", placeholder="X,Y,W,H"
+    )
 
     def __post_init__(self) -> None:
         check(self)
+        self.box  # noqa: B018 - a crop that cannot be read is refused now
+
+    @property
+    def box(self) -> Box | None:
+        """The crop as a box.
+
+        Raises: OptionError when it is not four whole numbers, or covers nothing.
+        """
+        if self.crop is None:
+            return None
+        numbers = self.crop.split(",")
+        if len(numbers) != 4 or not all(number.strip().isascii() and number.strip().isdecimal() for number in numbers):
+            raise OptionError(f"crop must be X,Y,W,H in whole pixels, not '{self.crop}'")
+        left, top, width, height = (int(number) for number in numbers)
+        if not 0 < width <= LARGEST or not 0 < height <= LARGEST:
+            raise OptionError(f"crop must be at least one pixel wide and high, not '{self.crop}'")
+        return Box(left, top, left + width, top + height)
 
 
 @dataclass(frozen=True)

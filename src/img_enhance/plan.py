@@ -4,15 +4,17 @@ Words: *allowed* is the budget, *reserved* what the process needs before any pho
 means anonymous memory: pages of files do not count, because the system can drop them.
 """
 
+import dataclasses
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from img_enhance.errors import DeviceError, MemoryBudgetError
+from img_enhance.errors import DeviceError, MemoryBudgetError, OptionError
 from img_enhance.geometry import Box, Size
 from img_enhance.models import Model, Precision
+from img_enhance.options import StepOptions
 from img_enhance.photo import Header, format_named
 from img_enhance.units import bytes_text
 from img_enhance.windows import Window, cuts, grid, windows
@@ -57,6 +59,9 @@ WINDOW_COPIES_BYTES = 3 * 4 * CHANNELS
 
 SMALLEST_SIDE = 32
 
+# How many pixels of the larger picture a reduction to half sees at most, on each side and per halving: three lobes, and libvips' rounding.
+LANCZOS_REACH = 5
+
 # A photo that is one window needs no halos, so that several segments can be one stage: fewer stages touch fresh memory fewer times,
 # more stages show progress more often.
 SEGMENTS_OF_ONE_WINDOW = 8
@@ -65,7 +70,16 @@ SEGMENTS_OF_ONE_WINDOW = 8
 # virtual machine), reducing, and the time to load and compile a network.
 TOUCH_BYTES_PER_SECOND = 1.2e9
 RESAMPLE_PIXELS_PER_SECOND = 30e6
+TONE_PIXELS_PER_SECOND = 20e6
 START_SECONDS = 1.0
+
+# Tones are changed in strips of so many pixels, by at most so many threads at a time; each strip is worked on in float32 copies.
+TONE_STRIP_PIXELS = 256 * 1024
+MOST_TONE_THREADS = 8
+TONE_BYTES_PER_PIXEL = 100
+
+# What measuring a whole photo takes beside its canvas: reduced copies, histograms, tables.
+TONE_MEASURE_BYTES = 150_000_000
 
 _VALUE_BYTES: dict[Precision, int] = {"f32": 4, "bf16": 2}
 
@@ -106,7 +120,14 @@ class ResamplePass:
     size: Size
 
 
-Pass = NetworkPass | ResamplePass
+@dataclass(frozen=True)
+class TonePass:
+    """Measure the whole picture, then change its tones and colours; its size stays."""
+
+    options: StepOptions
+
+
+Pass = NetworkPass | ResamplePass | TonePass
 
 
 @dataclass(frozen=True)
@@ -122,62 +143,103 @@ class Stage:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """How a network sweeps a picture: areas x stages x windows."""
+    """How a network sweeps a picture, or its part `core`: areas x stages x windows."""
 
     model: str
     precision: Precision
     size: Size
     result: Size
+    core: Box
     store: Store
     area_rows: int
     area_columns: int
     halo: int
     stages: tuple[Stage, ...]
     projected_bytes: int
+    depth: int = 8
+    seconds: float = 0.0
     kind: Literal["network"] = "network"
+
+    @property
+    def part(self) -> Box:
+        """The part of the result that the canvas holds."""
+        return self.core.scaled(self.result.width // self.size.width)
 
     def areas(self) -> Iterator[Window]:
         """The parts of the picture whose features are in memory at one time."""
-        box = self.size.box
-        return grid(box, rows=self.area_rows, columns=self.area_columns, halo=self.halo, within=box)
+        return grid(self.core, rows=self.area_rows, columns=self.area_columns, halo=self.halo, within=self.size.box)
+
+    def answered(self, area: Window, stage: Stage) -> Box:
+        """What a stage must answer for in an area: the area's core, and around it what the stages after it see."""
+        following = sum(later.reach for later in self.stages if later.first > stage.last)
+        return area.core.grown(following, within=area.read)
 
     def windows(self, area: Window, stage: Stage) -> Iterator[Window]:
-        """The windows of one stage over an area; only the last stage leaves out the area's halo."""
-        box = area.core if stage is self.stages[-1] else area.read
-        return windows(box, side=stage.side, halo=stage.reach, within=area.read)
+        """The windows of one stage over an area."""
+        return windows(self.answered(area, stage), side=stage.side, halo=stage.reach, within=area.read)
 
     @property
     def flops(self) -> int:
         """Operations that the sweep will do, overlaps included."""
         return sum(
-            stage.flops * _pixels_read(area.core if stage is self.stages[-1] else area.read, stage, area.read)
-            for area in self.areas()
-            for stage in self.stages
+            stage.flops * _pixels_read(self.answered(area, stage), stage, area.read) for area in self.areas() for stage in self.stages
         )
 
     @property
     def extra(self) -> float:
         """Pixels computed more than once, as a part of the photo: 0.25 is a quarter more work than an untiled run."""
-        return self.flops / (self.size.pixels * sum(stage.flops for stage in self.stages)) - 1
+        return self.flops / (self.core.size.pixels * sum(stage.flops for stage in self.stages)) - 1
 
 
 @dataclass(frozen=True)
 class ResamplePlan:
-    """How a picture is reduced."""
+    """How a picture is reduced; the canvas holds `part` of the result."""
 
     size: Size
     result: Size
+    part: Box
     store: Store
     projected_bytes: int
+    depth: int = 8
+    seconds: float = 0.0
     kind: Literal["resample"] = "resample"
 
 
-PassPlan = NetworkPlan | ResamplePlan
+@dataclass(frozen=True)
+class TonePlan:
+    """How the tones of a picture are changed: in strips of whole rows, on so many threads."""
+
+    step: str
+    options: StepOptions
+    size: Size
+    store: Store
+    depth: int
+    threads: int
+    projected_bytes: int
+    seconds: float = 0.0
+    kind: Literal["tones"] = "tones"
+
+    @property
+    def result(self) -> Size:
+        return self.size
+
+    @property
+    def part(self) -> Box:
+        return self.size.box
+
+    def strips(self) -> Iterator[Box]:
+        """The picture from top to bottom in boxes of whole rows."""
+        rows = max(1, TONE_STRIP_PIXELS // self.size.width)
+        for top in range(0, self.size.height, rows):
+            yield Box(0, top, self.size.width, min(top + rows, self.size.height))
+
+
+PassPlan = NetworkPlan | ResamplePlan | TonePlan
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a recipe runs on one photo."""
+    """How a recipe runs on one photo. `crop` is the part of the result that is asked for, None for all of it."""
 
     device: str
     precision: Precision
@@ -185,6 +247,7 @@ class Plan:
     passes: tuple[PassPlan, ...]
     size: Size
     result: Size
+    crop: Box | None
     allowed_bytes: int
     reserved_bytes: int
     projected_bytes: int
@@ -217,15 +280,19 @@ def make_plan(
     precision: Precision,
     device: Device,
     allowed: int,
+    crop: Box | None = None,
 ) -> Plan:
-    """The plan that runs `passes` one after the other within `allowed` bytes.
+    """The plan that runs `passes` one after the other within `allowed` bytes, or only what `crop` of the result needs.
 
-    Raises: MemoryBudgetError, with the projected and the allowed bytes, when no way of running them fits.
+    Raises: MemoryBudgetError, with the projected and the allowed bytes, when no way of running them fits; OptionError when `crop` does
+    not lie within the result.
     """
+    parts = _parts(header.size, passes, crop)
     for largest_canvas in (int(allowed * CANVAS_SHARE), 0):
         plan, peaks = _arrange(
             header,
             passes,
+            parts,
             output_format=output_format,
             precision=precision,
             device=device,
@@ -233,13 +300,76 @@ def make_plan(
             largest_canvas=largest_canvas,
         )
         if plan is not None:
-            return plan
+            return dataclasses.replace(plan, crop=crop)
     raise MemoryBudgetError(_too_large(header, output_format, peaks, allowed))
+
+
+def size_after(step: Pass, size: Size) -> Size:
+    """The size of a picture of `size` after a pass."""
+    if isinstance(step, NetworkPass):
+        return size.scaled(step.model.scale)
+    return step.size if isinstance(step, ResamplePass) else size
+
+
+def _parts(size: Size, passes: tuple[Pass, ...], crop: Box | None) -> list[Box]:
+    """The part of every pass's result that is needed for `crop` of the last one's."""
+    sizes = [size]
+    for step in passes:
+        sizes.append(size_after(step, sizes[-1]))
+    needed = crop or sizes[-1].box
+    if crop is not None and (crop.size.pixels == 0 or crop != crop.grown(0, within=sizes[-1].box)):
+        raise OptionError(f"the part {crop} does not lie within the result of {sizes[-1]}")
+    parts = []
+    for step, before in zip(reversed(passes), reversed(sizes[:-1]), strict=True):
+        if isinstance(step, TonePass):
+            needed = before.box  # it is measured on the whole picture
+            parts.append(needed)
+        elif isinstance(step, NetworkPass):
+            core = needed.covered(1 / step.model.scale, 1 / step.model.scale)
+            parts.append(core.scaled(step.model.scale))
+            needed = core.grown(_reach(step.model), within=before.box)
+        else:
+            parts.append(needed)
+            across, down = before.width / step.size.width, before.height / step.size.height
+            needed = needed.covered(across, down).grown(ceil(LANCZOS_REACH * max(across, down, 1)), within=before.box)
+    return parts[::-1]
+
+
+def _reach(model: Model) -> int:
+    return sum(segment.reach for segment in model.segments)
+
+
+@dataclass(frozen=True)
+class _Canvas:
+    """Part of a picture at so many bytes a pixel, in memory or on disk."""
+
+    size: Size
+    pixel_bytes: int
+    store: Store
+
+    @property
+    def bytes(self) -> int:
+        return self.size.pixels * self.pixel_bytes
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.bytes if self.store == "memory" else 0
+
+    @property
+    def disk_bytes(self) -> int:
+        return self.bytes if self.store == "disk" else 0
+
+
+def _canvas(header: Header, size: Size, depth: int, largest_canvas: int) -> _Canvas:
+    """A canvas for colours of `depth` bits, and for the photo's transparency where it has some."""
+    each = CHANNELS * depth // 8 + (header.depth // 8 if header.alpha else 0)
+    return _Canvas(size, each, "memory" if size.pixels * each <= largest_canvas else "disk")
 
 
 def _arrange(
     header: Header,
     passes: tuple[Pass, ...],
+    parts: list[Box],
     *,
     output_format: str,
     precision: Precision,
@@ -248,92 +378,125 @@ def _arrange(
     largest_canvas: int,
 ) -> tuple[Plan | None, list[int]]:
     """The plan with canvases of up to `largest_canvas` bytes in memory, None when it does not fit, and the peak of each phase."""
-    size, plans, resident, each = header.size, [], RESERVED_BYTES, header.pixel_bytes
-    source_store = store = _store(size, each, largest_canvas)
-    decoding = STREAM_BYTES
-    if header.whole or header.interlaced:
-        decoding += size.pixels * WHOLE_DECODER_BYTES_PER_PIXEL * header.depth // 8
-    if header.alpha:
-        decoding = max(decoding, size.pixels * BLEED_BYTES_PER_PIXEL)
-    peaks, disk, loaded = [resident + _canvas_bytes(size, each, store) + decoding], [_disk_bytes(size, each, store)], set[str]()
-    for step in passes:
+    size, plans, resident = header.size, list[PassPlan](), RESERVED_BYTES
+    source = before = _canvas(header, size, header.depth, largest_canvas)
+    peaks, disk, loaded = [resident + source.memory_bytes + _decoding_bytes(header)], [source.disk_bytes], set[str]()
+    for number, (step, part) in enumerate(zip(passes, parts, strict=True)):
         if isinstance(step, NetworkPass) and step.model.name not in loaded:
             loaded.add(step.model.name)
             resident += int(step.model.weights.bytes * RESIDENT_WEIGHTS) + COMPILED_BYTES
-        result = size.scaled(step.model.scale) if isinstance(step, NetworkPass) else step.size
-        result_store = _store(result, each, largest_canvas)
-        below = resident + _canvas_bytes(size, each, store) + _canvas_bytes(result, each, result_store)
-        plan: PassPlan
-        if isinstance(step, NetworkPass):
-            plan = _plan_network(step.model, size, result_store, precision=precision, device=device, below=below, allowed=allowed)
-        else:
-            plan = ResamplePlan(size, result, result_store, below + STREAM_BYTES)
-        plans.append(plan)
-        peaks.append(plan.projected_bytes)
-        disk.append(_disk_bytes(size, each, store) + _disk_bytes(result, each, result_store))
-        size, store = result, result_store
+        # Tones that were changed once lie in 16 bits, so that changing them again makes no bands; the last pass is as deep as the photo.
+        depth = 16 if isinstance(step, TonePass) and number < len(passes) - 1 else header.depth
+        after = _canvas(header, part.size, depth, largest_canvas)
+        below = resident + before.memory_bytes + after.memory_bytes
+        plans.append(
+            _plan_pass(step, size, part, after.store, depth=depth, precision=precision, device=device, below=below, allowed=allowed)
+        )
+        peaks.append(plans[-1].projected_bytes)
+        disk.append(before.disk_bytes + after.disk_bytes)
+        size, before = size_after(step, size), after
     written_depth = header.depth if format_named(output_format).deep else 8
-    encoding = size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * written_depth // 8 + STREAM_BYTES
-    peaks.append(resident + _canvas_bytes(size, each, store) + encoding)
+    written = before.size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * written_depth // 8
+    peaks.append(resident + before.memory_bytes + written + STREAM_BYTES)
     if max(peaks) > allowed:
         return None, peaks
     whole = Plan(
         device=device.name,
         precision=precision,
-        source_store=source_store,
+        source_store=source.store,
         passes=tuple(plans),
         size=header.size,
         result=size,
+        crop=None,
         allowed_bytes=allowed,
         reserved_bytes=RESERVED_BYTES,
         projected_bytes=max(peaks),
         disk_bytes=max(disk),
-        seconds=sum(_seconds(plan, device) for plan in plans),
+        seconds=sum(plan.seconds for plan in plans),
     )
     return whole, peaks
 
 
-def _plan_network(model: Model, size: Size, store: Store, *, precision: Precision, device: Device, below: int, allowed: int) -> NetworkPlan:
+def _decoding_bytes(header: Header) -> int:
+    decoding = STREAM_BYTES
+    if header.whole or header.interlaced:
+        decoding += header.size.pixels * WHOLE_DECODER_BYTES_PER_PIXEL * header.depth // 8
+    if header.alpha:
+        decoding = max(decoding, header.size.pixels * BLEED_BYTES_PER_PIXEL)
+    return decoding
+
+
+def _plan_pass(
+    step: Pass, size: Size, part: Box, store: Store, *, depth: int, precision: Precision, device: Device, below: int, allowed: int
+) -> PassPlan:
+    """How a pass runs over a picture of `size` beside `below` bytes of other things."""
+    if isinstance(step, NetworkPass):
+        core = part.covered(1 / step.model.scale, 1 / step.model.scale)
+        plan = _plan_network(step.model, size, core, store, precision=precision, device=device, below=below, allowed=allowed)
+        return dataclasses.replace(plan, depth=depth, seconds=_network_seconds(plan, device))
+    if isinstance(step, ResamplePass):
+        seconds = part.size.pixels / RESAMPLE_PIXELS_PER_SECOND
+        return ResamplePlan(size, step.size, part, store, below + STREAM_BYTES, depth, seconds)
+    threads = max(1, min(device.cores, MOST_TONE_THREADS))
+    working = max(TONE_MEASURE_BYTES, threads * max(TONE_STRIP_PIXELS, size.width) * TONE_BYTES_PER_PIXEL)
+    return TonePlan(
+        step=step.options.name,
+        options=step.options,
+        size=size,
+        store=store,
+        depth=depth,
+        threads=threads,
+        projected_bytes=below + working,
+        seconds=size.pixels / TONE_PIXELS_PER_SECOND,
+    )
+
+
+def _plan_network(
+    model: Model, size: Size, core: Box, store: Store, *, precision: Precision, device: Device, below: int, allowed: int
+) -> NetworkPlan:
     """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so."""
-    result = size.scaled(model.scale)
+    # A part of the picture is to have the bits of the whole one: it reads as far as the network can see.
+    halo = model.halo if core == size.box else _reach(model)
+    seen = core.grown(halo, within=size.box).size
 
     def plan(rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> NetworkPlan:
         return NetworkPlan(
             model=model.name,
             precision=precision,
             size=size,
-            result=result,
+            result=size.scaled(model.scale),
+            core=core,
             store=store,
             area_rows=rows,
             area_columns=columns,
-            halo=model.halo,
+            halo=halo,
             stages=stages,
             projected_bytes=below + scratch,
         )
 
-    if size.pixels <= WHOLE_PIXELS:
-        whole = _stage(model, 0, len(model.segments) - 1, max(size.width, size.height))
-        scratch = size.pixels * (model.whole.bytes_per_pixel(precision) + _copies(model.scale))
+    if seen.pixels <= WHOLE_PIXELS:
+        whole = _stage(model, 0, len(model.segments) - 1, max(seen.width, seen.height))
+        scratch = seen.pixels * (model.whole.bytes_per_pixel(precision) + _copies(model.scale))
         if below + scratch <= allowed:
             return plan(1, 1, (whole,), scratch)
 
     fitting, least = [], below
     feature_bytes = 2 * model.features * _VALUE_BYTES[precision]
-    for stages in _ways_to_cut(model, size):
-        windows_bytes = [_window_bytes(model, stage, size, precision) for stage in stages]
-        scratch = max(windows_bytes) + sum(_kept_bytes(model, stage, size, precision) for stage in stages)
+    for stages in _ways_to_cut(model, seen):
+        windows_bytes = [_window_bytes(model, stage, seen, precision) for stage in stages]
+        scratch = max(windows_bytes) + sum(_kept_bytes(model, stage, seen, precision) for stage in stages)
         least = below + scratch  # the ways come with ever smaller windows
-        areas = _areas(size, model.halo, feature_bytes, allowed - below - scratch)
+        areas = _areas(core.size, seen, halo, feature_bytes, allowed - below - scratch)
         if areas is not None:
             rows, columns = areas
-            features = feature_bytes * _largest(size, rows, columns, model.halo).pixels
+            features = feature_bytes * _largest(core.size, rows, columns, halo, within=seen).pixels
             answer = plan(rows, columns, stages, scratch + features)
             touched = sum(windows_bytes) * rows * columns
             fitting.append((_network_seconds(answer, device) + touched / TOUCH_BYTES_PER_SECOND, answer))
     if not fitting:
         # Not smaller ones: areas of single pixels might fit, and would take for ever, to count as well as to run.
-        rows, columns = ceil(size.height / SMALLEST_SIDE), ceil(size.width / SMALLEST_SIDE)
-        smallest = _largest(size, rows, columns, model.halo)
+        rows, columns = ceil(core.size.height / SMALLEST_SIDE), ceil(core.size.width / SMALLEST_SIDE)
+        smallest = _largest(core.size, rows, columns, halo, within=seen)
         return plan(rows, columns, stages, least - below + feature_bytes * smallest.pixels)
     return min(fitting, key=lambda entry: entry[0])[1]
 
@@ -378,37 +541,39 @@ def _kept_bytes(model: Model, stage: Stage, size: Size, precision: Precision) ->
 
 
 def _read(size: Size, stage: Stage) -> Size:
-    return _largest(size, ceil(size.height / stage.side), ceil(size.width / stage.side), stage.reach)
+    return _largest(size, ceil(size.height / stage.side), ceil(size.width / stage.side), stage.reach, within=size)
 
 
 def _copies(scale: int) -> int:
     return WINDOW_COPIES_BYTES * (1 + scale * scale)
 
 
-def _areas(size: Size, halo: int, feature_bytes: int, room: int) -> tuple[int, int] | None:
-    """Rows and columns of the areas whose features fit into `room` bytes and that recompute the fewest pixels; None if none fit."""
-    if size.height > size.width:
-        turned = _areas(Size(size.height, size.width), halo, feature_bytes, room)
+def _areas(core: Size, seen: Size, halo: int, feature_bytes: int, room: int) -> tuple[int, int] | None:
+    """Rows and columns of the areas over `core` whose features fit into `room` bytes and that recompute the fewest pixels; None if none
+    fit. Their halos stay within `seen`.
+    """
+    if core.height > core.width:
+        turned = _areas(core.turned, seen.turned, halo, feature_bytes, room)
         return None if turned is None else turned[::-1]
 
     def too_large(columns: int) -> bool:
-        return _largest(size, rows, columns, halo).pixels * feature_bytes > room
+        return _largest(core, rows, columns, halo, within=seen).pixels * feature_bytes > room
 
     fitting = []
-    for rows in range(1, ceil(size.height / SMALLEST_SIDE) + 1):
-        counts = range(1, ceil(size.width / SMALLEST_SIDE) + 1)
+    for rows in range(1, ceil(core.height / SMALLEST_SIDE) + 1):
+        counts = range(1, ceil(core.width / SMALLEST_SIDE) + 1)
         columns = bisect_left(counts, True, key=lambda columns: not too_large(columns)) + 1  # the fewest: more only recompute more
         if columns <= len(counts):
-            read = _largest(size, rows, columns, halo)
+            read = _largest(core, rows, columns, halo, within=seen)
             fitting.append((read.pixels * rows * columns, rows * columns, rows, columns))
     return min(fitting)[2:] if fitting else None
 
 
-def _largest(size: Size, rows: int, columns: int, halo: int) -> Size:
-    """An upper bound of what one of `rows` x `columns` windows reads."""
+def _largest(size: Size, rows: int, columns: int, halo: int, *, within: Size) -> Size:
+    """An upper bound of what one of `rows` x `columns` windows over a picture of `size` reads."""
     return Size(
-        min(size.width, ceil(size.width / columns) + 2 * halo),
-        min(size.height, ceil(size.height / rows) + 2 * halo),
+        min(within.width, ceil(size.width / columns) + 2 * halo),
+        min(within.height, ceil(size.height / rows) + 2 * halo),
     )
 
 
@@ -423,24 +588,6 @@ def _pixels_read(box: Box, stage: Stage, within: Box) -> int:
     if size.pixels == 0:
         return 0
     return lengths(box.top, box.bottom, within.top, within.bottom) * lengths(box.left, box.right, within.left, within.right)
-
-
-def _store(size: Size, each: int, largest_canvas: int) -> Store:
-    return "memory" if size.pixels * each <= largest_canvas else "disk"
-
-
-def _canvas_bytes(size: Size, each: int, store: Store) -> int:
-    return size.pixels * each if store == "memory" else 0
-
-
-def _disk_bytes(size: Size, each: int, store: Store) -> int:
-    return size.pixels * each if store == "disk" else 0
-
-
-def _seconds(plan: PassPlan, device: Device) -> float:
-    if isinstance(plan, NetworkPlan):
-        return _network_seconds(plan, device)
-    return plan.result.pixels / RESAMPLE_PIXELS_PER_SECOND
 
 
 def _network_seconds(plan: NetworkPlan, device: Device) -> float:

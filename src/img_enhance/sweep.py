@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from img_enhance.cancelling import Tick
 from img_enhance.errors import NotFinite
 from img_enhance.geometry import Box
 from img_enhance.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import NetworkPlan, Stage
-from img_enhance.runtimes.openvino import Compiled, OpenVINO, Tick, is_finite
+from img_enhance.runtimes.openvino import Compiled, OpenVINO, is_finite
 
 Picture = npt.NDArray[np.float32]
 Read = Callable[[Box], Picture]

@@ -1,15 +1,15 @@
 """Between numpy arrays and libvips' images, strip by strip."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyvips
 
+from img_enhance.cancelling import Tick
 from img_enhance.canvas import Pixels
-
-Tick = Callable[[], None]
+from img_enhance.geometry import Box, Size
 
 _ROWS_AT_A_TIME = 128
 _TYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
@@ -40,25 +40,40 @@ def strips(image: pyvips.Image, tick: Tick) -> Iterator[tuple[slice, npt.NDArray
         yield slice(top, top + rows), strip.reshape(rows, image.width, image.bands)
 
 
-def resample(pixels: Pixels, canvas: Pixels, tick: Tick) -> None:
-    """Fill `canvas` with `pixels` at its size, (H, W) or (H, W, 3), in the photo's own encoding.
+def resample(
+    pixels: Pixels,
+    canvas: Pixels,
+    tick: Tick,
+    *,
+    whole: Size | None = None,
+    held: Box | None = None,
+    size: Size | None = None,
+    part: Box | None = None,
+) -> None:
+    """Fill `canvas`, (H, W) or (H, W, 3), with a picture brought to another size, in the photo's own encoding.
 
+    `pixels` is the part `held` of a picture of the size `whole`, `canvas` the part `part` of the same at `size`; by default all of them.
     Reduced by Lanczos with three lobes, anti-aliased; enlarged by a bicubic (Catmull-Rom).
     """
     image = image_of(pixels)
-    height, width = canvas.shape[:2]
-    across, down = width / image.width, height / image.height
+    if whole is not None and held is not None and held != whole.box:
+        # What lies outside is never asked for: libvips computes only what the strips below need.
+        image = image.embed(held.left, held.top, whole.width, whole.height, extend="black")
+    size = size or Size(canvas.shape[1], canvas.shape[0])
+    across, down = size.width / image.width, size.height / image.height
     if across > 1 and down > 1:
         # Not `resize`, which lays an enlarged picture half a pixel too far to the right and down (libvips 8.18).
         resized = image.affine(
             [across, 0, 0, down],
             odx=(across - 1) / 2,
             ody=(down - 1) / 2,
-            oarea=[0, 0, width, height],
+            oarea=[0, 0, size.width, size.height],
             interpolate=pyvips.Interpolate.new("bicubic"),
             extend="copy",
         )
     else:
         resized = image.resize(across, vscale=down, kernel="lanczos3")
+    if part is not None and part != size.box:
+        resized = resized.crop(part.left, part.top, part.size.width, part.size.height)
     for rows, strip in strips(resized, tick):
         canvas[rows] = strip if canvas.ndim == 3 else strip[:, :, 0]

@@ -1,6 +1,5 @@
 """The operations on OpenVINO's CPU device: the default runtime."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,13 @@ from openvino import Layout, Output, Type
 from openvino import opset15 as opset
 from openvino.preprocess import PrePostProcessor
 
+from img_enhance.cancelling import Tick
 from img_enhance.geometry import Size
 from img_enhance.memory import give_back
 from img_enhance.models import Precision
 from img_enhance.networks.ops import Ops, Weights
 from img_enhance.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import CHANNELS
-
-Tick = Callable[[], None]
 
 # How often a running window asks whether to stop.
 _ASK_MILLISECONDS = 50

@@ -2,26 +2,77 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from img_enhance.geometry import Size
+import numpy as np
+
+from img_enhance.canvas import Pixels
+from img_enhance.geometry import Box, Size
 from img_enhance.options import RealESRGAN, StepOptions
-from img_enhance.plan import Pass
+from img_enhance.photo import Photo
+from img_enhance.plan import Pass, TonePass
 from img_enhance.steps import real_esrgan
 
 
+class Facts(Protocol):
+    """What a step measured of a whole photo, with all that `apply` needs; small, and it pickles.
+
+    `changes` is false where `apply` would change nothing; `said` are sentences for the result's warnings.
+    """
+
+    @property
+    def changes(self) -> bool: ...
+
+    @property
+    def said(self) -> tuple[str, ...]: ...
+
+    def record(self) -> dict[str, Any]:
+        """The measured numbers as JSON values."""
+
+
 @dataclass(frozen=True)
-class Step:
-    """`passes(size, options)` says what runs over a picture of that size; the engine knows no more of a step."""
+class NetworkStep:
+    """`passes(size, options)` says what runs over a picture of that size; the engine knows no more of it."""
 
     options: type[Any]
     passes: Callable[[Size, Any], tuple[Pass, ...]]
 
 
-STEPS = (Step(RealESRGAN, real_esrgan.passes),)
+@dataclass(frozen=True)
+class ToneStep:
+    """A step on light or colour.
+
+    `measure(photo, options) -> facts` looks at the whole photo, once, and does not modify it. `apply(pixels, box, facts, depth) -> pixels`
+    is pure: what becomes of the photo's part `box`, in `depth` bits a channel. A pixel's answer depends on its value, its place and the
+    facts only, so that no cut shows.
+    """
+
+    options: type[Any]
+    measure: Callable[[Photo, Any], Any]
+    apply: Callable[[Pixels, Box, Any, int], Pixels]
+
+    def passes(self, _: Size, options: Any) -> tuple[Pass, ...]:
+        return (TonePass(options),)
+
+
+STEPS: tuple[NetworkStep | ToneStep, ...] = (NetworkStep(RealESRGAN, real_esrgan.passes),)
 
 
 def passes_of(options: StepOptions, size: Size) -> tuple[Pass, ...]:
     """What `options` ask to be run over a picture of `size`."""
     step = next(step for step in STEPS if step.options is type(options))
     return step.passes(size, options)
+
+
+def tone_step(options: StepOptions) -> ToneStep:
+    """The step on light or colour that these options belong to."""
+    return next(step for step in STEPS if isinstance(step, ToneStep) and step.options is type(options))
+
+
+def with_depth(pixels: Pixels, depth: int) -> Pixels:
+    """The pixels at `depth` bits a channel, 8 or 16; there and back is exact."""
+    if 8 * pixels.itemsize == depth:
+        return pixels
+    if depth == 16:
+        return np.multiply(pixels, 257, dtype=np.uint16)
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -1,0 +1,75 @@
+"""What comes of an enhanced photo: its pixels, and the record of how they were made."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from img_enhance import __version__
+from img_enhance.cancelling import IsCancelled, ticking
+from img_enhance.form import to_mapping
+from img_enhance.image_io import write_photo
+from img_enhance.photo import Photo, format_of_ending
+from img_enhance.plan import Plan
+from img_enhance.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What one pass took: `measured_bytes` is the peak of anonymous memory of the whole process while it ran.
+
+    `facts` is what a step measured of the whole photo, as JSON values.
+    """
+
+    name: str
+    seconds: float
+    measured_bytes: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The enhanced photo and the record of how it was made."""
+
+    photo: Photo
+    recipe: Recipe
+    plan: Plan
+    weights: dict[str, str]
+    steps: tuple[StepRecord, ...]
+    warnings: tuple[str, ...]
+    version: str = __version__
+
+    def record(self) -> dict[str, Any]:
+        """Everything but the pixels, as JSON values."""
+        return {
+            "version": self.version,
+            "recipe": self.recipe.to_mapping(),
+            "plan": dataclasses.asdict(self.plan),
+            "weights_sha256": self.weights,
+            "steps": [dataclasses.asdict(step) for step in self.steps],
+            "warnings": list(self.warnings),
+        }
+
+    def report(self) -> str:
+        """The record as JSON text."""
+        return json.dumps(self.record(), indent=2) + "\n"
+
+    def save(self, path: str | Path, *, format: str | None = None, overwrite: bool = False, cancelled: IsCancelled | None = None) -> None:
+        """Write the photo to `path`, in `format`, else the recipe's, else the one of the path's ending.
+
+        Raises: OutputError, DiskError when it cannot be written there; Cancelled.
+        """
+        path = Path(path)
+        name = format or self.recipe.output.format or format_of_ending(path.suffix).name
+        write_photo(
+            self.photo, path, format=name, output=self.recipe.output, overwrite=overwrite, note=self.note(), tick=ticking(cancelled)
+        )
+
+    def note(self) -> str:
+        """What was done, in a line that goes into the result's XMP."""
+        steps = [f"{step.name}({', '.join(f'{k}={v}' for k, v in to_mapping(step).items())})" for step in self.recipe.steps]
+        part = "" if self.plan.crop is None else f", part {self.plan.crop}"
+        return "; ".join([*steps, f"{self.plan.size} to {self.plan.result}{part}"])
