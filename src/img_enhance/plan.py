@@ -171,8 +171,10 @@ class NetworkPlan:
 
     def answered(self, area: Window, stage: Stage) -> Box:
         """What a stage must answer for in an area: the area's core, and around it what the stages after it see."""
-        following = sum(later.reach for later in self.stages if later.first > stage.last)
-        return area.core.grown(following, within=area.read)
+        return area.core.grown(self._following(stage), within=area.read)
+
+    def _following(self, stage: Stage) -> int:
+        return sum(later.reach for later in self.stages if later.first > stage.last)
 
     def windows(self, area: Window, stage: Stage) -> Iterator[Window]:
         """The windows of one stage over an area."""
@@ -181,9 +183,24 @@ class NetworkPlan:
     @property
     def flops(self) -> int:
         """Operations that the sweep will do, overlaps included."""
-        return sum(
-            stage.flops * _pixels_read(self.answered(area, stage), stage, area.read) for area in self.areas() for stage in self.stages
-        )
+        box, size = self.core, self.size
+        total = 0
+        for stage in self.stages:
+            # Areas and windows are rows times columns, so that the sum over them is a product.
+            high = self._read_along(stage, box.top, box.bottom, self.area_rows, size.height)
+            wide = self._read_along(stage, box.left, box.right, self.area_columns, size.width)
+            total += stage.flops * high * wide
+        return total
+
+    def _read_along(self, stage: Stage, start: int, stop: int, areas: int, end: int) -> int:
+        """Pixels that the windows of a stage read along one side of the picture, from 0 to `end`, overlaps counted again."""
+        following, read = self._following(stage), 0
+        for a, b in cuts(start, stop, areas):
+            low, high = max(0, a - self.halo), min(end, b + self.halo)
+            first, last = max(low, a - following), min(high, b + following)
+            parts = cuts(first, last, ceil((last - first) / stage.side)) if last > first else []
+            read += sum(min(high, q + stage.reach) - max(low, p - stage.reach) for p, q in parts)
+        return read
 
     @property
     def extra(self) -> float:
@@ -575,19 +592,6 @@ def _largest(size: Size, rows: int, columns: int, halo: int, *, within: Size) ->
         min(within.width, ceil(size.width / columns) + 2 * halo),
         min(within.height, ceil(size.height / rows) + 2 * halo),
     )
-
-
-def _pixels_read(box: Box, stage: Stage, within: Box) -> int:
-    """Pixels that a stage's windows over `box` read: rows and columns are cut independently, so the sum is a product."""
-    size = box.size
-
-    def lengths(start: int, stop: int, low: int, high: int) -> int:
-        parts = cuts(start, stop, ceil((stop - start) / stage.side))
-        return sum(min(high, b + stage.reach) - max(low, a - stage.reach) for a, b in parts)
-
-    if size.pixels == 0:
-        return 0
-    return lengths(box.top, box.bottom, within.top, within.bottom) * lengths(box.left, box.right, within.left, within.right)
 
 
 def _network_seconds(plan: NetworkPlan, device: Device) -> float:
