@@ -94,7 +94,7 @@ def _add_enhance(commands: Any) -> None:
         help="where the result goes; - is standard output (default: NAME_enhanced.EXT beside PHOTO, or - if PHOTO is)",
     )
     for options in STEP_OPTIONS:
-        _add_flags(command, f"{options.name}: {(options.__doc__ or '').splitlines()[0]}", options)
+        _add_step_flags(command, options)
     _add_flags(command, "photo", Input)
     _add_flags(command, "result", Output)
     _add_flags(command, "machine", Machine)
@@ -120,19 +120,37 @@ def _add_compare(commands: Any) -> None:
     command.set_defaults(run=_compare)
 
 
-def _add_flags(command: argparse.ArgumentParser, title: str, options: type[Any]) -> None:
+def _add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
+    """Flags of a step: for all but the default one they begin with its name, and the name alone asks for the step as it is."""
+    title = f"{options.name}: {(options.__doc__ or '').splitlines()[0]}"
+    group = _add_flags(command, title, options)
+    if _prefix(options):
+        group.add_argument(_flag(options.name), dest=options.name, action="store_true", help="run this step")
+
+
+def _prefix(options: type[Any]) -> str:
+    return f"{options.name}_" if options in STEP_OPTIONS and options is not RealESRGAN else ""
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _add_flags(command: argparse.ArgumentParser, title: str, options: type[Any]) -> Any:
     group = command.add_argument_group(title)
     for field in fields(options):
+        name = _prefix(options) + field.name
         if field.type is bool:
-            group.add_argument("--" + field.name.replace("_", "-"), action="store_const", const=True, help=field.help)
+            group.add_argument(_flag(name), dest=name, action="store_const", const=True, help=field.help)
             continue
         group.add_argument(
-            "--" + field.name.replace("_", "-"),
-            dest=field.name,
-            metavar=field.placeholder or "|".join(field.choices),
+            _flag(name),
+            dest=name,
+            metavar=field.placeholder or "|".join(field.choices) or None,
             type=_converter(field),
             help=field.help.replace("%", "%%"),
         )
+    return group
 
 
 def _converter(field: Field) -> Callable[[str], int | float | str]:
@@ -146,7 +164,7 @@ def _converter(field: Field) -> Callable[[str], int | float | str]:
 
 
 def _given(arguments: argparse.Namespace, options: type[Any]) -> dict[str, Any]:
-    values = ((field.name, getattr(arguments, field.name)) for field in fields(options))
+    values = ((field.name, getattr(arguments, _prefix(options) + field.name)) for field in fields(options))
     return {name: value for name, value in values if value is not None}
 
 
@@ -154,7 +172,7 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
     steps: list[StepOptions] = []
     for options in STEP_OPTIONS:
         values = _given(arguments, options)
-        if values:
+        if values or (_prefix(options) and getattr(arguments, options.name)):
             steps.append(options(**values))
     given = {"output": _given(arguments, Output), "input": _given(arguments, Input)}
     if arguments.recipe is None:
