@@ -34,6 +34,36 @@ class RealESRGAN:
         check(self)
 
 
+@dataclass(frozen=True)
+class WhiteBalance:
+    """White balance: the colour of the light taken out, so that grey things look grey.
+
+    By itself it finds the light in the photo, and corrects little or nothing where the photo may well be coloured by nature. With a
+    temperature or a tint nothing is estimated: the photo is taken to have been lit so.
+    """
+
+    name: ClassVar[str] = "white_balance"
+
+    enhance_level: float = option(1.0, help="how much of the correction to do, 0 to 1", minimum=0, maximum=1, placeholder="LEVEL")
+    temperature: float | None = option(
+        None,
+        help="kelvin of the light in the photo: 2700 takes out lamp light, 6504 is right already, 10000 is shade (default: as measured)",
+        minimum=1667,
+        maximum=25_000,
+        placeholder="KELVIN",
+    )
+    tint: float | None = option(
+        None,
+        help="how green (to 100) or magenta (to -100) the light in the photo is, in steps of 0.0003 Duv from daylight or lamps",
+        minimum=-100,
+        maximum=100,
+        placeholder="TINT",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 StepOptions = RealESRGAN
 STEP_OPTIONS: tuple[type[StepOptions], ...] = (RealESRGAN,)
 

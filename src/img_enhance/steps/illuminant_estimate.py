@@ -1,0 +1,182 @@
+"""The colour of the light in a photo, and how certain it is: lights that exist are weighed by how well they explain the photo.
+
+Four witnesses are heard: the brightest things, the bright ones, the edges, and the set of colours that occur. Each says how well each
+of some hundred lights explains what it sees; the prior knows that lights lie near the locus of daylight and lamps, and that most photos
+are right as they are. The posterior gives the probability that there is a cast, which is the confidence, and the mean light if so.
+
+Sources: shades of grey, Finlayson and Trezzi 2004; grey edge, van de Weijer, Gevers and Gijsenij 2007; colour by correlation, Finlayson,
+Hordley and Hubel 2001; their joint decision after Brainard and Freeman 1997, "Bayesian color constancy".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from img_enhance.color import Encoding, Floats
+from img_enhance.illuminant import WHITE_KELVIN, Array, chromaticity, cones, cones_of_rgb, of_cones, ordinary_duv
+from img_enhance.photo import Photo
+
+Mask = npt.NDArray[np.bool_]
+
+METHOD = "Bayesian, over shades of grey, grey edge and colour by correlation"
+
+# The photo is read in a grid of at most so many pixels, which are averaged in cells, about so many.
+_READ_PIXELS = 600_000
+_CELLS = 40_000
+
+# Linear light that counts: below, 8-bit values are rounding and noise; above, a channel may be clipped (8-bit 20 and 250 in sRGB).
+_DARK, _BRIGHT = 0.007, 0.955
+# A cell counts when so much of it does, and a photo in which fewer cells count says nothing.
+_COUNTED_SHARE = 0.5
+_FEWEST_CELLS = 16
+
+# The lights that are weighed: from shade of 15400 K to lamps of 2440 K, in mired, and Duv either side of daylight and lamps.
+_MIRED = np.linspace(65, 410, 28)
+_DUV = np.linspace(-0.028, 0.028, 9)
+_WHITE_MIRED = 1e6 / WHITE_KELVIN
+
+# Cone responses below this part of the middle one are no light's, but noise or colours that no eye has seen.
+LEAST_RESPONSE = 0.02
+
+# Light of a cell in any response, at least: less is noise.
+_LEAST_LIGHT = 1e-4
+
+# Logarithms of response ratios: the short wavelengths' vary so many times more than the long ones', among lights as among estimates.
+_SHORT_TO_LONG = 2.2
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """An estimate of the light by the Minkowski norm of order `norm` of the cells, or of their `edges`.
+
+    How far it is believed: `weight` times the log-density of Student's kind with `scale`, found on the quality bench's tune set (2026-11).
+    """
+
+    norm: float
+    edges: bool
+    weight: float
+    scale: float
+
+
+_WITNESSES = (Witness(30, False, 3.81, 0.0332), Witness(6, False, 0.282, 0.4), Witness(6, True, 0.381, 0.0874))
+
+# Colour by correlation: how fast natural colours grow rarer away from grey, how frequent any colour is at least, from which share of the
+# photo a colour counts fully, and how much one colour is believed.
+_RARER_LONG, _RARER_SHORT = 0.0998, 0.163
+_ANY_COLOUR = 0.0335
+_FULL_SHARE = 0.00541
+_BELIEF = 0.0476
+_COLOUR_STEP = np.array([0.08, 0.16])
+_MOST_COLOURS = 160
+
+# The prior: logarithm of how much likelier the photo's own white is than another light at an ordinary Duv, and how fast others grow rarer.
+_WHITE_LOG_ODDS = 8.58
+_DUV_WIDTH = 0.00811
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A light as CIE 1960 (u, v), the confidence in it in [0, 1], and the name of the method."""
+
+    light: Array
+    confidence: float
+    method: str
+
+
+def estimated(photo: Photo, encoding: Encoding) -> Estimate:
+    """The light in the photo if it has a cast, and the probability that it has one."""
+    cells, share = reduced(photo, encoding)
+    counted = share >= _COUNTED_SHARE
+    if np.count_nonzero(counted) < _FEWEST_CELLS:
+        return Estimate(of_cones(np.ones(3)), 0.0, METHOD)
+    responses = np.maximum(cells @ cones_of_rgb(encoding).T, _LEAST_LIGHT)
+    lights, log_prior = candidates()
+    log_posterior = log_prior + _colours_explained(responses[counted], lights)
+    for witness in _WITNESSES:
+        log_posterior += _heard(witness, responses, counted, lights)
+    return _decision(log_posterior, lights)
+
+
+def reduced(photo: Photo, encoding: Encoding) -> tuple[Array, Array]:
+    """Linear light of the photo in cells, (h, w, 3), and the share of each cell that counts, (h, w).
+
+    Dark, clipped and fully transparent pixels do not count. The photo is read in a grid of rows and columns, never as a whole.
+    """
+    height, width = photo.pixels.shape[:2]
+    step = ceil(sqrt(height * width / _READ_PIXELS))
+    light = encoding.decode(np.ascontiguousarray(photo.pixels[::step, ::step]))
+    largest = light.max(axis=2)
+    counts = (largest > _DARK) & (largest < _BRIGHT)
+    if photo.alpha is not None:
+        counts &= photo.alpha[::step, ::step] > 0
+    cell = max(1, round(sqrt(counts.size / _CELLS)))
+    total = _cell_sums(np.dstack([light * counts[..., None], counts]), cell).astype(np.float64)
+    return total[..., :3] / np.maximum(total[..., 3:], 1), total[..., 3] / cell**2
+
+
+def _cell_sums(values: Floats, cell: int) -> Floats:
+    """(h, w, C) sums over cells of `cell` x `cell`; what is left over at the right and below is left out, unless it is all there is."""
+    height, width = values.shape[:2]
+    rows = np.add.reduceat(values, range(0, max(1, height - cell + 1), cell), axis=0)
+    return np.asarray(np.add.reduceat(rows, range(0, max(1, width - cell + 1), cell), axis=1))
+
+
+def candidates() -> tuple[Array, Array]:
+    """The lights that are weighed as (N, 2) logarithms of their response ratios, and their prior log-probabilities (N,).
+
+    The first is the photo's own white.
+    """
+    mired, duv = (axis.ravel() for axis in np.meshgrid(_MIRED, _DUV, indexing="ij"))
+    others = cones(chromaticity(1e6 / mired, ordinary_duv(1e6 / mired) + duv))
+    lights = log_ratios(np.vstack([np.ones(3), others]))
+    return lights, np.concatenate([[_WHITE_LOG_ODDS], -np.abs(duv) / _DUV_WIDTH])
+
+
+def log_ratios(responses: Array) -> Array:
+    """(..., 2) logarithms of the long and the short response over the middle one."""
+    bounded = np.maximum(responses, LEAST_RESPONSE * responses[..., 1:2])
+    return np.asarray(np.log(bounded[..., (0, 2)] / bounded[..., 1:2]))
+
+
+def _heard(witness: Witness, responses: Array, counted: Mask, lights: Array) -> Array:
+    """(N,) log-likelihood of each light by one witness."""
+    values, which = _edges(responses, counted) if witness.edges else (responses, counted)
+    chosen = values[which]
+    if not chosen.any():
+        return np.zeros(len(lights))
+    top = chosen.max(axis=0)
+    norms = top * np.mean((chosen / top) ** witness.norm, axis=0) ** (1 / witness.norm)
+    off = (lights - log_ratios(norms)) / (witness.scale * np.array([1, _SHORT_TO_LONG]))
+    return np.asarray(-witness.weight * np.log1p((off**2).sum(axis=1)))
+
+
+def _edges(responses: Array, counted: Mask) -> tuple[Array, Mask]:
+    """(h - 1, w - 1, 3) magnitudes of the gradient, and where all it is made of counts."""
+    here, below, right = responses[:-1, :-1], responses[1:, :-1], responses[:-1, 1:]
+    return np.hypot(below - here, right - here), counted[:-1, :-1] & counted[1:, :-1] & counted[:-1, 1:]
+
+
+def _colours_explained(responses: Array, lights: Array) -> Array:
+    """(N,) log-likelihood of each light by the colours that occur: few natural colours are far from grey.
+
+    A colour counts once however large the thing is that has it, so that a red wall is one witness for red light and not thousands.
+    """
+    ratios = log_ratios(responses)
+    steps, which = np.unique(np.floor(ratios / _COLOUR_STEP).astype(int), axis=0, return_inverse=True)
+    count = np.bincount(which.ravel(), minlength=len(steps))
+    middle = np.stack([np.bincount(which.ravel(), ratios[:, axis]) / count for axis in (0, 1)], axis=1)
+    most = np.argsort(-count, kind="stable")[:_MOST_COLOURS]
+    away = (middle[most, None] - lights) / (_RARER_LONG, _RARER_SHORT)
+    rarity = np.log(_ANY_COLOUR + np.exp(-np.hypot(away[..., 0], away[..., 1])))
+    return np.asarray(_BELIEF * np.minimum(1, count[most] / (_FULL_SHARE * len(ratios))) @ rarity)
+
+
+def _decision(log_posterior: Array, lights: Array) -> Estimate:
+    posterior = np.exp(log_posterior - log_posterior.max())
+    cast = posterior[1:] / posterior[1:].sum()
+    long, short = np.exp(cast @ lights[1:])
+    return Estimate(of_cones(np.array([long, 1, short])), float(1 - posterior[0] / posterior.sum()), METHOD)

@@ -1,0 +1,160 @@
+"""White balance: the light's colour found in the photo, or given, and taken out by Bradford's adaptation in linear light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from img_enhance.color import CODES, Encoding, Floats, Pixels, encoding_of
+from img_enhance.geometry import Box
+from img_enhance.illuminant import (
+    WHITE_KELVIN,
+    Array,
+    chromaticity,
+    cones,
+    cones_of_rgb,
+    of_cones,
+    ordinary_duv,
+    temperature_and_duv,
+)
+from img_enhance.options import WhiteBalance
+from img_enhance.photo import Photo
+from img_enhance.steps.illuminant_estimate import LEAST_RESPONSE, Estimate, estimated
+
+# Duv of one step of the option `tint`.
+TINT_DUV = 0.0003
+
+# Changes of less than this part of a channel's light are not worth a pass.
+_LEAST_CHANGE = 0.002
+
+# Linear light from which a channel counts as near its end, where what the sensor saw is not known: 8-bit 242 and up in sRGB.
+_NEAR_END = np.float32(0.89)
+
+_ROOT_WHITE = np.float32(CODES - 1)
+
+# Pixels worked on at once: a dozen float32 arrays of so many stay in a core's own cache.
+_BLOCK_PIXELS = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class WhiteBalanceFacts:
+    """The light that was found or given, and what `apply` needs.
+
+    `duv` is positive for greenish light; `confidence` in [0, 1] is that of the estimate, 1 for a light that was given; `method` names
+    how the light was found. `matrix` is (3, 3) float32, linear RGB to balanced linear RGB, or None where nothing is to be done.
+    """
+
+    kelvin: float
+    duv: float
+    confidence: float
+    method: str
+    matrix: Floats | None
+    encoding: Encoding
+    said: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        return self.matrix is not None
+
+    def record(self) -> dict[str, Any]:
+        """What was measured, as JSON values; `gains` are those of red, green and blue of a grey thing in this light."""
+        gains = np.ones(3) if self.matrix is None else 1 / np.linalg.solve(self.matrix.astype(np.float64), np.ones(3))
+        return {
+            "kelvin": round(self.kelvin),
+            "duv": round(self.duv, 4),
+            "confidence": round(self.confidence, 3),
+            "method": self.method,
+            "gains": [round(float(gain), 3) for gain in gains],
+        }
+
+
+def measure(photo: Photo, options: WhiteBalance) -> WhiteBalanceFacts:
+    """The facts of a photo: the light that was given, or else the one that is found in it, as far as it is certain."""
+    encoding = encoding_of(photo.metadata.icc)
+    if photo.grey:
+        said = ("a grey photo has no colour cast: white_balance left it as it is",)
+        return WhiteBalanceFacts(WHITE_KELVIN, float(ordinary_duv(WHITE_KELVIN)), 1.0, "grey photo", None, encoding, said)
+    found = estimated(photo, encoding) if options.temperature is None and options.tint is None else given(options)
+    matrix = correction(found.light, encoding, strength=found.confidence * options.enhance_level)
+    kelvin, duv = temperature_and_duv(found.light)
+    return WhiteBalanceFacts(float(kelvin), float(duv), found.confidence, found.method, matrix, encoding)
+
+
+def given(options: WhiteBalance) -> Estimate:
+    """The light that the options name; the one of temperature and tint that is left out is that of a right photo."""
+    kelvin = WHITE_KELVIN if options.temperature is None else options.temperature
+    duv = ordinary_duv(kelvin) + TINT_DUV * (options.tint or 0)
+    return Estimate(chromaticity(kelvin, duv), 1.0, "given")
+
+
+def correction(light: Array, encoding: Encoding, *, strength: float) -> Floats | None:
+    """(3, 3) linear RGB to linear RGB by which grey in `light` (u, v) becomes grey of the same luminance; None for next to no change.
+
+    A `strength` below 1 takes out a weaker light between the photo's white and `light`: that part of the logarithms of the cone responses.
+    Source: von Kries' adaptation in the Bradford space, Lam 1985.
+    """
+    responses = cones(of_cones(np.maximum(cones(light), LEAST_RESPONSE) ** strength))
+    to_cones = cones_of_rgb(encoding)
+    matrix = np.linalg.solve(to_cones, to_cones / responses[:, None])
+    return None if np.abs(matrix - np.eye(3)).max() < _LEAST_CHANGE else matrix.astype(np.float32)
+
+
+def apply(pixels: Pixels, box: Box, facts: WhiteBalanceFacts, depth: int) -> Pixels:  # noqa: ARG001 - where a pixel lies does not matter
+    """The photo's part (h, w, 3) in `depth` bits, with grey things grey."""
+    if facts.matrix is None:
+        return _of_depth(pixels, depth)
+    height, width = pixels.shape[:2]
+    decode, encode = facts.encoding.decode_table(8 * pixels.itemsize), _encode_table(facts.encoding, depth)
+    result = np.empty((height, width, 3), np.uint16 if depth == 16 else np.uint8)
+    for rows in _blocks(height, width):
+        light = [decode[channel].take(pixels[rows, :, channel]) for channel in range(3)]
+        for channel, balanced in enumerate(_highlights_closed(light, _through(light, facts.matrix))):
+            index = (np.sqrt(np.clip(balanced, 0, 1)) * _ROOT_WHITE + np.float32(0.5)).astype(np.uint16)
+            result[rows, :, channel] = encode[channel].take(index)
+    return result
+
+
+def _of_depth(pixels: Pixels, depth: int) -> Pixels:
+    if depth == 8 * pixels.itemsize:
+        return pixels
+    if depth == 16:
+        return pixels.astype(np.uint16) * np.uint16(257)
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _blocks(height: int, width: int) -> Iterator[slice]:
+    step = max(1, _BLOCK_PIXELS // width)
+    return (slice(top, min(height, top + step)) for top in range(0, height, step))
+
+
+@lru_cache(maxsize=4)
+def _encode_table(encoding: Encoding, depth: int) -> npt.NDArray[Any]:
+    return encoding.encode_table(depth)
+
+
+def _through(light: list[Floats], matrix: Floats) -> list[Floats]:
+    # Not BLAS, whose sums depend on where in an array a pixel lies.
+    red, green, blue = light
+    return [row[0] * red + row[1] * green + row[2] * blue for row in matrix]
+
+
+def _highlights_closed(light: list[Floats], balanced: list[Floats]) -> list[Floats]:
+    """`balanced` with channels that were clipped in `light` lifted towards the other two: at least so much light was there.
+
+    Without it a white that was clipped in all channels would take the opposite colour of the light. The lift sets in smoothly near the end.
+    """
+    near = np.flatnonzero(np.maximum.reduce(light).ravel() > _NEAR_END)
+    if not len(near):
+        return balanced
+    flat = [channel.ravel()[near] for channel in light]
+    new = [np.clip(channel.ravel()[near], 0, 1) for channel in balanced]
+    for channel, (old, answer) in enumerate(zip(flat, balanced, strict=True)):
+        closeness = np.clip((old - _NEAR_END) / (1 - _NEAR_END), 0, 1)
+        others = np.maximum(new[channel - 1], new[channel - 2])
+        answer.ravel()[near] = new[channel] + closeness * closeness * np.maximum(0, others - new[channel])
+    return balanced
