@@ -24,8 +24,8 @@ _LOWEST_KNEE = 0.5
 _SHARE_OF_LOWEST_KNEE = 0.1
 
 # The end of the straight part of a darkening curve, and the exponent of the gain that clipped white becomes: light, not grey.
-_DARKENING_KNEE = 0.8
-_WHITE_EXPONENT = 0.3
+_DARKENING_KNEE = 0.7
+_WHITE_EXPONENT = 0.25
 
 # Less than this part of a photo clipped is highlights and lamps, as in any photo.
 _SAID_SHARE = 0.02
