@@ -10,16 +10,21 @@ if TYPE_CHECKING:
     from img_enhance.engine import Progress as Progress
     from img_enhance.engine import enhance as enhance
     from img_enhance.errors import ImgEnhanceError as ImgEnhanceError
+    from img_enhance.options import CLAHE as CLAHE
+    from img_enhance.options import ExposureCorrection as ExposureCorrection
     from img_enhance.options import Machine as Machine
     from img_enhance.options import Output as Output
     from img_enhance.options import RealESRGAN as RealESRGAN
+    from img_enhance.options import WhiteBalance as WhiteBalance
     from img_enhance.photo import Photo as Photo
     from img_enhance.recipe import Recipe as Recipe
     from img_enhance.result import Result as Result
 
 # Loaded at first use, so that `import img_enhance` and `img-enhance --help` load neither numpy nor a runtime.
 _HOMES = {
+    "CLAHE": "options",
     "Engine": "engine",
+    "ExposureCorrection": "options",
     "ImgEnhanceError": "errors",
     "Machine": "options",
     "Output": "options",
@@ -28,6 +33,7 @@ _HOMES = {
     "RealESRGAN": "options",
     "Recipe": "recipe",
     "Result": "result",
+    "WhiteBalance": "options",
     "enhance": "engine",
 }
 

@@ -64,8 +64,47 @@ class WhiteBalance:
         check(self)
 
 
-StepOptions = RealESRGAN
-STEP_OPTIONS: tuple[type[StepOptions], ...] = (RealESRGAN,)
+@dataclass(frozen=True)
+class ExposureCorrection:
+    """Exposure of photos that are too dark or too bright.
+
+    By itself it finds out by how many stops a photo is off, and leaves alone what is well exposed. Where one curve for the whole photo
+    cannot do, because it is dark and bright at once, dark regions are lifted by themselves (`local`).
+    """
+
+    name: ClassVar[str] = "exposure_correction"
+
+    enhance_level: float = option(1.0, help="how much of the correction to do, 0 to 1", minimum=0, maximum=1, placeholder="LEVEL")
+    ev: float | None = option(None, help="change of exposure in stops (default: as measured)", minimum=-4, maximum=4, placeholder="STOPS")
+    local: str = option("auto", help="lift dark regions by themselves; auto does in photos of high contrast", choices=("auto", "on", "off"))
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class CLAHE:
+    """Contrast of regions, by contrast-limited adaptive histogram equalisation of the lightness."""
+
+    name: ClassVar[str] = "clahe"
+
+    enhance_level: float = option(1.0, help="how much of the change to do, 0 to 1", minimum=0, maximum=1, placeholder="LEVEL")
+    clip_limit: float = option(
+        2.0, help="the most by which contrast is raised, where noise allows it; 1 raises none", minimum=1, maximum=40, placeholder="TIMES"
+    )
+    grid: int | None = option(
+        None, help="tiles across and down (default: 8, fewer in tiny photos)", minimum=1, maximum=64, placeholder="TILES"
+    )
+    amplify_noise: bool | None = option(None, help="raise contrast even where that makes noise visible")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+StepOptions = WhiteBalance | ExposureCorrection | CLAHE | RealESRGAN
+
+# In the order they run unless a recipe says otherwise: networks see a photo that is well lit.
+STEP_OPTIONS: tuple[type[StepOptions], ...] = (WhiteBalance, ExposureCorrection, CLAHE, RealESRGAN)
 
 
 # JPEG keeps nearly all at 95; the others reach that quality at lower figures of their own scales.

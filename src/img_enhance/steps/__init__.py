@@ -8,10 +8,10 @@ import numpy as np
 
 from img_enhance.canvas import Pixels
 from img_enhance.geometry import Box, Size
-from img_enhance.options import RealESRGAN, StepOptions
+from img_enhance.options import CLAHE, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.plan import Pass, TonePass
-from img_enhance.steps import real_esrgan
+from img_enhance.steps import clahe, exposure_correction, real_esrgan, white_balance
 
 
 class Facts(Protocol):
@@ -55,7 +55,12 @@ class ToneStep:
         return (TonePass(options),)
 
 
-STEPS: tuple[NetworkStep | ToneStep, ...] = (NetworkStep(RealESRGAN, real_esrgan.passes),)
+STEPS: tuple[NetworkStep | ToneStep, ...] = (
+    ToneStep(WhiteBalance, white_balance.measure, white_balance.apply),
+    ToneStep(ExposureCorrection, exposure_correction.measure, exposure_correction.apply),
+    ToneStep(CLAHE, clahe.measure, clahe.apply),
+    NetworkStep(RealESRGAN, real_esrgan.passes),
+)
 
 
 def passes_of(options: StepOptions, size: Size) -> tuple[Pass, ...]:

@@ -1,0 +1,182 @@
+"""Contrast-limited adaptive histogram equalisation of lightness, with less of it where noise would be seen.
+
+Source: Pizer et al. 1987, "Adaptive histogram equalization and its variations"; Zuiderveld 1994, "Contrast limited adaptive histogram
+equalization". With `amplify_noise` the tables are those of OpenCV's createCLAHE before they are rounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from img_enhance.color import CODES, Encoding, Floats, Pixels, encoding_of
+from img_enhance.errors import OptionError
+from img_enhance.geometry import Box
+from img_enhance.options import CLAHE
+from img_enhance.photo import Photo
+from img_enhance.steps.lattice import Lattice
+from img_enhance.steps.lightness import light_table, lightness_table
+from img_enhance.steps.noise import NoiseLevels, noise_levels
+from img_enhance.steps.tone import luminance_of, relit, root_index
+
+LEVELS = 256
+
+_TILES = 8
+# Smaller tiles have too few pixels for a histogram; only an explicit `grid` makes them.
+_LEAST_TILE_SIDE = 32
+
+# Histograms come from so many pixels of a photo at most; of a photo up to this size from all.
+_COUNTED_PIXELS = 2_500_000
+
+# Noise of this standard deviation, in levels of 255 of lightness (0.8 of 100), is just not seen in a flat area on a good display; noise
+# above it is not made stronger, noise below it up to it.
+VISIBLE_NOISE = 2.0
+
+Doubles = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class CLAHEFacts:
+    """The tables of all tiles as a lattice over place and lightness, `noise` by lightness, and what `apply` needs besides."""
+
+    lattice: Lattice
+    noise: NoiseLevels
+    changes: bool
+    encoding: Encoding
+    grey: bool
+    said: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """What was measured, as JSON values; noise as standard deviations in levels of 255 of lightness."""
+        rows, columns, _ = self.lattice.values.shape
+        return {"tiles_down": rows, "tiles_across": columns, "noise_levels": [round(float(s), 2) for s in self.noise.sigmas]}
+
+
+def measure(photo: Photo, options: CLAHE) -> CLAHEFacts:
+    """The tables of a photo's tiles.
+
+    Raises: OptionError when `grid` asks for more tiles than the photo has pixels a side.
+    """
+    encoding = encoding_of(photo.metadata.icc)
+    height, width = photo.pixels.shape[:2]
+    tiling = Tiling.of(height, width, options.grid)
+    noise = noise_levels(photo, encoding)
+    most = np.full(LEVELS, np.inf) if options.amplify_noise else steepest(noise)
+    tables = tables_of(histograms(photo, encoding, tiling), tiling, clip_limit=options.clip_limit, most=most)
+    own = np.arange(LEVELS) / (LEVELS - 1)
+    values = own + (tables - own) * options.enhance_level
+    lattice = Lattice(values.astype(np.float32), tiling.tile_height, tiling.tile_width)
+    return CLAHEFacts(lattice, noise, options.enhance_level > 0, encoding, photo.grey)
+
+
+def apply(pixels: Pixels, box: Box, facts: CLAHEFacts, depth: int) -> Pixels:
+    """The part `box` of the photo, (h, w, 3), through the tables of the tiles around each pixel, in `depth` bits."""
+    lightness, light = lightness_table(), light_table()
+
+    def mapped(rows: slice, values: Floats) -> Floats:
+        level = facts.lattice.read(box.top + rows.start, box.left, lightness[root_index(values)])
+        return light[(level * np.float32(CODES - 1) + np.float32(0.5)).astype(np.uint16)]
+
+    def relight(rows: slice, luminance: Floats, largest: Floats) -> tuple[Floats, Floats]:
+        target = mapped(rows, luminance)
+        return target, target if largest is luminance else mapped(rows, largest)
+
+    return relit(pixels, facts.encoding, depth, grey=facts.grey, relight=relight)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Equal tiles over a photo of `height` x `width`, which is continued by reflection where it ends within a tile, as OpenCV does."""
+
+    height: int
+    width: int
+    rows: int
+    columns: int
+    tile_height: int
+    tile_width: int
+
+    @classmethod
+    def of(cls, height: int, width: int, grid: int | None) -> Tiling:
+        """`grid` tiles a side, or as many as make sense.
+
+        Raises: OptionError when `grid` is larger than the photo.
+        """
+        if grid is not None and grid > min(height, width):
+            raise OptionError(
+                f"grid {grid} is more tiles than the photo, {width}x{height}, has pixels a side; use at most {min(height, width)}"
+            )
+        rows, columns = (grid or min(_TILES, max(1, side // _LEAST_TILE_SIDE)) for side in (height, width))
+        # Where one side is no multiple of its tiles, OpenCV continues the other one too, by a whole tile's share.
+        more = 1 if height % rows or width % columns else 0
+        return cls(height, width, rows, columns, height // rows + more, width // columns + more)
+
+
+def steepest(noise: NoiseLevels) -> Doubles:
+    """(256,): the steepest slope at each level with which noise stays as it is, or invisible."""
+    return np.maximum(1.0, VISIBLE_NOISE / np.maximum(noise.at(np.arange(LEVELS) / (LEVELS - 1)), 1e-9))
+
+
+def histograms(photo: Photo, encoding: Encoding, tiling: Tiling) -> Counts:
+    """(rows, columns, 256) counts of lightness in each tile; fully transparent pixels do not count. The photo is read in strips."""
+    step = max(1, int(sqrt(tiling.height * tiling.width / _COUNTED_PIXELS)))
+    columns = np.arange(0, tiling.columns * tiling.tile_width, step)
+    offsets = (columns // tiling.tile_width * LEVELS).astype(np.int32)
+    columns = _reflected(columns, tiling.width)
+    decode, lightness = encoding.decode_table(photo.depth), np.rint(lightness_table() * (LEVELS - 1)).astype(np.int32)
+    counts = np.zeros((tiling.rows, tiling.columns * LEVELS), np.int64)
+    block = max(1, 262_144 // tiling.width)
+    for tile_row in range(tiling.rows):
+        rows = np.arange(-(-tile_row * tiling.tile_height // step) * step, (tile_row + 1) * tiling.tile_height, step)
+        for first in range(0, rows.size, block):
+            y = _reflected(rows[first : first + block], tiling.height)
+            chosen = photo.pixels[y][:, columns]
+            light = [decode[1 if photo.grey else channel][chosen[..., channel]] for channel in range(3)]
+            index = lightness[root_index(luminance_of(light, encoding.luminance))] + offsets
+            seen = index.ravel() if photo.alpha is None else index[photo.alpha[y][:, columns] > 0]
+            counts[tile_row] += np.bincount(seen, minlength=counts.shape[1])
+    return counts.reshape(tiling.rows, tiling.columns, LEVELS)
+
+
+def _reflected(places: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+    """Places beyond the end, mirrored at the last pixel."""
+    return np.maximum(0, np.where(places < length, places, 2 * (length - 1) - places))
+
+
+def tables_of(counts: Counts, tiling: Tiling, *, clip_limit: float, most: Doubles) -> Doubles:
+    """(rows, columns, 256) in [0, 1]: what becomes of each level in the middle of each tile.
+
+    `most` is the steepest slope allowed at each level; what it takes away goes to the other levels, as much to each as it may have.
+    """
+    total = counts.sum(axis=-1, keepdims=True)
+    clipped = _clipped(counts, np.maximum(1, (clip_limit * total / LEVELS).astype(np.int64)))
+    slopes = _limited(clipped * (LEVELS / np.maximum(total, 1)), most)
+    tables = np.cumsum(slopes, axis=-1) / LEVELS
+    # A tile where nothing counts keeps what it has.
+    own = np.arange(LEVELS) / (LEVELS - 1)
+    return np.where(total > 0, np.minimum(tables, 1.0), own)
+
+
+def _clipped(counts: Counts, limit: Counts) -> Counts:
+    """Histograms cut off at `limit`; what was cut is spread evenly over all levels, the rest of that division at even distances."""
+    excess = np.maximum(counts - limit, 0).sum(axis=-1, keepdims=True)
+    each, rest = excess // LEVELS, excess % LEVELS
+    step = np.maximum(LEVELS // np.maximum(rest, 1), 1)
+    level = np.arange(LEVELS)
+    return np.minimum(counts, limit) + each + ((level % step == 0) & (level // step < rest))
+
+
+def _limited(slopes: Doubles, most: Doubles) -> Doubles:
+    """Slopes of mean 1, none above `most` (which is at least 1): what is cut off is given back as one number added to all that have room."""
+    if (slopes <= most).all():
+        return slopes
+    least, largest = np.zeros((*slopes.shape[:-1], 1)), np.full((*slopes.shape[:-1], 1), float(LEVELS))
+    for _ in range(40):
+        middle = (least + largest) / 2
+        short = np.minimum(slopes + middle, most).mean(axis=-1, keepdims=True) < 1
+        least, largest = np.where(short, middle, least), np.where(short, largest, middle)
+    return np.minimum(slopes + largest, most)

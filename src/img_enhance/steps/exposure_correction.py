@@ -1,0 +1,108 @@
+"""Exposure: one tone curve in linear light, and gains that follow the place where a photo's contrast is too high for one curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from img_enhance.color import Encoding, Floats, Pixels, encoding_of
+from img_enhance.geometry import Box
+from img_enhance.options import ExposureCorrection
+from img_enhance.photo import Photo
+from img_enhance.steps.exposure_estimate import Exposure, estimated_stops, exposure_of
+from img_enhance.steps.fusion import contrast_of, fusion_lattice, lifted
+from img_enhance.steps.lattice import Lattice
+from img_enhance.steps.sample import Sample, sample
+from img_enhance.steps.tone import Curve, relit, root_index
+
+# The part of a brightened photo that exceeds white decides how much of the curve is shoulder: from this end of the straight part ...
+_HIGHEST_KNEE = 0.9
+# ... down to this one, which is reached when a tenth of the photo exceeds it.
+_LOWEST_KNEE = 0.5
+_SHARE_OF_LOWEST_KNEE = 0.1
+
+# The end of the straight part of a darkening curve, and the exponent of the gain that clipped white becomes: light, not grey.
+_DARKENING_KNEE = 0.7
+_WHITE_EXPONENT = 0.25
+
+# Less than this part of a photo clipped is highlights and lamps, as in any photo.
+_SAID_SHARE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class ExposureCorrectionFacts:
+    """What was measured, and what `apply` needs. `ev` is the change of exposure in stops, `local` the strength of the local gains in [0, 1].
+
+    `table` is (65536,) float32, the tone curve at `tone.root_index`.
+    """
+
+    ev: float
+    local: float
+    exposure: Exposure
+    encoding: Encoding
+    grey: bool
+    table: Floats
+    lattice: Lattice | None
+    said: tuple[str, ...]
+
+    @property
+    def changes(self) -> bool:
+        return self.ev != 0 or self.lattice is not None
+
+    def record(self) -> dict[str, Any]:
+        """What was measured, as JSON values."""
+        return {"ev_stops": round(self.ev, 3), "local_strength": round(self.local, 3), **self.exposure.record()}
+
+
+def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFacts:
+    """The facts of a photo: the change of exposure that it needs or that was asked for, and where it needs more than one."""
+    encoding = encoding_of(photo.metadata.icc)
+    seen = sample(photo, encoding)
+    exposure = exposure_of(seen)
+    asked = estimated_stops(exposure) if options.ev is None else options.ev
+    ev = asked * options.enhance_level
+    table = curve_of(ev, seen).table()
+    strength = _local_strength(seen, table, options) * options.enhance_level
+    lattice = fusion_lattice(seen, table, strength, photo.pixels.shape[:2]) if strength > 0 else None
+    return ExposureCorrectionFacts(ev, strength, exposure, encoding, photo.grey, table, lattice, _said(ev, exposure))
+
+
+def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) -> Pixels:
+    """The part `box` of the photo, (h, w, 3), with its exposure corrected, in `depth` bits."""
+
+    def relight(rows: slice, luminance: Floats, largest: Floats) -> tuple[Floats, Floats]:
+        target = facts.table[root_index(luminance)]
+        limit = target if largest is luminance else facts.table[root_index(largest)]
+        if facts.lattice is None:
+            return target, limit
+        amount = facts.lattice.read(box.top + rows.start, box.left, np.sqrt(target))
+        return lifted(target, amount), lifted(limit, amount)
+
+    return relit(pixels, facts.encoding, depth, grey=facts.grey, relight=relight)
+
+
+def curve_of(ev: float, seen: Sample) -> Curve:
+    """The tone curve for a change of `ev` stops: steeper at the dark end than at the bright one, or the other way round."""
+    gain = 2.0**ev
+    if gain > 1:
+        beyond = float(np.mean(seen.largest[seen.counts] * gain > _HIGHEST_KNEE)) if seen.counts.any() else 0.0
+        crowded = min(1.0, beyond / _SHARE_OF_LOWEST_KNEE)
+        return Curve(gain, (_HIGHEST_KNEE + (_LOWEST_KNEE - _HIGHEST_KNEE) * crowded) / gain, 1.0)
+    return Curve(gain, _DARKENING_KNEE, gain**_WHITE_EXPONENT)
+
+
+def _local_strength(seen: Sample, table: Floats, options: ExposureCorrection) -> float:
+    if options.local != "auto":
+        return float(options.local == "on")
+    return contrast_of(seen, table)
+
+
+def _said(ev: float, exposure: Exposure) -> tuple[str, ...]:
+    said = []
+    if ev < 0 and exposure.clipped_share > _SAID_SHARE:
+        said.append(f"{exposure.clipped_share:.0%} of the photo is clipped at white: there is no detail to bring back")
+    if ev > 0 and exposure.black_share > _SAID_SHARE:
+        said.append(f"{exposure.black_share:.0%} of the photo is black: there is no detail to bring back")
+    return tuple(said)

@@ -1,0 +1,96 @@
+"""How strong a photo's noise is, by lightness.
+
+Source: Donoho, Johnstone 1994, "Ideal spatial adaptation by wavelet shrinkage": noise is what the finest diagonal wavelet band holds.
+Here it is taken in patches, and at each lightness only the calmest of them count, because texture lies in that band too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from img_enhance.color import Encoding, Floats
+from img_enhance.photo import Photo
+from img_enhance.steps.lightness import lightness_table
+from img_enhance.steps.tone import luminance_of, root_index
+
+Doubles = npt.NDArray[np.float64]
+
+_PATCH = 16
+_PATCHES_A_SIDE = 64
+_BINS = 16
+
+# Of the patches of a bin, this part is calm; a bin with fewer patches says nothing.
+_CALM_PERCENT = 20
+_LEAST_PATCHES = 8
+
+# Mean absolute value of a normal distribution in standard deviations.
+_MEAN_ABSOLUTE = float(np.sqrt(2 / np.pi))
+_LEVELS = 255
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseLevels:
+    """Standard deviations of the lightness, in levels of 255, at 16 lightnesses spread evenly over [0, 1]."""
+
+    sigmas: Doubles
+
+    def at(self, lightness: Doubles) -> Doubles:
+        """The standard deviation at lightnesses in [0, 1]."""
+        centres = (np.arange(_BINS) + 0.5) / _BINS
+        return np.asarray(np.interp(lightness, centres, self.sigmas), np.float64)
+
+
+def noise_levels(photo: Photo, encoding: Encoding) -> NoiseLevels:
+    """The noise of a photo, from patches spread over it; patches with fully transparent pixels do not count."""
+    sigmas, lightness = _patches(photo, encoding)
+    bins = np.minimum((lightness * _BINS).astype(int), _BINS - 1)
+    known = {}
+    for number in range(_BINS):
+        of_bin = sigmas[bins == number]
+        if of_bin.size >= _LEAST_PATCHES:
+            known[number] = float(np.percentile(of_bin, _CALM_PERCENT))
+    if not known:
+        return NoiseLevels(np.full(_BINS, float(np.median(sigmas)) if sigmas.size else 0.0))
+    return NoiseLevels(np.interp(np.arange(_BINS), list(known), list(known.values())))
+
+
+def _patches(photo: Photo, encoding: Encoding) -> tuple[Doubles, Doubles]:
+    """Of each patch, the standard deviation of its noise in levels and its mean lightness in [0, 1]."""
+    height, width = photo.pixels.shape[:2]
+    found: list[tuple[Doubles, Doubles]] = []
+    left = _starts(width)
+    for top in _starts(height):
+        rows = slice(top, top + _PATCH)
+        planes = _lightness(photo, encoding, rows)
+        cut = np.stack([planes[:, x : x + _PATCH] for x in left]) if left.size else np.empty((0, _PATCH, _PATCH))
+        seen = cut[np.isfinite(cut).all(axis=(1, 2))].astype(np.float64)
+        found.append((_diagonal(seen), seen.mean(axis=(1, 2))))
+    if not found:
+        return np.empty(0), np.empty(0)
+    return np.concatenate([s for s, _ in found]), np.concatenate([m for _, m in found])
+
+
+def _starts(length: int) -> npt.NDArray[np.int64]:
+    """Where patches begin along a side: side by side in small photos, spread out in large ones."""
+    number = min(_PATCHES_A_SIDE, length // _PATCH)
+    return np.linspace(0, length - _PATCH, number).astype(np.int64) if number else np.empty(0, np.int64)
+
+
+def _lightness(photo: Photo, encoding: Encoding, rows: slice) -> Floats:
+    """Lightness of whole rows, NaN where the photo is fully transparent."""
+    pixels = photo.pixels[rows]
+    table = encoding.decode_table(photo.depth)
+    light = [table[1 if photo.grey else channel][pixels[..., channel]] for channel in range(3)]
+    lightness = lightness_table()[root_index(luminance_of(light, encoding.luminance))]
+    if photo.alpha is not None:
+        lightness[photo.alpha[rows] == 0] = np.nan
+    return lightness
+
+
+def _diagonal(patches: Doubles) -> Doubles:
+    """The noise in each patch, in levels, by the mean absolute coefficient of the diagonal Haar band."""
+    band = (patches[:, ::2, ::2] - patches[:, 1::2, ::2] - patches[:, ::2, 1::2] + patches[:, 1::2, 1::2]) / 2
+    return np.abs(band).mean(axis=(1, 2)) / _MEAN_ABSOLUTE * _LEVELS
