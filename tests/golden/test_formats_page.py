@@ -13,6 +13,7 @@ from img_enhance.metadata.exif import has_gps
 from img_enhance.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
 from img_enhance.photo import FORMATS, WRITTEN, Format, Metadata
 
+SAMPLES = Path(__file__).parents[1] / "heic"
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 
 WORDS = """\
@@ -25,9 +26,8 @@ which also writes this page.
 
 {read}
 
-HEIC is read by its own decoder and was not measured: there is no encoder to make a test file with. A GIF, a BMP and a HEIC become PNG, PNG
-and JPEG unless another format is asked for. A file cut short is refused, as is a TIFF with NaN or infinite values, a grey TIFF in floating
-point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with several pages the first picture is taken with
+A GIF, a BMP and a HEIC become PNG, PNG and JPEG unless another format is asked for. A file cut short is refused, as is a TIFF with NaN or
+infinite values, a grey TIFF in floating point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with several pages the first picture is taken with
 a warning, or refused (`--animation refuse`).
 
 ## Out
@@ -94,7 +94,7 @@ def out_row(entry: Format, folder: Path) -> tuple[str, ...]:
 def in_row(entry: Format, folder: Path) -> tuple[str, ...]:
     """What is kept of files that others have made."""
     if entry.name == "heic":
-        return (entry.name, *("not measured",) * 6, entry.written_as)
+        return heic_row(entry)
     path = folder / "source"
 
     def kept(pixels: Array) -> Array | None:
@@ -127,6 +127,22 @@ def in_row(entry: Format, folder: Path) -> tuple[str, ...]:
         yes(held.exif is not None),
         yes(held.xmp is not None),
         entry.written_as or entry.name,
+    )
+
+
+def heic_row(entry: Format) -> tuple[str, ...]:
+    """What is kept of the HEIC samples."""
+    (_, grey), (_, alpha), (_, deep), (_, phone) = (read(SAMPLES / f"{name}.heic") for name in ("grey", "alpha", "ten_bits", "phone"))
+    held = phone.metadata
+    return (
+        entry.name,
+        "8 and 10" if deep.depth == 16 and phone.depth == 8 else "8",
+        yes(grey.grey),
+        yes(alpha.alpha is not None),
+        yes(held.icc is not None),
+        yes(held.exif is not None),
+        yes(held.xmp is not None),
+        entry.written_as,
     )
 
 

@@ -185,7 +185,8 @@ def _open_heic(path: Path, max_pixels: int | None) -> pyvips.Image:
             bands = len(picture.mode.split(";")[0])
             image = pyvips.Image.black(*picture.size, bands=bands).cast("ushort" if ";" in picture.mode else "uchar")
         else:
-            image = pyvips.Image.new_from_array(np.asarray(picture))
+            # A copy: the decoder frees its own memory with `file` (pi-heif 1.4), whoever still looks at it.
+            image = pyvips.Image.new_from_array(np.array(picture))
     except (*_PILLOW_ERRORS, RuntimeError) as error:
         raise PhotoError(_damaged(path, str(error))) from None
     deep = image.format == "ushort"
