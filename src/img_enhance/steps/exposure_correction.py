@@ -15,7 +15,7 @@ from img_enhance.steps.exposure_estimate import Exposure, estimated_stops, expos
 from img_enhance.steps.fusion import contrast_of, fusion_lattice, lifted
 from img_enhance.steps.lattice import Lattice
 from img_enhance.steps.sample import Sample, sample
-from img_enhance.steps.tone import Curve, relit, root_index
+from img_enhance.steps.tone import Curve, looked_up, relit, root_index
 
 # The part of a brightened photo that exceeds white decides how much of the curve is shoulder: from this end of the straight part ...
 _HIGHEST_KNEE = 0.9
@@ -33,7 +33,7 @@ _SAID_SHARE = 0.02
 
 @dataclass(frozen=True, eq=False)
 class ExposureCorrectionFacts:
-    """What was measured, and what `apply` needs. `ev` is the change of exposure in stops, `local` the strength of the local gains in [0, 1].
+    """What was measured, and what `apply` needs: `ev` is the change of exposure in stops, `local` the strength in [0, 1] of the local gains.
 
     `table` is (65536,) float32, the tone curve at `tone.root_index`.
     """
@@ -73,8 +73,8 @@ def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) 
     """The part `box` of the photo, (h, w, 3), with its exposure corrected, in `depth` bits."""
 
     def relight(rows: slice, luminance: Floats, largest: Floats) -> tuple[Floats, Floats]:
-        target = facts.table[root_index(luminance)]
-        limit = target if largest is luminance else facts.table[root_index(largest)]
+        target = looked_up(facts.table, root_index(luminance))
+        limit = target if largest is luminance else looked_up(facts.table, root_index(largest))
         if facts.lattice is None:
             return target, limit
         amount = facts.lattice.read(box.top + rows.start, box.left, np.sqrt(target))

@@ -66,8 +66,8 @@ def _base(root: Doubles, counts: npt.NDArray[np.bool_], nodes: tuple[int, int]) 
     level = np.rint(root * (_LEVELS - 1)).astype(np.intp)
     index = ((y[:, None] * columns + x) * _LEVELS + level)[counts]
     size = rows * columns * _LEVELS
-    number = np.bincount(index, minlength=size).astype(np.float64).reshape(rows, columns, _LEVELS)
-    total = np.bincount(index, weights=root[counts], minlength=size).reshape(rows, columns, _LEVELS)
+    number: Doubles = np.bincount(index, minlength=size).astype(np.float64).reshape(rows, columns, _LEVELS)
+    total: Doubles = np.bincount(index, weights=root[counts], minlength=size).reshape(rows, columns, _LEVELS)
     own = np.arange(_LEVELS) / (_LEVELS - 1)
     # Where no pixel is near, a node counts as itself, a little.
     number, total = _smoothed(number), _smoothed(total)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from img_enhance.color import Encoding, Floats
 from img_enhance.photo import Photo
 from img_enhance.steps.lightness import lightness_table
-from img_enhance.steps.tone import luminance_of, root_index
+from img_enhance.steps.tone import decoded, looked_up, luminance_of, root_index
 
 Doubles = npt.NDArray[np.float64]
 
@@ -81,10 +81,8 @@ def _starts(length: int) -> npt.NDArray[np.int64]:
 
 def _lightness(photo: Photo, encoding: Encoding, rows: slice) -> Floats:
     """Lightness of whole rows, NaN where the photo is fully transparent."""
-    pixels = photo.pixels[rows]
-    table = encoding.decode_table(photo.depth)
-    light = [table[1 if photo.grey else channel][pixels[..., channel]] for channel in range(3)]
-    lightness = lightness_table()[root_index(luminance_of(light, encoding.luminance))]
+    planes = decoded(np.ascontiguousarray(photo.pixels[rows]), encoding, grey=photo.grey)
+    lightness = looked_up(lightness_table(), root_index(luminance_of(planes, encoding.luminance)))
     if photo.alpha is not None:
         lightness[photo.alpha[rows] == 0] = np.nan
     return lightness
@@ -93,4 +91,4 @@ def _lightness(photo: Photo, encoding: Encoding, rows: slice) -> Floats:
 def _diagonal(patches: Doubles) -> Doubles:
     """The noise in each patch, in levels, by the mean absolute coefficient of the diagonal Haar band."""
     band = (patches[:, ::2, ::2] - patches[:, 1::2, ::2] - patches[:, ::2, 1::2] + patches[:, 1::2, 1::2]) / 2
-    return np.abs(band).mean(axis=(1, 2)) / _MEAN_ABSOLUTE * _LEVELS
+    return np.asarray(np.abs(band).mean(axis=(1, 2)) / _MEAN_ABSOLUTE * _LEVELS, np.float64)
