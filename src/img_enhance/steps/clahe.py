@@ -21,7 +21,7 @@ from img_enhance.photo import Photo
 from img_enhance.steps.lattice import Lattice
 from img_enhance.steps.lightness import light_table, lightness_table
 from img_enhance.steps.noise import NoiseLevels, noise_levels
-from img_enhance.steps.tone import decoded, looked_up, luminance_of, relit, root_index
+from img_enhance.steps.tone import Target, decoded, looked_up, luminance_of, ratio, relit, root_index
 
 LEVELS = 256
 
@@ -32,9 +32,12 @@ _LEAST_TILE_SIDE = 32
 # Histograms come from so many pixels of a photo at most; of a photo up to this size from all.
 _COUNTED_PIXELS = 2_500_000
 
-# Noise of this standard deviation, in levels of 255 of lightness (0.8 of 100), is just not seen in a flat area on a good display; noise
-# above it is not made stronger, noise below it up to it.
-VISIBLE_NOISE = 2.0
+# Noise of this standard deviation, in levels of 255, is 1 of 100 in lightness, a just noticeable difference. Noise above it is not made
+# stronger, noise below it no stronger than that.
+VISIBLE_NOISE = 2.55
+
+# The largest channel comes no nearer to white than a tenth of the distance that it or the new grey has.
+_LEAST_DISTANCE_FROM_WHITE = 0.1
 
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -78,17 +81,24 @@ def apply(pixels: Pixels, box: Box, facts: CLAHEFacts, depth: int) -> Pixels:
     """The part `box` of the photo, (h, w, 3), through the tables of the tiles around each pixel, in `depth` bits."""
     lightness, light = lightness_table(), light_table()
 
-    def mapped(rows: slice, values: Floats) -> Floats:
-        level = facts.lattice.read(box.top + rows.start, box.left, looked_up(lightness, root_index(values)))
+    def relight(rows: slice, luminance: Floats, largest: Floats) -> Target:
+        level = facts.lattice.read(box.top + rows.start, box.left, looked_up(lightness, root_index(luminance)))
         level *= np.float32(CODES - 1)
         level += np.float32(0.5)
-        return looked_up(light, level.astype(np.uint16))
-
-    def relight(rows: slice, luminance: Floats, largest: Floats) -> tuple[Floats, Floats]:
-        target = mapped(rows, luminance)
-        return target, target if largest is luminance else mapped(rows, largest)
+        target = looked_up(light, level.astype(np.uint16))
+        limit = np.maximum(largest, target)
+        limit = 1 - (1 - limit) * np.float32(_LEAST_DISTANCE_FROM_WHITE)
+        return Target(target, _chroma(ratio(luminance, target)), limit)
 
     return relit(pixels, facts.encoding, depth, grey=facts.grey, relight=relight)
+
+
+def _chroma(gain: Floats) -> Floats:
+    """The factor of colours' distance from grey: the gain to the power of 3/4, by roots, which are rounded the same everywhere.
+
+    Between 2/3, which keeps a and b of CIELAB and looks pale where shadows are lifted, and 1, which keeps the ratios and looks gaudy.
+    """
+    return np.sqrt(gain * np.sqrt(gain))
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,21 @@ BLOCK_PIXELS = 16_384
 _TINY = np.float32(1e-12)
 _WHITE = np.float32(CODES - 1)
 
-# What becomes of luminance and of the largest channel: (rows of the block, luminance, largest) to the two new ones.
-Relight = Callable[[slice, Floats, Floats], tuple[Floats, Floats]]
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What becomes of a block's pixels: the new luminance, the factor of colours' distance from grey, and the most that a channel may be.
+
+    No value of `limit` may be below that of `luminance`.
+    """
+
+    luminance: Floats
+    chroma: Floats
+    limit: Floats
+
+
+# From the rows of a block, its luminance and its largest channel.
+Relight = Callable[[slice, Floats, Floats], Target]
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,7 @@ class Curve:
         return self((np.arange(CODES) / float(_WHITE)) ** 2).astype(np.float32)
 
 
-def looked_up(table: npt.NDArray[Any], index: Pixels) -> npt.NDArray[Any]:
+def looked_up(table: npt.NDArray[Any], index: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """`table[index]` for (h, w) indices of 8 or 16 bits and a table of 256 or 65536; four times as fast (measured 2026-11, OpenCV 5)."""
     return cv2.LUT(index, table)
 
@@ -62,9 +75,9 @@ def root_index(light: Floats) -> npt.NDArray[np.uint16]:
 def relit(pixels: Pixels, encoding: Encoding, depth: int, *, grey: bool, relight: Relight) -> Pixels:
     """Pixels (h, w, 3) of `depth` bits whose luminance is what `relight` makes of it.
 
-    Channels keep their ratios in linear light, hence hue and saturation. Where the largest channel would exceed what `relight` makes of
-    a grey as bright as it, the colour is mixed with grey of the same luminance until it does not; so nothing is cut off at white.
-    A channel becomes white only where it was white before, and black only where it was black.
+    Colours keep their hue: their distance from grey, in linear light, is multiplied by one factor, which is less than asked for where
+    the largest channel would exceed its limit. So nothing is cut off at white. A channel becomes white only where it was white before,
+    and black only where it was black.
     """
     height, width = pixels.shape[:2]
     result = np.empty((height, width, 3), np.uint16 if depth == 16 else np.uint8)
@@ -72,11 +85,10 @@ def relit(pixels: Pixels, encoding: Encoding, depth: int, *, grey: bool, relight
     for rows in blocks(height, width):
         planes = decoded(pixels[rows], encoding, grey=grey)
         if grey:
-            made = [encoded(relight(rows, planes[0], planes[0])[0], encode[1])] * 3
+            made: list[Any] = [encoded(relight(rows, planes[0], planes[0]).luminance, encode[1])] * 3
         else:
             luminance, largest = luminance_of(planes, encoding.luminance), largest_of(planes)
-            target, limit = relight(rows, luminance, largest)
-            coloured = _coloured(planes, luminance, largest, target, limit)
+            coloured = _coloured(planes, luminance, largest, relight(rows, luminance, largest))
             made = [encoded(plane, table) for plane, table in zip(coloured, encode, strict=True)]
         cv2.merge(made, result[rows])
         _keep_clear_of_the_ends(pixels[rows], result[rows])
@@ -101,36 +113,41 @@ def luminance_of(planes: list[Floats], weights: Floats) -> Floats:
     """Luminance of one or three planes of linear light; at most 1."""
     if len(planes) == 1:
         return planes[0]
-    luminance = planes[0] * weights[0]
+    luminance: Floats = planes[0] * weights[0]
     luminance += planes[1] * weights[1]
     luminance += planes[2] * weights[2]
     # The weights' sum may be above 1 by a rounding.
-    return np.minimum(luminance, np.float32(1), out=luminance)
+    np.minimum(luminance, np.float32(1), out=luminance)
+    return luminance
 
 
 def largest_of(planes: list[Floats]) -> Floats:
     """The largest of one or three planes of linear light."""
-    return planes[0] if len(planes) == 1 else np.maximum(np.maximum(planes[0], planes[1]), planes[2])
+    largest = planes[0]
+    for plane in planes[1:]:
+        largest = np.asarray(np.maximum(largest, plane), np.float32)
+    return largest
 
 
-def _coloured(planes: list[Floats], luminance: Floats, largest: Floats, target: Floats, limit: Floats) -> Iterator[Floats]:
-    """The planes with the luminance `target`, and none above `limit`."""
-    gain = target / np.maximum(luminance, _TINY)
+def ratio(luminance: Floats, target: Floats) -> Floats:
+    """By how much luminance is multiplied to be `target`."""
+    return np.asarray(target / np.maximum(luminance, _TINY), np.float32)
+
+
+def _coloured(planes: list[Floats], luminance: Floats, largest: Floats, target: Target) -> Iterator[Floats]:
     reach = largest - luminance
-    reach *= gain
     np.maximum(reach, _TINY, out=reach)
-    saturation = limit - target
-    saturation /= reach
-    np.clip(saturation, 0, 1, out=saturation)
-    saturation *= gain
+    chroma = target.limit - target.luminance
+    chroma /= reach
+    np.minimum(chroma, target.chroma, out=chroma)
     for plane in planes:
         new = plane - luminance
-        new *= saturation
-        new += target
+        new *= chroma
+        new += target.luminance
         yield new
 
 
-def encoded(light: Floats, table: npt.NDArray[Any]) -> Pixels:
+def encoded(light: Floats, table: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """A plane of light, cut off at 0 and 1, as values of the encoding whose row of `Encoding.encode_table` this is."""
     return looked_up(table, root_index(np.clip(light, 0, 1)))
 
