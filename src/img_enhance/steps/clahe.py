@@ -21,7 +21,7 @@ from img_enhance.photo import Photo
 from img_enhance.steps.lattice import Lattice
 from img_enhance.steps.lightness import light_table, lightness_table
 from img_enhance.steps.noise import NoiseLevels, noise_levels
-from img_enhance.steps.tone import Target, decoded, looked_up, luminance_of, ratio, relit, root_index
+from img_enhance.steps.tone import Target, decoded, looked_up, luminance_of, relit, root_index
 
 LEVELS = 256
 
@@ -88,17 +88,9 @@ def apply(pixels: Pixels, box: Box, facts: CLAHEFacts, depth: int) -> Pixels:
         target = looked_up(light, level.astype(np.uint16))
         limit = np.maximum(largest, target)
         limit = 1 - (1 - limit) * np.float32(_LEAST_DISTANCE_FROM_WHITE)
-        return Target(target, _chroma(ratio(luminance, target)), limit)
+        return Target(target, limit)
 
     return relit(pixels, facts.encoding, depth, grey=facts.grey, relight=relight)
-
-
-def _chroma(gain: Floats) -> Floats:
-    """The factor of colours' distance from grey: the gain to the power of 3/4, by roots, which are rounded the same everywhere.
-
-    Between 2/3, which keeps a and b of CIELAB and looks pale where shadows are lifted, and 1, which keeps the ratios and looks gaudy.
-    """
-    return np.sqrt(gain * np.sqrt(gain))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from img_enhance.steps.exposure_estimate import Exposure, estimated_stops, expos
 from img_enhance.steps.fusion import contrast_of, fusion_lattice, lifted
 from img_enhance.steps.lattice import Lattice
 from img_enhance.steps.sample import Sample, sample
-from img_enhance.steps.tone import Curve, Target, looked_up, ratio, relit, root_index
+from img_enhance.steps.tone import Curve, Target, looked_up, relit, root_index
 
 # The part of a brightened photo that exceeds white decides how much of the curve is shoulder: from this end of the straight part ...
 _HIGHEST_KNEE = 0.9
@@ -79,7 +79,7 @@ def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) 
         if facts.lattice is not None:
             amount = facts.lattice.read(box.top + rows.start, box.left, np.sqrt(target))
             target, limit = lifted(target, amount), lifted(limit, amount)
-        return Target(target, ratio(luminance, target), limit)
+        return Target(target, limit)
 
     return relit(pixels, facts.encoding, depth, grey=facts.grey, relight=relight)
 

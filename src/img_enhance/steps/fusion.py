@@ -68,7 +68,7 @@ def _base(root: Doubles, counts: npt.NDArray[np.bool_], nodes: tuple[int, int]) 
     size = rows * columns * _LEVELS
     shape = rows, columns, _LEVELS
     number = _smoothed(np.bincount(index, minlength=size).astype(np.float64).reshape(shape))
-    total = _smoothed(np.bincount(index, weights=root[counts], minlength=size).reshape(shape))
+    total = _smoothed(np.bincount(index, root[counts], size).astype(np.float64).reshape(shape))
     # Where no pixel is near, a node counts as itself, a little.
     own = np.arange(_LEVELS) / (_LEVELS - 1)
     little = 1e-3 * root.size / size

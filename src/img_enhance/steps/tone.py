@@ -22,13 +22,9 @@ _WHITE = np.float32(CODES - 1)
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What becomes of a block's pixels: the new luminance, the factor of colours' distance from grey, and the most that a channel may be.
-
-    No value of `limit` may be below that of `luminance`.
-    """
+    """What becomes of a block's pixels: the new luminance, and the most that a channel may be, which is nowhere less than that."""
 
     luminance: Floats
-    chroma: Floats
     limit: Floats
 
 
@@ -75,9 +71,9 @@ def root_index(light: Floats) -> npt.NDArray[np.uint16]:
 def relit(pixels: Pixels, encoding: Encoding, depth: int, *, grey: bool, relight: Relight) -> Pixels:
     """Pixels (h, w, 3) of `depth` bits whose luminance is what `relight` makes of it.
 
-    Colours keep their hue: their distance from grey, in linear light, is multiplied by one factor, which is less than asked for where
-    the largest channel would exceed its limit. So nothing is cut off at white. A channel becomes white only where it was white before,
-    and black only where it was black.
+    Channels keep their ratios in linear light, hence hue and saturation. Where the largest would exceed its limit, the colour is mixed
+    with grey of the same luminance until it does not; so nothing is cut off at white. A channel becomes white only where it was white
+    before, and black only where it was black.
     """
     height, width = pixels.shape[:2]
     result = np.empty((height, width, 3), np.uint16 if depth == 16 else np.uint8)
@@ -129,20 +125,16 @@ def largest_of(planes: list[Floats]) -> Floats:
     return largest
 
 
-def ratio(luminance: Floats, target: Floats) -> Floats:
-    """By how much luminance is multiplied to be `target`."""
-    return np.asarray(target / np.maximum(luminance, _TINY), np.float32)
-
-
 def _coloured(planes: list[Floats], luminance: Floats, largest: Floats, target: Target) -> Iterator[Floats]:
+    gain = target.luminance / np.maximum(luminance, _TINY)
     reach = largest - luminance
     np.maximum(reach, _TINY, out=reach)
-    chroma = target.limit - target.luminance
-    chroma /= reach
-    np.minimum(chroma, target.chroma, out=chroma)
+    most = target.limit - target.luminance
+    most /= reach
+    np.minimum(gain, most, out=gain)
     for plane in planes:
         new = plane - luminance
-        new *= chroma
+        new *= gain
         new += target.luminance
         yield new
 
