@@ -39,6 +39,9 @@ VISIBLE_NOISE = 2.55
 # The largest channel comes no nearer to white than a tenth of the distance that it or the new grey has.
 _LEAST_DISTANCE_FROM_WHITE = 0.1
 
+# Less light than any value but black stands for; black counts as grey.
+_TINY = np.float32(1e-6)
+
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
@@ -79,18 +82,32 @@ def measure(photo: Photo, options: CLAHE) -> CLAHEFacts:
 
 def apply(pixels: Pixels, box: Box, facts: CLAHEFacts, depth: int) -> Pixels:
     """The part `box` of the photo, (h, w, 3), through the tables of the tiles around each pixel, in `depth` bits."""
+    if not facts.changes and depth == 8 * pixels.itemsize:
+        return pixels
     lightness, light = lightness_table(), light_table()
 
     def relight(rows: slice, luminance: Floats, largest: Floats) -> Target:
         level = facts.lattice.read(box.top + rows.start, box.left, looked_up(lightness, root_index(luminance)))
         level *= np.float32(CODES - 1)
         level += np.float32(0.5)
-        target = looked_up(light, level.astype(np.uint16))
+        target = _within_reach(looked_up(light, level.astype(np.uint16)), luminance, largest)
         limit = np.maximum(largest, target)
         limit = 1 - (1 - limit) * np.float32(_LEAST_DISTANCE_FROM_WHITE)
         return Target(target, limit)
 
     return relit(pixels, facts.encoding, depth, grey=facts.grey, relight=relight)
+
+
+def _within_reach(target: Floats, luminance: Floats, largest: Floats) -> Floats:
+    """The target, nearer to the luminance at which the colour's largest channel is full where it is above that.
+
+    Else a saturated colour, which is never as light as white, would end as white where it is the lightest of its tile.
+    """
+    full = (luminance + _TINY) / (largest + _TINY)
+    pulled = target - full
+    pulled *= full
+    pulled += full
+    return np.minimum(target, pulled, out=pulled)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,9 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
 def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) -> Pixels:
     """The part `box` of the photo, (h, w, 3), with its exposure corrected, in `depth` bits."""
 
+    if not facts.changes and depth == 8 * pixels.itemsize:
+        return pixels
+
     def relight(rows: slice, luminance: Floats, largest: Floats) -> Target:
         target = looked_up(facts.table, root_index(luminance))
         # A channel is not brighter than a grey of its value would become.

@@ -131,7 +131,8 @@ def _coloured(planes: list[Floats], luminance: Floats, largest: Floats, target: 
     np.maximum(reach, _TINY, out=reach)
     most = target.limit - target.luminance
     most /= reach
-    np.minimum(gain, most, out=gain)
+    # A grey's largest channel and luminance may differ by a rounding, either way.
+    np.clip(most, 0, gain, out=gain)
     for plane in planes:
         new = plane - luminance
         new *= gain
