@@ -20,6 +20,7 @@ FLOORS = (
     ("cli",),
 )
 HEAVY = {
+    "cv2": ("steps",),
     "openvino": ("runtimes",),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),

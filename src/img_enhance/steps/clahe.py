@@ -21,7 +21,7 @@ from img_enhance.photo import Photo
 from img_enhance.steps.lattice import Lattice
 from img_enhance.steps.lightness import light_table, lightness_table
 from img_enhance.steps.noise import NoiseLevels, noise_levels
-from img_enhance.steps.tone import luminance_of, relit, root_index
+from img_enhance.steps.tone import Target, decoded, looked_up, luminance_of, relit, root_index
 
 LEVELS = 256
 
@@ -32,9 +32,15 @@ _LEAST_TILE_SIDE = 32
 # Histograms come from so many pixels of a photo at most; of a photo up to this size from all.
 _COUNTED_PIXELS = 2_500_000
 
-# Noise of this standard deviation, in levels of 255 of lightness (0.8 of 100), is just not seen in a flat area on a good display; noise
-# above it is not made stronger, noise below it up to it.
-VISIBLE_NOISE = 2.0
+# Noise of this standard deviation, in levels of 255, is 1 of 100 in lightness, a just noticeable difference. Noise above it is not made
+# stronger, noise below it no stronger than that.
+VISIBLE_NOISE = 2.55
+
+# The largest channel comes no nearer to white than a tenth of the distance that it or the new grey has.
+_LEAST_DISTANCE_FROM_WHITE = 0.1
+
+# Less light than any value but black stands for; black counts as grey.
+_TINY = np.float32(1e-6)
 
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -67,7 +73,7 @@ def measure(photo: Photo, options: CLAHE) -> CLAHEFacts:
     tiling = Tiling.of(height, width, options.grid)
     noise = noise_levels(photo, encoding)
     most = np.full(LEVELS, np.inf) if options.amplify_noise else steepest(noise)
-    tables = tables_of(histograms(photo, encoding, tiling), tiling, clip_limit=options.clip_limit, most=most)
+    tables = tables_of(histograms(photo, encoding, tiling), clip_limit=options.clip_limit, most=most)
     own = np.arange(LEVELS) / (LEVELS - 1)
     values = own + (tables - own) * options.enhance_level
     lattice = Lattice(values.astype(np.float32), tiling.tile_height, tiling.tile_width)
@@ -76,17 +82,32 @@ def measure(photo: Photo, options: CLAHE) -> CLAHEFacts:
 
 def apply(pixels: Pixels, box: Box, facts: CLAHEFacts, depth: int) -> Pixels:
     """The part `box` of the photo, (h, w, 3), through the tables of the tiles around each pixel, in `depth` bits."""
+    if not facts.changes and depth == 8 * pixels.itemsize:
+        return pixels
     lightness, light = lightness_table(), light_table()
 
-    def mapped(rows: slice, values: Floats) -> Floats:
-        level = facts.lattice.read(box.top + rows.start, box.left, lightness[root_index(values)])
-        return light[(level * np.float32(CODES - 1) + np.float32(0.5)).astype(np.uint16)]
-
-    def relight(rows: slice, luminance: Floats, largest: Floats) -> tuple[Floats, Floats]:
-        target = mapped(rows, luminance)
-        return target, target if largest is luminance else mapped(rows, largest)
+    def relight(rows: slice, luminance: Floats, largest: Floats) -> Target:
+        level = facts.lattice.read(box.top + rows.start, box.left, looked_up(lightness, root_index(luminance)))
+        level *= np.float32(CODES - 1)
+        level += np.float32(0.5)
+        target = _within_reach(looked_up(light, level.astype(np.uint16)), luminance, largest)
+        limit = np.maximum(largest, target)
+        limit = 1 - (1 - limit) * np.float32(_LEAST_DISTANCE_FROM_WHITE)
+        return Target(target, limit)
 
     return relit(pixels, facts.encoding, depth, grey=facts.grey, relight=relight)
+
+
+def _within_reach(target: Floats, luminance: Floats, largest: Floats) -> Floats:
+    """The target, nearer to the luminance at which the colour's largest channel is full where it is above that.
+
+    Else a saturated colour, which is never as light as white, would end as white where it is the lightest of its tile.
+    """
+    full = (luminance + _TINY) / (largest + _TINY)
+    pulled = target - full
+    pulled *= full
+    pulled += full
+    return np.minimum(target, pulled, out=pulled)
 
 
 @dataclass(frozen=True)
@@ -127,16 +148,15 @@ def histograms(photo: Photo, encoding: Encoding, tiling: Tiling) -> Counts:
     columns = np.arange(0, tiling.columns * tiling.tile_width, step)
     offsets = (columns // tiling.tile_width * LEVELS).astype(np.int32)
     columns = _reflected(columns, tiling.width)
-    decode, lightness = encoding.decode_table(photo.depth), np.rint(lightness_table() * (LEVELS - 1)).astype(np.int32)
+    level_of = np.rint(lightness_table() * (LEVELS - 1)).astype(np.uint8)
     counts = np.zeros((tiling.rows, tiling.columns * LEVELS), np.int64)
     block = max(1, 262_144 // tiling.width)
     for tile_row in range(tiling.rows):
         rows = np.arange(-(-tile_row * tiling.tile_height // step) * step, (tile_row + 1) * tiling.tile_height, step)
         for first in range(0, rows.size, block):
             y = _reflected(rows[first : first + block], tiling.height)
-            chosen = photo.pixels[y][:, columns]
-            light = [decode[1 if photo.grey else channel][chosen[..., channel]] for channel in range(3)]
-            index = lightness[root_index(luminance_of(light, encoding.luminance))] + offsets
+            planes = decoded(photo.pixels[y][:, columns], encoding, grey=photo.grey)
+            index = looked_up(level_of, root_index(luminance_of(planes, encoding.luminance))) + offsets
             seen = index.ravel() if photo.alpha is None else index[photo.alpha[y][:, columns] > 0]
             counts[tile_row] += np.bincount(seen, minlength=counts.shape[1])
     return counts.reshape(tiling.rows, tiling.columns, LEVELS)
@@ -147,7 +167,7 @@ def _reflected(places: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int
     return np.maximum(0, np.where(places < length, places, 2 * (length - 1) - places))
 
 
-def tables_of(counts: Counts, tiling: Tiling, *, clip_limit: float, most: Doubles) -> Doubles:
+def tables_of(counts: Counts, *, clip_limit: float, most: Doubles) -> Doubles:
     """(rows, columns, 256) in [0, 1]: what becomes of each level in the middle of each tile.
 
     `most` is the steepest slope allowed at each level; what it takes away goes to the other levels, as much to each as it may have.
@@ -167,11 +187,11 @@ def _clipped(counts: Counts, limit: Counts) -> Counts:
     each, rest = excess // LEVELS, excess % LEVELS
     step = np.maximum(LEVELS // np.maximum(rest, 1), 1)
     level = np.arange(LEVELS)
-    return np.minimum(counts, limit) + each + ((level % step == 0) & (level // step < rest))
+    return np.asarray(np.minimum(counts, limit) + each + ((level % step == 0) & (level // step < rest)), np.int64)
 
 
 def _limited(slopes: Doubles, most: Doubles) -> Doubles:
-    """Slopes of mean 1, none above `most` (which is at least 1): what is cut off is given back as one number added to all that have room."""
+    """Slopes of mean 1, none above `most`, which is at least 1: what is cut off is given back, one number to all that have room."""
     if (slopes <= most).all():
         return slopes
     least, largest = np.zeros((*slopes.shape[:-1], 1)), np.full((*slopes.shape[:-1], 1), float(LEVELS))

@@ -15,7 +15,7 @@ from img_enhance.steps.exposure_estimate import Exposure, estimated_stops, expos
 from img_enhance.steps.fusion import contrast_of, fusion_lattice, lifted
 from img_enhance.steps.lattice import Lattice
 from img_enhance.steps.sample import Sample, sample
-from img_enhance.steps.tone import Curve, relit, root_index
+from img_enhance.steps.tone import Curve, Target, looked_up, relit, root_index
 
 # The part of a brightened photo that exceeds white decides how much of the curve is shoulder: from this end of the straight part ...
 _HIGHEST_KNEE = 0.9
@@ -33,7 +33,7 @@ _SAID_SHARE = 0.02
 
 @dataclass(frozen=True, eq=False)
 class ExposureCorrectionFacts:
-    """What was measured, and what `apply` needs. `ev` is the change of exposure in stops, `local` the strength of the local gains in [0, 1].
+    """What was measured, and what `apply` needs: `ev` is the change of exposure in stops, `local` the local gains' strength in [0, 1].
 
     `table` is (65536,) float32, the tone curve at `tone.root_index`.
     """
@@ -64,7 +64,7 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
     asked = estimated_stops(exposure) if options.ev is None else options.ev
     ev = asked * options.enhance_level
     table = curve_of(ev, seen).table()
-    strength = _local_strength(seen, table, options) * options.enhance_level
+    strength = _local_strength(seen, table, ev, options.local) * options.enhance_level
     lattice = fusion_lattice(seen, table, strength, photo.pixels.shape[:2]) if strength > 0 else None
     return ExposureCorrectionFacts(ev, strength, exposure, encoding, photo.grey, table, lattice, _said(ev, exposure))
 
@@ -72,13 +72,17 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
 def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) -> Pixels:
     """The part `box` of the photo, (h, w, 3), with its exposure corrected, in `depth` bits."""
 
-    def relight(rows: slice, luminance: Floats, largest: Floats) -> tuple[Floats, Floats]:
-        target = facts.table[root_index(luminance)]
-        limit = target if largest is luminance else facts.table[root_index(largest)]
-        if facts.lattice is None:
-            return target, limit
-        amount = facts.lattice.read(box.top + rows.start, box.left, np.sqrt(target))
-        return lifted(target, amount), lifted(limit, amount)
+    if not facts.changes and depth == 8 * pixels.itemsize:
+        return pixels
+
+    def relight(rows: slice, luminance: Floats, largest: Floats) -> Target:
+        target = looked_up(facts.table, root_index(luminance))
+        # A channel is not brighter than a grey of its value would become.
+        limit = looked_up(facts.table, root_index(largest))
+        if facts.lattice is not None:
+            amount = facts.lattice.read(box.top + rows.start, box.left, np.sqrt(target))
+            target, limit = lifted(target, amount), lifted(limit, amount)
+        return Target(target, limit)
 
     return relit(pixels, facts.encoding, depth, grey=facts.grey, relight=relight)
 
@@ -93,10 +97,11 @@ def curve_of(ev: float, seen: Sample) -> Curve:
     return Curve(gain, _DARKENING_KNEE, gain**_WHITE_EXPONENT)
 
 
-def _local_strength(seen: Sample, table: Floats, options: ExposureCorrection) -> float:
-    if options.local != "auto":
-        return float(options.local == "on")
-    return contrast_of(seen, table)
+def _local_strength(seen: Sample, table: Floats, ev: float, local: str) -> float:
+    if local != "auto":
+        return float(local == "on")
+    # What was just darkened as a whole has dark parts that are meant.
+    return contrast_of(seen, table) if ev >= 0 else 0.0
 
 
 def _said(ev: float, exposure: Exposure) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ _ROUNDS_OVER_LEVELS = 2
 
 # A photo needs local gains when so much of it is darker and so much brighter than these square roots of light.
 _DARK, _BRIGHT = 0.18, 0.75
-_SHARES_FROM, _SHARES_TO = 0.15, 0.3
+_SHARES_FROM, _SHARES_TO = 0.2, 0.35
 
 
 def lifted(light: Floats, amount: Floats) -> Floats:
@@ -66,11 +66,11 @@ def _base(root: Doubles, counts: npt.NDArray[np.bool_], nodes: tuple[int, int]) 
     level = np.rint(root * (_LEVELS - 1)).astype(np.intp)
     index = ((y[:, None] * columns + x) * _LEVELS + level)[counts]
     size = rows * columns * _LEVELS
-    number = np.bincount(index, minlength=size).astype(np.float64).reshape(rows, columns, _LEVELS)
-    total = np.bincount(index, weights=root[counts], minlength=size).reshape(rows, columns, _LEVELS)
-    own = np.arange(_LEVELS) / (_LEVELS - 1)
+    shape = rows, columns, _LEVELS
+    number = _smoothed(np.bincount(index, minlength=size).astype(np.float64).reshape(shape))
+    total = _smoothed(np.bincount(index, root[counts], size).astype(np.float64).reshape(shape))
     # Where no pixel is near, a node counts as itself, a little.
-    number, total = _smoothed(number), _smoothed(total)
+    own = np.arange(_LEVELS) / (_LEVELS - 1)
     little = 1e-3 * root.size / size
     return (total + little * own) / (number + little)
 
@@ -80,7 +80,9 @@ def _smoothed(values: Doubles) -> Doubles:
         for _ in range(rounds):
             padded = np.pad(values, [(2, 2) if axis == a else (0, 0) for a in range(3)])
             length = values.shape[axis]
-            values = sum((w * np.take(padded, np.arange(i, i + length), axis) for i, w in enumerate(_KERNEL)), np.zeros(values.shape))
+            values = np.asarray(
+                np.sum([w * np.take(padded, np.arange(i, i + length), axis) for i, w in enumerate(_KERNEL)], axis=0), np.float64
+            )
     return values
 
 

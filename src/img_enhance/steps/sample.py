@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from img_enhance.color import Encoding, Floats
 from img_enhance.photo import Photo
-from img_enhance.steps.tone import luminance_of
+from img_enhance.steps.tone import decoded, largest_of, luminance_of
 
 # Percentiles of so many pixels are those of the photo to well under a code.
 SAMPLE_PIXELS = 400_000
@@ -32,7 +32,6 @@ def sample(photo: Photo, encoding: Encoding, *, pixels: int = SAMPLE_PIXELS) -> 
     height, width = photo.pixels.shape[:2]
     step = max(1, ceil(sqrt(height * width / pixels)))
     chosen = np.ascontiguousarray(photo.pixels[::step, ::step])
-    table = encoding.decode_table(photo.depth)
-    light = [table[1 if photo.grey else channel][chosen[..., channel]] for channel in range(3)]
+    light = decoded(chosen, encoding, grey=photo.grey)
     counts = np.ones(chosen.shape[:2], bool) if photo.alpha is None else photo.alpha[::step, ::step] > 0
-    return Sample(luminance_of(light, encoding.luminance), np.maximum.reduce(light), np.minimum.reduce(light), counts, step)
+    return Sample(luminance_of(light, encoding.luminance), largest_of(light), np.minimum.reduce(light), counts, step)
