@@ -27,8 +27,8 @@ which also writes this page.
 {read}
 
 A GIF, a BMP and a HEIC become PNG, PNG and JPEG unless another format is asked for. A file cut short is refused, as is a TIFF with NaN or
-infinite values, a grey TIFF in floating point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with several pages the first picture is taken with
-a warning, or refused (`--animation refuse`).
+infinite values, a grey TIFF in floating point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with
+several pages the first picture is taken with a warning, or refused (`--animation refuse`).
 
 ## Out
 
