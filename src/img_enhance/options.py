@@ -217,7 +217,7 @@ class CompareOptions:
     )
     region: str | None = option(
         None,
-        help="the part shown pixel for pixel, in pixels of AFTER (default: where its middle has most detail)",
+        help="the part shown pixel for pixel, in pixels of AFTER (default: where it has most detail)",
         exclusive="part",
         placeholder="X,Y,W,H",
     )

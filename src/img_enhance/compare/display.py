@@ -46,24 +46,30 @@ def on_checkerboard(picture: Image.Image, photo: Photo) -> Pixels:
 
 
 def in_srgb(picture: Image.Image, photo: Photo) -> Image.Image:
-    """An "RGB" picture in the photo's encoding as sRGB, by relative colorimetric intent; unchanged if the profile cannot be used."""
+    """An "RGB" picture in the photo's encoding as sRGB, by relative colorimetric intent; unchanged where the photo is sRGB already."""
+    transform = transform_of(photo)
+    return picture if transform is None else _applied(transform, picture, photo)
+
+
+def transform_of(photo: Photo) -> ImageCms.ImageCmsTransform | None:
+    """From the photo's encoding to sRGB; None for a photo in sRGB, one without a profile, and one whose profile cannot be used."""
     icc = photo.metadata.icc
     if icc is None or profile_problem(icc, channels=1 if photo.grey else 3) is not None:
-        return picture
-    mode = "L" if photo.grey else "RGB"
+        return None
     transform = ImageCms.buildTransform(
         ImageCms.ImageCmsProfile(io.BytesIO(icc)),
         ImageCms.createProfile("sRGB"),
-        mode,
+        "L" if photo.grey else "RGB",
         "RGB",
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    grid = _grid()
-    moved = ImageCms.applyTransform(grid.getchannel(0) if photo.grey else grid, transform)
-    expected = np.asarray(grid)[:, :, :1] if photo.grey else np.asarray(grid)
-    if moved is None or np.abs(np.asarray(moved, np.int16) - expected).max() <= _SAME_COLOUR_WITHIN:
-        return picture
+    grid = _greys() if photo.grey else _colours()
+    moved = np.asarray(_applied(transform, grid, photo), np.int16) - np.asarray(grid)
+    return None if np.abs(moved).max() <= _SAME_COLOUR_WITHIN else transform
+
+
+def _applied(transform: ImageCms.ImageCmsTransform, picture: Image.Image, photo: Photo) -> Image.Image:
     shown = ImageCms.applyTransform(picture.getchannel(0) if photo.grey else picture, transform)
     assert shown is not None, "only a transform in place answers None"
     return shown
@@ -126,8 +132,12 @@ def _checkerboard(size: Size) -> Image.Image:
     return Image.fromarray(np.array(CHECKERBOARD, np.uint8)[squares]).convert("RGB")
 
 
-def _grid() -> Image.Image:
+def _colours() -> Image.Image:
     """Colours spread evenly over the cube."""
     levels = np.rint(np.linspace(0, 255, _GRID)).astype(np.uint8)
     colours = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
     return Image.fromarray(colours.reshape(_GRID, _GRID * _GRID, 3))
+
+
+def _greys() -> Image.Image:
+    return Image.fromarray(np.arange(256, dtype=np.uint8)[None]).convert("RGB")

@@ -8,7 +8,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from img_enhance.canvas import Pixels
 from img_enhance.compare import histogram
-from img_enhance.compare.display import Part, view
+from img_enhance.compare.display import Part, transform_of, view
 from img_enhance.compare.layout import (
     CAPTION,
     DETAIL,
@@ -111,23 +111,18 @@ def _remarks(photos: tuple[Photo, Photo]) -> list[str]:
         )
     if any(photo.alpha is not None for photo in photos):
         said.append("Transparent parts are laid on a checkerboard.")
-    profiles = [_profile_name(photo) for photo in photos]
-    if any(name is not None for name in profiles):
-        both = profiles[0] if profiles[0] == profiles[1] else " and ".join(name or "no profile" for name in profiles)
-        said.append(f"Colour profile: {both}. All is shown in sRGB.")
+    profiles = ["sRGB" if transform_of(photo) is None else _profile_name(photo) for photo in photos]
+    if profiles != ["sRGB", "sRGB"]:
+        both = profiles[0] if profiles[0] == profiles[1] else " and ".join(profiles)
+        said.append(f"Colour profile: {both}. Both photos are shown in sRGB.")
     if any(photo.depth == 16 for photo in photos):
         said.append("16 bits a channel are shown with 8.")
     return said
 
 
-def _profile_name(photo: Photo) -> str | None:
-    if photo.metadata.icc is None:
-        return None
-    try:
-        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(photo.metadata.icc)))
-    except (ImageCms.PyCMSError, OSError):
-        return "one that cannot be read"  # `view` leaves it aside too
-    return name.strip() or "one without a name"
+def _profile_name(photo: Photo) -> str:
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(photo.metadata.icc or b""))
+    return ImageCms.getProfileDescription(profile).strip() or "one without a name"
 
 
 def _draw_titles(
@@ -156,7 +151,7 @@ def _draw_light(page: Image.Image, draw: ImageDraw.ImageDraw, plan: Layout, phot
     before, after = photos
     for number, box in enumerate(plan.whole or ()):
         photo = photos[number]
-        page.paste(Image.fromarray(view(photo, (0, 0, photo.size.width, photo.size.height), box.size)), (box.left, box.top))
+        _put(page, box, view(photo, (0, 0, photo.size.width, photo.size.height), box.size))
         part = matching_part(compared, after.size, (before if number == 0 else after).size)
         _draw_frame(draw, box, part, photo.size)
     shown = histogram.histogram(before), histogram.histogram(after)
@@ -210,15 +205,18 @@ def _draw_compared(page: Image.Image, plan: Layout, photos: tuple[Photo, Photo],
     new = view(after, (box.left, box.top, box.right, box.bottom), size)
     if plan.divider is None:
         for place, picture in zip(plan.detail, (old, new), strict=True):
-            page.paste(Image.fromarray(picture), (place.left, place.top))
+            _put(page, place, picture)
         return
     place = plan.detail[0]
-    page.paste(Image.fromarray(_split(old, new, plan.divider - place.left)), (place.left, place.top))
+    column = plan.divider - place.left
+    _put(page, place, np.concatenate([old[:, :column], new[:, column:]], axis=1))
     _draw_divider(page, plan)
 
 
-def _split(old: Pixels, new: Pixels, column: int) -> Pixels:
-    return np.concatenate([old[:, :column], new[:, column:]], axis=1)
+def _put(page: Image.Image, box: Box, picture: Pixels) -> None:
+    """A picture in its box, with a hairline around it, where a white one would otherwise end unseen."""
+    ImageDraw.Draw(page).rectangle((box.left - 1, box.top - 1, box.right, box.bottom), outline=_RULE)
+    page.paste(Image.fromarray(picture), (box.left, box.top))
 
 
 def _draw_divider(page: Image.Image, plan: Layout) -> None:

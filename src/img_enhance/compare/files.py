@@ -17,6 +17,7 @@ TOOL = "img-enhance"
 
 _IN_MEMORY_PIXELS = 50_000_000
 _MOST_ENLARGED = 16
+_SIZES = re.compile(r"\d+x\d+ to \d+x\d+")
 
 
 def compare_files(
@@ -119,8 +120,8 @@ def steps_between(before: Photo, after: Photo) -> tuple[str, ...]:
 
 
 def steps_of(*notes: str) -> tuple[str, ...]:
-    """The notes of results, such as `Result.note()`, as lines for a sheet: "real_esrgan(upscale=2); 4x3 to 8x6" has two."""
-    parts = [part for note in notes for part in note.split("; ") if part]
+    """The steps in the notes of results, such as `Result.note()`: "real_esrgan(upscale=2); 4x3 to 8x6" has one."""
+    parts = [part for note in notes for part in note.split("; ") if part and not _SIZES.fullmatch(part)]
     return tuple(re.sub(r"^(\w+)\((.*)\)$", _readable, part) for part in parts)
 
 

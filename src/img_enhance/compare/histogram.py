@@ -19,10 +19,13 @@ _OPAQUE = 128
 
 _PAPER = 244
 # What is left of white under each channel's curve. Where two lie over each other the colours multiply, where all three do it is grey.
-_INKS = np.array([[0.97, 0.62, 0.62], [0.62, 0.92, 0.62], [0.62, 0.70, 0.98]])
+_INKS = np.array([[0.97, 0.62, 0.62], [0.62, 0.87, 0.62], [0.62, 0.70, 0.98]])
 _LINE = (70, 70, 70)
 _FINER = 4  # drawn so many times larger and reduced, for smooth edges
-_HEADROOM = 0.92
+_HEADROOM = 0.9
+_BELOW_TOP = 0.99
+# Levels that a change of encoding leaves out would show as a comb, which says nothing of the photo.
+_SMOOTH = np.array([1, 4, 6, 4, 1]) / 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +61,8 @@ def _luminance(pixels: Pixels) -> npt.NDArray[np.intp]:
 
 
 def peak(histograms: tuple[Histogram, ...]) -> float:
-    """The share that reaches the top of a drawing: the highest of all but the two outermost levels, whose peaks would flatten the rest."""
-    inner = max(float(each.shares[:, 1:-1].max()) for each in histograms)
+    """The share that reaches the top of a drawing: what all but a hundredth of the levels stay below, so that no spike flattens the rest."""
+    inner = max(float(np.quantile(each.shares[:, 1:-1], _BELOW_TOP)) for each in histograms)
     return inner or 1.0
 
 
@@ -67,7 +70,8 @@ def drawn(shown: Histogram, size: Size, top: float) -> Pixels:
     """The curves of the channels over each other and that of luminance as a line, (H, W, 3) uint8; `top` is the share at full height."""
     height, width = size.height * _FINER, size.width * _FINER
     places = (np.arange(width) + 0.5) / width * LEVELS - 0.5
-    curves = np.stack([np.interp(places, np.arange(LEVELS), row) for row in shown.shares])
+    smooth = [np.convolve(row, _SMOOTH, mode="same") for row in shown.shares]
+    curves = np.stack([np.interp(places, np.arange(LEVELS), row) for row in smooth])
     heights = np.minimum(curves / top * _HEADROOM, 1) * height
     above = np.arange(height, 0, -1)[:, None]
     picture = np.full((height, width, 3), float(_PAPER))

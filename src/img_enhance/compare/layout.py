@@ -20,7 +20,7 @@ LEAST_WIDTH = 1200
 TITLE_LINES = (26, 40, 26)
 LINE = 26
 CAPTION = 36
-HISTOGRAM = Size(256, 160)
+LEAST_HISTOGRAM, MOST_HISTOGRAM = Size(220, 200), Size(380, 200)
 _WHOLE_HEIGHT = 360
 _DIVIDER = 4
 
@@ -101,13 +101,15 @@ def _light_row(
 ) -> tuple[tuple[Box, Box] | None, tuple[Box, Box]]:
     """Whole pictures and, at the right end of their columns, histograms; those begin on the left where there are no pictures."""
     if not whole:
-        first, second = (_sized(column.left, top, HISTOGRAM) for column in columns)
+        first, second = (_sized(column.left, top, MOST_HISTOGRAM) for column in columns)
         return None, (first, second)
-    most = Size(columns[0].size.width - HISTOGRAM.width - GAP, _WHOLE_HEIGHT)
-    # Both as large as the result allows, so that they can be compared.
+    column = columns[0].size.width
+    most = Size(column - LEAST_HISTOGRAM.width - GAP, _WHOLE_HEIGHT)
+    # Both as large as there is room, so that they can be compared.
     one, other = (fitted_size(_grown(photo, most), most) for photo in photos)
     pictures = _sized(columns[0].left, top, one), _sized(columns[1].left, top, other)
-    first, second = (_sized(box.right + GAP, top, HISTOGRAM) for box in pictures)
+    left_over = Size(column - max(one.width, other.width) - GAP, MOST_HISTOGRAM.height)
+    first, second = (_sized(box.right + GAP, top, Size(min(MOST_HISTOGRAM.width, left_over.width), left_over.height)) for box in pictures)
     return pictures, (first, second)
 
 
