@@ -30,6 +30,8 @@ from img_enhance.units import file_bytes_text
 _PAPER, _INK, _SOFT, _RULE = (255, 255, 255), (28, 28, 30), (110, 110, 116), (222, 222, 226)
 _FRAME_LIGHT, _FRAME_DARK = (255, 255, 255), (20, 20, 20)
 
+_MOST_STEPS = 20
+
 # littlecms writes the time into a profile it makes; the same photos shall give the same sheet.
 _PROFILE_DATE = slice(24, 36)
 _FIXED_DATE = bytes.fromhex("07ea 0001 0001 0000 0000 0000")
@@ -67,7 +69,7 @@ def sheet(
     photos = before, after
     columns = column_width(content_width(layout, compared.size))
     remarks = [line for remark in _remarks(photos) for line in wrapped(remark, SMALL, columns)]
-    done = [line for number, step in enumerate(steps, 1) for line in wrapped(f"{number}. {step}", SMALL, columns)]
+    done = _step_lines(steps, columns)
     # A heading over each; no room is kept for what is not there.
     lines = max(len(text) + 1 if text else 0 for text in (done, remarks))
     plan = lay_out(layout, compared.size, (before.size, after.size), whole=compared.box != after.size.box, lines=lines)
@@ -125,6 +127,13 @@ def _profile_name(photo: Photo) -> str:
     return ImageCms.getProfileDescription(profile).strip() or "one without a name"
 
 
+def _step_lines(steps: tuple[str, ...], width: int) -> list[str]:
+    """The steps, numbered and wrapped; of very many the last ones."""
+    numbered = list(enumerate(steps, 1))
+    said = [f"... {len(steps) - _MOST_STEPS} steps before"] if len(steps) > _MOST_STEPS else []
+    return said + [line for number, step in numbered[-_MOST_STEPS:] for line in wrapped(f"{number}. {step}", SMALL, width)]
+
+
 def _draw_titles(
     draw: ImageDraw.ImageDraw, plan: Layout, photos: tuple[Photo, Photo], names: tuple[str, str], file_bytes: tuple[int | None, int | None]
 ) -> None:
@@ -139,7 +148,8 @@ def _draw_titles(
 
 def _facts(photo: Photo, file_bytes: int | None) -> str:
     megapixels = photo.size.pixels / 1e6
-    rows = [f"{photo.size.width} x {photo.size.height}", f"{megapixels:.1f} MP" if megapixels >= 0.95 else f"{megapixels:.2g} MP"]
+    rows = [f"{photo.size.width} x {photo.size.height}"]
+    rows += [f"{megapixels:.1f} MP" if megapixels >= 0.95 else f"{megapixels:.2f} MP"] if megapixels >= 0.005 else []
     rows += [file_bytes_text(file_bytes)] if file_bytes is not None else []
     rows += ["grey"] if photo.grey else []
     rows += [f"{photo.depth} bits"]

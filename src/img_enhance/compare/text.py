@@ -6,6 +6,7 @@ from functools import cache
 from PIL import ImageFont
 
 SMALL, LARGE = 18, 28
+_LONGEST_TEXT = 1000
 _NOT_A_CHARACTER = "\uffff"
 
 
@@ -42,19 +43,20 @@ def _has(character: str) -> bool:
 
 def fitted(text: str, size: int, width: int) -> str:
     """`text` in the font's characters, its middle left out where it is wider than `width` pixels: names end in what tells them apart."""
-    shown = plain(text)
-    kept = len(shown)
-    while font(size).getlength(shown) > width and kept > 1:
-        kept -= 1
-        whole = plain(text)
+    whole = plain(text)
+    if len(whole) <= width and font(size).getlength(whole) <= width:
+        return whole
+    for kept in range(min(len(whole) - 1, width), 0, -1):  # no character is narrower than a pixel
         shown = whole[: (kept + 1) // 2] + "..." + whole[len(whole) - kept // 2 :]
-    return shown
+        if font(size).getlength(shown) <= width:
+            return shown
+    return "..."
 
 
 def wrapped(text: str, size: int, width: int) -> tuple[str, ...]:
-    """`text` in the font's characters, in lines of at most `width` pixels."""
+    """`text` in the font's characters, in lines of at most `width` pixels; what is longer than a paragraph is cut off."""
     lines: list[str] = []
-    for word in plain(text).split():
+    for word in plain(text[:_LONGEST_TEXT]).split():
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and font(size).getlength(joined) <= width:
             lines[-1] = joined
