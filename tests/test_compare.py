@@ -13,7 +13,7 @@ from PIL import ImageCms
 from img_enhance.canvas import new_canvas, scratch_folder
 from img_enhance.compare import layout as layouts
 from img_enhance.compare import sheet
-from img_enhance.compare.display import CHECKERBOARD, transform_of, view
+from img_enhance.compare.display import CHECKERBOARD, preview, transform_of, view
 from img_enhance.compare.drawing import srgb_profile
 from img_enhance.compare.files import steps_between, steps_of
 from img_enhance.compare.histogram import Histogram, drawn, histogram, peak
@@ -31,7 +31,7 @@ Pixels = npt.NDArray[Any]
 LAYOUTS = tuple(DETAIL)
 
 # What a sheet of a photo of any size may need: the sheet itself a few times over, strips and the sample of the histogram.
-_MOST_MEMORY = 150_000_000
+_MOST_MEMORY = 80_000_000
 
 
 def noise(width: int, height: int, *, depth: int = 8, alpha: bool = False, seed: int = 0) -> Photo:
@@ -202,6 +202,16 @@ def test_reduced_view_is_the_mean_whatever_the_strips(monkeypatch: pytest.Monkey
     np.testing.assert_array_equal(view(photo, (0, 0, 301, 997), Size(13, 41)), whole)
 
 
+def test_a_preview_changes_nothing_but_the_size_of_large_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = dataclasses.replace(noise(90, 60, alpha=True, depth=16), metadata=Metadata(icc=profile("p3")))
+    assert preview(photo) is photo
+    monkeypatch.setattr("img_enhance.compare.display.PREVIEW_PIXELS", 500)
+    small = preview(photo)
+    assert (small.size, small.depth, small.metadata) == (Size(30, 20), 8, photo.metadata)
+    found, expected = (view(each, (0, 0, each.size.width, each.size.height), Size(15, 10)).astype(int) for each in (small, photo))
+    assert np.abs(found - expected).mean() < 4
+
+
 def test_enlarged_view_lies_where_the_result_lies() -> None:
     """A ramp, four times enlarged by the definition of pixels as areas, at any part."""
     ramp = Photo(np.repeat(np.repeat(np.arange(0, 200, 4, dtype=np.uint8)[None, :, None], 20, 0), 3, 2))
@@ -213,7 +223,7 @@ def test_enlarged_view_lies_where_the_result_lies() -> None:
 def test_most_detailed_part_is_found() -> None:
     pixels = np.full((800, 1200, 3), 128, np.uint8)
     pixels[500:700, 100:300] = noise(200, 200).pixels
-    box = detailed_region(Photo(pixels), Size(300, 300))
+    box = detailed_region(Photo(pixels), Size(1200, 800), Size(300, 300))
     assert box.size == Size(300, 300)
     assert box.left <= 105
     assert box.top <= 505
@@ -222,13 +232,13 @@ def test_most_detailed_part_is_found() -> None:
 
 
 def test_a_photo_of_one_colour_shows_its_middle() -> None:
-    box = detailed_region(Photo(np.full((900, 900, 3), 7, np.uint8)), Size(300, 300))
+    box = detailed_region(Photo(np.full((900, 900, 3), 7, np.uint8)), Size(900, 900), Size(300, 300))
     assert abs(box.left - 300) <= 4
     assert abs(box.top - 300) <= 4
 
 
 def test_a_photo_that_fits_is_shown_whole() -> None:
-    assert detailed_region(noise(50, 40), Size(900, 900)) == Box(0, 0, 50, 40)
+    assert detailed_region(noise(50, 40), Size(50, 40), Size(900, 900)) == Box(0, 0, 50, 40)
 
 
 @pytest.mark.parametrize("region", [Box(0, 0, 61, 10), Box(0, 30, 10, 41), Box(-1, 0, 5, 5)])

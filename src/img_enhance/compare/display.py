@@ -25,6 +25,7 @@ _SAME_COLOUR_WITHIN = 1
 _GRID = 17
 
 _STRIP_PIXELS = 1 << 21
+PREVIEW_PIXELS = 8_000_000  # more than twice as wide and high as a photo is shown whole
 _REACH = 8  # pixels around a part that the filters may look at, after whole factors are taken out
 
 
@@ -35,6 +36,15 @@ def view(photo: Photo, part: Part, size: Size) -> Pixels:
     whole factors and then reduced by Lanczos, or enlarged by a bicubic, in the photo's own encoding. Colours outside sRGB are clipped.
     """
     return on_checkerboard(_resampled(photo, part, size), photo)
+
+
+def preview(photo: Photo) -> Photo:
+    """The photo with 8 bits a channel, averaged by a whole factor where it has many pixels, so that its file is read once only."""
+    factor = math.isqrt(photo.size.pixels // PREVIEW_PIXELS)
+    if factor < 2:
+        return photo
+    picture = np.asarray(_reduced(photo, photo.size.box, (min(factor, photo.size.width), min(factor, photo.size.height))))
+    return dataclasses.replace(photo, pixels=picture[..., :3], alpha=None if photo.alpha is None else picture[..., 3])
 
 
 def on_checkerboard(picture: Image.Image, photo: Photo) -> Pixels:

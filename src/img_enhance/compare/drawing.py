@@ -8,7 +8,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from img_enhance.canvas import Pixels
 from img_enhance.compare import histogram
-from img_enhance.compare.display import Part, transform_of, view
+from img_enhance.compare.display import Part, preview, transform_of, view
 from img_enhance.compare.layout import (
     CAPTION,
     DETAIL,
@@ -65,8 +65,9 @@ def sheet(
 
     Raises: OptionError when `region` reaches beyond `after`.
     """
-    compared = _compared(after, layout, region, overview=overview)
     photos = before, after
+    small = photos if overview else (preview(before), preview(after))
+    compared = _compared(small[1], after.size, layout, region, overview=overview)
     columns = column_width(content_width(layout, compared.size))
     remarks = [line for remark in _remarks(photos) for line in wrapped(remark, SMALL, columns)]
     done = _step_lines(steps, columns)
@@ -77,7 +78,8 @@ def sheet(
     page = Image.new("RGB", (plan.size.width, plan.size.height), _PAPER)
     draw = ImageDraw.Draw(page)
     _draw_titles(draw, plan, photos, (before_name, after_name), file_bytes)
-    _draw_light(page, draw, plan, photos, compared.box)
+    _draw_whole(page, plan, photos, small, compared.box)
+    _draw_histograms(page, draw, plan, photos)
     _draw_captions(draw, plan, _captions(before, after, compared))
     _draw_compared(page, plan, photos, compared)
     _draw_text(draw, plan.steps, "Steps", done)
@@ -92,14 +94,14 @@ def srgb_profile() -> bytes:
     return bytes(profile)
 
 
-def _compared(after: Photo, layout: str, region: Box | None, *, overview: bool) -> _Compared:
+def _compared(small: Photo, after: Size, layout: str, region: Box | None, *, overview: bool) -> _Compared:
     if overview:
-        return _Compared(after.size.box, fitted_size(after.size, DETAIL[layout]), "all of it")
+        return _Compared(after.box, fitted_size(after, DETAIL[layout]), "all of it")
     if region is not None:
-        check_region(region, after.size)
+        check_region(region, after)
         return _Compared(region, region.size, "as asked")
-    box = detailed_region(after, DETAIL[layout])
-    return _Compared(box, box.size, "all of it" if box == after.size.box else "the part with most detail")
+    box = detailed_region(small, after, DETAIL[layout])
+    return _Compared(box, box.size, "all of it" if box == after.box else "the part with most detail")
 
 
 def _remarks(photos: tuple[Photo, Photo]) -> list[str]:
@@ -156,15 +158,19 @@ def _facts(photo: Photo, file_bytes: int | None) -> str:
     return "   ".join(rows)
 
 
-def _draw_light(page: Image.Image, draw: ImageDraw.ImageDraw, plan: Layout, photos: tuple[Photo, Photo], compared: Box) -> None:
-    """Both photos whole, with a frame around the compared part, and their histograms to one scale."""
-    before, after = photos
-    for number, box in enumerate(plan.whole or ()):
-        photo = photos[number]
-        _put(page, box, view(photo, (0, 0, photo.size.width, photo.size.height), box.size))
-        part = matching_part(compared, after.size, (before if number == 0 else after).size)
-        _draw_frame(draw, box, part, photo.size)
-    shown = histogram.histogram(before), histogram.histogram(after)
+def _draw_whole(page: Image.Image, plan: Layout, photos: tuple[Photo, Photo], small: tuple[Photo, Photo], compared: Box) -> None:
+    """Both photos whole, with a frame around the part that is compared."""
+    if plan.whole is None:
+        return
+    for box, photo, reduced in zip(plan.whole, photos, small, strict=True):
+        _put(page, box, view(reduced, (0, 0, reduced.size.width, reduced.size.height), box.size))
+        part = matching_part(compared, photos[1].size, photo.size)
+        _draw_frame(ImageDraw.Draw(page), box, part, photo.size)
+
+
+def _draw_histograms(page: Image.Image, draw: ImageDraw.ImageDraw, plan: Layout, photos: tuple[Photo, Photo]) -> None:
+    """Both histograms to one scale, and what they say in figures."""
+    shown = histogram.histogram(photos[0]), histogram.histogram(photos[1])
     top = histogram.peak(shown)
     for box, each in zip(plan.histograms, shown, strict=True):
         page.paste(Image.fromarray(histogram.drawn(each, box.size, top)), (box.left, box.top))

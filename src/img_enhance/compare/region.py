@@ -31,14 +31,16 @@ def check_region(region: Box, after: Size) -> None:
         raise OptionError(f"region {asked} reaches beyond AFTER, which is {after}; give X,Y,W,H within it")
 
 
-def detailed_region(photo: Photo, size: Size) -> Box:
-    """The box of `size`, or of the photo's size where that is smaller, with the most detail, preferably near the middle."""
-    whole = photo.size
+def detailed_region(photo: Photo, whole: Size, size: Size) -> Box:
+    """The box of `size` with the most detail, preferably near the middle, in a picture of size `whole` of which `photo` is a preview.
+
+    It is all of the picture where that is smaller.
+    """
     width, height = min(size.width, whole.width), min(size.height, whole.height)
     if (width, height) == (whole.width, whole.height):
         return whole.box
     small = fitted_size(whole, Size(_SEARCH_SIDE, _SEARCH_SIDE))
-    detail = _detail(view(photo, (0, 0, whole.width, whole.height), small))
+    detail = _detail(view(photo, (0, 0, photo.size.width, photo.size.height), small))
     across, down = whole.width / small.width, whole.height / small.height
     window = Size(max(1, min(small.width, round(width / across))), max(1, min(small.height, round(height / down))))
     row, column = _heaviest(detail, window)
