@@ -18,7 +18,7 @@ from img_enhance.compare.drawing import srgb_profile
 from img_enhance.compare.layout import lay_out
 from img_enhance.form import fields
 from img_enhance.geometry import Size
-from img_enhance.image_io import open_photo
+from img_enhance.image_io import open_photo, write_photo
 from img_enhance.metadata.xmp import notes
 from img_enhance.options import CompareOptions, Output
 from img_enhance.photo import Metadata, Photo
@@ -190,7 +190,7 @@ def test_steps_of_the_result_are_on_the_sheet(pair: tuple[Path, Path], cat: Pixe
 
 
 def save_noted(photo: Photo, path: Path, note: str) -> None:
-    files.write_photo(photo, path, format="png", output=Output(), overwrite=False, note=note, tick=lambda: None)
+    write_photo(photo, path, format="png", output=Output(), overwrite=False, note=note, tick=lambda: None)
 
 
 def test_a_photo_in_memory_is_compared_as_its_file_is(pair: tuple[Path, Path], cat: Pixels, tmp_path: Path) -> None:

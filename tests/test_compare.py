@@ -31,14 +31,15 @@ Pixels = npt.NDArray[Any]
 LAYOUTS = tuple(DETAIL)
 
 # What a sheet of a photo of any size may need: the sheet itself a few times over, strips and the sample of the histogram.
-_MOST_MEMORY = 80_000_000
+_MOST_MEMORY = 100_000_000
 
 
 def noise(width: int, height: int, *, depth: int = 8, alpha: bool = False, seed: int = 0) -> Photo:
     random = np.random.RandomState(seed)
     dtype, white = (np.uint16, 65_536) if depth == 16 else (np.uint8, 256)
-    pixels = random.randint(0, white, (height, width, 3)).astype(dtype)
-    return Photo(pixels, random.randint(0, white, (height, width)).astype(dtype) if alpha else None)
+    pixels: Pixels = random.randint(0, white, (height, width, 3)).astype(dtype)
+    opacity: Pixels | None = random.randint(0, white, (height, width)).astype(dtype) if alpha else None
+    return Photo(pixels, opacity)
 
 
 def profile(name: str) -> bytes:
@@ -205,7 +206,7 @@ def test_reduced_view_is_the_mean_whatever_the_strips(monkeypatch: pytest.Monkey
 def test_a_preview_changes_nothing_but_the_size_of_large_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     photo = dataclasses.replace(noise(90, 60, alpha=True, depth=16), metadata=Metadata(icc=profile("p3")))
     assert preview(photo) is photo
-    monkeypatch.setattr("img_enhance.compare.display.PREVIEW_PIXELS", 500)
+    monkeypatch.setattr("img_enhance.compare.display.PREVIEW_PIXELS", 600)
     small = preview(photo)
     assert (small.size, small.depth, small.metadata) == (Size(30, 20), 8, photo.metadata)
     found, expected = (view(each, (0, 0, each.size.width, each.size.height), Size(15, 10)).astype(int) for each in (small, photo))

@@ -25,7 +25,7 @@ _SAME_COLOUR_WITHIN = 1
 _GRID = 17
 
 _STRIP_PIXELS = 1 << 21
-PREVIEW_PIXELS = 8_000_000  # more than twice as wide and high as a photo is shown whole
+PREVIEW_PIXELS = 4_000_000  # a photo is shown whole with a twentieth of them
 _REACH = 8  # pixels around a part that the filters may look at, after whole factors are taken out
 
 
@@ -40,7 +40,7 @@ def view(photo: Photo, part: Part, size: Size) -> Pixels:
 
 def preview(photo: Photo) -> Photo:
     """The photo with 8 bits a channel, averaged by a whole factor where it has many pixels, so that its file is read once only."""
-    factor = math.isqrt(photo.size.pixels // PREVIEW_PIXELS)
+    factor = math.ceil(math.sqrt(photo.size.pixels / PREVIEW_PIXELS))
     if factor < 2:
         return photo
     picture = np.asarray(_reduced(photo, photo.size.box, (min(factor, photo.size.width), min(factor, photo.size.height))))

@@ -83,7 +83,7 @@ def drawn(shown: Histogram, size: Size, top: float) -> Pixels:
 def _palette() -> npt.NDArray[np.uint8]:
     """The colour of each set of channels, (8, 3): bit 0 red, 1 green, 2 blue."""
     chosen = np.arange(8)[:, None] >> np.arange(3) & 1
-    return np.rint(_PAPER * np.where(chosen[..., None], _INKS, 1).prod(axis=1)).astype(np.uint8)
+    return np.asarray(np.rint(_PAPER * np.where(chosen[..., None], _INKS, 1).prod(axis=1)), np.uint8)
 
 
 def _line(curve: npt.NDArray[np.float64], above: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
