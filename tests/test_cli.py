@@ -685,13 +685,6 @@ def test_handlers_of_signals_are_put_back(run: Run, photo: Path) -> None:
     assert [signal.getsignal(number) for number in STOPS] == before
 
 
-def test_compare_puts_two_photos_side_by_side(run: Run, saved: Save, cat: Pixels, tmp_path: Path) -> None:
-    before, after = saved("before.png", cat[:20, :20]), saved("after.png", cat[:80, :80])
-    ran = run("compare", before, after, "-o", tmp_path / "both.png")
-    assert (ran.code, ran.out) == (0, f"[OK] {tmp_path / 'both.png'}\n")
-    assert run("compare", before, tmp_path / "lost.png", "-o", tmp_path / "x.png").error(2)
-
-
 def test_module_runs_as_a_program() -> None:
     done = subprocess.run([sys.executable, "-m", "img_enhance.cli", "models"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("name")

@@ -17,7 +17,7 @@ FLOORS = (
     ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes"),
     ("sweep", "probe", "steps"),
     ("compare", "engine", "result"),
-    ("cli",),
+    ("cli", "cli_compare"),
 )
 HEAVY = {
     "cv2": ("steps",),
@@ -26,7 +26,7 @@ HEAVY = {
     "PIL": ("compare", "image_io", "metadata"),
     "pi_heif": ("image_io",),
     "psutil": ("devices", "memory", "canvas"),
-    "tqdm": ("cli",),
+    "tqdm": ("cli", "cli_compare"),
 }
 STANDARD_ONLY_FLOORS = 1
 

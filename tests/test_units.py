@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img_enhance.units import bytes_text, seconds_text
+from img_enhance.units import bytes_text, file_bytes_text, seconds_text
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,26 @@ from img_enhance.units import bytes_text, seconds_text
 )
 def test_bytes_read_as_mb_or_gb(count: int, text: str) -> None:
     assert bytes_text(count) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1 KB"),
+        (240_512, "241 KB"),
+        (999_499, "999 KB"),
+        (999_500, "1.0 MB"),
+        (2_345_678, "2.3 MB"),
+        (9_960_000, "10 MB"),
+        (999_400_000, "999 MB"),
+        (1_234_000_000, "1.2 GB"),
+        (25_498_000_000, "25 GB"),
+    ],
+)
+def test_sizes_of_files_read_to_two_or_three_digits(count: int, text: str) -> None:
+    assert file_bytes_text(count) == text
 
 
 @pytest.mark.parametrize(

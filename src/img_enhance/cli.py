@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from img_enhance import __version__
+from img_enhance.cli_compare import add_compare
 from img_enhance.errors import ImgEnhanceError, OptionError, OutputError, RecipeError
 from img_enhance.form import Field, fields, from_text
 from img_enhance.models import MODELS
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"img-enhance {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_enhance(commands)
-    _add_compare(commands)
+    add_compare(commands, _add_flags)
     models = commands.add_parser("models", help="list the models", description="Lists the models.")
     models.set_defaults(run=_models)
     return parser
@@ -105,19 +106,6 @@ def _add_enhance(commands: Any) -> None:
     others.add_argument("--dry-run", action="store_true", help="stop after the plan; nothing is written")
     others.add_argument("--quiet", action="store_true", help="say nothing but errors")
     command.set_defaults(run=_enhance)
-
-
-def _add_compare(commands: Any) -> None:
-    command = commands.add_parser(
-        "compare",
-        help="put two photos side by side",
-        description="Makes a picture of BEFORE, plainly enlarged to the size of AFTER, beside AFTER.",
-    )
-    command.add_argument("before", metavar="BEFORE", type=Path)
-    command.add_argument("after", metavar="AFTER", type=Path)
-    command.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="where the picture goes")
-    command.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
-    command.set_defaults(run=_compare)
 
 
 def _add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
@@ -255,14 +243,6 @@ def _piped(photo: Path, output: Path | None) -> Iterator[tuple[Path, Path | None
                 shutil.copyfileobj(sys.stdin.buffer, file)
             output = output or _PIPE
         yield photo, Path(folder) / "standard output" if output == _PIPE else None
-
-
-def _compare(arguments: argparse.Namespace) -> int:
-    from img_enhance.compare import compare_files
-
-    compare_files(arguments.before, arguments.after, arguments.output, overwrite=arguments.overwrite)
-    print(f"[OK] {arguments.output}")
-    return 0
 
 
 def _models(_: argparse.Namespace) -> int:

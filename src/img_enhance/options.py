@@ -3,6 +3,7 @@
 Flags, schema, forms and docs derive from these declarations (`form.fields`); no door adds a default.
 """
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -199,3 +200,45 @@ class Machine:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+# A detail is held in memory, with the original's part enlarged to the same size.
+MOST_REGION_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """How a before/after sheet shows two photos."""
+
+    layout: str = option(
+        "side-by-side",
+        help="two pictures beside each other (default), one picture with a divider, or one above the other",
+        choices=("side-by-side", "split", "stacked"),
+    )
+    region: str | None = option(
+        None,
+        help="the part shown pixel for pixel, in pixels of AFTER (default: where it has most detail)",
+        exclusive="part",
+        placeholder="X,Y,W,H",
+    )
+    overview: bool | None = option(None, help="show the whole photos instead of a part", exclusive="part")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.region is not None:
+            _region_box(self.region)
+
+    @property
+    def box(self) -> Box | None:
+        """The region as a box; None for the default."""
+        return None if self.region is None else _region_box(self.region)
+
+
+def _region_box(text: str) -> Box:
+    match = re.fullmatch(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})", text.replace(" ", ""), re.ASCII)
+    if match is None:
+        raise OptionError(f"region must be X,Y,W,H in whole pixels, such as 100,50,900,600, not '{text}'")
+    left, top, width, height = map(int, match.groups())
+    if not (1 <= width <= MOST_REGION_SIDE and 1 <= height <= MOST_REGION_SIDE):
+        raise OptionError(f"region must be 1 to {MOST_REGION_SIDE} pixels wide and high, not {width}x{height}; --overview shows all")
+    return Box(left, top, left + width, top + height)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img_enhance.metadata import BrokenMetadata
-from img_enhance.metadata.xmp import with_note
+from img_enhance.metadata.xmp import notes, with_note
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 EVT = "{http://ns.adobe.com/xap/1.0/sType/ResourceEvent#}"
@@ -131,6 +131,34 @@ def test_other_prefixes_for_the_same_namespaces_are_understood() -> None:
 def test_a_note_may_hold_anything() -> None:
     note = 'a<b>&"c\x00\x1f\ud800\n'
     assert events(noted(None, note=note))[0]["parameters"] == 'a<b>&"c???\n'
+
+
+def test_own_notes_are_read_back_in_order() -> None:
+    first = with_note(None, note="a < b", tool="img-enhance 0.1", width=1, height=1, keep_gps=True)
+    second = with_note(first, note="theirs", tool="Other 2", width=1, height=1, keep_gps=True)
+    third = with_note(second, note="c", tool="img-enhance 0.2", width=1, height=1, keep_gps=True)
+    assert notes(third, tool="img-enhance") == ("a < b", "c")
+    assert notes(packet(), tool="img-enhance") == ()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        '<rdf:li rdf:parseType="Resource"><E:softwareAgent>img-enhance 1</E:softwareAgent><E:parameters>toned</E:parameters></rdf:li>',
+        '<rdf:li><rdf:Description E:softwareAgent="img-enhance 1"><E:parameters>toned</E:parameters></rdf:Description></rdf:li>',
+        '<rdf:li E:softwareAgent="img-enhance 1" E:parameters="toned"/>',
+    ],
+)
+def test_notes_are_read_however_other_programs_write_them(event: str) -> None:
+    names = 'xmlns:M="http://ns.adobe.com/xap/1.0/mm/" xmlns:E="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"'
+    history = f"<M:History {names}><rdf:Seq>{event}<rdf:li/></rdf:Seq></M:History>"
+    assert notes(packet(properties=history), tool="img-enhance") == ("toned",)
+
+
+@pytest.mark.parametrize("broken", [b"", b"<", b"<!DOCTYPE a><a/>"])
+def test_notes_of_no_harmless_packet_are_refused(broken: bytes) -> None:
+    with pytest.raises(BrokenMetadata):
+        notes(broken, tool="img-enhance")
 
 
 @pytest.mark.parametrize("padding", [b"\0\0\0", b"\n   "])

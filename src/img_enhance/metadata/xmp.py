@@ -76,6 +76,28 @@ def with_note(xmp: bytes | None, *, note: str, tool: str, width: int, height: in
     return (_START + ElementTree.tostring(packet.root, encoding="unicode") + _END).encode("utf-8")
 
 
+def notes(xmp: bytes, *, tool: str) -> tuple[str, ...]:
+    """What programs whose name begins with `tool` noted in the packet's history, oldest first, as `with_note` wrote it.
+
+    Raises: BrokenMetadata as `with_note`.
+    """
+    packet = _parsed(xmp)
+    found = []
+    for rdf in (element for element in packet.scopes if _name(packet, element) == f"{{{_RDF}}}RDF"):
+        for history in _histories(packet, rdf):
+            events = [_event(packet, entry) for entry in history]
+            found += [event["parameters"] for event in events if event.get("softwareAgent", "").startswith(tool) and "parameters" in event]
+    return tuple(found)
+
+
+def _event(packet: _Packet, entry: _Element) -> dict[str, str]:
+    """The properties of an event, which other programs write as elements, inside a description or not."""
+    named = {_attribute_name(packet, element, name): value for element in (entry, *entry) for name, value in element.attrib.items()}
+    inside = [child for element in (entry, *entry) for child in element]
+    named |= {_name(packet, child): child.text or "" for child in inside}
+    return {name.removeprefix(f"{{{_ST_EVT}}}"): value for name, value in named.items() if name.startswith(f"{{{_ST_EVT}}}")}
+
+
 def _parsed(xmp: bytes) -> _Packet:
     """Raw names, so that prefixes survive; expat itself, so that a document type is refused before anything in it is read."""
     if len(xmp) > _MOST_BYTES:
