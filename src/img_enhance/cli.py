@@ -113,15 +113,16 @@ def _add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]
     title = f"{options.name}: {(options.__doc__ or '').splitlines()[0]}"
     group = _add_flags(command, title, options)
     if _prefix(options):
-        group.add_argument(_flag(options.name), dest=options.name, action="store_true", help="run this step")
+        group.add_argument("--" + options.name.replace("_", "-"), dest=options.name, action="store_true", help="run this step")
 
 
 def _prefix(options: type[Any]) -> str:
     return f"{options.name}_" if options in STEP_OPTIONS and options is not RealESRGAN else ""
 
 
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def flag_of(options: type[Any], name: str) -> str:
+    """The flag of an option; a step's begin with the step's name, but those of super-resolution, which is what most people ask for."""
+    return "--" + (_prefix(options) + name).replace("_", "-")
 
 
 def _add_flags(command: argparse.ArgumentParser, title: str, options: type[Any]) -> Any:
@@ -129,10 +130,10 @@ def _add_flags(command: argparse.ArgumentParser, title: str, options: type[Any])
     for field in fields(options):
         name = _prefix(options) + field.name
         if field.type is bool:
-            group.add_argument(_flag(name), dest=name, action="store_const", const=True, help=field.help)
+            group.add_argument(flag_of(options, field.name), dest=name, action="store_const", const=True, help=field.help)
             continue
         group.add_argument(
-            _flag(name),
+            flag_of(options, field.name),
             dest=name,
             metavar=field.placeholder or "|".join(field.choices) or None,
             type=_converter(field),

@@ -12,6 +12,7 @@ from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from img_enhance.errors import OptionError
+from img_enhance.geometry import Box
 
 Unit = Literal["", "bytes", "pixels"]
 
@@ -128,6 +129,20 @@ def from_text(field: Field, text: str) -> int | float | str:
     if abs(number) > LARGEST or (field.type is int and number % 1):
         raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'")
     return int(number) if field.type is int else float(number)
+
+
+def box_from_text(name: str, text: str, *, largest_side: int) -> Box:
+    """The box that a person typed as "X,Y,W,H".
+
+    Raises: OptionError when it is none, or covers nothing, or one of its sides is longer than `largest_side`.
+    """
+    match = re.fullmatch(r"(\d{1,10}),(\d{1,10}),(\d{1,10}),(\d{1,10})", text.replace(" ", ""), re.ASCII)
+    if match is None:
+        raise OptionError(f"{name} must be X,Y,W,H in whole pixels, such as 100,50,900,600, not '{text}'")
+    left, top, width, height = map(int, match.groups())
+    if not (1 <= width <= largest_side and 1 <= height <= largest_side):
+        raise OptionError(f"{name} must be 1 to {largest_side} pixels wide and high, not {width}x{height}")
+    return Box(left, top, left + width, top + height)
 
 
 def to_mapping(options: Any) -> dict[str, Any]:

@@ -3,12 +3,10 @@
 Flags, schema, forms and docs derive from these declarations (`form.fields`); no door adds a default.
 """
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from img_enhance.errors import OptionError
-from img_enhance.form import LARGEST, check, option
+from img_enhance.form import box_from_text, check, option
 from img_enhance.geometry import Box
 from img_enhance.models import MODEL_NAMES
 from img_enhance.photo import FORMAT_NAMES
@@ -126,6 +124,10 @@ class Input:
         check(self)
 
 
+# No format holds a longer one.
+LONGEST_SIDE = 2**31 - 1
+
+
 @dataclass(frozen=True)
 class Output:
     """The result's file."""
@@ -154,19 +156,11 @@ class Output:
 
     @property
     def box(self) -> Box | None:
-        """The crop as a box.
+        """The crop as a box; None for all of the result.
 
-        Raises: OptionError when it is not four whole numbers, or covers nothing.
+        Raises: OptionError when it is none.
         """
-        if self.crop is None:
-            return None
-        numbers = self.crop.split(",")
-        if len(numbers) != 4 or not all(number.strip().isascii() and number.strip().isdecimal() for number in numbers):
-            raise OptionError(f"crop must be X,Y,W,H in whole pixels, not '{self.crop}'")
-        left, top, width, height = (int(number) for number in numbers)
-        if not 0 < width <= LARGEST or not 0 < height <= LARGEST:
-            raise OptionError(f"crop must be at least one pixel wide and high, not '{self.crop}'")
-        return Box(left, top, left + width, top + height)
+        return None if self.crop is None else box_from_text("crop", self.crop, largest_side=LONGEST_SIDE)
 
 
 @dataclass(frozen=True)
@@ -225,20 +219,12 @@ class CompareOptions:
 
     def __post_init__(self) -> None:
         check(self)
-        if self.region is not None:
-            _region_box(self.region)
+        self.box  # noqa: B018 - a region that cannot be read is refused now
 
     @property
     def box(self) -> Box | None:
-        """The region as a box; None for the default."""
-        return None if self.region is None else _region_box(self.region)
+        """The region as a box; None for the default.
 
-
-def _region_box(text: str) -> Box:
-    match = re.fullmatch(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})", text.replace(" ", ""), re.ASCII)
-    if match is None:
-        raise OptionError(f"region must be X,Y,W,H in whole pixels, such as 100,50,900,600, not '{text}'")
-    left, top, width, height = map(int, match.groups())
-    if not (1 <= width <= MOST_REGION_SIDE and 1 <= height <= MOST_REGION_SIDE):
-        raise OptionError(f"region must be 1 to {MOST_REGION_SIDE} pixels wide and high, not {width}x{height}; --overview shows all")
-    return Box(left, top, left + width, top + height)
+        Raises: OptionError when it is none.
+        """
+        return None if self.region is None else box_from_text("region", self.region, largest_side=MOST_REGION_SIDE)

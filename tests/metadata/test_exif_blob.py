@@ -38,8 +38,8 @@ OPERATIONS: tuple[Callable[[bytes], object], ...] = (
     has_gps,
 )
 
-# Any one takes a few milliseconds; a shared machine may be a hundred times slower.
-SECONDS = 1.0
+# Of the processor, because machines are shared; what grows with the square takes minutes.
+SECONDS = 10.0
 
 
 def seen(blob: bytes) -> Image.Exif:
@@ -304,10 +304,10 @@ def test_no_gps_survives_in_a_blob_cut_or_forged_anywhere() -> None:
 )
 def test_huge_claims_cost_no_time(blob: bytes) -> None:
     for operate in OPERATIONS:
-        start = time.perf_counter()
+        start = time.process_time()
         with contextlib.suppress(BrokenMetadata):
             operate(blob)
-        assert time.perf_counter() - start < SECONDS
+        assert time.process_time() - start < SECONDS
 
 
 @given(st.sampled_from([b"", b"Exif\0\0", b"Exif\0\0II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08\0\x03"]), st.binary(max_size=400))

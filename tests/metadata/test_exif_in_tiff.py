@@ -17,7 +17,8 @@ from img_enhance.metadata.ifd import Layout, Node, Value, pack, pack_header
 from img_enhance.metadata.tiff import add_exif, read_exif
 
 ORDERS = ("<", ">")
-SECONDS = 1.0
+# Of the processor, because machines are shared; what grows with the square takes minutes.
+SECONDS = 10.0
 PIXELS = np.arange(40 * 30 * 3, dtype=np.uint8).reshape(30, 40, 3)
 
 
@@ -221,10 +222,10 @@ def test_huge_claims_cost_no_time(tmp_path: Path, name: str) -> None:
     blobs = {"everything": everything_here(entries=1000, data=1 << 20), "pointers": many_large(), "exif": many_large(tag=0x8769)}
     path = tmp_path / "hostile.tif"
     path.write_bytes(blobs[name].removeprefix(b"Exif\0\0"))
-    start = time.perf_counter()
+    start = time.process_time()
     with contextlib.suppress(BrokenMetadata):
         read_exif(path)
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,7 +10,8 @@ from PIL import ImageCms
 from img_enhance.metadata.icc import is_linear, profile_problem
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-SECONDS = 1.0
+# Of the processor, because machines are shared; what grows with the square takes minutes.
+SECONDS = 10.0
 
 XYZ = {
     b"rXYZ": (0.4361, 0.2225, 0.0139),
@@ -152,10 +153,10 @@ def test_a_profile_forged_anywhere_raises_nothing() -> None:
         for at in range(0, len(good), 4):
             for forged in (b"\xff\xff\xff\xff", bytes(4), b"\0\0\0\x01"):
                 blob = (good[:at] + forged + good[at + 4 :])[: len(good)]
-                start = time.perf_counter()
+                start = time.process_time()
                 profile_problem(blob, channels=3)
                 is_linear(blob)
-                assert time.perf_counter() - start < SECONDS
+                assert time.process_time() - start < SECONDS
 
 
 @given(st.integers(0, len(SRGB)), st.binary(max_size=300))

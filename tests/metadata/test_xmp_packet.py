@@ -14,7 +14,8 @@ EVT = "{http://ns.adobe.com/xap/1.0/sType/ResourceEvent#}"
 MM = "{http://ns.adobe.com/xap/1.0/mm/}"
 TIFF = "{http://ns.adobe.com/tiff/1.0/}"
 EXIF = "{http://ns.adobe.com/exif/1.0/}"
-SECONDS = 2.0
+# Of the processor, because machines are shared; what grows with the square takes minutes.
+SECONDS = 10.0
 
 NAMESPACES = (
     'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
@@ -196,10 +197,10 @@ LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
     ],
 )
 def test_what_is_no_harmless_packet_is_refused(broken: bytes, words: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(BrokenMetadata, match=words):
         noted(broken)
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def test_a_packet_cut_anywhere_raises_nothing_else() -> None:
@@ -214,9 +215,9 @@ def test_a_packet_cut_anywhere_raises_nothing_else() -> None:
 )
 def test_large_packets_take_no_time_that_grows_with_their_square(many: bytes) -> None:
     whole = packet().replace(b"</rdf:RDF>", many + b"</rdf:RDF>")
-    start = time.perf_counter()
+    start = time.process_time()
     noted(whole, keep_gps=False)
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 PIECES = (
