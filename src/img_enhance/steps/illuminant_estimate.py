@@ -62,20 +62,25 @@ class Witness:
     scale: float
 
 
-_WITNESSES = (Witness(30, False, 3.81, 0.0332), Witness(6, False, 0.282, 0.4), Witness(6, True, 0.381, 0.0874))
+_WITNESSES = (Witness(30, False, 2.34, 0.058), Witness(6, False, 0.315, 0.364), Witness(6, True, 0.391, 0.062))
+
+# The same for the brightest linear light, one channel of which may be clipped; the scales are those of red and blue over green.
+_BRIGHTEST_NORM = 30
+_CLIPPED_WEIGHT = 3.23
+_CLIPPED_SCALES = (0.188, 0.048)
 
 # Colour by correlation: how fast natural colours grow rarer away from grey, how frequent any colour is at least, from which share of the
 # photo a colour counts fully, and how much one colour is believed.
-_RARER_LONG, _RARER_SHORT = 0.0998, 0.163
-_ANY_COLOUR = 0.0335
+_RARER_LONG, _RARER_SHORT = 0.078, 0.147
+_ANY_COLOUR = 0.046
 _FULL_SHARE = 0.00541
-_BELIEF = 0.0476
+_BELIEF = 0.0325
 _COLOUR_STEP = np.array([0.08, 0.16])
 _MOST_COLOURS = 160
 
 # The prior: logarithm of how much likelier the photo's own white is than another light at an ordinary Duv, and how fast others grow rarer.
-_WHITE_LOG_ODDS = 8.58
-_DUV_WIDTH = 0.00811
+_WHITE_LOG_ODDS = 9.4
+_DUV_WIDTH = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,33 +94,37 @@ class Estimate:
 
 def estimated(photo: Photo, encoding: Encoding) -> Estimate:
     """The light in the photo if it has a cast, and the probability that it has one."""
-    cells, share = reduced(photo, encoding)
-    counted = share >= _COUNTED_SHARE
+    light, lit = read(photo, encoding)
+    largest = light.max(axis=2)
+    middle = light.sum(axis=2) - largest - light.min(axis=2)
+    cells, counted = _cells(light, lit & (largest < _BRIGHT))
     if np.count_nonzero(counted) < _FEWEST_CELLS:
         return Estimate(of_cones(np.ones(3)), 0.0, METHOD)
-    responses = np.maximum(cells @ cones_of_rgb(encoding).T, _LEAST_LIGHT)
+    to_cones = cones_of_rgb(encoding)
+    responses = np.maximum(cells @ to_cones.T, _LEAST_LIGHT)
     lights, log_prior = candidates()
     log_posterior = log_prior + _colours_explained(responses[counted], lights)
     for witness in _WITNESSES:
         log_posterior += _heard(witness, responses, counted, lights)
+    brightest, counted = _cells(light, lit & (middle < _BRIGHT))
+    log_posterior += _clipped_white_explained(brightest[counted], lights, to_cones)
     return _decision(log_posterior, lights)
 
 
-def reduced(photo: Photo, encoding: Encoding) -> tuple[Array, Array]:
-    """Linear light of the photo in cells, (h, w, 3), and the share of each cell that counts, (h, w).
-
-    Dark, clipped and fully transparent pixels do not count. The photo is read in a grid of rows and columns, never as a whole.
-    """
+def read(photo: Photo, encoding: Encoding) -> tuple[Floats, Mask]:
+    """Linear light of a grid of the photo's pixels, (h, w, 3), and which are neither dark nor fully transparent, (h, w)."""
     height, width = photo.pixels.shape[:2]
     step = ceil(sqrt(height * width / _READ_PIXELS))
     light = encoding.decode(np.ascontiguousarray(photo.pixels[::step, ::step]))
-    largest = light.max(axis=2)
-    counts = (largest > _DARK) & (largest < _BRIGHT)
-    if photo.alpha is not None:
-        counts &= photo.alpha[::step, ::step] > 0
-    cell = max(1, round(sqrt(counts.size / _CELLS)))
-    total = _cell_sums(np.dstack([light * counts[..., None], counts]), cell).astype(np.float64)
-    return total[..., :3] / np.maximum(total[..., 3:], 1), total[..., 3] / cell**2
+    lit = light.max(axis=2) > _DARK
+    return light, lit if photo.alpha is None else lit & (photo.alpha[::step, ::step] > 0)
+
+
+def _cells(light: Floats, counts: Mask) -> tuple[Array, Mask]:
+    """(h, w, 3) means over cells of the pixels that count, and which cells have enough of them, (h, w)."""
+    side = max(1, round(sqrt(counts.size / _CELLS)))
+    sums = _cell_sums(np.dstack([light * counts[..., None], counts]), side).astype(np.float64)
+    return sums[..., :3] / np.maximum(sums[..., 3:], 1), sums[..., 3] >= _COUNTED_SHARE * side**2
 
 
 def _cell_sums(values: Floats, cell: int) -> Floats:
@@ -148,10 +157,28 @@ def _heard(witness: Witness, responses: Array, counted: Mask, lights: Array) -> 
     chosen = values[which]
     if not chosen.any():
         return np.zeros(len(lights))
-    top = chosen.max(axis=0)
-    norms = top * np.mean((chosen / top) ** witness.norm, axis=0) ** (1 / witness.norm)
-    off = (lights - log_ratios(norms)) / (witness.scale * np.array([1, _SHORT_TO_LONG]))
+    off = (lights - log_ratios(_norm(chosen, witness.norm))) / (witness.scale * np.array([1, _SHORT_TO_LONG]))
     return np.asarray(-witness.weight * np.log1p((off**2).sum(axis=1)))
+
+
+def _norm(values: Array, order: float) -> Array:
+    """(3,) Minkowski norms of (N, 3), means in place of sums."""
+    top = values.max(axis=0)
+    return np.asarray(top * np.mean((values / top) ** order, axis=0) ** (1 / order))
+
+
+def _clipped_white_explained(light: Array, lights: Array, to_cones: Array) -> Array:
+    """(N,) log-likelihood of each light by the brightest linear light (N, 3), of which one channel may be clipped.
+
+    White in a strong light is clipped in the light's own channel, and what it shows of that is a lower bound: so here a light may be
+    further out in the channel that is clipped, and is believed by the other two.
+    """
+    clipped = light.max(axis=0) > _BRIGHT
+    responses = np.exp(np.insert(lights, 1, 0, axis=1))
+    off = log_ratios(responses @ np.linalg.inv(to_cones).T) - log_ratios(_norm(np.maximum(light, _LEAST_LIGHT), _BRIGHTEST_NORM))
+    off = np.where(clipped[[0, 2]], np.minimum(off, 0), off)
+    off = np.maximum(off, 0) if clipped[1] else off
+    return np.asarray(-_CLIPPED_WEIGHT * np.log1p(((off / _CLIPPED_SCALES) ** 2).sum(axis=1)))
 
 
 def _edges(responses: Array, counted: Mask) -> tuple[Array, Mask]:
