@@ -22,10 +22,14 @@ _WHITE = np.float32(CODES - 1)
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What becomes of a block's pixels: the new luminance, and the most that a channel may be, which is nowhere less than that."""
+    """What becomes of a block's pixels: the new luminance, and the most that a channel may be, which is nowhere less than that.
+
+    `alone`, where given, is the table of a curve for each channel alone; the result is then half of the one and half of the other.
+    """
 
     luminance: Floats
     limit: Floats
+    alone: Floats | None = None
 
 
 # From the rows of a block, its luminance and its largest channel.
@@ -137,6 +141,9 @@ def _coloured(planes: list[Floats], luminance: Floats, largest: Floats, target: 
         new = plane - luminance
         new *= gain
         new += target.luminance
+        if target.alone is not None:
+            new += looked_up(target.alone, root_index(plane))
+            new *= np.float32(0.5)
         yield new
 
 
