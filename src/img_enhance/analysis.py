@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from img_enhance.color import encoding_of
+from img_enhance.options import ExposureCorrection, WhiteBalance
 from img_enhance.photo import Photo
+from img_enhance.steps import exposure_correction, white_balance
 from img_enhance.texture import Texture, measure_texture
 
 CountFaces = Callable[[Photo], int]
@@ -44,12 +46,22 @@ class Luminance:
 
 
 @dataclass(frozen=True)
+class Cast:
+    """The colour of the light: correlated temperature, Duv (positive towards green; daylight has about 0.003), confidence in [0, 1]."""
+
+    kelvin: float
+    duv: float
+    confidence: float
+
+
+@dataclass(frozen=True)
 class PhotoFacts:
     """What was measured of a photo. None stands for "not known".
 
     `visible_fraction` is of pixels that are not fully transparent, `black_fraction` of visible ones whose channels are all 0 (in 8 bits),
     `white_fraction` of those with a channel at 255. `rms_contrast` is the standard deviation of CIE lightness, 0 to 50 (Peli, Contrast in
-    complex images, 1990). `jpeg_quality` is that of the file's own tables.
+    complex images, 1990). `exposure_stops` is what exposure_correction would change, `cast` what white_balance finds (nothing in a grey
+    photo). `jpeg_quality` is that of the file's own tables.
     """
 
     width: int
@@ -62,6 +74,8 @@ class PhotoFacts:
     black_fraction: float
     white_fraction: float
     rms_contrast: float
+    exposure_stops: float
+    cast: Cast | None
     texture: Texture
     jpeg_quality: int | None = None
     faces: int | None = None
@@ -71,8 +85,9 @@ class PhotoFacts:
         return self.width * self.height / 1e6
 
     def record(self) -> dict[str, Any]:
-        """The facts as JSON values."""
-        return {"megapixels": round(self.megapixels, 3), **dataclasses.asdict(self)}
+        """The facts as JSON values, with five digits."""
+        values: dict[str, Any] = _rounded({"megapixels": self.megapixels, **dataclasses.asdict(self)})
+        return values
 
 
 def analyse(photo: Photo, *, jpeg_quality: int | None = None, count_faces: CountFaces | None = None) -> PhotoFacts:
@@ -95,10 +110,19 @@ def analyse(photo: Photo, *, jpeg_quality: int | None = None, count_faces: Count
         black_fraction=_share(brightest == 0),
         white_fraction=_share(brightest == 255),
         rms_contrast=float(lightness(light).std()) if light.size else 0.0,
+        exposure_stops=exposure_correction.measure(sparse, ExposureCorrection()).ev,
+        cast=_cast(sparse),
         texture=measure_texture(photo),
         jpeg_quality=jpeg_quality,
         faces=None if count_faces is None else count_faces(photo),
     )
+
+
+def _cast(photo: Photo) -> Cast | None:
+    if photo.grey:
+        return None
+    found = white_balance.measure(photo, WhiteBalance())
+    return Cast(found.kelvin, found.duv, found.confidence)
 
 
 def thinned(photo: Photo, most_pixels: int = LATTICE_PIXELS) -> Photo:
@@ -120,6 +144,12 @@ def _luminance(light: Floats) -> Luminance:
     log_average = float(np.exp(np.log(np.maximum(light, _LEAST_LIGHT), dtype=np.float64).mean()))
     p1, p5, p25, median, p75, p95, p99 = np.percentile(light, _PERCENTILES).tolist()
     return Luminance(p1, p5, p25, median, p75, p95, p99, log_average)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 def _share(mask: Mask) -> float:
