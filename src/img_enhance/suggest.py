@@ -6,7 +6,6 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +41,11 @@ NOISY = 5.0
 BLURRED = 0.6
 BLOCKY = 1.0
 
-# An enlarged photo has about so many megapixels: enough for a print of 30 x 40 cm, or a screen of 4K with room to crop.
-AIM_MEGAPIXELS = 12.0
-LARGEST_FACTOR = 16
+# The network makes at most so many megapixels, which is enough for a print of 30 x 40 cm, or a 4K screen with room to crop. So photos up
+# to 1/16 MP are enlarged 16 times, up to 1/4 MP 8 times, up to 1 MP 4 times, up to 4 MP twice, larger ones not at all. A processor without
+# bf16 takes about a minute for each megapixel that is read; 16 and 8 times is two passes (measured plans, 2026-11).
+MOST_NETWORK_MEGAPIXELS = 16.0
+FACTORS = (16, 8, 4, 2)
 
 
 @dataclass(frozen=True)
@@ -164,19 +165,20 @@ def _clahe(facts: PhotoFacts, _: Limits) -> _Verdict:
 
 
 def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
-    seen, flaws = f"{facts.megapixels:.2g} MP", flaws_of(facts)
-    repairs = f"; the network also takes away {' and '.join(flaws)}" if flaws else ""
-    factor = upscale_factor(facts, limits)
+    seen, flaws, most = f"{facts.megapixels:.2g} MP", " and ".join(flaws_of(facts)), limits.max_output_megapixels
+    factor = upscale_factor(facts, most)
     if factor > 1:
-        size = facts.megapixels * factor * factor
-        return _Verdict(_restored(factor), f"{seen}, {size:.2g} MP enlarged{repairs}", f"{factor}x")
-    if facts.megapixels > limits.max_output_megapixels:
-        return _Verdict(None, f"{seen} is more than the {limits.max_output_megapixels:g} MP allowed for a result")
-    if flaws:
-        return _Verdict(_restored(1), f"{seen} is large enough, but has {' and '.join(flaws)}", "1x, restored at its size")
-    if facts.megapixels * 4 > limits.max_output_megapixels and _wanted_factor(facts) > 1:
-        return _Verdict(None, f"twice {seen} is more than the {limits.max_output_megapixels:g} MP allowed for a result")
-    return _Verdict(None, f"{seen} is large enough")
+        repairs = f", and {flaws} taken away" if flaws else ""
+        return _Verdict(RealESRGAN(upscale=factor), f"{seen} becomes {facts.megapixels * factor**2:.2g} MP{repairs}", f"{factor}x")
+    if upscale_factor(facts, MOST_NETWORK_MEGAPIXELS) > 1 and not flaws:
+        return _Verdict(None, f"twice as wide, {seen} would be more than the {most:g} MP allowed for a result")
+    if not flaws:
+        return _Verdict(None, f"{seen} is large enough")
+    if facts.megapixels > most:
+        return _Verdict(None, f"there is {flaws}, but {seen} is more than the {most:g} MP allowed for a result")
+    if facts.megapixels > MOST_NETWORK_MEGAPIXELS:
+        return _Verdict(None, f"there is {flaws}, but {seen} would take very long; --upscale 1 takes it away all the same")
+    return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but there is {flaws}", "1x, restored at its size")
 
 
 # One rule a step, in the order in which steps run: light before detail, because networks expect well exposed photos.
@@ -195,17 +197,10 @@ def exposed_contrast(facts: PhotoFacts) -> float:
     return float(high - low)
 
 
-def upscale_factor(facts: PhotoFacts, limits: Limits) -> int:
-    """1, 2, 4, 8 or 16: what brings the photo nearest to AIM_MEGAPIXELS, half and double being equally near, within the limit."""
-    factor = _wanted_factor(facts)
-    while factor > 1 and facts.megapixels * factor * factor > limits.max_output_megapixels:
-        factor //= 2
-    return factor
-
-
-def _wanted_factor(facts: PhotoFacts) -> int:
-    doublings = max(0, round(log2(AIM_MEGAPIXELS / facts.megapixels) / 2))
-    return min(LARGEST_FACTOR, 1 << doublings)
+def upscale_factor(facts: PhotoFacts, most_megapixels: float) -> int:
+    """The largest of FACTORS whose result has at most so many megapixels, and 1 if none has."""
+    most = min(most_megapixels, MOST_NETWORK_MEGAPIXELS)
+    return next((factor for factor in FACTORS if facts.megapixels * factor * factor <= most), 1)
 
 
 def flaws_of(facts: PhotoFacts) -> list[str]:
@@ -218,10 +213,6 @@ def flaws_of(facts: PhotoFacts) -> list[str]:
         (texture.blocking >= BLOCKY, f"JPEG blocks (borders {1 + texture.blocking:.1f} times as strong as the rest{quality})"),
     )
     return [words for bad, words in rows if bad]
-
-
-def _restored(factor: int) -> RealESRGAN:
-    return RealESRGAN(upscale=factor)
 
 
 def _read(file: PhotoFile, machine: Machine, tick: Tick) -> Photo:
