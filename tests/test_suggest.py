@@ -109,8 +109,14 @@ def test_exposure_is_corrected_beyond_the_dead_zone(stops: float, strength: str 
 def test_low_contrast_is_raised() -> None:
     hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
     suggestion = suggested(luminance=hazy)
-    assert suggestion.recipe.steps == (CLAHE(enhance_level=0.5),)
+    assert suggestion.recipe.steps == (CLAHE(enhance_level=1.0),)
     assert "lightness spans 24 of 100" in words(suggestion, "clahe")
+
+
+@pytest.mark.parametrize(("black", "level"), [(0.08, None), (0.1, 0.6), (0.15, 0.8), (0.2, 0.9), (0.3, 1.0)])
+def test_the_less_contrast_the_more_it_is_raised(black: float, level: float | None) -> None:
+    suggestion = suggested(luminance=Luminance(black, 0.35, 0.4, 0.4, 0.4, 0.45, 0.55, 0.4))
+    assert suggestion.recipe.steps == (() if level is None else (CLAHE(enhance_level=level),))
 
 
 def test_contrast_is_that_of_the_well_exposed_photo() -> None:
@@ -124,6 +130,13 @@ def test_contrast_is_not_raised_where_that_would_raise_noise() -> None:
     suggestion = suggested(luminance=hazy, texture=texture(noise_sigma=8 / 255))
     assert "clahe" not in steps(suggestion)
     assert "noise" in words(suggestion, "clahe")
+
+
+def test_noise_is_that_of_the_well_exposed_photo() -> None:
+    little = texture(noise_sigma=3 / 255)
+    assert "noise" not in words(suggest_for(dataclasses.replace(sized(600, 600), texture=little), Limits()), "real_esrgan")
+    dark = dataclasses.replace(sized(600, 600), texture=little, exposure_stops=2.2)
+    assert "noise (sigma 6.0 of 255)" in words(suggest_for(dark, Limits()), "real_esrgan")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +202,7 @@ def test_flaws_of_detail_are_restored_at_the_size_of_a_larger_photo(flaw: Textur
 def test_steps_are_in_the_order_in_which_they_help() -> None:
     hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
     suggestion = suggest_for(dataclasses.replace(sized(200, 200), cast=Cast(3000, 0, 0.9), exposure_stops=-1.2, luminance=hazy), Limits())
-    assert suggestion.recipe.steps == (WhiteBalance(1.0), ExposureCorrection(1.0), CLAHE(0.5), RealESRGAN(upscale=16))
+    assert suggestion.recipe.steps == (WhiteBalance(1.0), ExposureCorrection(1.0), CLAHE(1.0), RealESRGAN(upscale=16))
     assert all(reason.chosen and reason.strength and reason.words for reason in suggestion.reasons)
 
 

@@ -50,11 +50,6 @@ class Texture:
     blur: float
     blocking: float
 
-    @property
-    def noise_codes(self) -> float:
-        """`noise_sigma` in 8-bit values."""
-        return 255 * self.noise_sigma
-
 
 @dataclass(frozen=True, eq=False)
 class _Tile:
