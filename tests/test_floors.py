@@ -15,12 +15,12 @@ FLOORS = (
     ("windows", "plan", "metadata", "color", "illuminant"),
     ("networks",),
     ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes"),
-    ("sweep", "probe", "steps"),
+    ("sweep", "probe", "steps", "texture", "analysis", "suggest"),
     ("compare", "engine", "result"),
-    ("cli", "cli_compare"),
+    ("cli", "cli_compare", "cli_suggest"),
 )
 HEAVY = {
-    "cv2": ("steps",),
+    "cv2": ("steps", "texture"),
     "openvino": ("runtimes",),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),

@@ -25,7 +25,7 @@ SIZES: st.SearchStrategy[dict[str, Any]] = st.one_of(
 )
 STEPS = st.builds(lambda model, size: RealESRGAN(model=model, **size), st.sampled_from(MODEL_NAMES), SIZES)
 OUTPUTS = st.builds(Output, format=st.none() | st.sampled_from(FORMAT_NAMES), quality=st.none() | st.integers(1, 100))
-RECIPES = st.builds(Recipe, steps=st.lists(STEPS, min_size=1, max_size=4).map(tuple), output=OUTPUTS)
+RECIPES = st.builds(Recipe, steps=st.lists(STEPS, max_size=4).map(tuple), output=OUTPUTS)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
@@ -58,7 +58,6 @@ def test_output_may_be_left_out() -> None:
         ({"version": 1, "steps": [{"step": "sharpen"}]}, 'step 1 has "step": "sharpen"; known are real_esrgan'),
         ({"version": 1, "steps": [STEP, {}]}, 'step 2 has "step": null; known are real_esrgan'),
         ({"version": 1, "steps": ["real_esrgan"]}, "step 1 must be a JSON object"),
-        ({"version": 1, "steps": []}, "a recipe needs at least one step"),
         ({"version": 1, "steps": {}}, 'a recipe needs "steps", a list'),
         ({"version": 1}, 'a recipe needs "steps", a list'),
         ({"version": 2, "steps": [STEP]}, "recipe version 2 is not known; this version reads 1"),
@@ -129,6 +128,16 @@ def test_any_step_is_read_or_refused(values: object) -> None:
         assert isinstance(Recipe.from_json(json.dumps(whole)), Recipe)
 
 
-def test_a_recipe_needs_a_step() -> None:
-    with pytest.raises(RecipeError, match="at least one step"):
-        Recipe(steps=())
+def test_a_recipe_may_have_no_steps() -> None:
+    assert Recipe.from_mapping({"version": VERSION, "steps": []}) == Recipe(steps=())
+
+
+@given(RECIPES)
+def test_a_recipe_is_found_in_what_holds_one(recipe: Recipe) -> None:
+    assert Recipe.from_json(json.dumps({"recipe": recipe.to_mapping(), "reasons": [], "facts": {}})) == recipe
+
+
+@pytest.mark.parametrize("inner", [None, [], {"recipe": {"version": VERSION, "steps": []}}])
+def test_refuses_what_holds_no_recipe(inner: object) -> None:
+    with pytest.raises(RecipeError):
+        Recipe.from_json(json.dumps({"recipe": inner}))

@@ -21,7 +21,7 @@ from img_enhance.cli_compare import add_compare
 from img_enhance.errors import ImgEnhanceError, OptionError, OutputError, RecipeError
 from img_enhance.form import Field, fields, from_text
 from img_enhance.models import MODELS
-from img_enhance.options import STEP_OPTIONS, Input, Machine, Output, RealESRGAN, StepOptions
+from img_enhance.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, StepOptions
 from img_enhance.photo import format_named
 from img_enhance.recipe import Recipe
 from img_enhance.units import bytes_text, seconds_text
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # numpy and the runtime load only when there is work, so that
     from img_enhance.engine import Job, Progress
     from img_enhance.plan import PassPlan, Plan
     from img_enhance.result import Result
+    from img_enhance.suggest import Suggestion
 
 _PIPE = Path("-")
 
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_enhance(commands)
     add_compare(commands, _add_flags)
+    _add_suggest(commands)
     models = commands.add_parser("models", help="list the models", description="Lists the models.")
     models.set_defaults(run=_models)
     return parser
@@ -82,7 +84,7 @@ def _add_enhance(commands: Any) -> None:
     command = commands.add_parser(
         "enhance",
         help="enhance a photo",
-        description="Enhances a photo: without further options, four times larger with Real-ESRGAN.",
+        description="Enhances a photo: without options of a step, or a recipe, by the steps that `img-enhance suggest` shows.",
         epilog=f"size:\n{rule}\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -96,6 +98,7 @@ def _add_enhance(commands: Any) -> None:
     )
     for options in STEP_OPTIONS:
         _add_step_flags(command, options)
+    _add_flags(command, f"auto: {(Limits.__doc__ or '').splitlines()[0]}", Limits)
     _add_flags(command, "photo", Input)
     _add_flags(command, "result", Output)
     _add_flags(command, "machine", Machine)
@@ -106,6 +109,20 @@ def _add_enhance(commands: Any) -> None:
     others.add_argument("--dry-run", action="store_true", help="stop after the plan; nothing is written")
     others.add_argument("--quiet", action="store_true", help="say nothing but errors")
     command.set_defaults(run=_enhance)
+
+
+def _add_suggest(commands: Any) -> None:
+    command = commands.add_parser(
+        "suggest",
+        help="say what would make a photo better",
+        description="Measures a photo and says which steps would make it better, how strong, and why. Nothing is written.",
+    )
+    command.add_argument("photo", metavar="PHOTO", type=Path, help="as for enhance")
+    command.add_argument("--json", action="store_true", help="print recipe, reasons and facts as JSON, which enhance --recipe reads")
+    _add_flags(command, "suggestion", Limits)
+    _add_flags(command, "photo", Input)
+    _add_flags(command, "machine", Machine)
+    command.set_defaults(run=_suggest)
 
 
 def _add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
@@ -157,16 +174,22 @@ def _given(arguments: argparse.Namespace, options: type[Any]) -> dict[str, Any]:
     return {name: value for name, value in values if value is not None}
 
 
-def _recipe(arguments: argparse.Namespace) -> Recipe:
+def _steps(arguments: argparse.Namespace) -> tuple[StepOptions, ...]:
+    """The steps that flags ask for."""
     steps: list[StepOptions] = []
     for options in STEP_OPTIONS:
         values = _given(arguments, options)
         if values or (_prefix(options) and getattr(arguments, options.name)):
             steps.append(options(**values))
+    return tuple(steps)
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe:
+    steps = _steps(arguments)
     given = {"output": _given(arguments, Output), "input": _given(arguments, Input)}
     if arguments.recipe is None:
         recipe = Recipe(output=Output(**given["output"]), input=Input(**given["input"]))
-        return dataclasses.replace(recipe, steps=tuple(steps)) if steps else recipe
+        return dataclasses.replace(recipe, steps=steps) if steps else recipe
     if steps:
         raise OptionError(f"give the steps in --recipe or as flags of {steps[0].name}, not both")
     try:
@@ -195,6 +218,8 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
     started = time.perf_counter()
     tell = _silent if arguments.quiet else _say
     with _piped(arguments.photo, arguments.output) as (photo, piped), Engine(machine) as engine:
+        if _automatic(arguments):
+            recipe = _chosen(arguments, photo, recipe, cancelled, tell)
         asked = None if arguments.output == _PIPE else arguments.output
         job = engine.prepare(photo, recipe, output=asked)
         output = piped or asked or _beside(photo, job)
@@ -225,6 +250,25 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
     return 0
 
 
+def _automatic(arguments: argparse.Namespace) -> bool:
+    return arguments.recipe is None and not _steps(arguments)
+
+
+def _chosen(
+    arguments: argparse.Namespace, photo: Path, recipe: Recipe, cancelled: Callable[[], bool], tell: Callable[[str], None]
+) -> Recipe:
+    """`recipe` with the steps that the photo needs."""
+    from img_enhance.cli_suggest import line
+
+    suggestion = _suggestion(arguments, photo, cancelled)
+    for reason in suggestion.reasons:
+        if reason.chosen:
+            tell(f"Auto: {line(reason)}")
+    if not suggestion.recipe.steps:
+        tell("Auto: nothing to do, the photo is good as it is")
+    return dataclasses.replace(recipe, steps=suggestion.recipe.steps)
+
+
 def _check_report(report: Path | None, photo: Path, output: Path) -> None:
     for path, what in ((photo, "the photo"), (output, "the result")):
         if report is not None and report.resolve() == path.resolve():
@@ -244,6 +288,28 @@ def _piped(photo: Path, output: Path | None) -> Iterator[tuple[Path, Path | None
                 shutil.copyfileobj(sys.stdin.buffer, file)
             output = output or _PIPE
         yield photo, Path(folder) / "standard output" if output == _PIPE else None
+
+
+def _suggest(arguments: argparse.Namespace) -> int:
+    from img_enhance.cli_suggest import table
+
+    with _interruptible() as cancelled, _piped(arguments.photo, None) as (photo, _):
+        suggestion = _suggestion(arguments, photo, cancelled)
+    sys.stdout.write(suggestion.to_json() if arguments.json else table(suggestion))
+    return 0
+
+
+def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[[], bool]) -> Suggestion:
+    from img_enhance.cancelling import ticking
+    from img_enhance.suggest import suggest_file
+
+    return suggest_file(
+        photo,
+        Limits(**_given(arguments, Limits)),
+        machine=Machine(**_given(arguments, Machine)),
+        reading=Input(**_given(arguments, Input)),
+        tick=ticking(cancelled),
+    )
 
 
 def _models(_: argparse.Namespace) -> int:

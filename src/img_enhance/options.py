@@ -164,6 +164,21 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What the automatic choice of steps may ask for."""
+
+    max_output_megapixels: float = option(
+        100.0,
+        help="steps chosen automatically make no result with more million pixels than this (default 100)",
+        minimum=0.000_001,
+        placeholder="M",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
 class Machine:
     """How this machine may be used; the picture does not depend on it except through the precision and the size of areas."""
 

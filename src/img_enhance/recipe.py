@@ -14,15 +14,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Recipe:
-    """Steps in the order they run. The default recipe is Real-ESRGAN at its own factor."""
+    """Steps in the order they run; without any the photo is written as it is. The default recipe is Real-ESRGAN at its own factor."""
 
     steps: tuple[StepOptions, ...] = (RealESRGAN(),)
     output: Output = field(default_factory=Output)
     input: Input = field(default_factory=Input)
-
-    def __post_init__(self) -> None:
-        if not self.steps:
-            raise RecipeError("a recipe needs at least one step")
 
     def to_mapping(self) -> dict[str, Any]:
         """JSON values from which `from_mapping` makes an equal recipe."""
@@ -53,7 +49,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
-        """The recipe in a JSON text.
+        """The recipe in a JSON text, which may be a suggestion or a report that holds it as its "recipe".
 
         Raises: RecipeError, OptionError as `from_mapping`.
         """
@@ -61,7 +57,7 @@ class Recipe:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise RecipeError(f"the recipe is not JSON: {error}") from None
-        return cls.from_mapping(values)
+        return cls.from_mapping(values["recipe"] if isinstance(values, Mapping) and "recipe" in values else values)
 
 
 def _step(values: object, number: int) -> StepOptions:

@@ -1,0 +1,239 @@
+"""The auto mode: a photo's facts become a recipe, with a reason for each step, chosen or not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from img_enhance.analysis import CountFaces, PhotoFacts, analyse, lightness
+from img_enhance.cancelling import Tick
+from img_enhance.canvas import check_room, new_canvas, scratch_folder
+from img_enhance.devices import detect_cpu
+from img_enhance.image_io import PhotoFile, open_photo, read_photo
+from img_enhance.metadata.jpeg import jpeg_quality
+from img_enhance.options import CLAHE, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.photo import Photo
+from img_enhance.plan import CANVAS_SHARE, Store, allowed_bytes
+from img_enhance.recipe import Recipe
+
+# Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
+DAYLIGHT_KELVIN = 6504
+LEAST_KELVIN_OFF = 500
+DAYLIGHT_DUV = 0.003
+LEAST_DUV_OFF = 0.006
+LEAST_CONFIDENCE = 0.2
+
+# Photos are taken and finished with so much freedom. Too dark is told by light that is nowhere used, too bright by what is clipped, which
+# is less sure. Both, and the confidence above: what tells the degraded photos of the quality bench's tune set from the others (2026-11).
+LEAST_STOPS_DARK = 0.8
+LEAST_STOPS_BRIGHT = 1.0
+
+# Percentiles 1 to 99 of CIE lightness of a photo in haze or behind glass are nearer to each other than the first; equalisation is half at
+# the first and full from the second on. Untouched photos of the tune set span 59 and more, under a veil of light (0.3 of their own light
+# and 0.45 of white) 10 to 16.
+LOW_CONTRAST = 45.0
+LOWEST_CONTRAST = 25.0
+LEAST_CLAHE_LEVEL = 0.5
+
+# Standard deviation in 8-bit values, that of a photo at a high ISO; blur of a photo out of focus; blocks of a JPEG of quality 45. Untouched
+# photos of the tune set have 5.6 (grass), 0.42 and 0.75 at most.
+NOISY = 6.0
+BLURRED = 0.6
+BLOCKY = 1.0
+
+# The network makes at most so many megapixels, which is enough for a print of 30 x 40 cm, or a 4K screen with room to crop. So photos up
+# to 1/16 MP are enlarged 16 times, up to 1/4 MP 8 times, up to 1 MP 4 times, up to 4 MP twice, larger ones not at all. For
+# each megapixel that it reads the large network takes some 6 minutes on two cores of Zen 3 and 25 s on two with AMX (planned, 2026-11).
+MOST_NETWORK_MEGAPIXELS = 16.0
+FACTORS = (16, 8, 4, 2)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a step is in the recipe, or is not. `strength` is "" for one that is not."""
+
+    step: str
+    chosen: bool
+    strength: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What would make a photo better, why, and what was measured. The recipe is empty where a photo is good as it is."""
+
+    recipe: Recipe
+    reasons: tuple[Reason, ...]
+    facts: PhotoFacts
+
+    def record(self) -> dict[str, Any]:
+        """All of it as JSON values; `Recipe.from_mapping` reads the recipe of it."""
+        reasons = [dataclasses.asdict(reason) for reason in self.reasons]
+        return {"recipe": self.recipe.to_mapping(), "reasons": reasons, "facts": self.facts.record()}
+
+    def to_json(self) -> str:
+        return json.dumps(self.record(), indent=2) + "\n"
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What a rule says: the step with its options, or None; how strongly; why."""
+
+    options: StepOptions | None
+    words: str
+    strength: str = ""
+
+
+def suggest(
+    photo: Photo,
+    limits: Limits | None = None,
+    *,
+    jpeg_quality: int | None = None,
+    count_faces: CountFaces | None = None,
+) -> Suggestion:
+    """What would make `photo` better; `jpeg_quality` is what its file says, `count_faces` a detector if there is one."""
+    return suggest_for(analyse(photo, jpeg_quality=jpeg_quality, count_faces=count_faces), limits or Limits())
+
+
+def suggest_file(
+    path: Path,
+    limits: Limits | None = None,
+    *,
+    machine: Machine | None = None,
+    reading: Input | None = None,
+    tick: Tick = lambda: None,
+) -> Suggestion:
+    """What would make the photo in a file better. The file is decoded once, onto a disk where it is large for the memory allowed.
+
+    Raises: PhotoError when it cannot be read, PhotoTooLarge, DiskError.
+    """
+    machine, read = machine or Machine(), reading or Input()
+    file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first")
+    return suggest(_read(file, machine, tick), limits, jpeg_quality=jpeg_quality(path))
+
+
+def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
+    """The suggestion that follows from `facts`: the rules of RULES, one a step, in the order in which steps run."""
+    verdicts = [(name, _nothing_to_see(facts) or rule(facts, limits)) for name, rule in RULES]
+    return Suggestion(
+        recipe=Recipe(steps=tuple(verdict.options for _, verdict in verdicts if verdict.options is not None)),
+        reasons=tuple(Reason(name, verdict.options is not None, verdict.strength, verdict.words) for name, verdict in verdicts),
+        facts=facts,
+    )
+
+
+def _nothing_to_see(facts: PhotoFacts) -> _Verdict | None:
+    if facts.visible_fraction == 0:
+        return _Verdict(None, "the photo is fully transparent")
+    if facts.luminance.p1 == facts.luminance.p99 and facts.rms_contrast == 0:
+        return _Verdict(None, "the photo is of one colour")
+    return None
+
+
+def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
+    cast = facts.cast
+    if cast is None:
+        return _Verdict(None, "the photo is grey")
+    light = f"{cast.kelvin:.0f} K, Duv {cast.duv:+.3f}"
+    if abs(cast.kelvin - DAYLIGHT_KELVIN) < LEAST_KELVIN_OFF and abs(cast.duv - DAYLIGHT_DUV) < LEAST_DUV_OFF:
+        return _Verdict(None, f"the light is of {light}: daylight, or near it (within {LEAST_KELVIN_OFF} K and Duv {LEAST_DUV_OFF:g})")
+    if cast.confidence < LEAST_CONFIDENCE:
+        unsure = f"confidence {cast.confidence:.2f}, at least {LEAST_CONFIDENCE:g} is needed"
+        return _Verdict(None, f"the light may be of {light}, but the photo may as well be of that colour ({unsure})")
+    return _Verdict(
+        WhiteBalance(enhance_level=1.0), f"the light is of {light}, not daylight (confidence {cast.confidence:.2f})", "to daylight"
+    )
+
+
+def _exposure_correction(facts: PhotoFacts, _: Limits) -> _Verdict:
+    stops, seen = facts.exposure_stops, f"median luminance {facts.luminance.median:.2g}"
+    if -LEAST_STOPS_BRIGHT < stops < LEAST_STOPS_DARK:
+        return _Verdict(None, f"{seen}: less than {LEAST_STOPS_DARK:g} EV too dark and {LEAST_STOPS_BRIGHT:g} EV too bright")
+    return _Verdict(
+        ExposureCorrection(enhance_level=1.0), f"{seen}: {abs(stops):.1f} EV too {'dark' if stops > 0 else 'bright'}", f"{stops:+.1f} EV"
+    )
+
+
+def _clahe(facts: PhotoFacts, _: Limits) -> _Verdict:
+    contrast = exposed_contrast(facts)
+    seen = f"lightness spans {contrast:.0f} of 100"
+    if contrast >= LOW_CONTRAST:
+        return _Verdict(None, f"{seen}: contrast is fine ({LOW_CONTRAST:.0f} or more)")
+    noise = exposed_noise(facts)
+    if noise >= NOISY:
+        return _Verdict(None, f"{seen}, but raised contrast would raise the noise too (sigma {noise:.1f} of 255)")
+    lack = min(1.0, (LOW_CONTRAST - contrast) / (LOW_CONTRAST - LOWEST_CONTRAST))
+    level = round(LEAST_CLAHE_LEVEL + (1 - LEAST_CLAHE_LEVEL) * lack, 1)
+    return _Verdict(CLAHE(enhance_level=level), f"{seen}: low contrast (less than {LOW_CONTRAST:.0f})", f"level {level:g}")
+
+
+def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
+    seen, flaws, most = f"{facts.megapixels:.2g} MP", " and ".join(flaws_of(facts)), limits.max_output_megapixels
+    factor = upscale_factor(facts, most)
+    if factor > 1:
+        repairs = f", and {flaws} taken away" if flaws else ""
+        return _Verdict(RealESRGAN(upscale=factor), f"{seen} becomes {facts.megapixels * factor**2:.2g} MP{repairs}", f"{factor}x")
+    if upscale_factor(facts, MOST_NETWORK_MEGAPIXELS) > 1 and not flaws:
+        return _Verdict(None, f"twice as wide, {seen} would be more than the {most:g} MP allowed for a result")
+    if not flaws:
+        return _Verdict(None, f"{seen} is large enough")
+    if facts.megapixels > most:
+        return _Verdict(None, f"there is {flaws}, but {seen} is more than the {most:g} MP allowed for a result")
+    if facts.megapixels > MOST_NETWORK_MEGAPIXELS:
+        return _Verdict(None, f"there is {flaws}, but {seen} would take very long; --upscale 1 takes it away all the same")
+    return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but there is {flaws}", "1x, restored at its size")
+
+
+# One rule a step, in the order in which steps run: light before detail, because networks expect well exposed photos.
+RULES: tuple[tuple[str, Callable[[PhotoFacts, Limits], _Verdict]], ...] = (
+    (WhiteBalance.name, _white_balance),
+    (ExposureCorrection.name, _exposure_correction),
+    (CLAHE.name, _clahe),
+    (RealESRGAN.name, _real_esrgan),
+)
+
+
+def exposed_contrast(facts: PhotoFacts) -> float:
+    """How much of CIE lightness, 0 to 100, the photo spans between percentiles 1 and 99 once it is no longer too dark."""
+    gain = 2.0 ** max(0.0, facts.exposure_stops)
+    low, high = lightness([min(1.0, facts.luminance.p1 * gain), min(1.0, facts.luminance.p99 * gain)])
+    return float(high - low)
+
+
+def exposed_noise(facts: PhotoFacts) -> float:
+    """Standard deviation of the noise, in 8-bit values, once the photo is no longer too dark: encodings are near a power of 1 / 2.2."""
+    return 255 * facts.texture.noise_sigma * 2.0 ** (max(0.0, facts.exposure_stops) / 2.2)
+
+
+def upscale_factor(facts: PhotoFacts, most_megapixels: float) -> int:
+    """The largest of FACTORS whose result has at most so many megapixels, and 1 if none has."""
+    most = min(most_megapixels, MOST_NETWORK_MEGAPIXELS)
+    return next((factor for factor in FACTORS if facts.megapixels * factor * factor <= most), 1)
+
+
+def flaws_of(facts: PhotoFacts) -> list[str]:
+    """What of a photo's detail is bad enough that a network trained to restore it makes it better, in words with the figures."""
+    texture, noise = facts.texture, exposed_noise(facts)
+    quality = f", file of quality {facts.jpeg_quality}" if facts.jpeg_quality is not None else ""
+    rows = (
+        (noise >= NOISY, f"noise (sigma {noise:.1f} of 255)"),
+        (texture.blur >= BLURRED, f"blur ({texture.blur:.2f} of 1)"),
+        (texture.blocking >= BLOCKY, f"JPEG blocks (borders {1 + texture.blocking:.1f} times as strong as the rest{quality})"),
+    )
+    return [words for bad, words in rows if bad]
+
+
+def _read(file: PhotoFile, machine: Machine, tick: Tick) -> Photo:
+    header = file.header
+    needed = header.size.pixels * header.pixel_bytes
+    store: Store = "memory" if needed <= CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()) else "disk"
+    folder = scratch_folder(machine.scratch) if store == "disk" else None
+    if folder is not None:
+        check_room(folder, needed)
+    canvas = new_canvas(header.size, store, folder, depth=header.depth)
+    alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
+    return read_photo(file, canvas, alpha, tick)
