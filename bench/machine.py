@@ -6,11 +6,12 @@ import platform
 import subprocess
 from pathlib import Path
 
+from img_enhance import __version__
 from img_enhance.devices import detect_cpu
 from img_enhance.plan import choose_precision
 from img_enhance.units import bytes_text
 
-_OURS = ("img-enhance", "openvino", "numpy", "pyvips-binary")
+_OURS = ("openvino", "numpy", "pyvips-binary")
 _PEERS = ("torch", "ncnn")
 
 _ASK = "import importlib.metadata as m, sys; print(*(m.version(name) for name in sys.argv[1:]))"
@@ -26,6 +27,7 @@ def header(peers_python: Path | None) -> dict[str, str]:
         "precision": f"{choose_precision('auto', device)} by default",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        "img-enhance": __version__,
         **{name: importlib.metadata.version(name) for name in _OURS},
         **_peer_versions(peers_python),
     }

@@ -1,0 +1,52 @@
+"""A picture of the pictures: truth, degraded, ours, best peer."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from photos import Pixels
+from quality import ours
+from quality.collection import RealPhoto, pixels_of
+from quality.degradations import DEGRADATIONS, degraded
+from quality.measurements import Findings, Measurement, truth_of
+from quality.peers import PEERS, no_change
+
+_SIDE, _LINE = 220, 14
+
+Cell = tuple[str, Pixels]
+
+
+def save_sheet(photos: Sequence[RealPhoto], found: Sequence[Findings], families: Sequence[str], path: Path) -> None:
+    """A row for each photo and degradation of `families`; CIEDE2000 to the truth stands above each picture."""
+    rows = [row for photo, findings in zip(photos, found, strict=True) for row in _rows(photo, findings, families)]
+    sheet = Image.new("RGB", (max(map(len, rows)) * _SIDE, len(rows) * (_SIDE + _LINE)))
+    pen = ImageDraw.Draw(sheet)
+    for y, row in enumerate(rows):
+        for x, (text, pixels) in enumerate(row):
+            picture = Image.fromarray(pixels)
+            picture.thumbnail((_SIDE - 2, _SIDE))
+            left, top = x * _SIDE, y * (_SIDE + _LINE)
+            pen.text((left + 2, top + 1), text, fill="white")
+            sheet.paste(picture, (left, top + _LINE))
+    sheet.save(path)
+
+
+def _rows(photo: RealPhoto, findings: Findings, families: Sequence[str]) -> Iterator[list[Cell]]:
+    pixels = pixels_of(photo)
+    for degradation in DEGRADATIONS:
+        if degradation.family not in families:
+            continue
+        measured = {m.method: m for m in findings.measurements if m.degradation == degradation.name}
+        given = degraded(pixels, degradation, photo=photo.name)
+        best = min((m for m in measured.values() if m.method in PEERS and m.method != "no change"), key=lambda m: m.scores.ciede2000)
+        methods = {"no change": no_change, **ours.methods(degradation.family), best.method: PEERS[best.method]}
+        yield [
+            (f"{photo.name}, truth", truth_of(pixels, given, degradation)),
+            *((_text(measured[name], degradation.name), method(given)) for name, method in methods.items() if name in measured),
+        ]
+
+
+def _text(measurement: Measurement, degradation: str) -> str:
+    name = degradation if measurement.method == "no change" else measurement.method
+    return f"{name} {measurement.scores.ciede2000:.1f}"
