@@ -17,8 +17,8 @@ _PEERS = ("torch", "ncnn")
 _ASK = "import importlib.metadata as m, sys; print(*(m.version(name) for name in sys.argv[1:]))"
 
 
-def header(peers_python: Path | None) -> dict[str, str]:
-    """Facts by their names, in the order to print them."""
+def header(peers_python: Path | None, *, also: tuple[str, ...] = ()) -> dict[str, str]:
+    """Facts by their names, in the order to print them, with the versions of the packages `also`."""
     device = detect_cpu()
     return {
         "cpu": device.name,
@@ -28,7 +28,7 @@ def header(peers_python: Path | None) -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         "img-enhance": __version__,
-        **{name: importlib.metadata.version(name) for name in _OURS},
+        **{name: importlib.metadata.version(name) for name in (*_OURS, *also)},
         **_peer_versions(peers_python),
     }
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from machine import header, header_text
 from quality.collection import HELD_OUT, SETS, photos_of
 from quality.degradations import FAMILIES
-from quality.measurements import Findings, measure
+from quality.findings import Findings
+from quality.measurements import measure
 from quality.report import choice_table, family_table, photo_table, wrong_choices
 from quality.sheet import save_sheet
 from tables import Table
@@ -25,7 +26,7 @@ def main(given: Sequence[str] | None = None) -> int:
     """Measure the chosen set; answers 1 when something of ours could not be measured."""
     arguments = _parser().parse_args(given)
     families = arguments.family or list(FAMILIES)
-    facts = header(None)
+    facts = header(None, also=("opencv-python-headless", "scikit-image"))
     print(header_text(facts), flush=True)
     photos = photos_of(arguments.set)[: arguments.photos]
     found = measure(photos, families, jobs=arguments.jobs)

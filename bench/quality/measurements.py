@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 from measure import say
@@ -10,38 +9,9 @@ from photos import Pixels
 from quality import ours
 from quality.collection import RealPhoto, pixels_of
 from quality.degradations import DEGRADATIONS, UNDEGRADED, Degradation, degraded
-from quality.metrics import Judge, Scores
+from quality.findings import Choice, Findings, Measurement
+from quality.metrics import Judge
 from quality.peers import PEERS
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What one method made of one degraded photo."""
-
-    photo: str
-    degradation: str
-    family: str
-    method: str
-    scores: Scores
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The steps, enlarging left out, that the auto mode chose for one degraded photo."""
-
-    photo: str
-    degradation: str
-    family: str
-    steps: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All of one photo; `missing` says what of ours is not there to be measured."""
-
-    measurements: tuple[Measurement, ...]
-    choices: tuple[Choice, ...]
-    missing: frozenset[str]
 
 
 def measure(photos: Sequence[RealPhoto], families: Sequence[str], *, jobs: int) -> list[Findings]:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from quality.degradations import CAST, LOW_LIGHT, UNDEGRADED
-from quality.measurements import Choice, Measurement
-from quality.metrics import Scores
+from quality.findings import Choice, Measurement, Scores
 from quality.ours import AUTO, OURS, STEPS
 from tables import Cell, Column, Table, verdict
 

@@ -9,7 +9,8 @@ from photos import Pixels
 from quality import ours
 from quality.collection import RealPhoto, pixels_of
 from quality.degradations import DEGRADATIONS, degraded
-from quality.measurements import Findings, Measurement, truth_of
+from quality.findings import Findings, Measurement
+from quality.measurements import truth_of
 from quality.peers import PEERS, no_change
 
 _SIDE, _LINE = 220, 14
