@@ -137,7 +137,7 @@ def _best_verdict(metrics: Sequence[Metric], row: Sequence[float | None], best: 
         for metric, own, other in zip(metrics, row, best, strict=True)
         if own is not None and other is not None and metric.better((own, other)) != own
     ]
-    return verdict(not lost, f"best but for {', '.join(lost)}" if lost else "best of all")
+    return verdict(not lost, f"not best in {', '.join(lost)}" if lost else "best of all")
 
 
 def _about(family: str, measurements: Sequence[Measurement]) -> str:

@@ -21,7 +21,7 @@ def test_rows_are_means_over_photos() -> None:
 def test_ours_is_judged_against_the_best_of_the_others() -> None:
     peers = [measured("no change", 9), measured("grey world", 3)]
     assert family_table(EXPOSURE, [*peers, measured("ours", 2)]).rows[-1][-1] == "[OK] best of all"
-    assert family_table(EXPOSURE, [*peers, measured("ours", 5)]).rows[-1][-1] == "[MISSED] best but for PSNR, CIEDE2000"
+    assert family_table(EXPOSURE, [*peers, measured("ours", 5)]).rows[-1][-1] == "[MISSED] not best in PSNR, CIEDE2000"
 
 
 def test_auto_mode_is_judged_by_the_harm_it_does_to_good_photos() -> None:
