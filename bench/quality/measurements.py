@@ -1,5 +1,6 @@
 """Every photo, degraded in every way, through every method, scored against the truth."""
 
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -17,7 +18,8 @@ from quality.peers import PEERS
 def measure(photos: Sequence[RealPhoto], families: Sequence[str], *, jobs: int) -> list[Findings]:
     """What was found, in the order of the photos; `jobs` processes share the work."""
     found = []
-    with ProcessPoolExecutor(jobs) as pool:
+    # Fresh processes: forked ones inherit the locks of OpenCV's and OpenVINO's threads, not the threads.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         for photo, findings in zip(photos, pool.map(partial(measure_photo, families=tuple(families)), photos), strict=True):
             say(f"  {photo.name}")
             found.append(findings)
