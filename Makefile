@@ -1,9 +1,10 @@
 # make demo   enhance the sample photo           make check  format, lint, types, import floors
 # make test   run the tests                      make bench  print the tables of speed, exactness and memory
+#                                                make bench-quality  print how well pictures are corrected
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench bench-large bench-fifteen clean
+.PHONY: demo test check format bench bench-large bench-fifteen bench-quality clean
 
 demo: .venv/base.stamp
 	mkdir -p demo
@@ -32,6 +33,9 @@ bench-large: .venv/dev.stamp
 bench-fifteen: .venv/dev.stamp
 	$(BIN)/python bench/fifteen.py
 
+bench-quality: .venv/bench-quality.stamp
+	$(BIN)/python bench/quality_run.py
+
 clean:
 	rm -rf .venv .bench demo build
 
@@ -45,4 +49,8 @@ clean:
 
 .venv/dev.stamp: .venv/base.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv/bench-quality.stamp: .venv/base.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench-quality]'
 	touch $@

@@ -6,18 +6,19 @@ import platform
 import subprocess
 from pathlib import Path
 
+from img_enhance import __version__
 from img_enhance.devices import detect_cpu
 from img_enhance.plan import choose_precision
 from img_enhance.units import bytes_text
 
-_OURS = ("img-enhance", "openvino", "numpy", "pyvips-binary")
+_OURS = ("openvino", "numpy", "pyvips-binary")
 _PEERS = ("torch", "ncnn")
 
 _ASK = "import importlib.metadata as m, sys; print(*(m.version(name) for name in sys.argv[1:]))"
 
 
-def header(peers_python: Path | None) -> dict[str, str]:
-    """Facts by their names, in the order to print them."""
+def header(peers_python: Path | None, *, also: tuple[str, ...] = ()) -> dict[str, str]:
+    """Facts by their names, in the order to print them, with the versions of the packages `also`."""
     device = detect_cpu()
     return {
         "cpu": device.name,
@@ -26,7 +27,8 @@ def header(peers_python: Path | None) -> dict[str, str]:
         "precision": f"{choose_precision('auto', device)} by default",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
-        **{name: importlib.metadata.version(name) for name in _OURS},
+        "img-enhance": __version__,
+        **{name: importlib.metadata.version(name) for name in (*_OURS, *also)},
         **_peer_versions(peers_python),
     }
 
