@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from img_enhance import __version__
+from img_enhance.cancelling import ticking
 from img_enhance.cli_compare import add_compare
 from img_enhance.cli_models import OFFLINE, add_models, offer, store_of
 from img_enhance.errors import ImgEnhanceError, OptionError, OutputError, RecipeError
@@ -188,7 +189,7 @@ def _enhance(arguments: argparse.Namespace) -> int:
 
 
 def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machine, cancelled: Callable[[], bool]) -> int:
-    from img_enhance.engine import Engine, ticking
+    from img_enhance.engine import Engine
     from img_enhance.image_io import check_output
     from img_enhance.memory import Peak
 

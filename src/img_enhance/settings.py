@@ -14,7 +14,7 @@ _FOLDER = "img-enhance"
 
 
 def weight_store(environment: Mapping[str, str], *, platform: str = sys.platform, offline: bool = False) -> WeightStore:
-    """Where downloaded weights are: IMG_ENHANCE_HOME, _WEIGHTS_PATH, _MIRROR and _OFFLINE, else the platform's folder for caches.
+    """Where downloaded weights are: the four variables of docs/models.md, else the platform's folder for caches.
 
     Raises: OptionError when one of them makes no sense.
     """

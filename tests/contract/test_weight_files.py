@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from img_enhance import settings as settings_module
 from img_enhance.models import MODEL_NAMES
+from img_enhance.units import bytes_text
 from img_enhance.weight_files import WEIGHT_FILES, WeightFile, weight_file_named
 from img_enhance.weights.cache import WeightStore, found
 from img_enhance.weights.fetch import mirrored
@@ -73,3 +75,15 @@ def test_published_file_of_the_test_data_is_the_row(data: Path, tmp_path: Path) 
     if not path.exists():
         pytest.skip("the test data hold no such file")
     assert found(file, WeightStore(home=tmp_path, searched=(path.parent,))) == path
+
+
+def test_the_page_of_models_has_every_row_and_every_setting() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    for file in WEIGHT_FILES:
+        assert f"| {file.name} | {bytes_text(file.bytes)} | {file.license} | {file.summary} |" in page
+    settings = set(re.findall("IMG_ENHANCE_[A-Z_]+[A-Z]", Path(settings_module.__file__).read_text(encoding="utf-8")))
+    assert len(settings) == 4
+    for name in settings:
+        assert f"| `{name}` |" in page
+    gfpgan = weight_file_named("gfpgan-1.4")
+    assert gfpgan.license_note.removeprefix("The ") in " ".join(page.split())
