@@ -162,6 +162,13 @@ def test_values_are_not_copied_out_of_the_file(tmp_path: Path) -> None:
     assert peak < 1_000_000
 
 
+@pytest.mark.parametrize("pad", range(4))
+def test_values_lie_where_processors_can_read_them(pad: int, file: Callable[..., Path]) -> None:
+    found = read_pth(file(plain(4) + bytes(pad)))["a"]
+    assert found.flags.aligned
+    assert found.tolist() == [0, 1, 2, 3]
+
+
 def test_a_mapping_of_plain_opcodes_is_read(file: Callable[..., Path]) -> None:
     assert read_pth(file(plain(4)))["a"].tolist() == [0, 1, 2, 3]
     assert read_pth(file(plain(4, offset=1, shape=wholes(2), strides=wholes(2))))["a"].tolist() == [1, 3]
@@ -354,6 +361,10 @@ def test_memory_for_the_largest_pickle_is_bounded(file: Callable[..., Path]) -> 
     assert peak < 60_000_000
 
 
+def test_a_pickle_of_too_many_instructions_is_refused(file: Callable[..., Path]) -> None:
+    assert "more than 300,000 instructions" in refusal(file(b"\x80\x02" + b"N" * 400_000 + STOP))
+
+
 def test_a_pickle_above_the_limit_is_refused_unread(file: Callable[..., Path]) -> None:
     assert "4,000,000 are taken" in refusal(file(b"\x80\x02" + b"N" * LARGEST_PICKLE))
 
@@ -500,6 +511,12 @@ def forged(path: Path, record: bytes, offset: int, layout: str, value: int) -> P
 )
 def test_a_forged_zip_record_is_refused(record: bytes, offset: int, layout: str, value: int, file: Callable[..., Path]) -> None:
     refusal(forged(file(plain(4)), record, offset, layout, value))
+
+
+def test_an_entry_with_two_names_is_refused(file: Callable[..., Path]) -> None:
+    path = file(plain(4))
+    path.write_bytes(path.read_bytes().replace(b"x/data/0", b"x/data/1", 1))
+    assert "is not where the list says" in refusal(path)
 
 
 def test_a_storage_beyond_the_file_is_refused(file: Callable[..., Path]) -> None:
