@@ -11,13 +11,13 @@ SOURCE = Path(__file__).parent.parent / "src" / "img_enhance"
 
 # Lowest floor first; a package's name stands for all its modules. A module may import from its own floor and those below.
 FLOORS = (
-    ("__init__", "errors", "geometry", "units", "photo", "form", "models", "options", "recipe", "cancelling"),
+    ("__init__", "errors", "geometry", "units", "photo", "form", "weight_files", "models", "options", "recipe", "cancelling"),
     ("windows", "plan", "metadata", "color", "illuminant"),
     ("networks",),
     ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes"),
     ("sweep", "probe", "steps", "texture", "analysis", "suggest"),
-    ("compare", "engine", "result"),
-    ("cli", "cli_compare", "cli_suggest"),
+    ("compare", "engine", "result", "settings"),
+    ("cli", "cli_compare", "cli_models", "cli_suggest"),
 )
 HEAVY = {
     "cv2": ("steps", "texture"),
@@ -26,7 +26,7 @@ HEAVY = {
     "PIL": ("compare", "image_io", "metadata"),
     "pi_heif": ("image_io",),
     "psutil": ("devices", "memory", "canvas"),
-    "tqdm": ("cli", "cli_compare"),
+    "tqdm": ("cli", "cli_compare", "cli_models"),
 }
 STANDARD_ONLY_FLOORS = 1
 

@@ -1,5 +1,6 @@
 """White balance: what is known of a light is taken out, what is coloured by nature stays."""
 
+import itertools
 import pickle
 from pathlib import Path
 from typing import Any
@@ -190,14 +191,14 @@ def test_level_nought_changes_nothing_and_more_changes_more() -> None:
 @pytest.mark.parametrize("depth", [8, 16])
 def test_any_cut_into_windows_gives_the_same_pixels(source: type[np.uint8 | np.uint16], depth: int) -> None:
     random = np.random.default_rng(5)
-    pixels = random.integers(0, np.iinfo(source).max + 1, (57, 301, 3)).astype(source)
+    pixels: Any = random.integers(0, np.iinfo(source).max + 1, (57, 301, 3)).astype(source)
     photo = Photo(pixels)
     facts = pickle.loads(pickle.dumps(measure(photo, WhiteBalance(temperature=3300, tint=12))))
     whole = apply(pixels, photo.size.box, facts, depth)
     cut = np.zeros_like(whole)
     rows, columns = ([0, *sorted(random.choice(np.arange(1, side), 4, replace=False)), side] for side in (57, 301))
-    for top, bottom in zip(rows, rows[1:], strict=False):
-        for left, right in zip(columns, columns[1:], strict=False):
+    for top, bottom in itertools.pairwise(rows):
+        for left, right in itertools.pairwise(columns):
             box = Box(int(left), int(top), int(right), int(bottom))
             cut[box.slices] = apply(pixels[box.slices], box, facts, depth)
     np.testing.assert_array_equal(cut, whole)
@@ -265,4 +266,4 @@ def test_says_when_a_channel_cannot_be_brought_back() -> None:
 @pytest.mark.parametrize("wrong", [{"temperature": 1000}, {"temperature": 30_000}, {"tint": 101}, {"enhance_level": 1.5}])
 def test_refuses_options_out_of_bounds(wrong: dict[str, float]) -> None:
     with pytest.raises(OptionError):
-        WhiteBalance(**wrong)  # type: ignore[arg-type]
+        WhiteBalance(**wrong)

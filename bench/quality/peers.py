@@ -1,6 +1,7 @@
 """What people use instead: each takes and gives (H, W, 3) uint8 sRGB."""
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -42,12 +43,12 @@ def autocontrast_cutoff(pixels: Pixels) -> Pixels:
 
 def opencv_clahe(pixels: Pixels) -> Pixels:
     """OpenCV's CLAHE of the lightness."""
-    return _with_lightness(pixels, cv2.createCLAHE(clipLimit=_CLIP_LIMIT, tileGridSize=_GRID).apply)
+    return _with_lightness(pixels, lambda light: _bytes(cv2.createCLAHE(_CLIP_LIMIT, _GRID).apply(light)))
 
 
 def equalized(pixels: Pixels) -> Pixels:
     """OpenCV's equalizeHist of the lightness."""
-    return _with_lightness(pixels, cv2.equalizeHist)
+    return _with_lightness(pixels, lambda light: _bytes(cv2.equalizeHist(light)))
 
 
 PEERS: dict[str, Callable[[Pixels], Pixels]] = {
@@ -61,7 +62,10 @@ PEERS: dict[str, Callable[[Pixels], Pixels]] = {
 
 
 def _with_lightness(pixels: Pixels, change: Callable[[Pixels], Pixels]) -> Pixels:
-    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
+    lab = _bytes(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB))
     lab[..., 0] = change(lab[..., 0])
-    changed: Pixels = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
-    return changed
+    return _bytes(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
+
+
+def _bytes(pixels: Any) -> Pixels:
+    return np.asarray(pixels, np.uint8)

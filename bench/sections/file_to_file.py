@@ -1,6 +1,5 @@
 """From file to file against upstream's way and ncnn: whole processes, from start to the written PNG."""
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from img_enhance.devices import detect_cpu, free_bytes
 from img_enhance.geometry import Size
 from img_enhance.models import model_named
-from img_enhance.weights.store import load
+from img_enhance.weights.store import load, verified_binary
 from measure import Run, alternate, our_command, say
 from photos import ROOT, main_source, png_photo, size_of
 from pictures import file_difference
@@ -115,7 +114,4 @@ def _npz(folder: Path) -> Path:
 
 
 def _param() -> Path:
-    spec = importlib.util.find_spec(MODEL.weights.package)
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "models" / f"{MODEL.weights.stem}.param"
+    return verified_binary(MODEL).with_suffix(".param")

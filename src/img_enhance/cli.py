@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from img_enhance import __version__
+from img_enhance.cancelling import ticking
 from img_enhance.cli_compare import add_compare
+from img_enhance.cli_models import OFFLINE, add_models, offer, store_of
 from img_enhance.errors import ImgEnhanceError, OptionError, OutputError, RecipeError
 from img_enhance.form import Field, fields, from_text
-from img_enhance.models import MODELS
 from img_enhance.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, StepOptions
 from img_enhance.photo import format_named
 from img_enhance.recipe import Recipe
@@ -74,8 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_enhance(commands)
     add_compare(commands, _add_flags)
     _add_suggest(commands)
-    models = commands.add_parser("models", help="list the models", description="Lists the models.")
-    models.set_defaults(run=_models)
+    add_models(commands)
     return parser
 
 
@@ -106,6 +106,7 @@ def _add_enhance(commands: Any) -> None:
     others.add_argument("--recipe", metavar="FILE", type=Path, help="steps and output from a JSON file")
     others.add_argument("--report", metavar="FILE", type=Path, help="write how the result was made, as JSON")
     others.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    others.add_argument("--offline", action="store_true", help=OFFLINE)
     others.add_argument("--dry-run", action="store_true", help="stop after the plan; nothing is written")
     others.add_argument("--quiet", action="store_true", help="say nothing but errors")
     command.set_defaults(run=_enhance)
@@ -217,7 +218,8 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
 
     started = time.perf_counter()
     tell = _silent if arguments.quiet else _say
-    with _piped(arguments.photo, arguments.output) as (photo, piped), Engine(machine) as engine:
+    store = store_of(arguments)
+    with _piped(arguments.photo, arguments.output) as (photo, piped), Engine(machine, store) as engine:
         if _automatic(arguments):
             recipe = _chosen(arguments, photo, recipe, cancelled, tell)
         asked = None if arguments.output == _PIPE else arguments.output
@@ -230,6 +232,7 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
         tell(_plan_line(job.plan))
         if arguments.dry_run:
             return 0
+        offer(job, store, ask=not arguments.quiet, tick=ticking(cancelled))
         with Peak() as peak:
             with _bar(job.plan.size.pixels / 1e6, quiet=arguments.quiet) as progress:
                 result = engine.run(job, progress=progress, cancelled=cancelled)
@@ -310,28 +313,6 @@ def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[
         reading=Input(**_given(arguments, Input)),
         tick=ticking(cancelled),
     )
-
-
-def _models(_: argparse.Namespace) -> int:
-    from img_enhance.weights.store import present
-
-    header = ("name", "scale", "size", "license", "present", "from", "for")
-    rows = [
-        (
-            model.name,
-            f"{model.scale}x",
-            bytes_text(model.weights.bytes),
-            model.license,
-            "yes" if present(model) else "no",
-            model.weights.origin,
-            model.summary,
-        )
-        for model in MODELS
-    ]
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    for row in (header, *rows):
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-    return 0
 
 
 def _beside(photo: Path, job: Job) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,9 +43,11 @@ from img_enhance.probe import PrecisionRefused, probe
 from img_enhance.recipe import Recipe
 from img_enhance.result import Result, StepRecord
 from img_enhance.runtimes.openvino import OpenVINO
+from img_enhance.settings import weight_store
 from img_enhance.steps import Facts, passes_of, tone_step, with_depth
 from img_enhance.sweep import Network, Picture, sweep
 from img_enhance.units import bytes_text
+from img_enhance.weights.cache import WeightStore
 from img_enhance.weights.store import load
 
 
@@ -73,10 +76,14 @@ class Job:
 
 
 class Engine:
-    """Owns compiled networks; use it as a context manager, from one thread at a time."""
+    """Owns compiled networks; use it as a context manager, from one thread at a time.
 
-    def __init__(self, machine: Machine | None = None) -> None:
+    `store` is where downloaded weights are; without one it is what the environment says, for this is the door for Python.
+    """
+
+    def __init__(self, machine: Machine | None = None, store: WeightStore | None = None) -> None:
         self.machine = machine or Machine()
+        self.store = store or weight_store(os.environ)
         self.device = detect_cpu()
         self._allowed = allowed_bytes(self.machine.max_memory, self.device)
         choose_precision(self.machine.precision, self.device)  # refuses what the device does not have before any photo
@@ -311,7 +318,7 @@ class Engine:
         """The network, compiled in the plan's stages and probed the first time."""
         key = (model.name, plan.precision)
         if key not in self._networks:
-            self._networks[key] = Network(segments_of(model.architecture), load(model), OpenVINO(plan.precision))
+            self._networks[key] = Network(segments_of(model.architecture), load(model, self.store), OpenVINO(plan.precision))
         cut = (*key, tuple((stage.first, stage.last) for stage in plan.stages))
         if cut not in self._probed:
             probe(self._networks[key], plan)

@@ -13,6 +13,7 @@
     |   +-- DiskError               the disk is full or cannot be written     507
     |   +-- DeviceError             a device or a precision it does not have  503
     |   +-- WeightsMissing          weights that are not on this machine      503
+    |   +-- DownloadError           weights that cannot be fetched            503
     +-- IntegrityError              never hand this on                        exit 4
     |   +-- WeightsCorrupt          weights that are not the published ones   500
     |   +-- NotFinite               a network answered NaN or infinity        500
@@ -113,6 +114,12 @@ class WeightsMissing(MachineError):
     """A model's weights are not on this machine."""
 
     code = "weights_missing"
+
+
+class DownloadError(MachineError):
+    """A file cannot be fetched: the network, the server, or what it sends."""
+
+    code = "download"
 
 
 class IntegrityError(ImgEnhanceError):

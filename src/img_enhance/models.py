@@ -7,6 +7,8 @@ its peak while a window runs, per pixel read, measured by `scripts/measure_model
 from dataclasses import dataclass
 from typing import Literal
 
+from img_enhance.weight_files import WeightFile, weight_file_named
+
 Precision = Literal["f32", "bf16"]
 
 
@@ -65,6 +67,30 @@ class WheelWeights:
 
 
 @dataclass(frozen=True)
+class DownloadedWeights:
+    """Weights in the row of WEIGHT_FILES with this name; tensors whose names begin with one of `unused` are not for this network."""
+
+    name: str
+    unused: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> WeightFile:
+        return weight_file_named(self.name)
+
+    @property
+    def bytes(self) -> int:
+        return self.file.bytes
+
+    @property
+    def sha256(self) -> str:
+        return self.file.sha256
+
+    @property
+    def origin(self) -> str:
+        return self.file.origin
+
+
+@dataclass(frozen=True)
 class Model:
     """A network with its weights.
 
@@ -80,7 +106,7 @@ class Model:
     features: int
     segments: tuple[Segment, ...]
     whole: Scratch
-    weights: WheelWeights
+    weights: WheelWeights | DownloadedWeights
     license: str
     source: str
     paper: str

@@ -206,7 +206,7 @@ def exposed_contrast(facts: PhotoFacts) -> float:
 
 def exposed_noise(facts: PhotoFacts) -> float:
     """Standard deviation of the noise, in 8-bit values, once the photo is no longer too dark: encodings are near a power of 1 / 2.2."""
-    return 255 * facts.texture.noise_sigma * 2.0 ** (max(0.0, facts.exposure_stops) / 2.2)
+    return 255 * facts.texture.noise_sigma * float(2.0 ** (max(0.0, facts.exposure_stops) / 2.2))
 
 
 def upscale_factor(facts: PhotoFacts, most_megapixels: float) -> int:

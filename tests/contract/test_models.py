@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
-from img_enhance.models import MODEL_NAMES, MODELS, Model, RRDBNet, SRVGGNetCompact, model_named
+from img_enhance.models import MODEL_NAMES, MODELS, Model, RRDBNet, SRVGGNetCompact, WheelWeights, model_named
 from img_enhance.networks import segments_of, shapes_of
 from img_enhance.networks.ops import Ops, Weights
 from img_enhance.networks.segment import NamedWeights, Segment
@@ -25,6 +25,9 @@ from img_enhance.weights.store import load, present
 Array = npt.NDArray[np.float32]
 
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+each_wheel_model = pytest.mark.parametrize(
+    "model", [model for model in MODELS if isinstance(model.weights, WheelWeights)], ids=lambda model: model.name
+)
 
 
 class CountingOps(Ops[tuple[int, int]]):
@@ -188,7 +191,7 @@ def test_every_architecture_is_covered() -> None:
     assert {type(model.architecture) for model in MODELS} == {RRDBNet, SRVGGNetCompact}
 
 
-@each_model
+@each_wheel_model
 def test_published_weights_load_with_the_right_shapes(model: Model) -> None:
     assert present(model)
     weights = load(model)
@@ -204,22 +207,24 @@ def copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Model],
     """A function that puts a copy of a model's files where the store looks, and answers with the copy of the binary one."""
 
     def copy(model: Model) -> Path:
-        spec = importlib.util.find_spec(model.weights.package)
+        weights = model.weights
+        assert isinstance(weights, WheelWeights)
+        spec = importlib.util.find_spec(weights.package)
         assert spec is not None
         assert spec.submodule_search_locations is not None
         folder = tmp_path / "models"
         folder.mkdir()
         for suffix in (".bin", ".param"):
-            shutil.copy(Path(spec.submodule_search_locations[0]) / "models" / (model.weights.stem + suffix), folder)
-        moved = ModuleSpec(model.weights.package, None, is_package=True)
+            shutil.copy(Path(spec.submodule_search_locations[0]) / "models" / (weights.stem + suffix), folder)
+        moved = ModuleSpec(weights.package, None, is_package=True)
         moved.submodule_search_locations = [str(tmp_path)]
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name: moved if name == model.weights.package else None)
-        return folder / f"{model.weights.stem}.bin"
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: moved if name == weights.package else None)
+        return folder / f"{weights.stem}.bin"
 
     return copy
 
 
-@each_model
+@each_wheel_model
 def test_weight_file_has_the_published_size_and_is_consumed_exactly(model: Model, copied: Callable[[Model], Path]) -> None:
     binary = copied(model)
     assert binary.stat().st_size == model.weights.bytes
@@ -230,7 +235,7 @@ def test_weight_file_has_the_published_size_and_is_consumed_exactly(model: Model
         read_ncnn(binary.with_suffix(".param"), binary, shapes)
 
 
-@each_model
+@each_wheel_model
 def test_one_changed_byte_is_found(model: Model, copied: Callable[[Model], Path]) -> None:
     binary = copied(model)
     data = bytearray(binary.read_bytes())
@@ -240,7 +245,7 @@ def test_one_changed_byte_is_found(model: Model, copied: Callable[[Model], Path]
         load(model)
 
 
-@each_model
+@each_wheel_model
 def test_missing_weights_name_the_command_that_brings_them(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(_name: str) -> Any:
         return None
@@ -251,7 +256,7 @@ def test_missing_weights_name_the_command_that_brings_them(model: Model, monkeyp
         load(model)
 
 
-@each_model
+@each_wheel_model
 def test_a_package_without_the_file_counts_as_missing(model: Model, copied: Callable[[Model], Path]) -> None:
     copied(model).unlink()
     assert not present(model)
@@ -259,7 +264,7 @@ def test_a_package_without_the_file_counts_as_missing(model: Model, copied: Call
         load(model)
 
 
-@each_model
+@each_wheel_model
 def test_a_package_without_the_list_of_layers_is_reported(model: Model, copied: Callable[[Model], Path]) -> None:
     copied(model).with_suffix(".param").unlink()
     with pytest.raises((WeightsMissing, WeightsCorrupt)):

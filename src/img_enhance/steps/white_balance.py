@@ -92,7 +92,7 @@ def gains_of(matrix: Floats | None) -> Array:
     if matrix is None:
         return np.ones(3)
     light = np.linalg.solve(matrix.astype(np.float64), np.ones(3))
-    return np.divide(1, light, out=np.full(3, np.inf), where=light > 0)
+    return np.asarray(np.divide(1, light, out=np.full(3, np.inf), where=light > 0))
 
 
 def _said(matrix: Floats | None) -> tuple[str, ...]:

