@@ -171,9 +171,9 @@ def test_names_of_all_scripts_are_taken(run: Run, pair: tuple[Path, Path]) -> No
 
 def test_large_photos_are_compared_from_disk(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     compare_files(*pair, tmp_path / "memory.png")
-    monkeypatch.setattr(files, "_IN_MEMORY_PIXELS", 100)
+    monkeypatch.setattr(files, "_MOST_IN_MEMORY", 100)
     compare_files(*pair, tmp_path / "disk.png")
-    assert isinstance(files.read_whole(pair[1]).pixels, np.memmap)
+    assert isinstance(files.read_file(pair[1]).pixels, np.memmap)
     assert (tmp_path / "disk.png").read_bytes() == (tmp_path / "memory.png").read_bytes()
 
 

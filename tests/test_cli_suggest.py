@@ -79,7 +79,7 @@ def test_json_is_a_recipe_that_enhance_reads(run: Run, saved: Save, dark: Pixels
     _, out, _ = run("suggest", photo, "--json")
     recipe.write_text(out, encoding="utf-8")
     assert [reason["step"] for reason in json.loads(out)["reasons"]] == [name for name, _ in RULES]
-    assert [step.name for step in Recipe.from_json(out).steps] == ["exposure_correction"]
+    assert [step["step"] for step in Recipe.from_json(out).to_mapping()["steps"]] == ["exposure_correction"]
     assert run("enhance", photo, "-o", tmp_path / "auto.png", "--quiet")[0] == 0
     assert run("enhance", photo, "-o", tmp_path / "by recipe.png", "--recipe", recipe, "--quiet")[0] == 0
     assert (tmp_path / "auto.png").read_bytes() == (tmp_path / "by recipe.png").read_bytes()

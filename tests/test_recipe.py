@@ -15,6 +15,8 @@ from img_enhance.photo import FORMAT_NAMES
 from img_enhance.recipe import VERSION, Recipe
 
 STEP = {"step": "real_esrgan"}
+KNOWN = "white_balance, exposure_correction, clahe, real_esrgan"
+ENTRIES = "version, input, steps, output, limits"
 
 SIZES: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
@@ -43,27 +45,30 @@ def test_json_round_trip_is_exact(recipe: Recipe) -> None:
     assert again.to_json() == recipe.to_json()
 
 
-def test_default_recipe_is_real_esrgan_at_its_own_factor() -> None:
-    steps = [{"step": "real_esrgan", "model": "realesrgan-x4plus"}]
-    assert Recipe().to_mapping() == {"version": 1, "input": {"animation": "first"}, "steps": steps, "output": {}}
+def test_default_recipe_chooses_its_steps() -> None:
+    limits = {"max_output_megapixels": 100.0}
+    mapping = {"version": 1, "input": {"animation": "first"}, "steps": "auto", "output": {}, "limits": limits}
+    assert Recipe().to_mapping() == mapping
+    assert Recipe.from_mapping(mapping) == Recipe()
 
 
 def test_output_may_be_left_out() -> None:
-    assert Recipe.from_mapping({"version": VERSION, "steps": [STEP]}) == Recipe()
+    assert Recipe.from_mapping({"version": VERSION, "steps": "auto"}) == Recipe()
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"version": 1, "steps": [{"step": "sharpen"}]}, 'step 1 has "step": "sharpen"; known are real_esrgan'),
-        ({"version": 1, "steps": [STEP, {}]}, 'step 2 has "step": null; known are real_esrgan'),
+        ({"version": 1, "steps": [{"step": "sharpen"}]}, f'step 1 has "step": "sharpen"; known are {KNOWN}'),
+        ({"version": 1, "steps": [STEP, {}]}, f'step 2 has "step": null; known are {KNOWN}'),
         ({"version": 1, "steps": ["real_esrgan"]}, "step 1 must be a JSON object"),
-        ({"version": 1, "steps": {}}, 'a recipe needs "steps", a list'),
-        ({"version": 1}, 'a recipe needs "steps", a list'),
+        ({"version": 1, "steps": {}}, 'a recipe needs "steps", a list or "auto"'),
+        ({"version": 1}, 'a recipe needs "steps", a list or "auto"'),
+        ({"version": 1, "steps": "all"}, 'a recipe needs "steps", a list or "auto"'),
         ({"version": 2, "steps": [STEP]}, "recipe version 2 is not known; this version reads 1"),
         ({"version": "1", "steps": [STEP]}, "recipe version '1' is not known; this version reads 1"),
         ({"steps": [STEP]}, "recipe version None is not known; this version reads 1"),
-        ({"version": 1, "steps": [STEP], "setps": []}, "a recipe has an unknown entry 'setps'; known are version, input, steps, output"),
+        ({"version": 1, "steps": [STEP], "setps": []}, f"a recipe has an unknown entry 'setps'; known are {ENTRIES}"),
         ({"version": 1, "steps": [STEP], "output": []}, '"output" must be a JSON object'),
         ([], "a recipe must be a JSON object"),
         (None, "a recipe must be a JSON object"),
@@ -89,7 +94,7 @@ def test_refuses_a_version_that_only_equals_one() -> None:
         ({"upscale": 2, "width": 5}, {}, "step 1 (real_esrgan): give upscale or width, not both"),
         ({"name": "x"}, {}, "step 1 (real_esrgan): unknown option 'name'; known are model, upscale, width, height, megapixels"),
         ({}, {"quality": 0}, "quality must be a whole number from 1 to 100, not 0"),
-        ({}, {"path": "x"}, "unknown option 'path'; known are format, quality, lossless, subsampling, strip_gps, strip"),
+        ({}, {"path": "x"}, "unknown option 'path'; known are format, quality, lossless, subsampling, strip_gps, strip, crop"),
     ],
 )
 def test_refuses_options_out_of_bounds_and_says_where(step: dict[str, Any], output: dict[str, Any], message: str) -> None:

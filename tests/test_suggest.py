@@ -50,7 +50,7 @@ def suggested(**changes: Any) -> Suggestion:
 
 
 def steps(suggestion: Suggestion) -> tuple[str, ...]:
-    return tuple(step.name for step in suggestion.recipe.steps)
+    return tuple(step.name for step in suggestion.steps)
 
 
 def words(suggestion: Suggestion, step: str) -> str:
@@ -67,7 +67,7 @@ def sized(width: int, height: int) -> PhotoFacts:
 
 def test_a_good_large_photo_is_left_alone() -> None:
     suggestion = suggest_for(GOOD, Limits())
-    assert suggestion.recipe.steps == ()
+    assert suggestion.steps == ()
     assert tuple(reason.step for reason in suggestion.reasons) == STEPS
     assert not any(reason.chosen or reason.strength for reason in suggestion.reasons)
 
@@ -109,14 +109,14 @@ def test_exposure_is_corrected_beyond_the_dead_zone(stops: float, strength: str 
 def test_low_contrast_is_raised() -> None:
     hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
     suggestion = suggested(luminance=hazy)
-    assert suggestion.recipe.steps == (CLAHE(enhance_level=1.0),)
+    assert suggestion.steps == (CLAHE(enhance_level=1.0),)
     assert "lightness spans 24 of 100" in words(suggestion, "clahe")
 
 
 @pytest.mark.parametrize(("black", "level"), [(0.08, None), (0.1, 0.6), (0.15, 0.8), (0.2, 0.9), (0.3, 1.0)])
 def test_the_less_contrast_the_more_it_is_raised(black: float, level: float | None) -> None:
     suggestion = suggested(luminance=Luminance(black, 0.35, 0.4, 0.4, 0.4, 0.45, 0.55, 0.4))
-    assert suggestion.recipe.steps == (() if level is None else (CLAHE(enhance_level=level),))
+    assert suggestion.steps == (() if level is None else (CLAHE(enhance_level=level),))
 
 
 def test_contrast_is_that_of_the_well_exposed_photo() -> None:
@@ -157,13 +157,13 @@ def test_noise_is_that_of_the_well_exposed_photo() -> None:
 )
 def test_small_photos_are_enlarged_to_at_most_sixteen_megapixels(size: tuple[int, int], factor: int | None) -> None:
     suggestion = suggest_for(sized(*size), Limits(max_output_megapixels=1000))
-    assert suggestion.recipe.steps == (() if factor is None else (RealESRGAN(upscale=factor),))
+    assert suggestion.steps == (() if factor is None else (RealESRGAN(upscale=factor),))
 
 
 @given(st.integers(1, 20_000), st.integers(1, 20_000), st.floats(0.001, 1000))
 def test_no_result_is_larger_than_allowed(width: int, height: int, most: float) -> None:
     suggestion = suggest_for(sized(width, height), Limits(max_output_megapixels=most))
-    for step in suggestion.recipe.steps:
+    for step in suggestion.steps:
         assert isinstance(step, RealESRGAN)
         assert step.upscale is not None
         assert step.upscale in (2, 4, 8, 16)
@@ -195,14 +195,14 @@ def test_flaws_of_detail_are_restored_at_the_size_of_a_larger_photo(flaw: Textur
         (flawed(4000, 3000, most=10), ()),
         (flawed(6000, 4000), ()),
     ):
-        assert suggestion.recipe.steps == options
+        assert suggestion.steps == options
         assert said in words(suggestion, "real_esrgan")
 
 
 def test_steps_are_in_the_order_in_which_they_help() -> None:
     hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
     suggestion = suggest_for(dataclasses.replace(sized(200, 200), cast=Cast(3000, 0, 0.9), exposure_stops=-1.2, luminance=hazy), Limits())
-    assert suggestion.recipe.steps == (WhiteBalance(1.0), ExposureCorrection(1.0), CLAHE(1.0), RealESRGAN(upscale=16))
+    assert suggestion.steps == (WhiteBalance(1.0), ExposureCorrection(1.0), CLAHE(1.0), RealESRGAN(upscale=16))
     assert all(reason.chosen and reason.strength and reason.words for reason in suggestion.reasons)
 
 
@@ -217,7 +217,7 @@ def test_steps_are_in_the_order_in_which_they_help() -> None:
 )
 def test_one_colour_needs_nothing(pixels: npt.NDArray[Any]) -> None:
     suggestion = suggest(Photo(pixels))
-    assert suggestion.recipe.steps == ()
+    assert suggestion.steps == ()
     assert {reason.words for reason in suggestion.reasons} == {"the photo is of one colour"}
 
 

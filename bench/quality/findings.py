@@ -36,8 +36,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Findings:
-    """All of one photo; `missing` says what of ours is not there to be measured."""
+    """All of one photo."""
 
     measurements: tuple[Measurement, ...]
     choices: tuple[Choice, ...]
-    missing: frozenset[str]

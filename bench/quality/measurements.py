@@ -31,20 +31,16 @@ def measure_photo(photo: RealPhoto, families: Sequence[str]) -> Findings:
     pixels = pixels_of(photo)
     measurements: list[Measurement] = []
     choices: list[Choice] = []
-    missing: set[str] = set()
     for degradation in DEGRADATIONS:
         if degradation.family not in families:
             continue
         given = degraded(pixels, degradation, photo=photo.name)
         judge = Judge(truth_of(pixels, given, degradation))
-        for method, made in _tried(given, degradation.family, missing):
+        for method, made in _tried(given, degradation.family):
             scores = judge.scores(made, given=given)
             measurements.append(Measurement(photo.name, degradation.name, degradation.family, method, scores))
-        try:
-            choices.append(Choice(photo.name, degradation.name, degradation.family, ours.chosen(given)))
-        except ours.NotThere as error:
-            missing.add(str(error))
-    return Findings(tuple(measurements), tuple(choices), frozenset(missing))
+        choices.append(Choice(photo.name, degradation.name, degradation.family, ours.chosen(given)))
+    return Findings(tuple(measurements), tuple(choices))
 
 
 def truth_of(pixels: Pixels, given: Pixels, degradation: Degradation) -> Pixels:
@@ -52,10 +48,7 @@ def truth_of(pixels: Pixels, given: Pixels, degradation: Degradation) -> Pixels:
     return given if degradation.family == UNDEGRADED else pixels
 
 
-def _tried(given: Pixels, family: str, missing: set[str]) -> Iterator[tuple[str, Pixels]]:
+def _tried(given: Pixels, family: str) -> Iterator[tuple[str, Pixels]]:
     methods: dict[str, Callable[[Pixels], Pixels]] = {**PEERS, **ours.methods(family)}
     for name, method in methods.items():
-        try:
-            yield name, method(given)
-        except ours.NotThere as error:
-            missing.add(str(error))
+        yield name, method(given)

@@ -1,14 +1,12 @@
 """img-enhance as the quality bench calls it: the one place that knows the names of our steps."""
 
-import importlib
-import importlib.util
 from collections.abc import Callable
-from typing import Any
 
 from img_enhance.engine import Engine
-from img_enhance.options import STEP_OPTIONS
+from img_enhance.options import STEP_OPTIONS, StepOptions
 from img_enhance.photo import Photo
 from img_enhance.recipe import Recipe
+from img_enhance.suggest import suggest
 from photos import Pixels
 from quality.degradations import CAST, EXPOSURE, LOW_LIGHT
 
@@ -21,10 +19,6 @@ ENLARGING = ("real_esrgan", "super_image")
 OURS, AUTO = "ours", "ours, auto"
 
 
-class NotThere(Exception):
-    """A step or the auto mode is not part of img-enhance yet."""
-
-
 def methods(family: str) -> dict[str, Callable[[Pixels], Pixels]]:
     """Our ways to correct a picture of this family, by name."""
     step = STEPS.get(family)
@@ -33,42 +27,27 @@ def methods(family: str) -> dict[str, Callable[[Pixels], Pixels]]:
 
 
 def corrected(pixels: Pixels, step: str) -> Pixels:
-    """`pixels` through one step with its defaults.
-
-    Raises: NotThere.
-    """
-    options = next((options for options in STEP_OPTIONS if options.name == step), None)
-    if options is None:
-        raise NotThere(f"no step {step}")
+    """`pixels` through one step with its defaults."""
+    options = next(options for options in STEP_OPTIONS if options.name == step)
     return _enhanced(pixels, (options(),))
 
 
 def auto_corrected(pixels: Pixels) -> Pixels:
-    """`pixels` through what the auto mode chooses, without enlarging.
-
-    Raises: NotThere.
-    """
+    """`pixels` through what the auto mode chooses, without enlarging."""
     steps = tuple(step for step in _suggested(pixels) if step.name not in ENLARGING)
     return _enhanced(pixels, steps) if steps else pixels
 
 
 def chosen(pixels: Pixels) -> tuple[str, ...]:
-    """Names of the steps that the auto mode chooses, enlarging left out.
-
-    Raises: NotThere.
-    """
+    """Names of the steps that the auto mode chooses, enlarging left out."""
     return tuple(step.name for step in _suggested(pixels) if step.name not in ENLARGING)
 
 
-def _suggested(pixels: Pixels) -> tuple[Any, ...]:
-    if importlib.util.find_spec("img_enhance.suggest") is None:
-        raise NotThere("no auto mode")
-    suggest: Any = importlib.import_module("img_enhance.suggest")
-    recipe: Recipe = suggest.suggest(Photo(pixels)).recipe
-    return recipe.steps
+def _suggested(pixels: Pixels) -> tuple[StepOptions, ...]:
+    return suggest(Photo(pixels)).steps
 
 
-def _enhanced(pixels: Pixels, steps: tuple[Any, ...]) -> Pixels:
+def _enhanced(pixels: Pixels, steps: tuple[StepOptions, ...]) -> Pixels:
     with Engine() as engine:
         result = engine.enhance(Photo(pixels), Recipe(steps=steps))
     return result.photo.pixels.astype(pixels.dtype, copy=False)

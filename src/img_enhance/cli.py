@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from img_enhance import __version__
 from img_enhance.cancelling import ticking
-from img_enhance.cli_compare import add_compare
+from img_enhance.cli_compare import add_compare, check_sheet_of, write_sheet_of
 from img_enhance.cli_models import OFFLINE, add_models, offer, store_of
 from img_enhance.errors import ImgEnhanceError, OptionError, OutputError, RecipeError
 from img_enhance.form import Field, fields, from_text
 from img_enhance.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, StepOptions
 from img_enhance.photo import format_named
-from img_enhance.recipe import Recipe
+from img_enhance.recipe import AUTO, Recipe
 from img_enhance.units import bytes_text, seconds_text
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work, so that --help answers at once
@@ -105,6 +105,7 @@ def _add_enhance(commands: Any) -> None:
     others = command.add_argument_group("files and screen")
     others.add_argument("--recipe", metavar="FILE", type=Path, help="steps and output from a JSON file")
     others.add_argument("--report", metavar="FILE", type=Path, help="write how the result was made, as JSON")
+    others.add_argument("--compare", metavar="FILE", type=Path, help="write a before/after sheet too")
     others.add_argument("--overwrite", action="store_true", help="replace files that exist")
     others.add_argument("--offline", action="store_true", help=OFFLINE)
     others.add_argument("--dry-run", action="store_true", help="stop after the plan; nothing is written")
@@ -187,10 +188,11 @@ def _steps(arguments: argparse.Namespace) -> tuple[StepOptions, ...]:
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:
     steps = _steps(arguments)
-    given = {"output": _given(arguments, Output), "input": _given(arguments, Input)}
+    given = {"output": _given(arguments, Output), "input": _given(arguments, Input), "limits": _given(arguments, Limits)}
     if arguments.recipe is None:
-        recipe = Recipe(output=Output(**given["output"]), input=Input(**given["input"]))
-        return dataclasses.replace(recipe, steps=steps) if steps else recipe
+        return Recipe(
+            steps=steps or AUTO, output=Output(**given["output"]), input=Input(**given["input"]), limits=Limits(**given["limits"])
+        )
     if steps:
         raise OptionError(f"give the steps in --recipe or as flags of {steps[0].name}, not both")
     try:
@@ -201,6 +203,7 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
         recipe,
         output=dataclasses.replace(recipe.output, **given["output"]),
         input=dataclasses.replace(recipe.input, **given["input"]),
+        limits=dataclasses.replace(recipe.limits, **given["limits"]),
     )
 
 
@@ -212,6 +215,7 @@ def _enhance(arguments: argparse.Namespace) -> int:
 
 
 def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machine, cancelled: Callable[[], bool]) -> int:
+    from img_enhance.cli_suggest import auto_lines
     from img_enhance.engine import Engine
     from img_enhance.image_io import check_output
     from img_enhance.memory import Peak
@@ -220,8 +224,6 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
     tell = _silent if arguments.quiet else _say
     store = store_of(arguments)
     with _piped(arguments.photo, arguments.output) as (photo, piped), Engine(machine, store) as engine:
-        if _automatic(arguments):
-            recipe = _chosen(arguments, photo, recipe, cancelled, tell)
         asked = None if arguments.output == _PIPE else arguments.output
         job = engine.prepare(photo, recipe, output=asked)
         output = piped or asked or _beside(photo, job)
@@ -229,6 +231,10 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
         for path in (output, arguments.report):
             if path is not None:
                 check_output(path, overwrite=arguments.overwrite)
+        if arguments.compare is not None:
+            check_sheet_of(arguments.compare, photo, output, overwrite=arguments.overwrite)
+        for line in auto_lines(job.reasons):
+            tell(line)
         tell(_plan_line(job.plan))
         if arguments.dry_run:
             return 0
@@ -239,6 +245,8 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
             result.save(output, format=job.output_format, overwrite=arguments.overwrite, cancelled=cancelled)
         if arguments.report is not None:
             _write_report(result, arguments.report)
+        if arguments.compare is not None:
+            write_sheet_of(result, arguments.compare, photo, output, overwrite=arguments.overwrite)
         if piped is not None:
             with piped.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
@@ -251,25 +259,6 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
     elif not arguments.quiet:
         print(done)
     return 0
-
-
-def _automatic(arguments: argparse.Namespace) -> bool:
-    return arguments.recipe is None and not _steps(arguments)
-
-
-def _chosen(
-    arguments: argparse.Namespace, photo: Path, recipe: Recipe, cancelled: Callable[[], bool], tell: Callable[[str], None]
-) -> Recipe:
-    """`recipe` with the steps that the photo needs."""
-    from img_enhance.cli_suggest import line
-
-    suggestion = _suggestion(arguments, photo, cancelled)
-    for reason in suggestion.reasons:
-        if reason.chosen:
-            tell(f"Auto: {line(reason)}")
-    if not suggestion.recipe.steps:
-        tell("Auto: nothing to do, the photo is good as it is")
-    return dataclasses.replace(recipe, steps=suggestion.recipe.steps)
 
 
 def _check_report(report: Path | None, photo: Path, output: Path) -> None:

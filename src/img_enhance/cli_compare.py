@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from img_enhance.errors import OutputError
 from img_enhance.form import fields
 from img_enhance.options import CompareOptions
+
+if TYPE_CHECKING:
+    from img_enhance.result import Result
 
 AddFlags = Callable[[argparse.ArgumentParser, str, type[Any]], object]
 
@@ -38,3 +43,39 @@ def _compare(arguments: argparse.Namespace) -> int:
     output = compare_files(arguments.before, arguments.after, arguments.output, options=options, overwrite=arguments.overwrite)
     print(f"[OK] {output}")
     return 0
+
+
+def check_sheet_of(sheet: Path, photo: Path, output: Path, *, overwrite: bool) -> None:
+    """Pass if a sheet of a photo and its result could be written to `sheet`.
+
+    Raises: OutputError, DiskError.
+    """
+    from img_enhance.compare import check_sheet
+
+    if sheet.resolve() == output.resolve():
+        raise OutputError(f"--compare would replace the result, {output}; name another file")
+    check_sheet(sheet, photo, output, overwrite=overwrite)
+
+
+def write_sheet_of(result: Result, sheet: Path, photo: Path, output: Path, *, overwrite: bool) -> None:
+    """Write the before/after sheet of a result that has been saved as `output`.
+
+    Raises: PhotoError, OutputError, DiskError.
+    """
+    from img_enhance.compare import read_file, steps_of, write_sheet
+
+    before, crop = read_file(photo), result.plan.crop
+    if crop is not None:
+        size, enlarged = result.plan.size, result.plan.result
+        shown = crop.covered(size.width / enlarged.width, size.height / enlarged.height)
+        before = dataclasses.replace(before, pixels=before.pixels[shown.slices], alpha=None)
+    write_sheet(
+        before,
+        result.photo,
+        sheet,
+        before_name=photo.name,
+        after_name=output.name,
+        steps=steps_of(result.note()),
+        file_bytes=(photo.stat().st_size, output.stat().st_size),
+        overwrite=overwrite,
+    )

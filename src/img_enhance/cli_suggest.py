@@ -19,9 +19,10 @@ def table(suggestion: Suggestion) -> str:
     return "".join(line + "\n" for row in (_HEADER, *rows) for line in _lines(row, widths))
 
 
-def line(reason: Reason) -> str:
-    """One step in a line: "real_esrgan 8x: 0.2 MP, ..."."""
-    return f"{reason.step} {reason.strength}: {reason.words}"
+def auto_lines(reasons: tuple[Reason, ...]) -> list[str]:
+    """What was chosen automatically, a line a step; none where nothing was to be chosen."""
+    lines = [f"Auto: {reason.step} {reason.strength}: {reason.words}" for reason in reasons if reason.chosen]
+    return lines or ["Auto: nothing to do, the photo is good as it is"] * bool(reasons)
 
 
 def _lines(row: tuple[str, ...], widths: list[int]) -> Iterator[str]:

@@ -40,11 +40,12 @@ from img_enhance.plan import (
     size_after,
 )
 from img_enhance.probe import PrecisionRefused, probe
-from img_enhance.recipe import Recipe
+from img_enhance.recipe import AUTO, Recipe
 from img_enhance.result import Result, StepRecord
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.settings import weight_store
 from img_enhance.steps import Facts, passes_of, tone_step, with_depth
+from img_enhance.suggest import Reason, suggest, suggest_file
 from img_enhance.sweep import Network, Picture, sweep
 from img_enhance.units import bytes_text
 from img_enhance.weights.cache import WeightStore
@@ -69,6 +70,7 @@ class Job:
     source: Photo | PhotoFile
     header: Header
     recipe: Recipe
+    reasons: tuple[Reason, ...]
     passes: tuple[Pass, ...]
     output_format: str
     plan: Plan
@@ -105,13 +107,14 @@ class Engine:
         give_back()
 
     def prepare(self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None) -> Job:
-        """Check and plan everything that can be known before the work: nothing is decoded, loaded or written.
+        """Check and plan everything that can be known before the work: nothing is loaded or written, nor decoded unless the recipe is
+        "auto" and the photo must be measured.
 
         `output` is where the result will go, if that is known: its ending decides the format unless the recipe does.
 
         Raises: every UserError and MachineError that can be foreseen.
         """
-        recipe = recipe or Recipe()
+        recipe, reasons = self._decided(photo, recipe or Recipe())
         source: Photo | PhotoFile
         warnings: tuple[str, ...] = ()
         if isinstance(photo, Photo):
@@ -134,6 +137,7 @@ class Engine:
             source=source,
             header=header,
             recipe=recipe,
+            reasons=reasons,
             passes=passes,
             output_format=output_format,
             plan=self._plan(header, passes, output_format, precision, crop),
@@ -143,6 +147,17 @@ class Engine:
                 *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
             ),
         )
+
+    def _decided(self, photo: Photo | str | Path, recipe: Recipe) -> tuple[Recipe, tuple[Reason, ...]]:
+        """The recipe with the steps that the photo needs where it leaves them open, and why they are needed."""
+        if recipe.steps != AUTO:
+            return recipe, ()
+        if isinstance(photo, Photo):
+            check_photo(photo)
+            suggestion = suggest(photo, recipe.limits)
+        else:
+            suggestion = suggest_file(Path(photo), recipe.limits, machine=self.machine, reading=recipe.input)
+        return dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons
 
     def enhance(
         self,
@@ -215,7 +230,7 @@ class Engine:
         photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
         used = (model_named(step.model) for step in plan.passes if isinstance(step, NetworkPlan))
         weights = {model.name: model.weights.sha256 for model in used}
-        return Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings))
+        return Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings), job.reasons)
 
     def _pass(
         self, step: PassPlan, photo: Photo, held: Box, folder: Path | None, tick: Tick, done: Done, facts: dict[str, Any], said: list[str]
@@ -329,6 +344,7 @@ class Engine:
 def _passes(recipe: Recipe, size: Size) -> tuple[tuple[Pass, ...], Size]:
     """All passes of a recipe over a photo of `size`, and the size of the result."""
     run: tuple[Pass, ...] = ()
+    assert recipe.steps != AUTO, "the steps are chosen before they are planned"
     for options in recipe.steps:
         for step in passes_of(options, size):
             run += (step,)
@@ -418,7 +434,7 @@ def _measured(name: str, records: list[StepRecord]) -> Iterator[dict[str, Any]]:
 
 
 def enhance(photo: Photo | str | Path, recipe: Recipe | None = None, *, machine: Machine | None = None) -> Result:
-    """`photo`, an array or a file, as `recipe` says; without one, four times larger with Real-ESRGAN.
+    """`photo`, an array or a file, as `recipe` says; without one, with the steps that it needs.
 
     Raises: UserError, MachineError, IntegrityError.
     """

@@ -3,27 +3,39 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from img_enhance.errors import OptionError, RecipeError
 from img_enhance.form import from_mapping, to_mapping
-from img_enhance.options import STEP_OPTIONS, Input, Output, RealESRGAN, StepOptions
+from img_enhance.options import STEP_OPTIONS, Input, Limits, Output, StepOptions
 
 VERSION = 1
+
+AUTO: Literal["auto"] = "auto"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Steps in the order they run; without any the photo is written as it is. The default recipe is Real-ESRGAN at its own factor."""
+    """Steps in the order they run; without any the photo is written as it is.
 
-    steps: tuple[StepOptions, ...] = (RealESRGAN(),)
+    The default is "auto": the photo is measured, and the steps that it needs are chosen, within `limits`.
+    """
+
+    steps: tuple[StepOptions, ...] | Literal["auto"] = AUTO
     output: Output = field(default_factory=Output)
     input: Input = field(default_factory=Input)
+    limits: Limits = field(default_factory=Limits)
 
     def to_mapping(self) -> dict[str, Any]:
         """JSON values from which `from_mapping` makes an equal recipe."""
-        steps = [{"step": step.name, **to_mapping(step)} for step in self.steps]
-        return {"version": VERSION, "input": to_mapping(self.input), "steps": steps, "output": to_mapping(self.output)}
+        steps = AUTO if self.steps == AUTO else [{"step": step.name, **to_mapping(step)} for step in self.steps]
+        return {
+            "version": VERSION,
+            "input": to_mapping(self.input),
+            "steps": steps,
+            "output": to_mapping(self.output),
+            "limits": to_mapping(self.limits),
+        }
 
     def to_json(self) -> str:
         return json.dumps(self.to_mapping(), indent=2) + "\n"
@@ -34,17 +46,18 @@ class Recipe:
 
         Raises: RecipeError when they do not describe one, with the place; OptionError when an option is out of bounds.
         """
-        whole = _mapping(values, "a recipe", allowed=("version", "input", "steps", "output"))
+        whole = _mapping(values, "a recipe", allowed=("version", "input", "steps", "output", "limits"))
         version = whole.get("version")
         if type(version) is not int or version != VERSION:
             raise RecipeError(f"recipe version {version!r} is not known; this version reads {VERSION}")
         steps = whole.get("steps")
-        if not isinstance(steps, list):
-            raise RecipeError('a recipe needs "steps", a list')
+        if not isinstance(steps, list) and steps != AUTO:
+            raise RecipeError('a recipe needs "steps", a list or "auto"')
         return cls(
-            steps=tuple(_step(step, number) for number, step in enumerate(steps, 1)),
+            steps=AUTO if isinstance(steps, str) else tuple(_step(step, number) for number, step in enumerate(steps, 1)),
             output=from_mapping(Output, _mapping(whole.get("output", {}), '"output"')),
             input=from_mapping(Input, _mapping(whole.get("input", {}), '"input"')),
+            limits=from_mapping(Limits, _mapping(whole.get("limits", {}), '"limits"')),
         )
 
     @classmethod

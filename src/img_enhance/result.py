@@ -12,9 +12,11 @@ from img_enhance import __version__
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.form import to_mapping
 from img_enhance.image_io import write_photo
+from img_enhance.options import StepOptions
 from img_enhance.photo import Photo, format_of_ending
 from img_enhance.plan import Plan
-from img_enhance.recipe import Recipe
+from img_enhance.recipe import AUTO, Recipe
+from img_enhance.suggest import Reason
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class StepRecord:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The enhanced photo and the record of how it was made."""
+    """The enhanced photo and the record of how it was made. `reasons` say why steps were chosen, where they were chosen automatically."""
 
     photo: Photo
     recipe: Recipe
@@ -40,6 +42,7 @@ class Result:
     weights: dict[str, str]
     steps: tuple[StepRecord, ...]
     warnings: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()
     version: str = __version__
 
     def record(self) -> dict[str, Any]:
@@ -47,6 +50,7 @@ class Result:
         return {
             "version": self.version,
             "recipe": self.recipe.to_mapping(),
+            "reasons": [dataclasses.asdict(reason) for reason in self.reasons],
             "plan": dataclasses.asdict(self.plan),
             "weights_sha256": self.weights,
             "steps": [dataclasses.asdict(step) for step in self.steps],
@@ -68,8 +72,13 @@ class Result:
             self.photo, path, format=name, output=self.recipe.output, overwrite=overwrite, note=self.note(), tick=ticking(cancelled)
         )
 
+    @property
+    def steps_run(self) -> tuple[StepOptions, ...]:
+        """The steps of the recipe, those chosen automatically included."""
+        return () if self.recipe.steps == AUTO else self.recipe.steps
+
     def note(self) -> str:
         """What was done, in a line that goes into the result's XMP."""
-        steps = [f"{step.name}({', '.join(f'{k}={v}' for k, v in to_mapping(step).items())})" for step in self.recipe.steps]
+        steps = [f"{step.name}({', '.join(f'{k}={v}' for k, v in to_mapping(step).items())})" for step in self.steps_run]
         part = "" if self.plan.crop is None else f", part {self.plan.crop}"
         return "; ".join([*steps, f"{self.plan.size} to {self.plan.result}{part}"])

@@ -11,13 +11,12 @@ from typing import Any
 
 from img_enhance.analysis import CountFaces, PhotoFacts, analyse, lightness
 from img_enhance.cancelling import Tick
-from img_enhance.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.devices import detect_cpu
-from img_enhance.image_io import PhotoFile, open_photo, read_photo
+from img_enhance.image_io import open_photo, read_whole
 from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.options import CLAHE, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
-from img_enhance.plan import CANVAS_SHARE, Store, allowed_bytes
+from img_enhance.plan import CANVAS_SHARE, allowed_bytes
 from img_enhance.recipe import Recipe
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
@@ -64,11 +63,15 @@ class Reason:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What would make a photo better, why, and what was measured. The recipe is empty where a photo is good as it is."""
+    """What would make a photo better, why, and what was measured. There are no steps where a photo is good as it is."""
 
-    recipe: Recipe
+    steps: tuple[StepOptions, ...]
     reasons: tuple[Reason, ...]
     facts: PhotoFacts
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=self.steps)
 
     def record(self) -> dict[str, Any]:
         """All of it as JSON values; `Recipe.from_mapping` reads the recipe of it."""
@@ -113,14 +116,16 @@ def suggest_file(
     """
     machine, read = machine or Machine(), reading or Input()
     file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first")
-    return suggest(_read(file, machine, tick), limits, jpeg_quality=jpeg_quality(path))
+    in_memory = int(CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()))
+    photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
+    return suggest(photo, limits, jpeg_quality=jpeg_quality(path))
 
 
 def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
     """The suggestion that follows from `facts`: the rules of RULES, one a step, in the order in which steps run."""
     verdicts = [(name, _nothing_to_see(facts) or rule(facts, limits)) for name, rule in RULES]
     return Suggestion(
-        recipe=Recipe(steps=tuple(verdict.options for _, verdict in verdicts if verdict.options is not None)),
+        steps=tuple(verdict.options for _, verdict in verdicts if verdict.options is not None),
         reasons=tuple(Reason(name, verdict.options is not None, verdict.strength, verdict.words) for name, verdict in verdicts),
         facts=facts,
     )
@@ -225,15 +230,3 @@ def flaws_of(facts: PhotoFacts) -> list[str]:
         (texture.blocking >= BLOCKY, f"JPEG blocks (borders {1 + texture.blocking:.1f} times as strong as the rest{quality})"),
     )
     return [words for bad, words in rows if bad]
-
-
-def _read(file: PhotoFile, machine: Machine, tick: Tick) -> Photo:
-    header = file.header
-    needed = header.size.pixels * header.pixel_bytes
-    store: Store = "memory" if needed <= CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()) else "disk"
-    folder = scratch_folder(machine.scratch) if store == "disk" else None
-    if folder is not None:
-        check_room(folder, needed)
-    canvas = new_canvas(header.size, store, folder, depth=header.depth)
-    alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
-    return read_photo(file, canvas, alpha, tick)

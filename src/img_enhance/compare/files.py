@@ -4,18 +4,16 @@ import os
 import re
 from pathlib import Path
 
-from img_enhance.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.compare.drawing import sheet
 from img_enhance.errors import OutputError
-from img_enhance.image_io import check_output, open_photo, read_photo, write_photo
+from img_enhance.image_io import check_output, open_photo, read_whole, write_photo
 from img_enhance.metadata import BrokenMetadata, xmp
 from img_enhance.options import CompareOptions, Machine, Output
 from img_enhance.photo import Photo, check_holds, format_of_ending
-from img_enhance.plan import Store
 
 TOOL = "img-enhance"
 
-_IN_MEMORY_PIXELS = 50_000_000
+_MOST_IN_MEMORY = 150_000_000
 _MOST_ENLARGED = 16
 _SIZES = re.compile(r"\d+x\d+ to \d+x\d+")
 
@@ -30,7 +28,7 @@ def compare_files(
     """
     output = output or compared_name(after)
     check_sheet(output, before, after, overwrite=overwrite)
-    old, new = read_whole(before), read_whole(after)
+    old, new = read_file(before), read_file(after)
     write_sheet(
         old,
         new,
@@ -65,8 +63,8 @@ def write_sheet(
     format = format_of_ending(output.suffix)
     check_output(output, overwrite=overwrite)
     made = sheet(
-        before if isinstance(before, Photo) else read_whole(before),
-        after if isinstance(after, Photo) else read_whole(after),
+        before if isinstance(before, Photo) else read_file(before),
+        after if isinstance(after, Photo) else read_file(after),
         before_name=before_name,
         after_name=after_name,
         steps=steps,
@@ -97,20 +95,12 @@ def compared_name(after: Path) -> Path:
     return after.parent / f"{after.stem}_compared.png"
 
 
-def read_whole(path: Path) -> Photo:
-    """The photo of a file, in memory or, above 50 million pixels, in an unnamed file on disk.
+def read_file(path: Path) -> Photo:
+    """The photo of a file, in memory unless it is large.
 
     Raises: PhotoError, DiskError.
     """
-    file = open_photo(path, max_pixels=Machine().max_pixels * _MOST_ENLARGED**2)
-    header = file.header
-    store: Store = "memory" if header.size.pixels <= _IN_MEMORY_PIXELS else "disk"
-    folder = scratch_folder(None) if store == "disk" else None
-    if folder is not None:
-        check_room(folder, header.size.pixels * header.pixel_bytes)
-    canvas = new_canvas(header.size, store, folder, depth=header.depth)
-    alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
-    return read_photo(file, canvas, alpha, lambda: None)
+    return read_whole(open_photo(path, max_pixels=Machine().max_pixels * _MOST_ENLARGED**2), most_in_memory=_MOST_IN_MEMORY)
 
 
 def steps_between(before: Photo, after: Photo) -> tuple[str, ...]:
