@@ -11,7 +11,7 @@ from photos import Pixels
 from quality.degradations import CAST, EXPOSURE, LOW_LIGHT
 
 # What a family is corrected with when the user says so; an undegraded photo needs nothing.
-STEPS = {EXPOSURE: "exposure_correction", CAST: "white_balance", LOW_LIGHT: "clahe"}
+STEPS = {EXPOSURE: "exposure_correction", CAST: "white_balance", LOW_LIGHT: "exposure_correction"}
 
 # What makes a photo larger is no correction.
 ENLARGING = ("real_esrgan", "super_image")

@@ -73,7 +73,7 @@ def photo_table(family: str, measurements: Sequence[Measurement]) -> Table:
 def choice_table(choices: Sequence[Choice]) -> Table:
     """What auto mode should have chosen, down, against what it chose, across; a photo with two steps counts in both columns."""
     families = list(dict.fromkeys(choice.family for choice in choices))
-    columns = (*STEPS.values(), NOTHING)
+    columns = (*dict.fromkeys(step for steps in RIGHT_STEPS.values() for step in steps), NOTHING)
     rows: list[tuple[Cell, ...]] = []
     for family in families:
         of_family = [choice for choice in choices if choice.family == family]
