@@ -64,7 +64,7 @@ def _stops(light: float) -> float:
 
 def estimated_stops(exposure: Exposure) -> float:
     """The change of exposure in stops that a photo needs: positive where it is too dark, 0 where it is well exposed."""
-    return min(MOST_STOPS, _stops_too_dark(exposure)) or -min(MOST_STOPS, _stops_too_bright(exposure))
+    return min(MOST_STOPS, _stops_too_dark(exposure)) or 0.0 - min(MOST_STOPS, _stops_too_bright(exposure))
 
 
 # Well exposed photos reach white with so much of their pixels, give or take 0.23 EV (root mean square over the tuning half of the bench's
