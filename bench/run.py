@@ -16,7 +16,7 @@ from img_enhance.errors import ImgEnhanceError
 from machine import header, header_text
 from measure import RunFailed
 from peers_python import build_peers, named_peers
-from sections import cold_start, exactness, file_to_file, memory, rate
+from sections import cold_start, exactness, file_to_file, memory, rate, tones
 from settings import Settings
 from tables import Table
 
@@ -26,6 +26,7 @@ SECTIONS: dict[str, Callable[[Settings], Iterator[Table]]] = {
     "exactness": exactness.tables,
     "memory": memory.tables,
     "cold-start": cold_start.tables,
+    "tones": tones.tables,
 }
 NEEDS_PEERS = ("file-to-file",)
 
