@@ -69,6 +69,11 @@ _BRIGHTEST_NORM = 30
 _CLIPPED_WEIGHT = 3.23
 _CLIPPED_SCALES = (0.188, 0.048)
 
+# The luminance of the brightest things: up to the first, they are a red wall, leaves or the sky; from the second, there is something white.
+# In the tune set it is 0.47 to 0.94.
+_WHITE_LUMINANCE = (0.25, 0.45)
+_BRIGHT_QUANTILE = 0.995
+
 # Colour by correlation: how fast natural colours grow rarer away from grey, how frequent any colour is at least, from which share of the
 # photo a colour counts fully, and how much one colour is believed.
 _RARER_LONG, _RARER_SHORT = 0.078, 0.147
@@ -103,12 +108,18 @@ def estimated(photo: Photo, encoding: Encoding) -> Estimate:
     to_cones = cones_of_rgb(encoding)
     responses = np.maximum(cells @ to_cones.T, _LEAST_LIGHT)
     lights, log_prior = candidates()
-    log_posterior = log_prior + _colours_explained(responses[counted], lights)
+    explained = _colours_explained(responses[counted], lights)
     for witness in _WITNESSES:
-        log_posterior += _heard(witness, responses, counted, lights)
+        explained += _heard(witness, responses, counted, lights)
     brightest, counted = _cells(light, lit & (middle < _BRIGHT))
-    log_posterior += _clipped_white_explained(brightest[counted], lights, to_cones)
-    return _decision(log_posterior, lights)
+    explained += _clipped_white_explained(brightest[counted], lights, to_cones)
+    return _decision(log_prior + _trust(brightest[counted] @ encoding.luminance) * explained, lights)
+
+
+def _trust(luminance: Array) -> float:
+    """How far the witnesses are believed: not where nothing is as bright as a white or light grey thing would be, in whatever light."""
+    none, full = _WHITE_LUMINANCE
+    return float(np.clip((np.quantile(luminance, _BRIGHT_QUANTILE) - none) / (full - none), 0, 1))
 
 
 def read(photo: Photo, encoding: Encoding) -> tuple[Floats, Mask]:
