@@ -44,11 +44,14 @@ NOISY = 6.0
 BLURRED = 0.6
 BLOCKY = 1.0
 
-# The network makes at most so many megapixels, which is enough for a print of 30 x 40 cm, or a 4K screen with room to crop. So photos up
-# to 1/16 MP are enlarged 16 times, up to 1/4 MP 8 times, up to 1 MP 4 times, up to 4 MP twice, larger ones not at all. For
-# each megapixel that it reads the large network takes some 6 minutes on two cores of Zen 3 and 25 s on two with AMX (planned, 2026-11).
+# The network makes at most so many megapixels, which is enough for a print of 30 x 40 cm, or a 4K screen with room to crop; and it reads
+# at most so many, all its passes together, because for each the large network takes some 4 minutes on two cores of Zen 3 and 25 s on two
+# with AMX (2026-11). Factors above the network's own are two passes. So photos up to 1/16 MP are enlarged 16 times, up to 0.11 MP 8 times,
+# up to 1 MP 4 times, up to 2 MP twice, and larger ones not at all.
 MOST_NETWORK_MEGAPIXELS = 16.0
+MOST_READ_MEGAPIXELS = 2.0
 FACTORS = (16, 8, 4, 2)
+_ONE_PASS = 4
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
         return _Verdict(None, f"{seen} is large enough")
     if facts.megapixels > most:
         return _Verdict(None, f"there is {flaws}, but {seen} is more than the {most:g} MP allowed for a result")
-    if facts.megapixels > MOST_NETWORK_MEGAPIXELS:
+    if facts.megapixels > MOST_READ_MEGAPIXELS:
         return _Verdict(None, f"there is {flaws}, but {seen} would take very long; --upscale 1 takes it away all the same")
     return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but there is {flaws}", "1x, restored at its size")
 
@@ -215,9 +218,16 @@ def exposed_noise(facts: PhotoFacts) -> float:
 
 
 def upscale_factor(facts: PhotoFacts, most_megapixels: float) -> int:
-    """The largest of FACTORS whose result has at most so many megapixels, and 1 if none has."""
+    """The largest of FACTORS whose result has at most so many megapixels and takes no longer than is bearable, and 1 if none does."""
     most = min(most_megapixels, MOST_NETWORK_MEGAPIXELS)
-    return next((factor for factor in FACTORS if facts.megapixels * factor * factor <= most), 1)
+    return next(
+        (factor for factor in FACTORS if facts.megapixels * factor * factor <= most and _read_by(factor, facts) <= MOST_READ_MEGAPIXELS), 1
+    )
+
+
+def _read_by(factor: int, facts: PhotoFacts) -> float:
+    """Megapixels that the network reads in all its passes."""
+    return facts.megapixels * (1 if factor <= _ONE_PASS else 1 + _ONE_PASS**2)
 
 
 def flaws_of(facts: PhotoFacts) -> list[str]:
