@@ -20,7 +20,7 @@ FLOORS = (
     ("cli", "cli_compare", "cli_models", "cli_suggest"),
 )
 HEAVY = {
-    "cv2": ("steps", "texture"),
+    "cv2": ("steps", "analysis", "texture"),
     "openvino": ("runtimes",),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),

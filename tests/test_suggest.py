@@ -97,7 +97,7 @@ def test_a_grey_photo_has_no_cast() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stops", "strength"), [(1.3, "+1.3 EV"), (0.8, "+0.8 EV"), (-1.0, "-1.0 EV"), (0.79, None), (-0.99, None), (0.0, None)]
+    ("stops", "strength"), [(1.3, "+1.3 EV"), (0.9, "+0.9 EV"), (-1.0, "-1.0 EV"), (0.89, None), (-0.99, None), (0.0, None)]
 )
 def test_exposure_is_corrected_beyond_the_dead_zone(stops: float, strength: str | None) -> None:
     suggestion = suggested(exposure_stops=stops)
@@ -236,11 +236,20 @@ def test_a_photo_made_darker_or_brighter_is_corrected(stops: float, sample: npt.
 
 
 @pytest.mark.parametrize("gains", [(1.6, 1, 0.4), (0.7, 1, 1.5)])
-def test_a_photo_in_lamp_light_or_shade_is_balanced(gains: tuple[float, float, float], data: Path) -> None:
-    with Image.open(data / "photos" / "OST_009.png") as photo:
-        light = (np.asarray(photo.convert("RGB")) / 255) ** 2.2 * gains
+def test_a_photo_in_lamp_light_or_shade_is_balanced(gains: tuple[float, float, float], sample: npt.NDArray[np.uint8]) -> None:
+    light = (sample / 255) ** 2.2 * gains
     suggestion = suggest(Photo(np.asarray(np.rint(np.clip(light, 0, 1) ** (1 / 2.2) * 255), np.uint8)))
     assert "white_balance" in steps(suggestion)
+
+
+def test_a_light_that_only_one_size_shows_is_not_believed(sample: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+    confidences = {sample.shape[1]: 0.9, round(0.8 * sample.shape[1]): 0.2}
+
+    def found(photo: Photo, _: WhiteBalance) -> Cast:
+        return Cast(3000, 0.0, confidences[photo.size.width])
+
+    monkeypatch.setattr("img_enhance.analysis.white_balance.measure", found)
+    assert suggest(Photo(sample)).facts.cast == Cast(3000, 0.0, 0.2)
 
 
 def test_a_small_good_photo_is_only_enlarged(data: Path) -> None:

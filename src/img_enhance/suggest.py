@@ -24,11 +24,12 @@ DAYLIGHT_KELVIN = 6504
 LEAST_KELVIN_OFF = 500
 DAYLIGHT_DUV = 0.003
 LEAST_DUV_OFF = 0.006
-LEAST_CONFIDENCE = 0.2
+# A cast must be likelier than none.
+LEAST_CONFIDENCE = 0.5
 
 # Photos are taken and finished with so much freedom. Too dark is told by light that is nowhere used, too bright by what is clipped, which
-# is less sure. Both, and the confidence above: what tells the degraded photos of the quality bench's tune set from the others (2026-11).
-LEAST_STOPS_DARK = 0.8
+# is less sure. These two limits tell the degraded photos of the quality bench's tune set from the others best (2026-11).
+LEAST_STOPS_DARK = 0.9
 LEAST_STOPS_BRIGHT = 1.0
 
 # Percentiles 1 to 99 of CIE lightness of a photo in haze or behind glass are nearer to each other than the first; equalisation is half at
