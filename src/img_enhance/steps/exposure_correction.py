@@ -17,11 +17,13 @@ from img_enhance.steps.lattice import Lattice
 from img_enhance.steps.sample import Sample, sample
 from img_enhance.steps.tone import Curve, Target, looked_up, relit, root_index
 
-# The part of a brightened photo that exceeds white decides how much of the curve is shoulder: from this end of the straight part ...
-_HIGHEST_KNEE = 0.9
-# ... down to this one, which is reached when a tenth of the photo exceeds it.
+# A brightening curve is straight up to this, ...
+_HIGHEST_KNEE = 0.95
+# ... and only up to this where a tenth of the photo exceeds white.
 _LOWEST_KNEE = 0.5
 _SHARE_OF_LOWEST_KNEE = 0.1
+# What exceeds white by less does so because dark values are rounded.
+_JUST_WHITE = 1.1
 
 # The end of the straight part of a darkening curve, and the exponent of the gain that clipped white becomes: light, not grey.
 _DARKENING_KNEE = 0.6
@@ -71,7 +73,6 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
 
 def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) -> Pixels:
     """The part `box` of the photo, (h, w, 3), with its exposure corrected, in `depth` bits."""
-
     if not facts.changes and depth == 8 * pixels.itemsize:
         return pixels
 
@@ -95,7 +96,7 @@ def curve_of(ev: float, seen: Sample) -> Curve:
     """The tone curve for a change of `ev` stops: steeper at the dark end than at the bright one, or the other way round."""
     gain = 2.0**ev
     if gain > 1:
-        beyond = float(np.mean(seen.largest[seen.counts] * gain > _HIGHEST_KNEE)) if seen.counts.any() else 0.0
+        beyond = float(np.mean(seen.largest[seen.counts] * gain > _JUST_WHITE)) if seen.counts.any() else 0.0
         crowded = min(1.0, beyond / _SHARE_OF_LOWEST_KNEE)
         return Curve(gain, (_HIGHEST_KNEE + (_LOWEST_KNEE - _HIGHEST_KNEE) * crowded) / gain, 1.0)
     return Curve(gain, _DARKENING_KNEE, gain**_WHITE_EXPONENT)
