@@ -43,10 +43,11 @@ from img_enhance.probe import PrecisionRefused, probe
 from img_enhance.recipe import AUTO, Recipe
 from img_enhance.result import Result, StepRecord
 from img_enhance.runtimes.openvino import OpenVINO
+from img_enhance.runtimes.runtime import Picture
 from img_enhance.settings import weight_store
 from img_enhance.steps import Facts, passes_of, tone_step, with_depth
 from img_enhance.suggest import Reason, suggest, suggest_file
-from img_enhance.sweep import Network, Picture, sweep
+from img_enhance.sweep import Network, sweep
 from img_enhance.units import bytes_text
 from img_enhance.weights.cache import WeightStore
 from img_enhance.weights.store import load

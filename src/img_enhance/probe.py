@@ -9,7 +9,8 @@ from img_enhance.geometry import Box, Size
 from img_enhance.models import Precision
 from img_enhance.plan import CHANNELS, NetworkPlan
 from img_enhance.runtimes.reference import run_reference
-from img_enhance.sweep import Network, Picture, sweep
+from img_enhance.runtimes.runtime import Picture
+from img_enhance.sweep import Network, sweep
 
 # A working bf16 gives 49 dB or more on this picture and a working f32 more than 100; broken arithmetic gives less than 30.
 LEAST_DECIBELS: dict[Precision, float] = {"bf16": 40.0, "f32": 80.0}

@@ -1,19 +1,14 @@
 """Runs a network over a picture of any size: areas x stages x windows, as the plan says."""
 
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from img_enhance.cancelling import Tick
 from img_enhance.errors import NotFinite
 from img_enhance.geometry import Box
 from img_enhance.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import NetworkPlan, Stage
-from img_enhance.runtimes.openvino import Compiled, OpenVINO, is_finite
+from img_enhance.runtimes.runtime import Array, Compiled, Picture, Runtime
 
-Picture = npt.NDArray[np.float32]
 Read = Callable[[Box], Picture]
 Write = Callable[[Box, Picture], None]
 Done = Callable[[int], None]
@@ -22,7 +17,7 @@ Done = Callable[[int], None]
 class Network:
     """A network on a runtime; it owns the compiled stages."""
 
-    def __init__(self, segments: tuple[Segment, ...], weights: NamedWeights, runtime: OpenVINO) -> None:
+    def __init__(self, segments: tuple[Segment, ...], weights: NamedWeights, runtime: Runtime) -> None:
         self.segments = segments
         self.weights = weights
         self.runtime = runtime
@@ -52,7 +47,7 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
     Raises: NotFinite when a window's answer holds NaN or infinity.
     """
     for area in plan.areas():
-        features: npt.NDArray[Any] | None = None
+        features: Array = None
         for stage in plan.stages:
             segment, compiled = network.segment(stage), network.compiled(stage)
             is_last = stage is plan.stages[-1]
@@ -60,22 +55,16 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
             # The largest first: scratch that is taken once serves all, while a growing one leaves holes behind.
             for window in sorted(plan.windows(area, stage), key=lambda window: -window.read.size.pixels):
                 tick()
-                inputs = [
-                    read(window.read) if name == "picture" else _seen(features, window.read.seen_from(area.read)) for name in segment.inputs
-                ]
+                seen = window.read.seen_from(area.read).slices
+                inputs = [read(window.read) if name == "picture" else features[seen] for name in segment.inputs]
                 answer = compiled.run(inputs, tick)
-                if not is_finite(answer):
+                if not network.runtime.is_finite(answer):
                     raise NotFinite(f"{segment.name} of {plan.model} in {plan.precision} answered NaN or infinity")
                 core = answer[window.core.seen_from(window.read).scaled(segment.scale).slices]
                 if following is None:
-                    write(window.core.scaled(segment.scale), core)
+                    write(window.core.scaled(segment.scale), network.runtime.picture(core))
                 else:
                     following[window.core.seen_from(area.read).slices] = core
                 done(window.read.size.pixels * stage.flops)
             compiled.release()
             features = following
-
-
-def _seen(features: npt.NDArray[Any] | None, box: Box) -> npt.NDArray[Any]:
-    assert features is not None, "the first stage of a network reads the picture only"
-    return features[box.slices]
