@@ -321,7 +321,7 @@ def _write_report(result: Result, path: Path) -> None:
 
 
 def _plan_line(plan: Plan) -> str:
-    parts = [f"{plan.device}, {plan.precision}", f"{plan.size} to {plan.result}"]
+    parts = [f"{plan.device} by {plan.runtime} ({plan.reason}), {plan.precision}", f"{plan.size} to {plan.result}"]
     parts += [_pass_text(step) for step in plan.passes]
     parts.append(f"at most {bytes_text(plan.projected_bytes)} of {bytes_text(plan.allowed_bytes)} memory")
     if plan.disk_bytes:

@@ -10,6 +10,7 @@ from typing import Literal
 from img_enhance.weight_files import WeightFile, weight_file_named
 
 Precision = Literal["f32", "bf16"]
+RuntimeName = Literal["openvino", "torch"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from img_enhance.errors import DeviceError, MemoryBudgetError, OptionError
 from img_enhance.geometry import Box, Size
-from img_enhance.models import Model, Precision
+from img_enhance.models import Model, Precision, RuntimeName
 from img_enhance.options import StepOptions
 from img_enhance.photo import Header, format_named
 from img_enhance.units import bytes_text
@@ -98,13 +98,21 @@ class Rates:
 
 @dataclass(frozen=True)
 class Device:
-    """What a device can do. `memory_bytes` is what it has in all, containers' limits taken into account."""
+    """What a device can do. `memory_bytes` is what it has in all, containers' limits taken into account.
+
+    `place` is the device as its runtime names it ("cpu", "cuda:0", "mps"), `reason` why it was chosen. `channels_last` is how values
+    lie in memory while a network runs.
+    """
 
     name: str
     cores: int
     native_bf16: bool
     rates: Rates
     memory_bytes: int
+    runtime: RuntimeName = "openvino"
+    place: str = "cpu"
+    reason: str = ""
+    channels_last: bool = True
 
 
 @dataclass(frozen=True)
@@ -260,7 +268,11 @@ class Plan:
     """How a recipe runs on one photo. `crop` is the part of the result that is asked for, None for all of it."""
 
     device: str
+    runtime: RuntimeName
+    place: str
+    reason: str
     precision: Precision
+    channels_last: bool
     source_store: Store
     passes: tuple[PassPlan, ...]
     size: Size
@@ -420,7 +432,11 @@ def _arrange(
         return None, peaks
     whole = Plan(
         device=device.name,
+        runtime=device.runtime,
+        place=device.place,
+        reason=device.reason,
         precision=precision,
+        channels_last=device.channels_last,
         source_store=source.store,
         passes=tuple(plans),
         size=header.size,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from img_enhance.cancelling import Tick
+from img_enhance.devices import Gpu
 from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.memory import give_back
@@ -24,16 +24,6 @@ Place = Callable[[Weights], torch.Tensor]
 Function = Callable[..., torch.Tensor]
 
 _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU that PyTorch can use. `place` is PyTorch's name for it."""
-
-    place: str
-    name: str
-    memory_bytes: int
-    native_bf16: bool
 
 
 def gpus() -> tuple[Gpu, ...]:
