@@ -15,9 +15,13 @@ RuntimeName = Literal["openvino", "torch"]
 
 @dataclass(frozen=True)
 class RRDBNet:
-    """Residual-in-residual dense blocks (ESRGAN, Wang et al. 2018), 64 features, growth 32, 4x."""
+    """Residual-in-residual dense blocks (ESRGAN, Wang et al. 2018), 64 features, growth 32, 4x.
+
+    Squares of `cell` x `cell` pixels become channels first (pixel unshuffle), so that with 2 the whole is 2x.
+    """
 
     blocks: int
+    cell: int = 1
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class Model:
 
     `segments` run one after the other. `whole` is the scratch of all of them compiled as one network. `halo` is how far the network
     sees in practice: two areas of one photo overlap by that much. `features` is the number of values per pixel kept between segments.
+    A network that reads the photo in cells of `cell` x `cell` pixels works on a picture of cells, and all of these count cells.
     """
 
     name: str
@@ -111,10 +116,11 @@ class Model:
     license: str
     source: str
     paper: str
+    cell: int = 1
 
     @property
     def flops(self) -> int:
-        """Floating-point operations per input pixel."""
+        """Floating-point operations per input pixel, or cell."""
         return sum(segment.flops for segment in self.segments)
 
 

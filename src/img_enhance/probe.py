@@ -40,7 +40,8 @@ def probe(network: Network, plan: NetworkPlan) -> float:
     def write(box: Box, pixels: Picture) -> None:
         found[box.slices] = pixels
 
-    small = dataclasses.replace(plan, size=size, core=size.box, area_rows=1, area_columns=1)
+    result = Size(expected.shape[1], expected.shape[0])
+    small = dataclasses.replace(plan, size=size, result=result, core=size.cells(plan.cell).box, area_rows=1, area_columns=1)
     sweep(network, read, write, small, tick=lambda: None, done=lambda _: None)
     decibels = psnr(found, expected)
     if decibels < LEAST_DECIBELS[plan.precision]:

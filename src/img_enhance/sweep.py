@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from img_enhance.cancelling import Tick
 from img_enhance.errors import NotFinite
 from img_enhance.geometry import Box
@@ -56,15 +58,30 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
             for window in sorted(plan.windows(area, stage), key=lambda window: -window.read.size.pixels):
                 tick()
                 seen = window.read.seen_from(area.read).slices
-                inputs = [read(window.read) if name == "picture" else features[seen] for name in segment.inputs]
+                inputs = [_picture(read, window.read, plan) if name == "picture" else features[seen] for name in segment.inputs]
                 answer = compiled.run(inputs, tick)
                 if not network.runtime.is_finite(answer):
                     raise NotFinite(f"{segment.name} of {plan.model} in {plan.precision} answered NaN or infinity")
                 core = answer[window.core.seen_from(window.read).scaled(segment.scale).slices]
                 if following is None:
-                    write(window.core.scaled(segment.scale), network.runtime.picture(core))
+                    place = window.core.scaled(segment.scale).grown(0, within=plan.result.box)
+                    write(place, network.runtime.picture(core[: place.size.height, : place.size.width]))
                 else:
                     following[window.core.seen_from(area.read).slices] = core
                 done(window.read.size.pixels * stage.flops)
             compiled.release()
             features = following
+
+
+def _picture(read: Read, box: Box, plan: NetworkPlan) -> Picture:
+    """The pixels of a box of cells. Cells that the photo ends in are filled up by mirroring, as upstream pads.
+
+    Source: Real-ESRGAN's code mirrors without repeating the edge; a photo of a single row or column has nothing else to repeat.
+    """
+    whole = box.scaled(plan.cell)
+    inside = whole.grown(0, within=plan.size.box)
+    if inside == whole:
+        return read(whole)
+    # A window sees at least one cell before the last one, except where there is no other: every segment that reads the picture reaches far.
+    missing = ((0, whole.bottom - inside.bottom), (0, whole.right - inside.right), (0, 0))
+    return np.pad(read(inside), missing, mode="reflect")

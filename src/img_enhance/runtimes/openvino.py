@@ -59,6 +59,9 @@ class GraphOps(Ops[Output]):
     def pixel_shuffle(self, x: Output, factor: int) -> Output:
         return opset.depth_to_space(x, "depth_first", factor).output(0)
 
+    def pixel_unshuffle(self, x: Output, factor: int) -> Output:
+        return opset.space_to_depth(x, "depth_first", factor).output(0)
+
 
 class OpenVINO:
     """Compiles segments for the CPU.

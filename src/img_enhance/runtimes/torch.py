@@ -74,6 +74,9 @@ class RecordingOps(Ops[int]):
     def pixel_shuffle(self, x: int, factor: int) -> int:
         return self._step(partial(functional.pixel_shuffle, upscale_factor=factor), x)
 
+    def pixel_unshuffle(self, x: int, factor: int) -> int:
+        return self._step(partial(functional.pixel_unshuffle, downscale_factor=factor), x)
+
     def _step(self, function: Function, *inputs: int) -> int:
         self.steps.append((function, inputs))
         self._values += 1
