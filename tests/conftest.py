@@ -22,7 +22,8 @@ from img_enhance.plan import Device
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes import runtime_on
 from img_enhance.sweep import Network
-from img_enhance.weights.store import load
+from img_enhance.weights.store import load, present
+from random_weights import picture_like_weights
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -90,14 +91,18 @@ def runtime_name(request: pytest.FixtureRequest) -> RuntimeName:
 
 @pytest.fixture(scope="session")
 def networks() -> Callable[[str, Precision, RuntimeName], Network]:
-    """The network of a model on a runtime's CPU; its stages are compiled once for all tests."""
+    """The network of a model on a runtime's CPU, with random weights where the published ones must be downloaded first.
+
+    Its stages are compiled once for all tests.
+    """
     known: dict[tuple[str, Precision, RuntimeName], Network] = {}
 
     def network_of(name: str, precision: Precision, runtime: RuntimeName) -> Network:
         if (name, precision, runtime) not in known:
             model = model_named(name)
+            weights = load(model) if present(model) else picture_like_weights(model.architecture)
             device = dataclasses.replace(detect_cpu(), runtime=runtime)
-            known[name, precision, runtime] = Network(segments_of(model.architecture), load(model), runtime_on(device, precision))
+            known[name, precision, runtime] = Network(segments_of(model.architecture), weights, runtime_on(device, precision))
         return known[name, precision, runtime]
 
     return network_of

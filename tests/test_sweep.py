@@ -70,13 +70,14 @@ def plan_of(
         precision=precision,
         size=size,
         result=size.scaled(model.scale),
-        core=size.box,
+        core=size.cells(model.cell).box,
         store="memory",
         area_rows=rows,
         area_columns=columns,
         halo=model.halo,
         stages=cut(model, starts, side),
         projected_bytes=0,
+        cell=model.cell,
     )
 
 

@@ -4,9 +4,10 @@ Costs are per input pixel. `flops` counts a multiply and an add as two. Scratch 
 its peak while a window runs, per pixel read, measured by `scripts/measure_model.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from img_enhance.errors import OptionError
 from img_enhance.weight_files import WeightFile, weight_file_named
 
 Precision = Literal["f32", "bf16"]
@@ -67,6 +68,11 @@ class WheelWeights:
     sha256: str
 
     @property
+    def values(self) -> int:
+        """About how many: nearly all are float16."""
+        return self.bytes // 2
+
+    @property
     def origin(self) -> str:
         return f"Python package {self.package.replace('_', '-')}"
 
@@ -91,8 +97,42 @@ class DownloadedWeights:
         return self.file.sha256
 
     @property
+    def values(self) -> int:
+        """About how many: they are float32."""
+        return self.bytes // 4
+
+    @property
     def origin(self) -> str:
         return self.file.origin
+
+
+@dataclass(frozen=True)
+class MixedWeights:
+    """`share` of the first weights plus the rest of the second, value by value.
+
+    Source: Wang et al., Deep Network Interpolation, CVPR 2019, arXiv:1811.10515.
+    """
+
+    first: DownloadedWeights
+    second: DownloadedWeights
+    share: float
+
+    @property
+    def bytes(self) -> int:
+        return self.first.bytes
+
+    @property
+    def sha256(self) -> str:
+        """The hashes of both files, with their shares."""
+        return f"{self.share:g} * {self.first.sha256} + {1 - self.share:g} * {self.second.sha256}"
+
+    @property
+    def values(self) -> int:
+        return self.first.values
+
+    @property
+    def origin(self) -> str:
+        return self.first.origin
 
 
 @dataclass(frozen=True)
@@ -102,6 +142,7 @@ class Model:
     `segments` run one after the other. `whole` is the scratch of all of them compiled as one network. `halo` is how far the network
     sees in practice: two areas of one photo overlap by that much. `features` is the number of values per pixel kept between segments.
     A network that reads the photo in cells of `cell` x `cell` pixels works on a picture of cells, and all of these count cells.
+    `keeps_noise` are weights of the same network that leave noise where it is; mixed with them, it denoises less (`denoising`).
     """
 
     name: str
@@ -112,11 +153,12 @@ class Model:
     features: int
     segments: tuple[Segment, ...]
     whole: Scratch
-    weights: WheelWeights | DownloadedWeights
+    weights: WheelWeights | DownloadedWeights | MixedWeights
     license: str
     source: str
     paper: str
     cell: int = 1
+    keeps_noise: DownloadedWeights | None = None
 
     @property
     def flops(self) -> int:
@@ -127,6 +169,9 @@ class Model:
 _HEAD = Segment("head", reach=1, flops=3_456, scratch=Scratch(f32=810, bf16=430), window=640)
 _BLOCK = Segment("block", reach=15, flops=1_437_696, scratch=Scratch(f32=4_000, bf16=1_900), window=640)
 _TAIL = Segment("tail", reach=3, flops=2_786_688, scratch=Scratch(f32=9_500, bf16=4_800), window=320)
+# With pixel unshuffle by 2 in front: 12 channels for 3.
+_HEAD_OF_CELLS = replace(_HEAD, flops=13_824)
+_TAIL_OF_CELLS = replace(_TAIL, flops=2_797_056)
 
 # The halo of areas is 64 px: on f32 tiles that leaves 75 dB and at most 2/255 against the untiled picture (2026-11), while
 # the theoretical reach of 23 blocks is 349 px.
@@ -176,6 +221,36 @@ MODELS = (
         paper=_REAL_ESRGAN_PAPER,
     ),
     Model(
+        name="realesrgan-x2plus",
+        summary="photos, twice as wide and high, a quarter of the time",
+        architecture=RRDBNet(blocks=23, cell=2),
+        scale=2,
+        halo=_RRDBNET_HALO,
+        features=64,
+        segments=(_HEAD_OF_CELLS, *(_BLOCK,) * 23, _TAIL_OF_CELLS),
+        whole=Scratch(f32=14_000, bf16=7_000),
+        weights=DownloadedWeights("realesrgan-x2plus"),
+        license="BSD-3-Clause",
+        source=_REAL_ESRGAN,
+        paper=_REAL_ESRGAN_PAPER,
+        cell=2,
+    ),
+    Model(
+        name="realesr-general-x4v3",
+        summary="photos, about 15 times faster, removes as much noise as asked for",
+        architecture=SRVGGNetCompact(convolutions=32, scale=4),
+        scale=4,
+        halo=34,
+        features=0,
+        segments=(Segment("network", reach=34, flops=2_418_048, scratch=Scratch(f32=1_000, bf16=870), window=640),),
+        whole=Scratch(f32=1_000, bf16=870),
+        weights=DownloadedWeights("realesr-general-x4v3"),
+        license="BSD-3-Clause",
+        source=_REAL_ESRGAN,
+        paper=_REAL_ESRGAN_PAPER,
+        keeps_noise=DownloadedWeights("realesr-general-wdn-x4v3"),
+    ),
+    Model(
         name="realesr-animevideov3",
         summary="about 25 times faster, for very large photos and drawings",
         architecture=SRVGGNetCompact(convolutions=16, scale=4),
@@ -199,8 +274,27 @@ MODEL_NAMES = tuple(model.name for model in MODELS)
 
 
 def model_named(name: str) -> Model:
-    """The row of MODELS with this name.
+    """The row of MODELS with this name, or what `denoising` made of one.
 
     Raises: KeyError when there is none; options check names before they get here.
     """
-    return {model.name: model for model in MODELS}[name]
+    row, _, strength = name.partition(_DENOISE)
+    model = {model.name: model for model in MODELS}[row]
+    return denoising(model, float(strength)) if strength else model
+
+
+_DENOISE = " denoise "
+
+
+def denoising(model: Model, strength: float) -> Model:
+    """The model with its weights mixed: 1 removes all the noise it can, as it does by itself, 0 keeps what it can.
+
+    Raises: OptionError when the model has no such setting.
+    """
+    if model.keeps_noise is None or not isinstance(model.weights, DownloadedWeights):
+        able = ", ".join(other.name for other in MODELS if other.keeps_noise)
+        raise OptionError(f"{model.name} has no denoise; leave it out, or use --model {able}")
+    if strength == 1:
+        return model
+    weights = MixedWeights(model.weights, model.keeps_noise, strength) if strength else model.keeps_noise
+    return replace(model, name=f"{model.name}{_DENOISE}{strength!r}", weights=weights)

@@ -30,6 +30,13 @@ class RealESRGAN:
     width: int | None = option(None, help="enlarge to this width in pixels", minimum=1, exclusive="size", placeholder="W")
     height: int | None = option(None, help="enlarge to this height in pixels", minimum=1, exclusive="size", placeholder="H")
     megapixels: float | None = option(None, help="enlarge to so many million pixels", minimum=0.000_001, exclusive="size", placeholder="M")
+    denoise: float | None = option(
+        None,
+        help="how much noise to remove, from 0 (keep it) to 1 (default); for realesr-general-x4v3 only",
+        minimum=0,
+        maximum=1,
+        placeholder="STRENGTH",
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -26,8 +26,8 @@ CHANNELS = 3
 # The interpreter with numpy, OpenVINO and libvips loaded, their threads' stacks and arenas included (measured 2026-11: 75 MB).
 RESERVED_BYTES = 110_000_000
 
-# A compiled network's memory against its weights' bytes in the file: float32 constants, and copies in the order the kernels want.
-RESIDENT_WEIGHTS = 6.6
+# A compiled network's memory for each value of its weights: float32 constants, and copies in the order the kernels want.
+RESIDENT_BYTES_PER_VALUE = 13.2
 COMPILED_BYTES = 12_000_000
 
 # What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
@@ -426,7 +426,7 @@ def _arrange(
     for number, (step, part) in enumerate(zip(passes, parts, strict=True)):
         if isinstance(step, NetworkPass) and step.model.name not in loaded:
             loaded.add(step.model.name)
-            resident += int(step.model.weights.bytes * RESIDENT_WEIGHTS) + COMPILED_BYTES
+            resident += int(step.model.weights.values * RESIDENT_BYTES_PER_VALUE) + COMPILED_BYTES
         # Tones that were changed once lie in 16 bits, so that changing them again makes no bands; the last pass is as deep as the photo.
         depth = 16 if isinstance(step, TonePass) and number < len(passes) - 1 else header.depth
         after = _canvas(header, part.size, depth, largest_canvas)
