@@ -25,6 +25,8 @@ CHANNELS = 3
 
 # The interpreter with numpy, OpenVINO and libvips loaded, their threads' stacks and arenas included (measured 2026-11: 75 MB).
 RESERVED_BYTES = 110_000_000
+# PyTorch takes more than OpenVINO once it is imported (measured 2026-11: 132 MB for a build without CUDA).
+TORCH_BYTES = 150_000_000
 
 # A compiled network's memory for each value of its weights: float32 constants, and copies in the order the kernels want.
 RESIDENT_BYTES_PER_VALUE = 13.2
@@ -420,7 +422,8 @@ def _arrange(
     largest_canvas: int,
 ) -> tuple[Plan | None, list[int]]:
     """The plan with canvases of up to `largest_canvas` bytes in memory, None when it does not fit, and the peak of each phase."""
-    size, plans, resident = header.size, list[PassPlan](), RESERVED_BYTES
+    reserved = RESERVED_BYTES + (TORCH_BYTES if device.runtime == "torch" else 0)
+    size, plans, resident = header.size, list[PassPlan](), reserved
     source = before = _canvas(header, size, header.depth, largest_canvas)
     peaks, disk, loaded = [resident + source.memory_bytes + _decoding_bytes(header)], [source.disk_bytes], set[str]()
     for number, (step, part) in enumerate(zip(passes, parts, strict=True)):
@@ -455,7 +458,7 @@ def _arrange(
         result=size,
         crop=None,
         allowed_bytes=allowed,
-        reserved_bytes=RESERVED_BYTES,
+        reserved_bytes=reserved,
         projected_bytes=max(peaks),
         disk_bytes=max(disk),
         seconds=sum(plan.seconds for plan in plans),
