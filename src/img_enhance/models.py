@@ -298,4 +298,4 @@ def denoising(model: Model, strength: float) -> Model:
     if strength == 1:
         return model
     weights = MixedWeights(model.weights, model.keeps_noise, strength) if strength else model.keeps_noise
-    return replace(model, name=f"{model.name}{_DENOISE}{strength!r}", weights=weights)
+    return replace(model, name=f"{model.name}{_DENOISE}{float(strength)!r}", weights=weights)

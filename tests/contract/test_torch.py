@@ -1,6 +1,5 @@
 """PyTorch's pictures are OpenVINO's, the same every time and however a photo is cut up."""
 
-import importlib.util
 from collections.abc import Callable
 
 import numpy as np
@@ -9,8 +8,11 @@ import pytest
 
 from conftest import TORCH
 from img_enhance.errors import MemoryBudgetError
-from img_enhance.models import MODELS, Model, Precision, RuntimeName, model_named
+from img_enhance.models import MODELS, Model, Precision, RRDBNet, RuntimeName, model_named
+from img_enhance.networks import segments_of, shapes_of
+from img_enhance.runtimes.reference import run_reference
 from img_enhance.sweep import Network
+from random_weights import random_weights
 from test_sweep import as_picture, plan_of, swept
 
 pytestmark = TORCH
@@ -55,6 +57,27 @@ def test_cuts_give_nearly_the_same_picture(name: str, starts: tuple[int, ...], s
     assert np.abs(found - whole).max() <= CUTS_WORST
 
 
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_network_is_the_papers_under_the_published_names(model: Model) -> None:
+    import torch
+    from published_networks import PlainRRDBNet, PlainSRVGG
+
+    architecture = model.architecture
+    weights = random_weights(shapes_of(architecture))
+    with torch.device("meta"):
+        if isinstance(architecture, RRDBNet):
+            plain = PlainRRDBNet(architecture.blocks, architecture.cell)
+        else:
+            plain = PlainSRVGG(architecture.convolutions, architecture.scale)
+    plain.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()}, strict=True, assign=True)
+    picture = np.random.RandomState(8).rand(6, 8, 3).astype(np.float32)
+    with torch.inference_mode():
+        expected = plain(torch.from_numpy(picture.transpose(2, 0, 1)[None]))[0].permute(1, 2, 0).numpy()
+    found = run_reference(segments_of(architecture), weights, picture)
+    assert found.shape == expected.shape == (6 * model.scale, 8 * model.scale, 3)
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
 def test_tensors_may_lie_with_channels_first(networks: NetworksOf, cat: Pixels) -> None:
     from img_enhance.runtimes.torch import Torch
 
@@ -88,10 +111,3 @@ def test_this_machines_gpus_are_those_of_pytorch() -> None:
     for gpu in found:
         assert torch.empty(1, device=gpu.place).device.type in ("cuda", "mps")
         assert gpu.memory_bytes > 10**8
-
-
-def test_torch_is_the_extras_version() -> None:
-    assert importlib.util.find_spec("torch") is not None
-    import torch
-
-    assert tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6)
