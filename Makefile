@@ -1,10 +1,11 @@
 # make demo   enhance the sample photo           make check  format, lint, types, import floors
 # make test   run the tests                      make bench  print the tables of speed, exactness and memory
-#                                                make bench-quality  print how well pictures are corrected
+# make test-torch  install PyTorch and run its   make bench-quality  print how well pictures are corrected
+#                  tests
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench bench-large bench-fifteen bench-quality clean
+.PHONY: demo test test-torch check format bench bench-large bench-fifteen bench-quality clean
 
 demo: .venv/base.stamp
 	mkdir -p demo
@@ -13,6 +14,9 @@ demo: .venv/base.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/pytest
+
+test-torch: .venv/torch.stamp
+	$(BIN)/pytest -m torch
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
@@ -53,4 +57,8 @@ clean:
 
 .venv/bench-quality.stamp: .venv/base.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench-quality]'
+	touch $@
+
+.venv/torch.stamp: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 	touch $@

@@ -1,5 +1,7 @@
 """What several tests share: small real photos, this machine's processor, networks compiled once."""
 
+import dataclasses
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,14 +15,15 @@ from PIL import Image
 
 from img_enhance.devices import detect_cpu
 from img_enhance.engine import Engine
-from img_enhance.models import Precision, model_named
+from img_enhance.models import Precision, RuntimeName, model_named
 from img_enhance.networks import segments_of
 from img_enhance.options import Machine, RealESRGAN
 from img_enhance.plan import Device
 from img_enhance.recipe import Recipe
-from img_enhance.runtimes.openvino import OpenVINO
+from img_enhance.runtimes import runtime_on
 from img_enhance.sweep import Network
-from img_enhance.weights.store import load
+from img_enhance.weights.store import load, present
+from random_weights import picture_like_weights
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -73,16 +76,44 @@ def precision(request: pytest.FixtureRequest) -> Precision:
     return chosen
 
 
+TORCH = [
+    pytest.mark.torch,
+    pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed; make test-torch installs it"),
+]
+
+
+@pytest.fixture(params=["openvino", pytest.param("torch", marks=TORCH)])
+def runtime_name(request: pytest.FixtureRequest) -> RuntimeName:
+    """Every runtime, on the CPU."""
+    chosen: RuntimeName = request.param
+    return chosen
+
+
 @pytest.fixture(scope="session")
-def network() -> Callable[[str, Precision], Network]:
-    """The network of a model with its published weights; its stages are compiled once for all tests."""
-    known: dict[tuple[str, Precision], Network] = {}
+def networks() -> Callable[[str, Precision, RuntimeName], Network]:
+    """The network of a model on a runtime's CPU, with random weights where the published ones must be downloaded first.
+
+    Its stages are compiled once for all tests.
+    """
+    known: dict[tuple[str, Precision, RuntimeName], Network] = {}
+
+    def network_of(name: str, precision: Precision, runtime: RuntimeName) -> Network:
+        if (name, precision, runtime) not in known:
+            model = model_named(name)
+            weights = load(model) if present(model) else picture_like_weights(model.architecture)
+            device = dataclasses.replace(detect_cpu(), runtime=runtime)
+            known[name, precision, runtime] = Network(segments_of(model.architecture), weights, runtime_on(device, precision))
+        return known[name, precision, runtime]
+
+    return network_of
+
+
+@pytest.fixture(scope="session")
+def network(networks: Callable[[str, Precision, RuntimeName], Network]) -> Callable[[str, Precision], Network]:
+    """`networks` on OpenVINO."""
 
     def network_of(name: str, precision: Precision) -> Network:
-        if (name, precision) not in known:
-            model = model_named(name)
-            known[name, precision] = Network(segments_of(model.architecture), load(model), OpenVINO(precision))
-        return known[name, precision]
+        return networks(name, precision, "openvino")
 
     return network_of
 

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from img_enhance import models, weight_files
+from img_enhance import cli_models, models, weight_files
 from img_enhance.cli import main
-from img_enhance.models import MODELS, model_named
+from img_enhance.models import MODELS, WheelWeights, model_named
 from img_enhance.weight_files import WEIGHT_FILES, WeightFile
 from img_enhance.weights.store import load
 
@@ -156,13 +156,14 @@ def test_show_says_whose_it_is_and_where_it_is(row: Any, run: Run) -> None:
     assert fact(ran.out, "paper") == row.paper
     sha256 = row.sha256 if isinstance(row, WeightFile) else row.weights.sha256
     assert fact(ran.out, "sha256") == sha256
-    if isinstance(row, WeightFile):
-        assert f"({row.bytes:,} bytes)" in fact(ran.out, "size")
-        assert fact(ran.out, "from") == row.url
-        assert fact(ran.out, "place") == f"not on this machine; run: img-enhance models pull {row.name}"
-        assert " ".join(row.license_note.split()) in " ".join(ran.out.split())
-    else:
+    if not isinstance(row, WeightFile) and isinstance(row.weights, WheelWeights):
         assert Path(fact(ran.out, "place")).is_file()
+        return
+    file = row if isinstance(row, WeightFile) else row.weights.file
+    assert f"({file.bytes:,} bytes)" in fact(ran.out, "size")
+    assert fact(ran.out, "from") == file.url
+    assert fact(ran.out, "place") == f"not on this machine; run: img-enhance models pull {row.name}"
+    assert " ".join(file.license_note.split()) in " ".join(ran.out.split())
 
 
 @pytest.mark.usefixtures("file")
@@ -241,7 +242,7 @@ def test_verify_reads_everything_and_finds_damage(run: Run, home: Path) -> None:
     assert good.code == 0
     assert f"[OK] compact-1: {home / 'compact.safetensors'}" in good.out
     assert "[--] gfpgan-1.4: not on this machine" in good.out
-    assert good.out.count("[OK]") == len(MODELS) + 1
+    assert good.out.count("[OK]") == sum(isinstance(model.weights, WheelWeights) for model in MODELS) + 1
     path = home / "compact.safetensors"
     stat = path.stat()
     with path.open("r+b") as data:
@@ -383,6 +384,16 @@ def test_options_that_ask_nothing_ask_nothing(option: str, file: WeightFile, pho
     assert terminal.end() == (0 if option == "--dry-run" else 3)
     assert "[y/N]" not in terminal.shown
     assert server[1] == []
+
+
+@pytest.mark.parametrize(("here", "asked"), [((), "realesr-general-x4v3"), (("realesr-general-x4v3",), "realesr-general-wdn-x4v3")])
+def test_both_files_of_a_mixed_model_are_asked_for(
+    here: tuple[str, ...], asked: str, run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_models, "found", lambda file, _store: photo if file.name in here else None)
+    ran = run("enhance", photo, "--model", "realesr-general-x4v3", "--denoise", "0.5")
+    assert ran.code == 3
+    assert f"run: img-enhance models pull {asked}\n" in ran.err
 
 
 def test_modules_without_weights_of_their_own_load_nothing_heavy() -> None:

@@ -1,13 +1,17 @@
-"""What this machine has, as the process may use it."""
+"""What this machine has, as the process may use it, and which of it the networks run on."""
 
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
 from img_enhance import devices
-from img_enhance.devices import detect_cpu, free_bytes
+from img_enhance.devices import Choice, Gpu, Snapshot, asks_torch, choose, detect_cpu, device_of, free_bytes
+from img_enhance.errors import DeviceError
 from img_enhance.plan import Device
 
 
@@ -50,3 +54,120 @@ def test_a_containers_limit_is_the_memory(monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_limit_of_a_container_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "Path", lambda _folder: Path("/nonexistent"))
     assert devices._cgroup_bytes("memory.max") == devices._NO_LIMIT
+
+
+GEFORCE, RADEON = Gpu("cuda:0", "GeForce", 12 * 10**9, native_bf16=True), Gpu("cuda:1", "Radeon", 8 * 10**9, native_bf16=False)
+APPLE = Gpu("mps", "Apple GPU", 12 * 10**9, native_bf16=False)
+
+BARE = Snapshot(openvino=True, torch=False, drivers=())
+ON_CPU = Snapshot(openvino=True, torch=True, drivers=())
+DRIVER_ONLY = Snapshot(openvino=True, torch=False, drivers=("NVIDIA",))
+WITH_GPUS = Snapshot(openvino=True, torch=True, drivers=("NVIDIA",), gpus=(GEFORCE, RADEON))
+BROKEN_GPU = Snapshot(openvino=True, torch=True, drivers=("AMD",), gpus=())
+ON_MAC = Snapshot(openvino=True, torch=True, drivers=("Apple",), gpus=(APPLE,))
+NO_OPENVINO = Snapshot(openvino=False, torch=True, drivers=())
+NOTHING = Snapshot(openvino=False, torch=False, drivers=())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "runtime", "gpu", "reason"),
+    [
+        ("auto", BARE, "openvino", None, "auto: no driver of a GPU in sight"),
+        ("auto", ON_CPU, "openvino", None, "auto: no driver of a GPU in sight"),
+        ("auto", DRIVER_ONLY, "openvino", None, "auto: a GPU of NVIDIA would need PyTorch; run: pip install 'img-enhance[torch]'"),
+        ("auto", WITH_GPUS, "torch", GEFORCE, "auto: the first GPU"),
+        ("auto", BROKEN_GPU, "openvino", None, "auto: a driver of AMD in sight, but PyTorch finds no GPU"),
+        ("auto", ON_MAC, "torch", APPLE, "auto: the first GPU"),
+        ("auto", NO_OPENVINO, "torch", None, "auto: no driver of a GPU in sight"),
+        ("cpu", WITH_GPUS, "openvino", None, "--device cpu"),
+        ("cpu", NO_OPENVINO, "torch", None, "--device cpu"),
+        ("openvino", WITH_GPUS, "openvino", None, "--device openvino"),
+        ("torch", ON_CPU, "torch", None, "--device torch"),
+        ("cuda", WITH_GPUS, "torch", GEFORCE, "--device cuda"),
+        ("cuda:1", WITH_GPUS, "torch", RADEON, "--device cuda:1"),
+        ("mps", ON_MAC, "torch", APPLE, "--device mps"),
+    ],
+)
+def test_the_device_is_the_one_asked_for_or_the_fastest(wanted: str, seen: Snapshot, runtime: str, gpu: Gpu | None, reason: str) -> None:
+    assert choose(wanted, seen, require_gpu=False) == Choice(runtime, gpu, reason)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "require_gpu", "message"),
+    [
+        ("cuda", BARE, False, r"--device cuda needs PyTorch; run: pip install 'img-enhance\[torch\]'"),
+        ("mps", BARE, False, r"--device mps needs PyTorch; run: pip install 'img-enhance\[torch\]'"),
+        ("torch", BARE, False, r"PyTorch is not installed; run: pip install 'img-enhance\[torch\]'"),
+        ("cuda:2", WITH_GPUS, False, r"finds no cuda:2 here; it finds cuda:0 \(GeForce\), cuda:1 \(Radeon\); use another --device"),
+        ("mps", WITH_GPUS, False, r"finds no mps here; it finds cuda:0"),
+        ("cuda", BROKEN_GPU, False, r"finds no cuda:0 here; it finds no GPU"),
+        ("openvino", NO_OPENVINO, False, r"OpenVINO is not installed; run: pip install openvino, or use --device torch"),
+        ("cpu", NOTHING, False, r"neither OpenVINO nor PyTorch is installed; run: pip install"),
+        ("auto", NOTHING, False, r"neither OpenVINO nor PyTorch"),
+        ("auto", BARE, True, r"a GPU is required: no driver of a GPU in sight"),
+        ("auto", DRIVER_ONLY, True, r"a GPU is required: a GPU of NVIDIA would need PyTorch; run: pip install"),
+        ("auto", BROKEN_GPU, True, r"a GPU is required: a driver of AMD in sight, but PyTorch finds no GPU"),
+        ("cpu", WITH_GPUS, True, r"a GPU is required, and --device cpu is the CPU; leave one of the two out"),
+    ],
+)
+def test_refuses_a_device_that_is_not_there_with_a_way_out(wanted: str, seen: Snapshot, require_gpu: bool, message: str) -> None:
+    with pytest.raises(DeviceError, match=message):
+        choose(wanted, seen, require_gpu=require_gpu)
+
+
+def test_a_gpu_that_is_there_satisfies_who_requires_one() -> None:
+    assert choose("auto", WITH_GPUS, require_gpu=True).gpu == GEFORCE
+    assert choose("cuda:1", WITH_GPUS, require_gpu=True).gpu == RADEON
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "asked"),
+    [
+        ("auto", ON_CPU, False),
+        ("auto", DRIVER_ONLY, False),
+        ("auto", BROKEN_GPU, True),
+        ("cpu", BROKEN_GPU, False),
+        ("openvino", BROKEN_GPU, False),
+        ("torch", BROKEN_GPU, False),
+        ("cuda", ON_CPU, True),
+        ("cuda:1", BARE, False),
+        ("mps", ON_CPU, True),
+    ],
+)
+def test_pytorch_is_asked_only_where_it_could_help(wanted: str, seen: Snapshot, asked: bool) -> None:
+    assert asks_torch(wanted, seen) is asked
+
+
+def test_no_runtime_is_imported_to_choose_without_a_gpu() -> None:
+    code = "import sys\nfrom img_enhance import devices\ndevices._DRIVER_FILES = {}\ndevices.platform.machine = lambda: 'x86_64'\n"
+    code += "device = devices.find_device()\nprint(device.place, *({'torch', 'openvino'} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["cpu"]
+
+
+def test_a_driver_is_found_by_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    file = tmp_path / "kfd"
+    monkeypatch.setattr(devices, "_DRIVER_FILES", {"NVIDIA": (str(tmp_path / "nvidia0"),), "AMD": (str(file),)})
+    assert devices._drivers() == ()
+    file.touch()
+    assert devices._drivers() == ("AMD",)
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert devices._drivers() == ("Apple", "AMD")
+
+
+def test_a_chosen_gpu_is_described_by_its_own_facts(cpu: Device) -> None:
+    device = device_of(Choice("torch", GEFORCE, "because"))
+    assert (device.name, device.place, device.runtime, device.reason) == ("GeForce", "cuda:0", "torch", "because")
+    assert device.native_bf16
+    assert device.channels_last
+    assert device.rates.f32 > cpu.rates.f32
+    assert not device_of(Choice("torch", APPLE, "")).channels_last
+    assert not device_of(Choice("torch", RADEON, "")).native_bf16
+
+
+def test_pytorch_on_the_cpu_is_the_same_processor_but_slower(cpu: Device) -> None:
+    device = device_of(Choice("torch", None, ""))
+    assert (device.name, device.place, device.native_bf16) == (cpu.name, "cpu", cpu.native_bf16)
+    assert device.rates.f32 < cpu.rates.f32

@@ -238,7 +238,7 @@ def test_prepare_decodes_and_loads_nothing(engine: Engine, saved: Save, small: P
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("nothing may be read, loaded or made yet")
 
-    for name in ("read_photo", "load", "new_canvas", "OpenVINO"):
+    for name in ("read_photo", "load", "new_canvas", "runtime_on"):
         monkeypatch.setattr(engine_module, name, refuse)
     assert engine.prepare(saved("cat.png", small), compact()).plan.result == Size(120, 96)
 
@@ -345,7 +345,7 @@ def test_refuses_a_budget_that_cannot_do(small: Pixels) -> None:
 
 
 def test_refuses_bf16_on_a_processor_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "detect_cpu", lambda: dataclasses.replace(detect_cpu(), native_bf16=False))
+    monkeypatch.setattr(engine_module, "find_device", lambda *_, **__: dataclasses.replace(detect_cpu(), native_bf16=False))
     with pytest.raises(DeviceError, match="--precision auto or f32"):
         Engine(Machine(precision="bf16"))
     with Engine() as engine:
@@ -392,8 +392,8 @@ def pretending(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[OpenVINO]], No
     """A function that puts this runtime in the place of the real one, on a processor said to have bf16."""
 
     def pretend(runtime: type[OpenVINO]) -> None:
-        monkeypatch.setattr(engine_module, "OpenVINO", runtime)
-        monkeypatch.setattr(engine_module, "detect_cpu", lambda: dataclasses.replace(detect_cpu(), native_bf16=True))
+        monkeypatch.setattr(engine_module, "runtime_on", lambda _device, precision: runtime(precision))
+        monkeypatch.setattr(engine_module, "find_device", lambda *_, **__: dataclasses.replace(detect_cpu(), native_bf16=True))
 
     return pretend
 

@@ -111,13 +111,13 @@ def test_areas_cover_the_photo_once(size: Size, name: str, precision: Precision,
         return
     areas = list(plan.areas())
     assert len(areas) == plan.area_rows * plan.area_columns
-    assert sum(area.core.size.pixels for area in areas) == size.pixels
+    assert sum(area.core.size.pixels for area in areas) == plan.cells.pixels
     rows = {(area.core.top, area.core.bottom) for area in areas}
     columns = {(area.core.left, area.core.right) for area in areas}
     assert {(area.core.top, area.core.left) for area in areas} == {(top, left) for top, _ in rows for left, _ in columns}
-    assert sum(bottom - top for top, bottom in rows) == size.height
+    assert sum(bottom - top for top, bottom in rows) == plan.cells.height
     for area in areas:
-        assert area.read == area.core.grown(model_named(name).halo, within=size.box)
+        assert area.read == area.core.grown(model_named(name).halo, within=plan.cells.box)
 
 
 @settings(max_examples=40)
@@ -130,7 +130,7 @@ def test_windows_of_every_stage_cover_what_the_next_stage_reads(size: Size, name
     for area in plan.areas():
         for stage in plan.stages:
             box = plan.answered(area, stage)
-            count = np.zeros((size.height, size.width), np.int8)
+            count = np.zeros((plan.cells.height, plan.cells.width), np.int8)
             for window in plan.windows(area, stage):
                 count[window.core.slices] += 1
                 assert window.read == window.core.grown(stage.reach, within=area.read)
@@ -148,7 +148,7 @@ def test_operations_are_those_of_the_actual_windows(size: Size, name: str, preci
     windows = ((stage, window) for area in plan.areas() for stage in plan.stages for window in plan.windows(area, stage))
     assert plan.flops == sum(stage.flops * window.read.size.pixels for stage, window in windows)
     assert plan.extra >= 0
-    assert plan.extra == pytest.approx(plan.flops / (size.pixels * model_named(name).flops) - 1)
+    assert plan.extra == pytest.approx(plan.flops / (plan.cells.pixels * model_named(name).flops) - 1)
 
 
 @settings(max_examples=40)
@@ -330,3 +330,15 @@ def test_planning_takes_no_time_to_speak_of(size: Size, megabytes: int) -> None:
     with contextlib.suppress(MemoryBudgetError):
         planned(size, enlarge(PHOTO), allowed=megabytes * 10**6)
     assert time.process_time() - started < MOST_SECONDS_TO_PLAN
+
+
+def test_pytorch_itself_is_counted() -> None:
+    header = Header("png", Size(300, 200))
+
+    def needed(device: Device) -> Plan:
+        return make_plan(header, (enlarge(COMPACT),), output_format="png", precision="f32", device=device, allowed=4 * 10**9)
+
+    openvino, torch = needed(DEVICE), needed(dataclasses.replace(DEVICE, runtime="torch", place="cuda:0", reason="because"))
+    assert torch.projected_bytes - openvino.projected_bytes == planning.TORCH_BYTES
+    assert torch.reserved_bytes - openvino.reserved_bytes == planning.TORCH_BYTES
+    assert (torch.runtime, torch.place, torch.reason, torch.channels_last) == ("torch", "cuda:0", "because", True)

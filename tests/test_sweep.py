@@ -16,8 +16,8 @@ from img_enhance.models import Model, Precision, model_named
 from img_enhance.photo import Header
 from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates, Stage, make_plan
 from img_enhance.probe import psnr
-from img_enhance.runtimes.openvino import Compiled
 from img_enhance.runtimes.reference import run_reference
+from img_enhance.runtimes.runtime import Compiled
 from img_enhance.sweep import Network, sweep
 
 Pixels = npt.NDArray[np.uint8]
@@ -70,13 +70,14 @@ def plan_of(
         precision=precision,
         size=size,
         result=size.scaled(model.scale),
-        core=size.box,
+        core=size.cells(model.cell).box,
         store="memory",
         area_rows=rows,
         area_columns=columns,
         halo=model.halo,
         stages=cut(model, starts, side),
         projected_bytes=0,
+        cell=model.cell,
     )
 
 

@@ -321,7 +321,7 @@ def _write_report(result: Result, path: Path) -> None:
 
 
 def _plan_line(plan: Plan) -> str:
-    parts = [f"{plan.device}, {plan.precision}", f"{plan.size} to {plan.result}"]
+    parts = [f"{plan.device} by {plan.runtime} ({plan.reason}), {plan.precision}", f"{plan.size} to {plan.result}"]
     parts += [_pass_text(step) for step in plan.passes]
     parts.append(f"at most {bytes_text(plan.projected_bytes)} of {bytes_text(plan.allowed_bytes)} memory")
     if plan.disk_bytes:
@@ -336,7 +336,7 @@ def _pass_text(step: PassPlan) -> str:
     if step.kind == "resample":
         return f"reduced to {step.result}"
     areas = step.area_rows * step.area_columns
-    side = max(stage.side for stage in step.stages)
+    side = step.cell * max(stage.side for stage in step.stages)
     last = step.stages[-1]
     tiles = sum(1 for area in step.areas() for _ in step.windows(area, last))
     return f"{step.model} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"

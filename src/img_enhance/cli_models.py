@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
-from img_enhance.models import MODELS, DownloadedWeights, Model, model_named
+from img_enhance.models import MODELS, DownloadedWeights, MixedWeights, Model, model_named
 from img_enhance.settings import weight_store
 from img_enhance.units import bytes_text
 from img_enhance.weight_files import WEIGHT_FILES, WeightFile
@@ -58,9 +58,9 @@ def offer(job: Job, store: WeightStore, *, ask: bool, tick: Callable[[], None]) 
 
     Raises: WeightsMissing with the command that brings them; what `pull` raises.
     """
-    for name in dict.fromkeys(step.model for step in job.plan.passes if step.kind == "network"):
-        file = _file(model_named(name))
-        if file is None or found(file, store) is not None:
+    names = dict.fromkeys(step.model for step in job.plan.passes if step.kind == "network")
+    for file in (file for name in names for file in _files(model_named(name))):
+        if found(file, store) is not None:
             continue
         if not ask or store.offline or not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise missing(file, store)
@@ -190,6 +190,14 @@ def _file(row: Row) -> WeightFile | None:
     if isinstance(row, WeightFile):
         return row
     return row.weights.file if isinstance(row.weights, DownloadedWeights) else None
+
+
+def _files(model: Model) -> tuple[WeightFile, ...]:
+    """All files that a model's weights are made of and that must be downloaded."""
+    if isinstance(model.weights, MixedWeights):
+        return model.weights.first.file, model.weights.second.file
+    file = _file(model)
+    return () if file is None else (file,)
 
 
 def _fetch(file: WeightFile, store: WeightStore, *, tick: Callable[[], None], quiet: bool) -> Path:

@@ -18,7 +18,7 @@ import numpy as np
 from img_enhance.bleed import bleed
 from img_enhance.cancelling import IsCancelled, Tick, ticking
 from img_enhance.canvas import Pixels, check_room, new_canvas, scratch_folder
-from img_enhance.devices import detect_cpu, free_bytes
+from img_enhance.devices import find_device, free_bytes
 from img_enhance.errors import MemoryBudgetError, NotFinite, PhotoError
 from img_enhance.geometry import Box, Size
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample
@@ -42,11 +42,12 @@ from img_enhance.plan import (
 from img_enhance.probe import PrecisionRefused, probe
 from img_enhance.recipe import AUTO, Recipe
 from img_enhance.result import Result, StepRecord
-from img_enhance.runtimes.openvino import OpenVINO
+from img_enhance.runtimes import runtime_on
+from img_enhance.runtimes.runtime import Picture
 from img_enhance.settings import weight_store
 from img_enhance.steps import Facts, passes_of, tone_step, with_depth
 from img_enhance.suggest import Reason, suggest, suggest_file
-from img_enhance.sweep import Network, Picture, sweep
+from img_enhance.sweep import Network, sweep
 from img_enhance.units import bytes_text
 from img_enhance.weights.cache import WeightStore
 from img_enhance.weights.store import load
@@ -86,7 +87,7 @@ class Engine:
     def __init__(self, machine: Machine | None = None, store: WeightStore | None = None) -> None:
         self.machine = machine or Machine()
         self.store = store or weight_store(os.environ)
-        self.device = detect_cpu()
+        self.device = find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu))
         self._allowed = allowed_bytes(self.machine.max_memory, self.device)
         choose_precision(self.machine.precision, self.device)  # refuses what the device does not have before any photo
         self._networks: dict[tuple[str, Precision], Network] = {}
@@ -333,7 +334,7 @@ class Engine:
         """The network, compiled in the plan's stages and probed the first time."""
         key = (model.name, plan.precision)
         if key not in self._networks:
-            self._networks[key] = Network(segments_of(model.architecture), load(model, self.store), OpenVINO(plan.precision))
+            self._networks[key] = Network(segments_of(model.architecture), load(model, self.store), runtime_on(self.device, plan.precision))
         cut = (*key, tuple((stage.first, stage.last) for stage in plan.stages))
         if cut not in self._probed:
             probe(self._networks[key], plan)

@@ -28,6 +28,10 @@ class Size:
     def scaled(self, factor: int) -> "Size":
         return Size(self.width * factor, self.height * factor)
 
+    def cells(self, side: int) -> "Size":
+        """How many squares of `side` pixels it takes to cover this size."""
+        return Size(-(-self.width // side), -(-self.height // side))
+
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
 

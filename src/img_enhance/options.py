@@ -3,9 +3,11 @@
 Flags, schema, forms and docs derive from these declarations (`form.fields`); no door adds a default.
 """
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from img_enhance.errors import OptionError
 from img_enhance.form import box_from_text, check, option
 from img_enhance.geometry import Box
 from img_enhance.models import MODEL_NAMES
@@ -28,6 +30,13 @@ class RealESRGAN:
     width: int | None = option(None, help="enlarge to this width in pixels", minimum=1, exclusive="size", placeholder="W")
     height: int | None = option(None, help="enlarge to this height in pixels", minimum=1, exclusive="size", placeholder="H")
     megapixels: float | None = option(None, help="enlarge to so many million pixels", minimum=0.000_001, exclusive="size", placeholder="M")
+    denoise: float | None = option(
+        None,
+        help="how much noise to remove, from 0 (keep it) to 1 (default); for realesr-general-x4v3 only",
+        minimum=0,
+        maximum=1,
+        placeholder="STRENGTH",
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -112,6 +121,10 @@ WEBP_QUALITY = 90
 AVIF_QUALITY = 80
 
 
+# N counts from 0. PyTorch calls ROCm's GPUs cuda too.
+DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps", "openvino", "torch")
+
+
 @dataclass(frozen=True)
 class Input:
     """How the photo's file is read."""
@@ -180,8 +193,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Machine:
-    """How this machine may be used; the picture does not depend on it except through the precision and the size of areas."""
+    """How this machine may be used; the picture does not depend on it except through the device, the precision and the size of areas."""
 
+    device: str = option(
+        "auto",
+        help="where networks run: auto is a GPU that PyTorch can use, else the CPU; cpu is the fastest way on the CPU "
+        f"(OpenVINO, else PyTorch); one of {', '.join(DEVICES)}",
+        placeholder="DEVICE",
+    )
+    require_gpu: bool | None = option(None, help="fail where no GPU can be used, instead of working on the CPU")
     precision: str = option(
         "auto",
         help="arithmetic of the networks; auto is bf16 where the processor has it natively, else f32",
@@ -209,6 +229,8 @@ class Machine:
 
     def __post_init__(self) -> None:
         check(self)
+        if not re.fullmatch("|".join(DEVICES).replace("N", r"\d{1,3}"), self.device):
+            raise OptionError(f"device must be one of {', '.join(DEVICES)}, not '{self.device}'")
 
 
 # A detail is held in memory, with the original's part enlarged to the same size.

@@ -13,7 +13,7 @@ from typing import Literal
 
 from img_enhance.errors import DeviceError, MemoryBudgetError, OptionError
 from img_enhance.geometry import Box, Size
-from img_enhance.models import Model, Precision
+from img_enhance.models import Model, Precision, RuntimeName
 from img_enhance.options import StepOptions
 from img_enhance.photo import Header, format_named
 from img_enhance.units import bytes_text
@@ -25,9 +25,11 @@ CHANNELS = 3
 
 # The interpreter with numpy, OpenVINO and libvips loaded, their threads' stacks and arenas included (measured 2026-11: 75 MB).
 RESERVED_BYTES = 110_000_000
+# PyTorch takes more than OpenVINO once it is imported (measured 2026-11: 132 MB for a build without CUDA).
+TORCH_BYTES = 150_000_000
 
-# A compiled network's memory against its weights' bytes in the file: float32 constants, and copies in the order the kernels want.
-RESIDENT_WEIGHTS = 6.6
+# A compiled network's memory for each value of its weights: float32 constants, and copies in the order the kernels want.
+RESIDENT_BYTES_PER_VALUE = 13.2
 COMPILED_BYTES = 12_000_000
 
 # What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
@@ -98,13 +100,21 @@ class Rates:
 
 @dataclass(frozen=True)
 class Device:
-    """What a device can do. `memory_bytes` is what it has in all, containers' limits taken into account."""
+    """What a device can do. `memory_bytes` is what it has in all, containers' limits taken into account.
+
+    `place` is the device as its runtime names it ("cpu", "cuda:0", "mps"), `reason` why it was chosen. `channels_last` is how values
+    lie in memory while a network runs.
+    """
 
     name: str
     cores: int
     native_bf16: bool
     rates: Rates
     memory_bytes: int
+    runtime: RuntimeName = "openvino"
+    place: str = "cpu"
+    reason: str = ""
+    channels_last: bool = True
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """How a network sweeps a picture, or its part `core`: areas x stages x windows."""
+    """How a network sweeps a picture, or its part `core`: areas x stages x windows, all in cells of `cell` x `cell` pixels."""
 
     model: str
     precision: Precision
@@ -159,16 +169,22 @@ class NetworkPlan:
     projected_bytes: int
     depth: int = 8
     seconds: float = 0.0
+    cell: int = 1
     kind: Literal["network"] = "network"
+
+    @property
+    def cells(self) -> Size:
+        """The picture's size in cells."""
+        return self.size.cells(self.cell)
 
     @property
     def part(self) -> Box:
         """The part of the result that the canvas holds."""
-        return self.core.scaled(self.result.width // self.size.width)
+        return self.core.scaled(self.cell * self.result.width // self.size.width).grown(0, within=self.result.box)
 
     def areas(self) -> Iterator[Window]:
         """The parts of the picture whose features are in memory at one time."""
-        return grid(self.core, rows=self.area_rows, columns=self.area_columns, halo=self.halo, within=self.size.box)
+        return grid(self.core, rows=self.area_rows, columns=self.area_columns, halo=self.halo, within=self.cells.box)
 
     def answered(self, area: Window, stage: Stage) -> Box:
         """What a stage must answer for in an area: the area's core, and around it what the stages after it see."""
@@ -184,7 +200,7 @@ class NetworkPlan:
     @property
     def flops(self) -> int:
         """Operations that the sweep will do, overlaps included."""
-        box, size = self.core, self.size
+        box, size = self.core, self.cells
         total = 0
         for stage in self.stages:
             # Areas and windows are rows times columns, so that the sum over them is a product.
@@ -260,7 +276,11 @@ class Plan:
     """How a recipe runs on one photo. `crop` is the part of the result that is asked for, None for all of it."""
 
     device: str
+    runtime: RuntimeName
+    place: str
+    reason: str
     precision: Precision
+    channels_last: bool
     source_store: Store
     passes: tuple[PassPlan, ...]
     size: Size
@@ -343,14 +363,20 @@ def _parts(size: Size, passes: tuple[Pass, ...], crop: Box | None) -> list[Box]:
             needed = before.box  # it is measured on the whole picture
             parts.append(needed)
         elif isinstance(step, NetworkPass):
-            core = needed.covered(1 / step.model.scale, 1 / step.model.scale)
-            parts.append(core.scaled(step.model.scale))
-            needed = core.grown(_reach(step.model), within=before.box)
+            core, cells = _core(step.model, needed), before.cells(step.model.cell)
+            parts.append(core.scaled(step.model.cell * step.model.scale).grown(0, within=before.scaled(step.model.scale).box))
+            needed = core.grown(_reach(step.model), within=cells.box).scaled(step.model.cell).grown(0, within=before.box)
         else:
             parts.append(needed)
             across, down = before.width / step.size.width, before.height / step.size.height
             needed = needed.covered(across, down).grown(ceil(LANCZOS_REACH * max(across, down, 1)), within=before.box)
     return parts[::-1]
+
+
+def _core(model: Model, part: Box) -> Box:
+    """The cells of a picture that a part of the network's answer is made of."""
+    side = model.cell * model.scale
+    return part.covered(1 / side, 1 / side)
 
 
 def _reach(model: Model) -> int:
@@ -396,13 +422,14 @@ def _arrange(
     largest_canvas: int,
 ) -> tuple[Plan | None, list[int]]:
     """The plan with canvases of up to `largest_canvas` bytes in memory, None when it does not fit, and the peak of each phase."""
-    size, plans, resident = header.size, list[PassPlan](), RESERVED_BYTES
+    reserved = RESERVED_BYTES + (TORCH_BYTES if device.runtime == "torch" else 0)
+    size, plans, resident = header.size, list[PassPlan](), reserved
     source = before = _canvas(header, size, header.depth, largest_canvas)
     peaks, disk, loaded = [resident + source.memory_bytes + _decoding_bytes(header)], [source.disk_bytes], set[str]()
     for number, (step, part) in enumerate(zip(passes, parts, strict=True)):
         if isinstance(step, NetworkPass) and step.model.name not in loaded:
             loaded.add(step.model.name)
-            resident += int(step.model.weights.bytes * RESIDENT_WEIGHTS) + COMPILED_BYTES
+            resident += int(step.model.weights.values * RESIDENT_BYTES_PER_VALUE) + COMPILED_BYTES
         # Tones that were changed once lie in 16 bits, so that changing them again makes no bands; the last pass is as deep as the photo.
         depth = 16 if isinstance(step, TonePass) and number < len(passes) - 1 else header.depth
         after = _canvas(header, part.size, depth, largest_canvas)
@@ -420,14 +447,18 @@ def _arrange(
         return None, peaks
     whole = Plan(
         device=device.name,
+        runtime=device.runtime,
+        place=device.place,
+        reason=device.reason,
         precision=precision,
+        channels_last=device.channels_last,
         source_store=source.store,
         passes=tuple(plans),
         size=header.size,
         result=size,
         crop=None,
         allowed_bytes=allowed,
-        reserved_bytes=RESERVED_BYTES,
+        reserved_bytes=reserved,
         projected_bytes=max(peaks),
         disk_bytes=max(disk),
         seconds=sum(plan.seconds for plan in plans),
@@ -449,7 +480,7 @@ def _plan_pass(
 ) -> PassPlan:
     """How a pass runs over a picture of `size` beside `below` bytes of other things."""
     if isinstance(step, NetworkPass):
-        core = part.covered(1 / step.model.scale, 1 / step.model.scale)
+        core = _core(step.model, part)
         plan = _plan_network(step.model, size, core, store, precision=precision, device=device, below=below, allowed=allowed)
         return dataclasses.replace(plan, depth=depth, seconds=_network_seconds(plan, device))
     if isinstance(step, ResamplePass):
@@ -474,8 +505,9 @@ def _plan_network(
 ) -> NetworkPlan:
     """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so."""
     # A part of the picture is to have the bits of the whole one: it reads as far as the network can see.
-    halo = model.halo if core == size.box else _reach(model)
-    seen = core.grown(halo, within=size.box).size
+    cells = size.cells(model.cell)
+    halo = model.halo if core == cells.box else _reach(model)
+    seen = core.grown(halo, within=cells.box).size
 
     def plan(rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> NetworkPlan:
         return NetworkPlan(
@@ -490,11 +522,12 @@ def _plan_network(
             halo=halo,
             stages=stages,
             projected_bytes=below + scratch,
+            cell=model.cell,
         )
 
     if seen.pixels <= WHOLE_PIXELS:
         whole = _stage(model, 0, len(model.segments) - 1, max(seen.width, seen.height))
-        scratch = seen.pixels * (model.whole.bytes_per_pixel(precision) + _copies(model.scale))
+        scratch = seen.pixels * (model.whole.bytes_per_pixel(precision) + _copies(model, model.scale))
         if below + scratch <= allowed:
             return plan(1, 1, (whole,), scratch)
 
@@ -549,12 +582,12 @@ def _window_bytes(model: Model, stage: Stage, size: Size, precision: Precision) 
     scale = model.scale if stage.last == len(model.segments) - 1 else 1
     segments = model.segments[stage.first : stage.last + 1]
     scratch = max(segment.scratch.bytes_per_pixel(precision) for segment in segments)
-    return _read(size, stage).pixels * (scratch + _copies(scale))
+    return _read(size, stage).pixels * (scratch + _copies(model, scale))
 
 
 def _kept_bytes(model: Model, stage: Stage, size: Size, precision: Precision) -> int:
     """What a compiled stage keeps between its windows, as long as it is loaded: its kernels and its input's buffer."""
-    channels = model.features if stage.first else CHANNELS
+    channels = model.features if stage.first else CHANNELS * model.cell**2
     return STAGE_BYTES + _read(size, stage).pixels * channels * _VALUE_BYTES[precision]
 
 
@@ -562,8 +595,8 @@ def _read(size: Size, stage: Stage) -> Size:
     return _largest(size, ceil(size.height / stage.side), ceil(size.width / stage.side), stage.reach, within=size)
 
 
-def _copies(scale: int) -> int:
-    return WINDOW_COPIES_BYTES * (1 + scale * scale)
+def _copies(model: Model, scale: int) -> int:
+    return WINDOW_COPIES_BYTES * model.cell**2 * (1 + scale * scale)
 
 
 def _areas(core: Size, seen: Size, halo: int, feature_bytes: int, room: int) -> tuple[int, int] | None:

@@ -9,7 +9,8 @@ from img_enhance.geometry import Box, Size
 from img_enhance.models import Precision
 from img_enhance.plan import CHANNELS, NetworkPlan
 from img_enhance.runtimes.reference import run_reference
-from img_enhance.sweep import Network, Picture, sweep
+from img_enhance.runtimes.runtime import Picture
+from img_enhance.sweep import Network, sweep
 
 # A working bf16 gives 49 dB or more on this picture and a working f32 more than 100; broken arithmetic gives less than 30.
 LEAST_DECIBELS: dict[Precision, float] = {"bf16": 40.0, "f32": 80.0}
@@ -39,7 +40,8 @@ def probe(network: Network, plan: NetworkPlan) -> float:
     def write(box: Box, pixels: Picture) -> None:
         found[box.slices] = pixels
 
-    small = dataclasses.replace(plan, size=size, core=size.box, area_rows=1, area_columns=1)
+    result = Size(expected.shape[1], expected.shape[0])
+    small = dataclasses.replace(plan, size=size, result=result, core=size.cells(plan.cell).box, area_rows=1, area_columns=1)
     sweep(network, read, write, small, tick=lambda: None, done=lambda _: None)
     decibels = psnr(found, expected)
     if decibels < LEAST_DECIBELS[plan.precision]:

@@ -1,19 +1,16 @@
 """Runs a network over a picture of any size: areas x stages x windows, as the plan says."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from img_enhance.cancelling import Tick
 from img_enhance.errors import NotFinite
 from img_enhance.geometry import Box
 from img_enhance.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import NetworkPlan, Stage
-from img_enhance.runtimes.openvino import Compiled, OpenVINO, is_finite
+from img_enhance.runtimes.runtime import Array, Compiled, Picture, Runtime
 
-Picture = npt.NDArray[np.float32]
 Read = Callable[[Box], Picture]
 Write = Callable[[Box, Picture], None]
 Done = Callable[[int], None]
@@ -22,7 +19,7 @@ Done = Callable[[int], None]
 class Network:
     """A network on a runtime; it owns the compiled stages."""
 
-    def __init__(self, segments: tuple[Segment, ...], weights: NamedWeights, runtime: OpenVINO) -> None:
+    def __init__(self, segments: tuple[Segment, ...], weights: NamedWeights, runtime: Runtime) -> None:
         self.segments = segments
         self.weights = weights
         self.runtime = runtime
@@ -52,7 +49,7 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
     Raises: NotFinite when a window's answer holds NaN or infinity.
     """
     for area in plan.areas():
-        features: npt.NDArray[Any] | None = None
+        features: Array = None
         for stage in plan.stages:
             segment, compiled = network.segment(stage), network.compiled(stage)
             is_last = stage is plan.stages[-1]
@@ -60,15 +57,15 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
             # The largest first: scratch that is taken once serves all, while a growing one leaves holes behind.
             for window in sorted(plan.windows(area, stage), key=lambda window: -window.read.size.pixels):
                 tick()
-                inputs = [
-                    read(window.read) if name == "picture" else _seen(features, window.read.seen_from(area.read)) for name in segment.inputs
-                ]
+                seen = window.read.seen_from(area.read).slices
+                inputs = [_picture(read, window.read, plan) if name == "picture" else features[seen] for name in segment.inputs]
                 answer = compiled.run(inputs, tick)
-                if not is_finite(answer):
+                if not network.runtime.is_finite(answer):
                     raise NotFinite(f"{segment.name} of {plan.model} in {plan.precision} answered NaN or infinity")
                 core = answer[window.core.seen_from(window.read).scaled(segment.scale).slices]
                 if following is None:
-                    write(window.core.scaled(segment.scale), core)
+                    place = window.core.scaled(segment.scale).grown(0, within=plan.result.box)
+                    write(place, network.runtime.picture(core[: place.size.height, : place.size.width]))
                 else:
                     following[window.core.seen_from(area.read).slices] = core
                 done(window.read.size.pixels * stage.flops)
@@ -76,6 +73,15 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
             features = following
 
 
-def _seen(features: npt.NDArray[Any] | None, box: Box) -> npt.NDArray[Any]:
-    assert features is not None, "the first stage of a network reads the picture only"
-    return features[box.slices]
+def _picture(read: Read, box: Box, plan: NetworkPlan) -> Picture:
+    """The pixels of a box of cells. Cells that the photo ends in are filled up by mirroring, as upstream pads.
+
+    Source: Real-ESRGAN's code mirrors without repeating the edge; a photo of a single row or column has nothing else to repeat.
+    """
+    whole = box.scaled(plan.cell)
+    inside = whole.grown(0, within=plan.size.box)
+    if inside == whole:
+        return read(whole)
+    # A window sees at least one cell before the last one, except where there is no other: every segment that reads the picture reaches far.
+    missing = ((0, whole.bottom - inside.bottom), (0, whole.right - inside.right), (0, 0))
+    return np.pad(read(inside), missing, mode="reflect")

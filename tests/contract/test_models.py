@@ -1,7 +1,6 @@
 """Every row of MODELS says what its network is, what it costs, and which bytes its weights are."""
 
 import importlib.util
-import math
 import shutil
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
@@ -21,6 +20,7 @@ from img_enhance.plan import CHANNELS, SMALLEST_SIDE
 from img_enhance.runtimes.reference import NumpyOps
 from img_enhance.weights.ncnn import read_ncnn
 from img_enhance.weights.store import load, present
+from random_weights import random_weights
 
 Array = npt.NDArray[np.float32]
 
@@ -69,14 +69,9 @@ class CountingOps(Ops[tuple[int, int]]):
         assert x[0] % factor**2 == 0
         return x[0] // factor**2, x[1] * factor**2
 
-
-def random_weights(model: Model) -> NamedWeights:
-    """Weights of the right shapes under which values neither die out nor explode."""
-    draw = np.random.RandomState(0)
-    return {
-        name: (draw.standard_normal(shape) / math.sqrt(max(1, math.prod(shape[1:])))).astype(np.float32)
-        for name, shape in shapes_of(model.architecture).items()
-    }
+    def pixel_unshuffle(self, x: tuple[int, int], factor: int) -> tuple[int, int]:
+        assert x[1] % factor**2 == 0
+        return x[0] * factor**2, x[1] // factor**2
 
 
 def kinds(model: Model) -> list[Segment]:
@@ -91,14 +86,16 @@ def run(segment: Segment, weights: NamedWeights, inputs: list[Array]) -> Array:
 
 
 def changed_columns(segment: Segment, weights: NamedWeights) -> tuple[int, int, int]:
-    """The input column that was changed, and the first and last one whose answers changed with it."""
+    """The input column (of cells, where it reads cells) that was changed, and the first and last one whose answers changed with it."""
     side = 2 * segment.reach + 9
     draw = np.random.RandomState(1)
-    inputs = [draw.rand(CHANNELS if name == "picture" else segment.features_in, 5, side).astype(np.float32) for name in segment.inputs]
+    shapes = {"picture": (CHANNELS, 5 * segment.cell, side * segment.cell), "features": (segment.features_in, 5, side)}
+    inputs = [draw.rand(*shapes[name]).astype(np.float32) for name in segment.inputs]
     before = run(segment, weights, inputs)
     middle = side // 2
     for values in inputs:
-        values[:, :, middle] += 1
+        cell = values.shape[2] // side
+        values[:, :, middle * cell : (middle + 1) * cell] += 1
     difference = np.abs(run(segment, weights, inputs) - before).max(axis=(0, 1))
     columns = np.flatnonzero(difference.reshape(side, segment.scale).max(axis=1))
     return middle, int(columns[0]), int(columns[-1])
@@ -111,7 +108,8 @@ def test_row_has_the_segments_of_its_network(model: Model) -> None:
     for row, segment in zip(model.segments, network, strict=True):
         assert segment.name.startswith(row.name)
         assert segment.reach == row.reach
-    assert network[-1].scale == model.scale
+    assert network[-1].scale == model.scale * model.cell
+    assert {segment.cell for segment in network if "picture" in segment.inputs} == {model.cell}
     assert network[-1].channels_out == CHANNELS
     assert all(segment.scale == 1 and segment.channels_out == model.features for segment in network[:-1])
 
@@ -127,10 +125,10 @@ def test_segments_fit_together(model: Model) -> None:
 
 @each_model
 def test_operations_are_those_counted_in_the_network(model: Model) -> None:
-    weights = random_weights(model)
+    weights = random_weights(shapes_of(model.architecture))
     for row, segment in zip(model.segments, segments_of(model.architecture), strict=True):
         ops = CountingOps()
-        inputs = [(CHANNELS if name == "picture" else segment.features_in, 1) for name in segment.inputs]
+        inputs = [(CHANNELS, segment.cell**2) if name == "picture" else (segment.features_in, 1) for name in segment.inputs]
         answer = segment.function(ops, weights, *inputs)
         assert answer == (segment.channels_out, segment.scale**2)
         assert ops.flops == row.flops
@@ -139,7 +137,7 @@ def test_operations_are_those_counted_in_the_network(model: Model) -> None:
 
 @each_model
 def test_no_segment_sees_further_than_its_reach(model: Model) -> None:
-    weights = random_weights(model)
+    weights = random_weights(shapes_of(model.architecture))
     for segment in kinds(model):
         middle, first, last = changed_columns(segment, weights)
         assert middle - first <= segment.reach, segment.name
@@ -148,7 +146,7 @@ def test_no_segment_sees_further_than_its_reach(model: Model) -> None:
 
 @each_model
 def test_every_segment_sees_nearly_as_far_as_its_reach(model: Model) -> None:
-    weights = random_weights(model)
+    weights = random_weights(shapes_of(model.architecture))
     for segment in kinds(model):
         middle, first, last = changed_columns(segment, weights)
         # The tail's convolutions at two and four times the size see halves and quarters of pixels, which its reach rounds up.

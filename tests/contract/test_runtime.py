@@ -1,5 +1,6 @@
-"""The runtime computes what the numpy reference does, for every model and every precision this processor has."""
+"""Every runtime computes what the numpy reference does, for every model and every precision this processor has."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -10,15 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img_enhance.geometry import Size
-from img_enhance.models import MODELS, Model, Precision
+from img_enhance.models import MODELS, Model, Precision, RuntimeName
 from img_enhance.networks.segment import NamedWeights, Segment
+from img_enhance.plan import Device
 from img_enhance.probe import psnr
-from img_enhance.runtimes.openvino import OpenVINO, is_finite
+from img_enhance.runtimes import runtime_on
+from img_enhance.runtimes.openvino import is_finite
 from img_enhance.runtimes.reference import NumpyOps, run_reference
+from img_enhance.runtimes.runtime import Compiled, Runtime
 from img_enhance.sweep import Network
 
 Picture = npt.NDArray[np.float32]
 NetworkOf = Callable[[str, Precision], Network]
+RuntimeOf = Callable[[Precision], Runtime]
 
 COMPACT = "realesr-animevideov3"
 
@@ -28,6 +33,18 @@ F32_RELATIVE = 1e-4
 BF16_DECIBELS = 40.0
 
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+
+
+@pytest.fixture
+def network(networks: Callable[[str, Precision, RuntimeName], Network], runtime_name: RuntimeName) -> NetworkOf:
+    """The network of a model, on every runtime."""
+    return lambda name, precision: networks(name, precision, runtime_name)
+
+
+@pytest.fixture
+def runtime_of(cpu: Device, runtime_name: RuntimeName) -> RuntimeOf:
+    """Every runtime in a precision."""
+    return lambda precision: runtime_on(dataclasses.replace(cpu, runtime=runtime_name), precision)
 
 
 class Stop(Exception):
@@ -42,6 +59,15 @@ def part(cat: npt.NDArray[np.uint8], width: int, height: int) -> Picture:
     return np.asarray(cat[20 : 20 + height, 30 : 30 + width] / 255, np.float32)
 
 
+def compiled_whole(net: Network) -> Compiled:
+    return net.runtime.compile(net.segments, net.weights)
+
+
+def answer(net: Network, compiled: Compiled, picture: Picture) -> Picture:
+    """A copy of what a compiled network answers to a picture."""
+    return net.runtime.picture(compiled.run([picture], nothing)).copy()
+
+
 def check_close(found: Picture, expected: Picture, precision: Precision) -> None:
     assert found.shape == expected.shape
     if precision == "f32":
@@ -54,71 +80,97 @@ def check_close(found: Picture, expected: Picture, precision: Precision) -> None
 def test_network_equals_the_reference(model: Model, precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
     net = network(model.name, precision)
     picture = part(cat, 24, 20)
-    found = net.runtime.compile(net.segments, net.weights).run([picture], nothing)
+    found = answer(net, compiled_whole(net), picture)
     check_close(found, run_reference(net.segments, net.weights, picture), precision)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (7, 1), (1, 5), (2, 2)])
 @pytest.mark.parametrize("model", MODELS[1:], ids=lambda model: model.name)
 def test_smallest_windows_equal_the_reference(
-    model: Model, precision: Precision, width: int, height: int, network: NetworkOf, cat: npt.NDArray[np.uint8]
+    model: Model,
+    precision: Precision,
+    runtime_name: RuntimeName,
+    width: int,
+    height: int,
+    network: NetworkOf,
+    cat: npt.NDArray[np.uint8],
 ) -> None:
-    if (model.name, precision, width, height) == (COMPACT, "bf16", 1, 1):
+    if (model.name, runtime_name, precision, width, height) == (COMPACT, "openvino", "bf16", 1, 1):
         pytest.xfail("OpenVINO 2026.4.1 computes this network wrong on a single pixel in bf16 (10 dB); the engine must not rely on it")
     net = network(model.name, precision)
     picture = part(cat, width, height)
-    found = net.runtime.compile(net.segments, net.weights).run([picture], nothing)
+    found = answer(net, compiled_whole(net), picture)
     check_close(found, run_reference(net.segments, net.weights, picture), precision)
 
 
 def test_windows_of_any_size_run_one_after_the_other(precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
     net = network(COMPACT, precision)
-    compiled = net.runtime.compile(net.segments, net.weights)
+    compiled = compiled_whole(net)
     for width, height in ((24, 20), (5, 9), (40, 3), (24, 20)):
         picture = part(cat, width, height)
-        check_close(compiled.run([picture], nothing), run_reference(net.segments, net.weights, picture), precision)
+        check_close(answer(net, compiled, picture), run_reference(net.segments, net.weights, picture), precision)
 
 
 def test_windows_that_are_views_run_like_copies(precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
     net = network(COMPACT, precision)
-    compiled = net.runtime.compile(net.segments, net.weights)
+    compiled = compiled_whole(net)
     picture = part(cat, 24, 20)
     view = np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)[::2, ::2]
     assert not view.flags.c_contiguous
-    first = compiled.run([view], nothing).copy()
-    assert np.array_equal(first, compiled.run([picture], nothing))
+    assert np.array_equal(answer(net, compiled, view), answer(net, compiled, picture))
 
 
 def test_run_does_not_change_its_input(precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
     net = network(COMPACT, precision)
     picture = part(cat, 24, 20)
     before = picture.copy()
-    net.runtime.compile(net.segments, net.weights).run([picture], nothing)
+    compiled_whole(net).run([picture], nothing)
     assert np.array_equal(picture, before)
 
 
-def test_features_are_half_as_large_in_bf16() -> None:
-    size = Size(5, 3)
-    assert OpenVINO("f32").features(size, 64).shape == (3, 5, 64)
-    assert OpenVINO("f32").features(size, 64).dtype == np.float32
-    assert OpenVINO("bf16").features(size, 64).dtype == np.uint16
+@pytest.mark.parametrize(("precision", "value_bytes"), [("f32", 4), ("bf16", 2)])
+def test_features_are_half_as_large_in_bf16(runtime_of: RuntimeOf, precision: Precision, value_bytes: int) -> None:
+    features = runtime_of(precision).features(Size(5, 3), 64)
+    assert tuple(features.shape) == (3, 5, 64)
+    assert features.nbytes == 3 * 5 * 64 * value_bytes
+
+
+def test_features_are_written_and_read_by_slices(runtime_of: RuntimeOf) -> None:
+    runtime = runtime_of("f32")
+    features = runtime.features(Size(5, 3), 3)
+    features[:, :] = 0
+    features[1:3, 2:4] = 7
+    found = runtime.picture(features[0:2, 1:4])
+    assert found.dtype == np.float32
+    assert found[:, :, 0].tolist() == [[0, 0, 0], [0, 7, 7]]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_runtime_finds_one_value_that_is_not_finite(runtime_of: RuntimeOf, value: float) -> None:
+    runtime = runtime_of("f32")
+    features = runtime.features(Size(5, 3), 4)
+    features[:, :] = 1
+    assert runtime.is_finite(features)
+    features[2, 3, 1] = value
+    assert not runtime.is_finite(features)
+    assert runtime.is_finite(features[:2])
 
 
 def test_released_network_runs_again(precision: Precision, network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
     net = network(COMPACT, precision)
-    compiled = net.runtime.compile(net.segments, net.weights)
+    compiled = compiled_whole(net)
     picture = part(cat, 24, 20)
-    first = compiled.run([picture], nothing).copy()
+    first = answer(net, compiled, picture)
     compiled.release()
     compiled.release()
-    assert np.array_equal(compiled.run([picture], nothing), first)
+    assert np.array_equal(answer(net, compiled, picture), first)
 
 
 def test_tick_that_raises_stops_the_run_and_the_network_can_be_used_again(network: NetworkOf, cat: npt.NDArray[np.uint8]) -> None:
     net = network("realesrgan-x4plus-anime", "f32")
-    compiled = net.runtime.compile(net.segments, net.weights)
+    compiled = compiled_whole(net)
     small = part(cat, 24, 20)
-    expected = compiled.run([small], nothing).copy()
+    expected = answer(net, compiled, small)
     asked = 0
 
     def stop() -> None:
@@ -130,7 +182,7 @@ def test_tick_that_raises_stops_the_run_and_the_network_can_be_used_again(networ
         # 0.35 TFLOP: half a second or more, so that the runtime must ask while it works.
         compiled.run([np.tile(small, (8, 8, 1))], stop)
     assert asked == 1
-    assert np.array_equal(compiled.run([small], nothing), expected)
+    assert np.array_equal(answer(net, compiled, small), expected)
 
 
 def single(name: str, function: Any, channels_in: int, channels_out: int, scale: int = 1) -> Segment:
@@ -155,12 +207,13 @@ OPERATIONS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_operation_equals_the_reference(name: str) -> None:
+def test_operation_equals_the_reference(name: str, runtime_of: RuntimeOf) -> None:
     picture = np.random.RandomState(4).uniform(-1, 1, (6, 5, 3)).astype(np.float32)
     weights: NamedWeights = {}
     segment = single(name, OPERATIONS[name], 3, 3)
     expected = OPERATIONS[name](NumpyOps(), weights, picture.transpose(2, 0, 1)).transpose(1, 2, 0)
-    found = OpenVINO("f32").compile((segment,), weights).run([picture], nothing)
+    runtime = runtime_of("f32")
+    found = runtime.picture(runtime.compile((segment,), weights).run([picture], nothing))
     check_close(found, expected, "f32")
 
 

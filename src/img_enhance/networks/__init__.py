@@ -9,12 +9,12 @@ from img_enhance.networks.srvgg import srvgg, srvgg_shapes
 def segments_of(architecture: Architecture) -> tuple[Segment, ...]:
     """The network's segments in the order they run."""
     if isinstance(architecture, RRDBNet):
-        return rrdbnet(architecture.blocks)
+        return rrdbnet(architecture.blocks, architecture.cell)
     return srvgg(architecture.convolutions, architecture.scale)
 
 
 def shapes_of(architecture: Architecture) -> Shapes:
     """Name and shape of the network's weights, in the order of the published code."""
     if isinstance(architecture, RRDBNet):
-        return rrdbnet_shapes(architecture.blocks)
+        return rrdbnet_shapes(architecture.blocks, architecture.cell)
     return srvgg_shapes(architecture.convolutions, architecture.scale)

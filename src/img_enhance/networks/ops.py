@@ -35,3 +35,6 @@ class Ops(Protocol[Tensor]):
 
     def pixel_shuffle(self, x: Tensor, factor: int) -> Tensor:
         """(c * factor^2, h, w) to (c, h * factor, w * factor) (Shi et al. 2016, arXiv:1609.05158)."""
+
+    def pixel_unshuffle(self, x: Tensor, factor: int) -> Tensor:
+        """The inverse of `pixel_shuffle`: (c, h * factor, w * factor) to (c * factor^2, h, w)."""

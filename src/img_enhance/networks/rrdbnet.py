@@ -1,6 +1,7 @@
 """RRDBNet, the network of ESRGAN and Real-ESRGAN.
 
-Source: Wang et al., ESRGAN, ECCVW 2018, arXiv:1809.00219 (residual-in-residual dense blocks, residual scaling 0.2).
+Source: Wang et al., ESRGAN, ECCVW 2018, arXiv:1809.00219 (residual-in-residual dense blocks, residual scaling 0.2); Wang et al.,
+Real-ESRGAN, arXiv:2107.10833, section 3.4 (pixel unshuffle in front of the same network for 2x).
 """
 
 from functools import partial
@@ -15,19 +16,20 @@ SLOPE = 0.2
 RESIDUAL = 0.2
 
 
-def rrdbnet(blocks: int) -> tuple[Segment, ...]:
-    """Head, blocks and tail of the 4x network."""
-    head = Segment("head", _head, ("picture",), reach=1, channels_out=FEATURES)
+def rrdbnet(blocks: int, cell: int = 1) -> tuple[Segment, ...]:
+    """Head, blocks and tail of the network, whose answer is four times as large as its picture of cells."""
+    head = Segment("head", partial(_head, cell), ("picture",), reach=1, channels_out=FEATURES, cell=cell)
     # A block is 15 convolutions deep. The tail sees 1 pixel by the body's last convolution, 1 at twice and 3 at four times the size.
     body = (
         Segment(f"block {i}", partial(_block, i), ("features",), reach=15, channels_out=FEATURES, features_in=FEATURES)
         for i in range(blocks)
     )
-    tail = Segment("tail", _tail, ("picture", "features"), reach=3, channels_out=3, features_in=FEATURES, scale=4)
+    function = partial(_tail, cell)
+    tail = Segment("tail", function, ("picture", "features"), reach=3, channels_out=3, features_in=FEATURES, scale=4, cell=cell)
     return (head, *body, tail)
 
 
-def rrdbnet_shapes(blocks: int) -> Shapes:
+def rrdbnet_shapes(blocks: int, cell: int = 1) -> Shapes:
     """Name and shape of every weight, in the order of the published code."""
     shapes: Shapes = {}
 
@@ -35,7 +37,7 @@ def rrdbnet_shapes(blocks: int) -> Shapes:
         shapes[f"{name}.weight"] = (channels_out, channels_in, 3, 3)
         shapes[f"{name}.bias"] = (channels_out,)
 
-    conv("conv_first", 3, FEATURES)
+    conv("conv_first", 3 * cell * cell, FEATURES)
     for block in range(blocks):
         for dense in (1, 2, 3):
             for k in range(1, 6):
@@ -57,8 +59,8 @@ def _dense(ops: Ops[Any], weights: NamedWeights, name: str, x: Any) -> Any:
     return ops.add(ops.scale(_conv(ops, weights, f"{name}.conv5", ops.concat(seen)), RESIDUAL), x)
 
 
-def _head(ops: Ops[Any], weights: NamedWeights, picture: Any) -> Any:
-    return _conv(ops, weights, "conv_first", picture)
+def _head(cell: int, ops: Ops[Any], weights: NamedWeights, picture: Any) -> Any:
+    return _conv(ops, weights, "conv_first", picture if cell == 1 else ops.pixel_unshuffle(picture, cell))
 
 
 def _block(block: int, ops: Ops[Any], weights: NamedWeights, features: Any) -> Any:
@@ -68,11 +70,11 @@ def _block(block: int, ops: Ops[Any], weights: NamedWeights, features: Any) -> A
     return ops.add(ops.scale(x, RESIDUAL), features)
 
 
-def _tail(ops: Ops[Any], weights: NamedWeights, picture: Any, features: Any) -> Any:
+def _tail(cell: int, ops: Ops[Any], weights: NamedWeights, picture: Any, features: Any) -> Any:
     # The head's answer is computed again rather than kept: one convolution of 350 is cheaper than a third map of features. The order of
     # the sum matters: a runtime adds its second term to the accumulator of the convolution before it, and it is the head's answer
     # that was rounded to bf16 where both are one graph. The other way round the bits differ.
-    x = ops.add(_conv(ops, weights, "conv_body", features), _head(ops, weights, picture))
+    x = ops.add(_conv(ops, weights, "conv_body", features), _head(cell, ops, weights, picture))
     x = ops.leaky_relu(_conv(ops, weights, "conv_up1", ops.nearest(x, 2)), SLOPE)
     x = ops.leaky_relu(_conv(ops, weights, "conv_up2", ops.nearest(x, 2)), SLOPE)
     return _conv(ops, weights, "conv_last", ops.leaky_relu(_conv(ops, weights, "conv_hr", x), SLOPE))

@@ -22,7 +22,8 @@ class Segment:
     """`inputs` says what it reads: the picture (3 channels), the features that the segment before it wrote, or both.
 
     `reach` is how many input pixels away it sees; `scale` the size of its answer against its input;
-    `features_in` the channels of the features it reads.
+    `features_in` the channels of the features it reads. Of a network that reads the picture in cells of `cell` x `cell` pixels,
+    one input pixel is such a cell.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Segment:
     channels_out: int
     features_in: int = 0
     scale: int = 1
+    cell: int = 1
 
 
 def joined(segments: tuple[Segment, ...]) -> Segment:
@@ -59,4 +61,5 @@ def joined(segments: tuple[Segment, ...]) -> Segment:
         channels_out=last.channels_out,
         features_in=first.features_in,
         scale=last.scale,
+        cell=max(segment.cell for segment in segments),
     )

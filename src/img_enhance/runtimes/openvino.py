@@ -16,6 +16,7 @@ from img_enhance.models import Precision
 from img_enhance.networks.ops import Ops, Weights
 from img_enhance.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import CHANNELS
+from img_enhance.runtimes.runtime import Picture
 
 # How often a running window asks whether to stop.
 _ASK_MILLISECONDS = 50
@@ -58,6 +59,9 @@ class GraphOps(Ops[Output]):
     def pixel_shuffle(self, x: Output, factor: int) -> Output:
         return opset.depth_to_space(x, "depth_first", factor).output(0)
 
+    def pixel_unshuffle(self, x: Output, factor: int) -> Output:
+        return opset.space_to_depth(x, "depth_first", factor).output(0)
+
 
 class OpenVINO:
     """Compiles segments for the CPU.
@@ -90,6 +94,14 @@ class OpenVINO:
         layouts.output(0).tensor().set_layout(Layout("NHWC")).set_element_type(self._type(features=not is_last))
         settings = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
         return Compiled(self._core.compile_model(layouts.build(), "CPU", settings))
+
+    def is_finite(self, values: npt.NDArray[Any]) -> bool:
+        """Whether no value is NaN or infinite."""
+        return is_finite(values)
+
+    def picture(self, answer: npt.NDArray[Any]) -> Picture:
+        """The last segment's answer, which already is a numpy array."""
+        return answer
 
     def _type(self, *, features: bool) -> Type:
         return Type.bf16 if features and self.precision == "bf16" else Type.f32

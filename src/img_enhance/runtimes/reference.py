@@ -47,9 +47,20 @@ class NumpyOps(Ops[Array]):
         split = x.reshape(channels // factor**2, factor, factor, height, width)
         return split.transpose(0, 3, 1, 4, 2).reshape(-1, height * factor, width * factor)
 
+    def pixel_unshuffle(self, x: Array, factor: int) -> Array:
+        channels, height, width = x.shape
+        split = x.reshape(channels, height // factor, factor, width // factor, factor)
+        return split.transpose(0, 2, 4, 1, 3).reshape(-1, height // factor, width // factor)
+
 
 def run_reference(segments: tuple[Segment, ...], weights: NamedWeights, picture: Array) -> Array:
-    """A network's answer to `picture`, (H, W, 3) float32 in [0, 1], as (H * scale, W * scale, 3) float32, not clipped."""
-    x: Any = joined(segments).function(NumpyOps(), weights, np.ascontiguousarray(picture.transpose(2, 0, 1)))
-    answer: Array = x.transpose(1, 2, 0)
+    """A network's answer to `picture`, (H, W, 3) float32 in [0, 1], as (H * scale, W * scale, 3) float32, not clipped.
+
+    Where the network reads cells of several pixels, the last ones are filled up by mirroring, and what they add is cut off again.
+    """
+    network = joined(segments)
+    (height, width), cell = picture.shape[:2], network.cell
+    whole = np.pad(picture, ((0, -height % cell), (0, -width % cell), (0, 0)), mode="reflect")
+    x: Any = network.function(NumpyOps(), weights, np.ascontiguousarray(whole.transpose(2, 0, 1)))
+    answer: Array = x.transpose(1, 2, 0)[: height * network.scale // cell, : width * network.scale // cell]
     return answer

@@ -4,7 +4,7 @@ from math import sqrt
 
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Size
-from img_enhance.models import model_named
+from img_enhance.models import denoising, model_named
 from img_enhance.options import RealESRGAN
 from img_enhance.plan import NetworkPass, Pass, ResamplePass
 
@@ -34,8 +34,13 @@ def output_size(size: Size, options: RealESRGAN) -> Size:
 
 
 def passes(size: Size, options: RealESRGAN) -> tuple[Pass, ...]:
-    """Network passes until the picture is large enough, at least one, then a reduction unless the size is exact."""
+    """Network passes until the picture is large enough, at least one, then a reduction unless the size is exact.
+
+    Raises: OptionError as `output_size`, and for a denoise that the model does not have.
+    """
     model = model_named(options.model)
+    if options.denoise is not None:
+        model = denoising(model, options.denoise)
     target = output_size(size, options)
     run: list[Pass] = []
     reached = size

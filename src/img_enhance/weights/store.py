@@ -3,12 +3,13 @@
 import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
-from img_enhance.models import DownloadedWeights, Model, WheelWeights
+from img_enhance.models import DownloadedWeights, MixedWeights, Model, WheelWeights
 from img_enhance.networks import shapes_of
 from img_enhance.networks.ops import Weights
 from img_enhance.networks.segment import Shapes
@@ -24,6 +25,8 @@ _READERS: dict[WeightFormat, Callable[[Path], dict[str, Array]]] = {"pth": read_
 
 def present(model: Model, store: WeightStore | None = None) -> bool:
     """Whether the weights are on this machine; their contents are not checked. Without a store there are only those of packages."""
+    if isinstance(model.weights, MixedWeights):
+        return all(present(replace(model, weights=part), store) for part in (model.weights.first, model.weights.second))
     if isinstance(model.weights, DownloadedWeights):
         return store is not None and next(copies(model.weights.file, store), None) is not None
     binary = _binary(model.weights)
@@ -35,6 +38,8 @@ def load(model: Model, store: WeightStore | None = None) -> dict[str, Weights]:
 
     Raises: WeightsMissing with the command that brings them; WeightsCorrupt when they are not the published ones.
     """
+    if isinstance(model.weights, MixedWeights):
+        return _mixed(model, model.weights, store)
     if isinstance(model.weights, DownloadedWeights):
         return _downloaded(model, model.weights, store)
     binary = verified_binary(model)
@@ -76,6 +81,12 @@ def fitting(found: Mapping[str, Array], shapes: Shapes, *, unused: tuple[str, ..
     if rest:
         raise WeightsCorrupt(f"{name} has {rest[0][:100]!a}, which the network does not have")
     return weights
+
+
+def _mixed(model: Model, weights: MixedWeights, store: WeightStore | None) -> dict[str, Weights]:
+    first, second = (load(replace(model, weights=part), store) for part in (weights.first, weights.second))
+    share = np.float32(weights.share)
+    return {name: share * first[name] + (1 - share) * second[name] for name in first}
 
 
 def _downloaded(model: Model, weights: DownloadedWeights, store: WeightStore | None) -> dict[str, Weights]:

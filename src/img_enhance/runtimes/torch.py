@@ -1,0 +1,176 @@
+"""The operations on PyTorch: CUDA, ROCm and MPS devices, and CPUs without OpenVINO."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from img_enhance.cancelling import Tick
+from img_enhance.devices import Gpu
+from img_enhance.errors import MemoryBudgetError
+from img_enhance.geometry import Size
+from img_enhance.memory import give_back
+from img_enhance.models import Precision
+from img_enhance.networks.ops import Ops, Weights
+from img_enhance.networks.segment import NamedWeights, Segment, joined
+from img_enhance.runtimes.runtime import Picture
+
+Place = Callable[[Weights], torch.Tensor]
+Function = Callable[..., torch.Tensor]
+
+_DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """The GPUs of this machine, CUDA's and ROCm's (both are "cuda" to PyTorch) and Apple's; this starts their drivers."""
+    found = []
+    for index in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(index)
+        with torch.cuda.device(index):
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        found.append(Gpu(f"cuda:{index}", facts.name, facts.total_memory, native))
+    if torch.backends.mps.is_available():
+        found.append(Gpu("mps", "Apple GPU", torch.mps.recommended_max_memory(), native_bf16=False))
+    return tuple(found)
+
+
+class RecordingOps(Ops[int]):
+    """Tensors are the numbers of values, (1, C, H, W), in the order they come to be, inputs first; `steps` make the others of them.
+
+    Networks are recorded rather than run as they are written, so that weights are brought to the device once.
+    """
+
+    def __init__(self, inputs: int, place: Place) -> None:
+        self.steps: list[tuple[Function, tuple[int, ...]]] = []
+        self._values = inputs
+        self._place = place
+
+    def conv(self, x: int, weight: Weights, bias: Weights) -> int:
+        return self._step(partial(functional.conv2d, weight=self._place(weight), bias=self._place(bias), padding=1), x)
+
+    def leaky_relu(self, x: int, slope: float) -> int:
+        return self._step(partial(functional.leaky_relu, negative_slope=slope), x)
+
+    def prelu(self, x: int, slopes: Weights) -> int:
+        return self._step(partial(functional.prelu, weight=self._place(slopes)), x)
+
+    def concat(self, parts: list[int]) -> int:
+        return parts[0] if len(parts) == 1 else self._step(_concat, *parts)
+
+    def add(self, x: int, y: int) -> int:
+        return self._step(torch.add, x, y)
+
+    def scale(self, x: int, factor: float) -> int:
+        return self._step(partial(torch.mul, other=factor), x)
+
+    def nearest(self, x: int, factor: int) -> int:
+        return self._step(partial(functional.interpolate, scale_factor=factor, mode="nearest"), x)
+
+    def pixel_shuffle(self, x: int, factor: int) -> int:
+        return self._step(partial(functional.pixel_shuffle, upscale_factor=factor), x)
+
+    def pixel_unshuffle(self, x: int, factor: int) -> int:
+        return self._step(partial(functional.pixel_unshuffle, downscale_factor=factor), x)
+
+    def _step(self, function: Function, *inputs: int) -> int:
+        self.steps.append((function, inputs))
+        self._values += 1
+        return self._values - 1
+
+
+def _concat(*parts: torch.Tensor) -> torch.Tensor:
+    return torch.cat(parts, 1)
+
+
+class Torch:
+    """Runs segments on `place`, a device as PyTorch names it: "cpu", "cuda:0", "mps".
+
+    Features between segments are (H, W, C) tensors on that device. Convolutions see them as channels last, without a copy, unless
+    `channels_last` is false.
+    """
+
+    def __init__(self, precision: Precision, *, place: str = "cpu", channels_last: bool = True) -> None:
+        self.precision = precision
+        self._device = torch.device(place)
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def features(self, size: Size, channels: int) -> torch.Tensor:
+        """Uninitialised features for a picture of this size."""
+        return torch.empty((size.height, size.width, channels), dtype=_DTYPES[self.precision], device=self._device)
+
+    def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> "Compiled":
+        """Consecutive segments as one network for windows of any size."""
+        segment = joined(segments)
+        ops = RecordingOps(len(segment.inputs), self._weight)
+        answer = segment.function(ops, weights, *range(len(segment.inputs)))
+        return Compiled(ops.steps, answer, self._window)
+
+    def is_finite(self, values: torch.Tensor) -> bool:
+        """Whether no value is NaN or infinite."""
+        return bool(torch.isfinite(values).all())
+
+    def picture(self, answer: torch.Tensor) -> Picture:
+        """The last segment's answer as a numpy array, which may be changed."""
+        values: Picture = answer.float().cpu().numpy()
+        return values
+
+    def _weight(self, values: Weights) -> torch.Tensor:
+        tensor = torch.from_numpy(np.array(values, np.float32)).to(self._device, _DTYPES[self.precision])
+        return tensor.contiguous(memory_format=self._format) if tensor.ndim == 4 else tensor
+
+    def _window(self, values: torch.Tensor | npt.NDArray[Any]) -> torch.Tensor:
+        """(H, W, C) as (1, C, H, W) on the device."""
+        if isinstance(values, np.ndarray):
+            values = torch.from_numpy(np.ascontiguousarray(values))
+        values = values.to(self._device, _DTYPES[self.precision])
+        return values.permute(2, 0, 1)[None].contiguous(memory_format=self._format)
+
+
+class Compiled:
+    """A network ready to run, one window at a time."""
+
+    def __init__(self, steps: list[tuple[Function, tuple[int, ...]]], answer: int, window: Callable[[Any], torch.Tensor]) -> None:
+        self._steps = steps
+        self._answer = answer
+        self._window = window
+        self._last_step_of = {value: number for number, (_, inputs) in enumerate(steps) for value in inputs}
+
+    def run(self, inputs: list[Any], tick: Tick) -> torch.Tensor:
+        """The (H, W, C) answer to (H, W, C) inputs. `tick` is called before every operation and may raise.
+
+        Raises: MemoryBudgetError when the device's own memory is full.
+        """
+        try:
+            with torch.inference_mode(), _exact():
+                return self._run([self._window(values) for values in inputs], tick)
+        except torch.OutOfMemoryError as error:
+            raise MemoryBudgetError(f"the GPU's memory is full ({str(error).splitlines()[0]}); use --device cpu") from None
+
+    def _run(self, inputs: list[torch.Tensor], tick: Tick) -> torch.Tensor:
+        values = dict(enumerate(inputs))
+        for number, (function, names) in enumerate(self._steps):
+            tick()
+            answer = function(*(values[name] for name in names))
+            for name in names:
+                if self._last_step_of[name] == number:
+                    values.pop(name, None)  # a window's intermediate values are many times as large as its answer
+            values[len(inputs) + number] = answer
+        window: torch.Tensor = values[self._answer][0].permute(1, 2, 0)
+        return window
+
+    def release(self) -> None:
+        """Give the scratch memory back; the next run takes it again."""
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        give_back()
+
+
+def _exact() -> AbstractContextManager[Any]:
+    """Convolutions that give the same bits every time, and all the bits of f32: by default NVIDIA's GPUs would round it to TF32's 10."""
+    flags: AbstractContextManager[Any] = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    return flags

@@ -1,0 +1,113 @@
+"""PyTorch's pictures are OpenVINO's, the same every time and however a photo is cut up."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from conftest import TORCH
+from img_enhance.errors import MemoryBudgetError
+from img_enhance.models import MODELS, Model, Precision, RRDBNet, RuntimeName, model_named
+from img_enhance.networks import segments_of, shapes_of
+from img_enhance.runtimes.reference import run_reference
+from img_enhance.sweep import Network
+from random_weights import random_weights
+from test_sweep import as_picture, plan_of, swept
+
+pytestmark = TORCH
+
+NetworksOf = Callable[[str, Precision, RuntimeName], Network]
+Pixels = npt.NDArray[np.uint8]
+
+ANIME, COMPACT = "realesrgan-x4plus-anime", "realesr-animevideov3"
+
+# Root mean square of the difference against that of the picture. Measured 2026-11: 4e-7 for x4plus-anime, 0 for animevideov3.
+F32_RELATIVE_RMS = 1e-4
+# Against one window over all, in f32. Measured 2026-11 on a CPU: identical, as on OpenVINO. A library may choose another algorithm for
+# another size of window, so that only a bound is promised, a thousandth of an 8-bit level.
+CUTS_WORST = 4e-6
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_f32_gives_the_picture_of_openvino(model: Model, networks: NetworksOf, cat: Pixels) -> None:
+    picture = as_picture(cat)[:20, :24]
+    plan = plan_of(model, picture, "f32")
+    expected = swept(networks(model.name, "f32", "openvino"), picture, plan)
+    found = swept(networks(model.name, "f32", "torch"), picture, plan)
+    assert np.sqrt(np.mean((found - expected) ** 2)) <= F32_RELATIVE_RMS * np.sqrt(np.mean(expected**2))
+
+
+@pytest.mark.parametrize("name", [ANIME, COMPACT])
+def test_same_picture_twice_gives_the_same_bytes(name: str, precision: Precision, networks: NetworksOf, cat: Pixels) -> None:
+    net = networks(name, precision, "torch")
+    picture = as_picture(cat)[:30, :34]
+    plan = plan_of(model_named(name), picture, precision, side=32)
+    first = swept(net, picture, plan)
+    again = swept(Network(net.segments, net.weights, net.runtime), picture, plan)
+    assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize(("name", "starts", "side"), [(ANIME, (0, 2, 3, 4, 5, 6, 7), 17), (ANIME, (0, 4, 7), 32), (COMPACT, (0,), 17)])
+def test_cuts_give_nearly_the_same_picture(name: str, starts: tuple[int, ...], side: int, networks: NetworksOf, cat: Pixels) -> None:
+    net, model = networks(name, "f32", "torch"), model_named(name)
+    picture = as_picture(cat)[:34, :40]
+    whole = swept(net, picture, plan_of(model, picture, "f32"))
+    found = swept(net, picture, plan_of(model, picture, "f32", starts=starts, side=side))
+    assert np.abs(found - whole).max() <= CUTS_WORST
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_network_is_the_papers_under_the_published_names(model: Model) -> None:
+    import torch
+    from published_networks import PlainRRDBNet, PlainSRVGG
+
+    architecture = model.architecture
+    weights = random_weights(shapes_of(architecture))
+    with torch.device("meta"):
+        if isinstance(architecture, RRDBNet):
+            plain = PlainRRDBNet(architecture.blocks, architecture.cell)
+        else:
+            plain = PlainSRVGG(architecture.convolutions, architecture.scale)
+    plain.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()}, strict=True, assign=True)
+    picture = np.random.RandomState(8).rand(6, 8, 3).astype(np.float32)
+    with torch.inference_mode():
+        expected = plain(torch.from_numpy(picture.transpose(2, 0, 1)[None]))[0].permute(1, 2, 0).numpy()
+    found = run_reference(segments_of(architecture), weights, picture)
+    assert found.shape == expected.shape == (6 * model.scale, 8 * model.scale, 3)
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_tensors_may_lie_with_channels_first(networks: NetworksOf, cat: Pixels) -> None:
+    from img_enhance.runtimes.torch import Torch
+
+    net = networks(COMPACT, "f32", "torch")
+    picture = as_picture(cat)[:20, :24]
+    plan = plan_of(model_named(COMPACT), picture, "f32")
+    other = Network(net.segments, net.weights, Torch("f32", channels_last=False))
+    assert np.abs(swept(other, picture, plan) - swept(net, picture, plan)).max() <= 2e-5
+
+
+def test_a_full_gpu_is_said_with_a_way_out(networks: NetworksOf, cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore words.")
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", full)
+    net = networks(COMPACT, "f32", "torch")
+    compiled = net.runtime.compile(net.segments, net.weights)
+    with pytest.raises(MemoryBudgetError, match=r"GPU's memory is full \(CUDA out of memory. Tried to allocate 2.00 GiB.\); use --device"):
+        compiled.run([as_picture(cat)], lambda: None)
+
+
+def test_this_machines_gpus_are_those_of_pytorch() -> None:
+    import torch
+
+    from img_enhance.runtimes.torch import gpus
+
+    found = gpus()
+    assert len(found) == torch.cuda.device_count() + torch.backends.mps.is_available()
+    for gpu in found:
+        assert torch.empty(1, device=gpu.place).device.type in ("cuda", "mps")
+        assert gpu.memory_bytes > 10**8

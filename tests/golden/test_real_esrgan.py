@@ -1,0 +1,58 @@
+"""Real-ESRGAN's networks answer what an independent implementation does, photos of odd and of single rows included.
+
+`make_real_esrgan.py` wrote the expected answers.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from real_esrgan_golden import CASES, GOLDEN, picture_of, weights_of
+
+from img_enhance.models import RuntimeName, model_named
+from img_enhance.networks import segments_of
+from img_enhance.plan import Device
+from img_enhance.runtimes import runtime_on
+from img_enhance.runtimes.reference import run_reference
+from img_enhance.sweep import Network
+from test_sweep import plan_of, swept
+
+Picture = npt.NDArray[np.float32]
+
+# Sums in another order: 1e-6 of the largest value were measured (2026-11).
+RELATIVE = 1e-5
+
+each_case = pytest.mark.parametrize(("model", "picture"), [(model, picture) for model, _, picture in CASES])
+
+
+@pytest.fixture(scope="module")
+def weights() -> Callable[[str], dict[str, Picture]]:
+    """The random weights of a model, drawn once."""
+    known: dict[str, dict[str, Picture]] = {}
+    return lambda model: known.get(model) or known.setdefault(model, weights_of(model))
+
+
+def check_golden(found: Picture, model: str, picture: str) -> None:
+    with np.load(GOLDEN) as golden:
+        expected = golden[f"{model} {picture}"]
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= RELATIVE * np.abs(expected).max()
+
+
+@each_case
+def test_reference_equals_the_independent_implementation(model: str, picture: str, weights: Callable[[str], dict[str, Picture]]) -> None:
+    segments = segments_of(model_named(model).architecture)
+    check_golden(run_reference(segments, weights(model), picture_of(picture)), model, picture)
+
+
+@each_case
+def test_a_sweep_equals_the_independent_implementation(
+    model: str, picture: str, runtime_name: RuntimeName, cpu: Device, weights: Callable[[str], dict[str, Picture]]
+) -> None:
+    import dataclasses
+
+    row, pixels = model_named(model), picture_of(picture)
+    runtime = runtime_on(dataclasses.replace(cpu, runtime=runtime_name), "f32")
+    network = Network(segments_of(row.architecture), weights(model), runtime)
+    check_golden(swept(network, pixels, plan_of(row, pixels, "f32")), model, picture)

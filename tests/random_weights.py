@@ -1,0 +1,31 @@
+"""Weights for networks whose published ones are not at hand: the same on every machine, and sane under all layers."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from img_enhance.models import Architecture
+from img_enhance.networks import segments_of, shapes_of
+from img_enhance.networks.segment import Shapes
+from img_enhance.probe import probe_picture
+from img_enhance.runtimes.reference import run_reference
+
+_PICTURE_SPREAD = 0.2
+
+
+def random_weights(shapes: Shapes, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
+    """Values under which what flows through a network neither dies out nor explodes. numpy never changes what a RandomState draws."""
+    draw = np.random.RandomState(seed)
+    return {
+        name: (draw.standard_normal(shape) / math.sqrt(max(1, math.prod(shape[1:])))).astype(np.float32) for name, shape in shapes.items()
+    }
+
+
+def picture_like_weights(architecture: Architecture, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
+    """Random weights under which the answer to a picture spreads like a picture, so that errors can be given in decibels."""
+    weights = random_weights(shapes_of(architecture), seed)
+    answer = run_reference(segments_of(architecture), weights, probe_picture())
+    for name in list(weights)[-2:]:  # the last convolution's weights and biases
+        weights[name] *= np.float32(_PICTURE_SPREAD / answer.std())
+    return weights

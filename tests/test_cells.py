@@ -1,0 +1,122 @@
+"""A network that reads the photo in cells of 2 x 2 pixels: any size works, and no way of cutting shows."""
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from img_enhance.geometry import Box, Size
+from img_enhance.models import Model, RRDBNet, model_named
+from img_enhance.networks import segments_of
+from img_enhance.photo import Header
+from img_enhance.plan import CHANNELS, Device, NetworkPass, NetworkPlan, Rates, make_plan
+from img_enhance.probe import LEAST_DECIBELS, probe, psnr
+from img_enhance.runtimes.openvino import OpenVINO
+from img_enhance.runtimes.reference import run_reference
+from img_enhance.sweep import Network
+from random_weights import picture_like_weights
+from test_sweep import as_picture, plan_of, swept
+
+Pixels = npt.NDArray[np.uint8]
+
+X2PLUS = model_named("realesrgan-x2plus")
+# The same network with 2 blocks for 23: all kinds of segments, in a tenth of the time.
+SHORT = dataclasses.replace(
+    X2PLUS,
+    name="short",
+    architecture=RRDBNet(blocks=2, cell=2),
+    segments=(X2PLUS.segments[0], *X2PLUS.segments[1:3], X2PLUS.segments[-1]),
+)
+DEVICE = Device("Test CPU", 2, native_bf16=True, rates=Rates(300, 1500), memory_bytes=16 * 10**9)
+
+
+@pytest.fixture(scope="module")
+def short() -> Network:
+    return Network(segments_of(SHORT.architecture), picture_like_weights(SHORT.architecture), OpenVINO("f32"))
+
+
+def planned(size: Size, megabytes: int) -> NetworkPlan:
+    passes = (NetworkPass(X2PLUS),)
+    plan = make_plan(Header("png", size), passes, output_format="png", precision="f32", device=DEVICE, allowed=megabytes * 10**6)
+    (only,) = plan.passes
+    assert isinstance(only, NetworkPlan)
+    return only
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 2), (1, 2), (3, 1), (1, 40), (5, 4), (4, 5), (31, 37)])
+def test_any_size_is_what_the_reference_computes(width: int, height: int, short: Network, cat: Pixels) -> None:
+    picture = as_picture(cat)[:height, :width]
+    found = swept(short, picture, plan_of(SHORT, picture, "f32"))
+    assert found.shape == (2 * height, 2 * width, 3)
+    assert psnr(found, run_reference(short.segments, short.weights, picture)) >= 100
+
+
+def test_a_single_pixel_is_repeated_to_fill_its_cell(short: Network, cat: Pixels) -> None:
+    pixel = as_picture(cat)[:1, :1]
+    one = swept(short, pixel, plan_of(SHORT, pixel, "f32"))
+    four = np.repeat(np.repeat(pixel, 2, axis=0), 2, axis=1)
+    assert np.array_equal(one, swept(short, four, plan_of(SHORT, four, "f32"))[:2, :2])
+
+
+def test_an_odd_photo_is_mirrored_at_its_end(short: Network, cat: Pixels) -> None:
+    odd = as_picture(cat)[:21, :23]
+    whole = np.concatenate([odd, odd[:, -2:-1]], axis=1)
+    whole = np.concatenate([whole, whole[-2:-1]], axis=0)
+    expected = swept(short, whole, plan_of(SHORT, whole, "f32"))[:42, :46]
+    assert np.array_equal(swept(short, odd, plan_of(SHORT, odd, "f32")), expected)
+
+
+@pytest.mark.parametrize("starts", [(0, 2, 3), (0, 1, 2, 3), (0, 3)])
+@pytest.mark.parametrize("side", [9, 16, 17])
+def test_cuts_give_the_same_bits(starts: tuple[int, ...], side: int, short: Network, cat: Pixels) -> None:
+    picture = as_picture(cat)[:65, :71]
+    whole = swept(short, picture, plan_of(SHORT, picture, "f32"))
+    found = swept(short, picture, plan_of(SHORT, picture, "f32", starts=starts, side=side))
+    assert np.array_equal(found, whole)
+
+
+def test_areas_with_their_halo_give_the_same_picture_where_the_reach_is_covered(short: Network, cat: Pixels) -> None:
+    picture = as_picture(cat)[:9, :79]
+    plan = plan_of(SHORT, picture, "f32", columns=2)
+    areas = list(dataclasses.replace(plan, halo=34).areas())
+    assert [area.read for area in areas] == [Box(0, 0, 40, 5), Box(0, 0, 40, 5)]
+    one = swept(short, picture, plan_of(SHORT, picture, "f32"))
+    assert np.array_equal(swept(short, picture, dataclasses.replace(plan, halo=34)), one)
+    assert not np.array_equal(swept(short, picture, dataclasses.replace(plan, halo=4)), one)
+
+
+def test_progress_adds_up_to_the_plans_operations(short: Network, cat: Pixels) -> None:
+    picture = as_picture(cat)[:33, :41]
+    plan = plan_of(SHORT, picture, "f32", starts=(0, 2, 3), side=16)
+    told: list[int] = []
+    swept(short, picture, plan, done=told.append)
+    assert sum(told) == plan.flops
+
+
+def test_the_trial_passes(short: Network, cat: Pixels) -> None:
+    picture = as_picture(cat)[:33, :41]
+    assert probe(short, plan_of(SHORT, picture, "f32", starts=(0, 2, 3), side=16)) >= LEAST_DECIBELS["f32"]
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000), st.integers(600, 8000))
+def test_areas_cover_all_cells_once(width: int, height: int, megabytes: int) -> None:
+    plan = planned(Size(width, height), megabytes)
+    assert plan.result == Size(2 * width, 2 * height)
+    assert plan.cells == Size((width + 1) // 2, (height + 1) // 2)
+    assert sum(area.core.size.pixels for area in plan.areas()) == plan.cells.pixels
+    assert plan.extra >= 0
+
+
+def test_half_the_size_is_planned_like_a_photo_of_a_quarter_of_the_pixels() -> None:
+    large: Model = model_named("realesrgan-x4plus")
+    passes = (NetworkPass(large),)
+    plan = make_plan(Header("png", Size(500, 400)), passes, output_format="png", precision="f32", device=DEVICE, allowed=4 * 10**9)
+    (other,) = plan.passes
+    assert isinstance(other, NetworkPlan)
+    found = planned(Size(1000, 800), 4000)
+    assert [(stage.first, stage.last, stage.side) for stage in found.stages] == [(s.first, s.last, s.side) for s in other.stages]
+    assert found.flops == pytest.approx(other.flops, rel=0.01)
+    assert CHANNELS * X2PLUS.cell**2 == 12
