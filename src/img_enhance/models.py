@@ -27,7 +27,19 @@ class SRVGGNetCompact:
     scale: int
 
 
-Architecture = RRDBNet | SRVGGNetCompact
+@dataclass(frozen=True)
+class GFPGANClean:
+    """U-Net and StyleGAN2 decoder (GFPGAN, Wang et al. 2021), for faces of `side` x `side`, a power of two of at least 8.
+
+    `channels` is the greatest width, `style` the length of a style; the published networks have these values.
+    """
+
+    side: int = 512
+    channels: int = 512
+    style: int = 512
+
+
+Architecture = RRDBNet | SRVGGNetCompact | GFPGANClean
 
 
 @dataclass(frozen=True)

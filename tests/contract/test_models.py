@@ -36,11 +36,13 @@ class CountingOps(Ops[tuple[int, int]]):
     def __init__(self) -> None:
         self.flops = 0
 
-    def conv(self, x: tuple[int, int], weight: Weights, bias: Weights) -> tuple[int, int]:
+    def conv(self, x: tuple[int, int], weight: Weights, bias: Weights | None = None) -> tuple[int, int]:
         channels, pixels = x
-        assert weight.shape == (len(bias), channels, 3, 3)
+        assert weight.shape == (len(weight), channels, 3, 3)
+        assert bias is not None
+        assert bias.shape == (len(weight),)
         self.flops += 2 * weight.size * pixels
-        return len(bias), pixels
+        return len(weight), pixels
 
     def leaky_relu(self, x: tuple[int, int], slope: float) -> tuple[int, int]:
         assert 0 < slope < 1

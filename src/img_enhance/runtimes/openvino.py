@@ -24,10 +24,10 @@ _ASK_MILLISECONDS = 50
 class GraphOps(Ops[Output]):
     """Tensors are nodes of a graph, (1, C, H, W)."""
 
-    def conv(self, x: Output, weight: Weights, bias: Weights) -> Output:
-        one = [1, 1]
-        y = opset.convolution(x, _constant(weight), one, one, one, one)
-        return opset.add(y, _constant(bias.reshape(1, -1, 1, 1))).output(0)
+    def conv(self, x: Output, weight: Weights, bias: Weights | None = None) -> Output:
+        one, padding = [1, 1], [weight.shape[2] // 2] * 2
+        y = opset.convolution(x, _constant(weight), one, padding, padding, one)
+        return (y if bias is None else opset.add(y, _constant(bias.reshape(1, -1, 1, 1)))).output(0)
 
     def leaky_relu(self, x: Output, slope: float) -> Output:
         return opset.prelu(x, _constant(np.array([slope]))).output(0)
@@ -57,6 +57,35 @@ class GraphOps(Ops[Output]):
 
     def pixel_shuffle(self, x: Output, factor: int) -> Output:
         return opset.depth_to_space(x, "depth_first", factor).output(0)
+
+    def constant(self, values: Weights) -> Output:
+        return _constant(values[None]).output(0)
+
+    def multiply(self, x: Output, y: Output) -> Output:
+        return opset.multiply(x, y).output(0)
+
+    def channels(self, x: Output, first: int, stop: int) -> Output:
+        axis, one = (opset.constant(np.array([1], np.int64)) for _ in range(2))
+        begin, end = (opset.constant(np.array([channel], np.int64)) for channel in (first, stop))
+        return opset.slice(x, begin, end, one, axis).output(0)
+
+    def linear(self, x: Output, weight: Weights, bias: Weights) -> Output:
+        row = opset.reshape(x, opset.constant(np.array([1, weight.shape[1]], np.int64)), special_zero=False)
+        y = opset.add(opset.matmul(row, _constant(weight), False, True), _constant(bias[None]))
+        return opset.reshape(y, opset.constant(np.array([1, len(bias), 1, 1], np.int64)), special_zero=False).output(0)
+
+    def inverse_root(self, x: Output) -> Output:
+        return opset.power(x, _constant(np.array(-0.5))).output(0)
+
+    def bilinear(self, x: Output, factor: float) -> Output:
+        return opset.interpolate(
+            x,
+            _constant(np.array([factor, factor])),
+            mode="linear_onnx",
+            shape_calculation_mode="scales",
+            coordinate_transformation_mode="half_pixel",
+            axes=opset.constant(np.array([2, 3], np.int64)),
+        ).output(0)
 
 
 class OpenVINO:
