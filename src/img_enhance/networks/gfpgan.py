@@ -9,6 +9,7 @@ Karras et al., Analyzing and Improving the Image Quality of StyleGAN, CVPR 2020,
 """
 
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ _DECODER = "stylegan_decoder"
 def gfpgan(architecture: GFPGANClean) -> tuple[Segment, ...]:
     """The network as one segment; it reads a whole face of the architecture's side, RGB from -1 to 1, and answers with another."""
     function = partial(_network, architecture)
-    return (Segment("face network", function, ("picture",), reach=architecture.side, channels_out=3),)
+    return (Segment("face network", function, ("picture",), reach=architecture.side, channels_out=3, side=architecture.side),)
 
 
 def gfpgan_shapes(architecture: GFPGANClean) -> Shapes:
@@ -99,7 +100,7 @@ def _decoder_shapes(shapes: Shapes, architecture: GFPGANClean) -> None:
     shapes[f"{_DECODER}.constant_input.weight"] = (1, widths[0], SMALLEST, SMALLEST)
     styled(f"{_DECODER}.style_conv1", (widths[0], widths[0]), 3)
     styled(f"{_DECODER}.to_rgb1", (widths[0], 3), 1)
-    for n, (before, width) in enumerate(zip(widths, widths[1:], strict=False)):
+    for n, (before, width) in enumerate(pairwise(widths)):
         styled(f"{_DECODER}.style_convs.{2 * n}", (before, width), 3)
         styled(f"{_DECODER}.style_convs.{2 * n + 1}", (width, width), 3)
     for n, width in enumerate(widths[1:]):

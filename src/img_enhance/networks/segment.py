@@ -22,7 +22,7 @@ class Segment:
     """`inputs` says what it reads: the picture (3 channels), the features that the segment before it wrote, or both.
 
     `reach` is how many input pixels away it sees; `scale` the size of its answer against its input;
-    `features_in` the channels of the features it reads.
+    `features_in` the channels of the features it reads. `side` is the width and height that its picture must have; 0 stands for any.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Segment:
     channels_out: int
     features_in: int = 0
     scale: int = 1
+    side: int = 0
 
 
 def joined(segments: tuple[Segment, ...]) -> Segment:

@@ -103,10 +103,14 @@ class OpenVINO:
         return np.empty((size.height, size.width, channels), np.uint16 if self.precision == "bf16" else np.float32)
 
     def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> "Compiled":
-        """Consecutive segments as one network for windows of any size."""
+        """Consecutive segments as one network, for windows of any size or of the one that the segment asks for.
+
+        The network reads float32 weights where they lie, so they must not change while it lives.
+        """
         segment = joined(segments)
+        side = segment.side or -1
         inputs = [
-            opset.parameter([1, CHANNELS if name == "picture" else segment.features_in, -1, -1], np.float32) for name in segment.inputs
+            opset.parameter([1, CHANNELS if name == "picture" else segment.features_in, side, side], np.float32) for name in segment.inputs
         ]
         answer = segment.function(GraphOps(), weights, *(node.output(0) for node in inputs))
         layouts = PrePostProcessor(ov.Model([opset.result(answer)], inputs))
@@ -176,7 +180,9 @@ def is_finite(values: npt.NDArray[Any]) -> bool:
 
 
 def _constant(values: npt.NDArray[Any]) -> ov.Node:
-    return opset.constant(np.ascontiguousarray(values, np.float32))
+    # Shared, not copied: 350 MB less for GFPGAN (2026-11). The constant holds a reference to the array. Read-only ones are refused.
+    plain = np.ascontiguousarray(values, np.float32)
+    return opset.constant(plain, shared_memory=plain.flags.writeable)
 
 
 def _tensor(window: npt.NDArray[Any]) -> ov.Tensor:
