@@ -71,6 +71,26 @@ class CountingOps(Ops[tuple[int, int]]):
         assert x[0] % factor**2 == 0
         return x[0] // factor**2, x[1] * factor**2
 
+    def constant(self, values: Weights) -> tuple[int, int]:
+        raise AssertionError("a network for windows of any size has no constant map")
+
+    def multiply(self, x: tuple[int, int], y: tuple[int, int]) -> tuple[int, int]:
+        assert x == y
+        return x
+
+    def channels(self, x: tuple[int, int], first: int, stop: int) -> tuple[int, int]:
+        assert 0 <= first < stop <= x[0]
+        return stop - first, x[1]
+
+    def linear(self, x: tuple[int, int], weight: Weights, bias: Weights) -> tuple[int, int]:
+        raise AssertionError("a network for windows of any size cannot mix all of a window's values")
+
+    def inverse_root(self, x: tuple[int, int]) -> tuple[int, int]:
+        return x
+
+    def bilinear(self, x: tuple[int, int], factor: float) -> tuple[int, int]:
+        return x[0], int(x[1] * factor**2)
+
 
 def random_weights(model: Model) -> NamedWeights:
     """Weights of the right shapes under which values neither die out nor explode."""

@@ -24,7 +24,7 @@ def main() -> None:
     picture = torch.from_numpy(face().transpose(2, 0, 1)[None])
     with torch.no_grad():
         answer = network(picture, randomize_noise=False)[0][0].numpy().transpose(1, 2, 0)
-    np.savez_compressed(GOLDEN, **summary(answer))
+    np.savez_compressed(GOLDEN, allow_pickle=False, **summary(answer))
     print(f"{GOLDEN.stat().st_size} bytes, answer {answer.mean():.3f} +- {answer.std():.3f}")
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from gfpgan_golden import GOLDEN, NETWORK, Array, face, seeded_face_weights, summary
+from gfpgan_golden import GOLDEN, NETWORK, face, seeded_face_weights, summary
+from seeded_weights import Array
 
 from img_enhance.networks import segments_of
 from img_enhance.runtimes.openvino import OpenVINO
