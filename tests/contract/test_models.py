@@ -72,7 +72,8 @@ class CountingOps(Ops[tuple[int, int]]):
         return x[0] // factor**2, x[1] * factor**2
 
     def constant(self, values: Weights) -> tuple[int, int]:
-        raise AssertionError("a network for windows of any size has no constant map")
+        # A map whose size does not follow the window's.
+        raise AssertionError(f"a network for windows of any size has a constant of {values.shape}")
 
     def multiply(self, x: tuple[int, int], y: tuple[int, int]) -> tuple[int, int]:
         assert x == y
@@ -83,7 +84,7 @@ class CountingOps(Ops[tuple[int, int]]):
         return stop - first, x[1]
 
     def linear(self, x: tuple[int, int], weight: Weights, bias: Weights) -> tuple[int, int]:
-        raise AssertionError("a network for windows of any size cannot mix all of a window's values")
+        raise AssertionError(f"a network for windows of any size mixes all values of {x} by {weight.shape} and {bias.shape}")
 
     def inverse_root(self, x: tuple[int, int]) -> tuple[int, int]:
         return x

@@ -118,10 +118,11 @@ def crop(pixels: Pixels, similarity: Similarity) -> Array:
     box = square_box(similarity, Size(width, height), margin=_MARGIN * ceil(shrink))
     if min(box.size.width, box.size.height) == 0:
         raise PhotoError(f"a face's square lies outside the photo of {width}x{height} pixels")
-    part = np.asarray(pixels[box.slices])
-    part, factor_across, factor_down = _averaged(part, factor)
-    part = blurred(part, shrink / factor)
-    to_photo = np.array([[factor_across, 0, box.left + (factor_across - 1) / 2], [0, factor_down, box.top + (factor_down - 1) / 2], [0, 0, 1]])
+    averaged, factor_across, factor_down = _averaged(pixels[box.slices], factor)
+    part = blurred(averaged, shrink / factor)
+    to_photo = np.array(
+        [[factor_across, 0, box.left + (factor_across - 1) / 2], [0, factor_down, box.top + (factor_down - 1) / 2], [0, 0, 1]]
+    )
     flags = cv2.INTER_CUBIC if similarity.scale * factor < 1.5 else cv2.INTER_LANCZOS4
     square = cv2.warpAffine(part, similarity.matrix @ to_photo, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REFLECT)
     return np.clip(square, 0, 1)

@@ -23,7 +23,7 @@ def sharpness(crop: Array) -> float:
 
     Source: Crete et al., The Blur Effect: Perception and Estimation with a New No-Reference Perceptual Blur Metric, SPIE 6492, 2007.
     """
-    grey = cv2.cvtColor(crop[_FACE, _FACE], cv2.COLOR_RGB2GRAY)
+    grey = np.asarray(cv2.cvtColor(crop[_FACE, _FACE], cv2.COLOR_RGB2GRAY), np.float32)
     return max(_lost(grey), _lost(np.ascontiguousarray(grey.T)))
 
 
