@@ -27,6 +27,8 @@ TEMPLATE: Points = (
 # A pixel is taken for a Gaussian of this standard deviation (a square one has 0.29), which a blur makes as wide as the new pixel. Measured
 # as what is left of a face of 176 px after it went into the square and back (2026-11): 0.5 37 dB, 0.4 39 dB, 0.3 44 dB, 0.2 50 dB.
 _PIXEL = 0.3
+# Photo pixels per pixel of the square below which the longer filter pays.
+_LANCZOS_BELOW = 0.67
 
 # Filters look at most so many pixels beyond the square.
 _MARGIN = 4
@@ -107,25 +109,26 @@ def square_box(similarity: Similarity, photo: Size, *, margin: int = 0) -> Box:
 def crop(pixels: Pixels, similarity: Similarity) -> Array:
     """The square as (512, 512, 3) float32 from 0 to 1, from a photo of 8 or 16 bits; outside the photo its border is mirrored.
 
-    A large face is averaged over whole pixels and blurred before it is sampled, so that nothing below the square's pixels turns into
-    patterns; what it costs grows with the face, not with the photo.
+    A face larger than the square is averaged over whole pixels, then sampled at four points a pixel, so that what is finer than the
+    square's pixels does not turn into patterns. A smaller one is enlarged by Lanczos' filter. The cost grows with the face, not the photo.
 
     Raises: PhotoError when the square lies outside the photo.
     """
     height, width = pixels.shape[:2]
     shrink = 1 / similarity.scale
-    factor = max(1, int(shrink))
     box = square_box(similarity, Size(width, height), margin=_MARGIN * ceil(shrink))
     if min(box.size.width, box.size.height) == 0:
         raise PhotoError(f"a face's square lies outside the photo of {width}x{height} pixels")
-    averaged, factor_across, factor_down = _averaged(pixels[box.slices], factor)
-    part = blurred(averaged, shrink / factor)
-    to_photo = np.array(
-        [[factor_across, 0, box.left + (factor_across - 1) / 2], [0, factor_down, box.top + (factor_down - 1) / 2], [0, 0, 1]]
-    )
-    flags = cv2.INTER_CUBIC if similarity.scale * factor < 1.5 else cv2.INTER_LANCZOS4
-    square = cv2.warpAffine(part, similarity.matrix @ to_photo, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REFLECT)
-    return np.clip(square, 0, 1)
+    part, across, down = _averaged(pixels[box.slices], max(1, int(shrink)))
+    to_photo = np.array([[across, 0, box.left + (across - 1) / 2], [0, down, box.top + (down - 1) / 2], [0, 0, 1]])
+    points = 2 if shrink > 1 else 1
+    finer = np.array([[points, 0, (points - 1) / 2], [0, points, (points - 1) / 2], [0, 0, 1]])
+    matrix = (finer @ np.vstack([similarity.matrix, [0, 0, 1]]) @ to_photo)[:2]
+    flags = cv2.INTER_CUBIC if shrink > _LANCZOS_BELOW else cv2.INTER_LANCZOS4
+    square = cv2.warpAffine(part, matrix, (points * SIDE, points * SIDE), flags=flags, borderMode=cv2.BORDER_REFLECT)
+    if points > 1:
+        square = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.clip(square, 0, 1), np.float32)
 
 
 def inside(similarity: Similarity, photo: Size) -> npt.NDArray[np.bool_]:
@@ -133,6 +136,14 @@ def inside(similarity: Similarity, photo: Size) -> npt.NDArray[np.bool_]:
     v, u = np.mgrid[:SIDE, :SIDE].astype(np.float64)
     x, y = similarity.inverse(u, v)
     return np.asarray((x >= -0.5) & (x <= photo.width - 0.5) & (y >= -0.5) & (y <= photo.height - 0.5))
+
+
+def blurred(picture: Array, shrink: float) -> Array:
+    """`picture`, float32, without most of what a sampling at every `shrink` pixels would turn into patterns; nothing below 1."""
+    if shrink <= 1:
+        return picture
+    sigma = _PIXEL * sqrt(shrink**2 - 1)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def _averaged(part: Pixels, factor: int) -> tuple[Array, float, float]:
@@ -144,11 +155,3 @@ def _averaged(part: Pixels, factor: int) -> tuple[Array, float, float]:
     columns, rows = max(1, round(width / factor)), max(1, round(height / factor))
     small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
     return np.asarray(small / white, np.float32), width / columns, height / rows
-
-
-def blurred(picture: Array, shrink: float) -> Array:
-    """`picture`, float32, without most of what a sampling at every `shrink` pixels would turn into patterns; nothing below 1."""
-    if shrink <= 1:
-        return picture
-    sigma = _PIXEL * sqrt(shrink**2 - 1)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT), np.float32)

@@ -1,10 +1,14 @@
 """Puts restored faces into the photo: their difference to what is there, inside a soft square, in any window of the photo.
 
 Pasted is the *difference* between the restored face and the photo's own face, both in GFPGAN's square. Against pasting the restored face
-itself that leaves alone what nobody restored: where the network changes nothing, nothing changes, not even by the blur of two
-resamplings, and what a face larger than 512 pixels has beyond the square's resolution stays in the photo. The difference is to the face
-as it lies in the *enlarged* photo, not in the photo before: else what super-resolution made sharper would be sharpened twice.
-MEASURED
+itself that leaves alone what nobody restored: where nothing was changed nothing changes, not even by the blur of two resamplings; what a
+face larger than 512 pixels has beyond the square's resolution stays in the photo; and strength scales one small thing.
+
+The difference is to the face as it lies in the *enlarged* photo, not in the photo before: else what super-resolution made sharper is
+sharpened twice. Measured on one face of 342 px with its true picture as the restored one, PSNR inside the mask, base enlarged four times
+by bicubic interpolation / by Real-ESRGAN (2026-11): base 31 / 29 dB; restored face itself 61 / 61; difference to the photo before 45 / 30;
+difference to the enlarged photo 65 / 59, and 65 / 42 with colours matched to surroundings that Real-ESRGAN had shifted. At 682 px,
+bicubic: 56, 49 and 59 dB.
 
 A difference is a small thing: 3 MB a face, whatever the photo's size. The pixels under it are worked on in float32, and nothing else.
 """
