@@ -202,6 +202,9 @@ MODELS = (
 )
 MODEL_NAMES = tuple(model.name for model in MODELS)
 
+# Networks for faces; their weights are rows of `weight_files.py`.
+FACE_MODEL_NAMES = ("gfpgan-1.4", "gfpgan-1.3")
+
 
 def model_named(name: str) -> Model:
     """The row of MODELS with this name.
