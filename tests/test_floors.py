@@ -14,13 +14,13 @@ FLOORS = (
     ("__init__", "errors", "geometry", "units", "photo", "form", "weight_files", "models", "options", "recipe", "cancelling"),
     ("windows", "plan", "metadata", "color", "illuminant"),
     ("networks",),
-    ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes"),
+    ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes", "faces"),
     ("sweep", "probe", "steps", "texture", "analysis", "suggest"),
     ("compare", "engine", "result", "settings"),
     ("cli", "cli_compare", "cli_models", "cli_suggest"),
 )
 HEAVY = {
-    "cv2": ("steps", "analysis", "texture"),
+    "cv2": ("analysis", "faces", "steps", "texture"),
     "openvino": ("runtimes",),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),
@@ -79,4 +79,4 @@ def test_heavy_imports_live_where_they_are_used(module: Path) -> None:
 def test_help_loads_neither_numpy_nor_a_runtime() -> None:
     code = "import sys, img_enhance.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"numpy", "openvino", "pyvips", "PIL", "tqdm"} & set(loaded)
+    assert not {"numpy", "openvino", "pyvips", "PIL", "tqdm", "cv2"} & set(loaded)

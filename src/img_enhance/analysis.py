@@ -137,7 +137,7 @@ def _cast(photo: Photo, sparse: Photo) -> Cast | None:
 def _smaller(photo: Photo) -> Photo:
     """A copy at four fifths of the width and height, averaged."""
     height, width = (max(1, round(_SMALLER * side)) for side in photo.pixels.shape[:2])
-    pixels = cv2.resize(np.ascontiguousarray(photo.pixels), (width, height), interpolation=cv2.INTER_AREA)
+    pixels: Any = cv2.resize(np.ascontiguousarray(photo.pixels), (width, height), interpolation=cv2.INTER_AREA)
     if photo.alpha is None:
         return dataclasses.replace(photo, pixels=pixels)
     # Only what is wholly visible, so that hidden colours stay out.

@@ -34,7 +34,19 @@ class SRVGGNetCompact:
     scale: int
 
 
-Architecture = RRDBNet | SRVGGNetCompact
+@dataclass(frozen=True)
+class GFPGANClean:
+    """U-Net and StyleGAN2 decoder (GFPGAN, Wang et al. 2021), for faces of `side` x `side`, a power of two of at least 8.
+
+    `channels` is the greatest width, `style` the length of a style; the published networks have these values.
+    """
+
+    side: int = 512
+    channels: int = 512
+    style: int = 512
+
+
+Architecture = RRDBNet | SRVGGNetCompact | GFPGANClean
 
 
 @dataclass(frozen=True)
@@ -272,6 +284,9 @@ MODELS = (
     ),
 )
 MODEL_NAMES = tuple(model.name for model in MODELS)
+
+# Networks for faces; their weights are rows of `weight_files.py`.
+FACE_MODEL_NAMES = ("gfpgan-1.4", "gfpgan-1.3")
 
 
 def model_named(name: str) -> Model:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from img_enhance.errors import OptionError
 from img_enhance.form import box_from_text, check, option
 from img_enhance.geometry import Box
-from img_enhance.models import MODEL_NAMES
+from img_enhance.models import FACE_MODEL_NAMES, MODEL_NAMES
 from img_enhance.photo import FORMAT_NAMES
 
 
@@ -104,6 +104,29 @@ class CLAHE:
         None, help="tiles across and down (default: 8, fewer in tiny photos)", minimum=1, maximum=64, placeholder="TILES"
     )
     amplify_noise: bool | None = option(None, help="raise contrast even where that makes noise visible")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class GFPGAN:
+    """Faces restored with GFPGAN.
+
+    The network draws faces anew and so changes who is on them a little. By itself it goes four fifths of the way: what is left of the
+    photo keeps skin from looking smooth as wax, and people like themselves.
+    """
+
+    name: ClassVar[str] = "gfpgan"
+
+    model: str = option("gfpgan-1.4", help="the network to use: 1.4 has more detail, 1.3 looks more natural", choices=FACE_MODEL_NAMES)
+    enhance_level: float = option(0.8, help="how much of the restoration to do, 0 to 1", minimum=0, maximum=1, placeholder="LEVEL")
+    which: str = option("all", help="which faces: all, the largest, or the one nearest to the centre", choices=("all", "largest", "centre"))
+    at_most: int | None = option(None, help="restore only so many faces, the largest ones", minimum=1, placeholder="N")
+    min_face: int = option(24, help="leave alone faces narrower than this many pixels of the photo", minimum=10, placeholder="PIXELS")
+    score_threshold: float = option(
+        0.7, help="how sure the detector must be, 0 to 1; lower finds more faces, and things that are none", minimum=0.3, maximum=0.99
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -36,11 +36,13 @@ class CountingOps(Ops[tuple[int, int]]):
     def __init__(self) -> None:
         self.flops = 0
 
-    def conv(self, x: tuple[int, int], weight: Weights, bias: Weights) -> tuple[int, int]:
+    def conv(self, x: tuple[int, int], weight: Weights, bias: Weights | None = None) -> tuple[int, int]:
         channels, pixels = x
-        assert weight.shape == (len(bias), channels, 3, 3)
+        assert weight.shape == (len(weight), channels, 3, 3)
+        assert bias is not None
+        assert bias.shape == (len(weight),)
         self.flops += 2 * weight.size * pixels
-        return len(bias), pixels
+        return len(weight), pixels
 
     def leaky_relu(self, x: tuple[int, int], slope: float) -> tuple[int, int]:
         assert 0 < slope < 1
@@ -72,6 +74,27 @@ class CountingOps(Ops[tuple[int, int]]):
     def pixel_unshuffle(self, x: tuple[int, int], factor: int) -> tuple[int, int]:
         assert x[1] % factor**2 == 0
         return x[0] * factor**2, x[1] // factor**2
+
+    def constant(self, values: Weights) -> tuple[int, int]:
+        # A map whose size does not follow the window's.
+        raise AssertionError(f"a network for windows of any size has a constant of {values.shape}")
+
+    def multiply(self, x: tuple[int, int], y: tuple[int, int]) -> tuple[int, int]:
+        assert x == y
+        return x
+
+    def channels(self, x: tuple[int, int], first: int, stop: int) -> tuple[int, int]:
+        assert 0 <= first < stop <= x[0]
+        return stop - first, x[1]
+
+    def linear(self, x: tuple[int, int], weight: Weights, bias: Weights) -> tuple[int, int]:
+        raise AssertionError(f"a network for windows of any size mixes all values of {x} by {weight.shape} and {bias.shape}")
+
+    def inverse_root(self, x: tuple[int, int]) -> tuple[int, int]:
+        return x
+
+    def bilinear(self, x: tuple[int, int], factor: float) -> tuple[int, int]:
+        return x[0], int(x[1] * factor**2)
 
 
 def kinds(model: Model) -> list[Segment]:

@@ -192,9 +192,14 @@ def single(name: str, function: Any, channels_in: int, channels_out: int, scale:
 
 W3 = np.random.RandomState(3).standard_normal((3, 3, 3, 3)).astype(np.float32)
 B3 = np.array([0.5, -1, 2], np.float32)
+W1 = np.random.RandomState(7).standard_normal((3, 3, 1, 1)).astype(np.float32)
+W90 = np.random.RandomState(8).standard_normal((3, 90)).astype(np.float32)
+PICTURE = np.random.RandomState(9).standard_normal((3, 6, 5)).astype(np.float32)
 
 OPERATIONS: dict[str, Any] = {
     "conv": lambda ops, _, x: ops.conv(x, W3, B3),
+    "conv without bias": lambda ops, _, x: ops.conv(x, W3),
+    "conv of one pixel": lambda ops, _, x: ops.conv(x, W1, B3),
     "leaky_relu": lambda ops, _, x: ops.leaky_relu(x, 0.2),
     "prelu": lambda ops, _, x: ops.prelu(x, B3),
     "concat": lambda ops, _, x: ops.pixel_shuffle(ops.concat([x, ops.scale(x, 0.5), x, ops.scale(x, 0.25)]), 2),
@@ -203,6 +208,15 @@ OPERATIONS: dict[str, Any] = {
     "scale": lambda ops, _, x: ops.scale(x, 0.2),
     "nearest": lambda ops, _, x: ops.nearest(x, 4),
     "pixel_shuffle": lambda ops, _, x: ops.pixel_shuffle(ops.concat([x, ops.scale(x, 0.5), ops.scale(x, 0.25), x]), 2),
+    "constant": lambda ops, _, x: ops.add(x, ops.constant(PICTURE)),
+    "add of one channel": lambda ops, _, x: ops.add(x, ops.constant(PICTURE[:1])),
+    "multiply": lambda ops, _, x: ops.multiply(x, ops.constant(PICTURE)),
+    "multiply by channel": lambda ops, _, x: ops.multiply(x, ops.constant(PICTURE[:, :1, :1])),
+    "channels": lambda ops, _, x: ops.concat([ops.channels(x, 1, 3), ops.channels(x, 0, 1)]),
+    "linear": lambda ops, _, x: ops.multiply(x, ops.linear(x, W90, B3)),
+    "inverse_root": lambda ops, _, x: ops.inverse_root(ops.add(ops.multiply(x, x), ops.constant(np.full((1, 1, 1), 0.1)))),
+    "bilinear enlarging": lambda ops, _, x: ops.bilinear(x, 2),
+    "bilinear reducing": lambda ops, _, x: ops.bilinear(ops.bilinear(ops.nearest(x, 3), 2), 0.5),
 }
 
 
@@ -226,6 +240,16 @@ def test_reference_convolution_equals_its_definition() -> None:
             for column in range(5):
                 expected[o, row, column] = (W3[o] * padded[:, row : row + 3, column : column + 3]).sum() + B3[o]
     assert np.allclose(NumpyOps().conv(x, W3, B3), expected, atol=1e-5)
+
+
+def test_reference_bilinear_reduction_averages_four_pixels() -> None:
+    x = np.random.RandomState(10).standard_normal((2, 4, 6)).astype(np.float32)
+    assert np.allclose(NumpyOps().bilinear(x, 0.5), x.reshape(2, 2, 2, 3, 2).mean((2, 4)), atol=1e-6)
+
+
+def test_reference_bilinear_enlargement_takes_quarters_of_neighbours() -> None:
+    row = np.array([[[0, 4, 8]]], np.float32)
+    assert NumpyOps().bilinear(row, 2).tolist() == [[[0, 1, 3, 5, 7, 8]] * 2]
 
 
 def test_reference_pixel_shuffle_puts_channels_in_row_order() -> None:

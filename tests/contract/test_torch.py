@@ -8,7 +8,7 @@ import pytest
 
 from conftest import TORCH
 from img_enhance.errors import MemoryBudgetError
-from img_enhance.models import MODELS, Model, Precision, RRDBNet, RuntimeName, model_named
+from img_enhance.models import MODELS, Model, Precision, RRDBNet, RuntimeName, SRVGGNetCompact, model_named
 from img_enhance.networks import segments_of, shapes_of
 from img_enhance.runtimes.reference import run_reference
 from img_enhance.sweep import Network
@@ -68,6 +68,7 @@ def test_network_is_the_papers_under_the_published_names(model: Model) -> None:
         if isinstance(architecture, RRDBNet):
             plain = PlainRRDBNet(architecture.blocks, architecture.cell)
         else:
+            assert isinstance(architecture, SRVGGNetCompact)
             plain = PlainSRVGG(architecture.convolutions, architecture.scale)
     plain.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()}, strict=True, assign=True)
     picture = np.random.RandomState(8).rand(6, 8, 3).astype(np.float32)

@@ -12,8 +12,8 @@ Weights = npt.NDArray[np.floating[Any]]
 class Ops(Protocol[Tensor]):
     """Operations on tensors with channels, height and width."""
 
-    def conv(self, x: Tensor, weight: Weights, bias: Weights) -> Tensor:
-        """3x3 convolution, stride 1, zero padding 1. `weight` is (out, in, 3, 3), `bias` (out,)."""
+    def conv(self, x: Tensor, weight: Weights, bias: Weights | None = None) -> Tensor:
+        """Convolution, stride 1, zero padding k // 2. `weight` is (out, in, k, k) with k 1 or 3, `bias` (out,) or none."""
 
     def leaky_relu(self, x: Tensor, slope: float) -> Tensor:
         """x where it is positive, else slope * x."""
@@ -25,7 +25,7 @@ class Ops(Protocol[Tensor]):
         """The parts' channels one after the other."""
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
-        """x + y."""
+        """x + y; a side of 1 is repeated (one value per channel, one channel for all)."""
 
     def scale(self, x: Tensor, factor: float) -> Tensor:
         """x * factor."""
@@ -38,3 +38,21 @@ class Ops(Protocol[Tensor]):
 
     def pixel_unshuffle(self, x: Tensor, factor: int) -> Tensor:
         """The inverse of `pixel_shuffle`: (c, h * factor, w * factor) to (c * factor^2, h, w)."""
+
+    def constant(self, values: Weights) -> Tensor:
+        """The values, (c, h, w), as a tensor."""
+
+    def multiply(self, x: Tensor, y: Tensor) -> Tensor:
+        """x * y; a side of 1 is repeated."""
+
+    def channels(self, x: Tensor, first: int, stop: int) -> Tensor:
+        """Channels `first` up to but without `stop`."""
+
+    def linear(self, x: Tensor, weight: Weights, bias: Weights) -> Tensor:
+        """All values of x, channel by channel, against `weight` (out, c * h * w), plus `bias` (out,); the answer is (out, 1, 1)."""
+
+    def inverse_root(self, x: Tensor) -> Tensor:
+        """1 / sqrt(x)."""
+
+    def bilinear(self, x: Tensor, factor: float) -> Tensor:
+        """Twice as large (factor 2) or half as large (factor 0.5), centres of pixels at halves, edges repeated, no filter before it."""

@@ -23,7 +23,7 @@ class Segment:
 
     `reach` is how many input pixels away it sees; `scale` the size of its answer against its input;
     `features_in` the channels of the features it reads. Of a network that reads the picture in cells of `cell` x `cell` pixels,
-    one input pixel is such a cell.
+    one input pixel is such a cell. `side` is the width and height that its picture must have; 0 stands for any.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Segment:
     features_in: int = 0
     scale: int = 1
     cell: int = 1
+    side: int = 0
 
 
 def joined(segments: tuple[Segment, ...]) -> Segment:

@@ -14,15 +14,16 @@ Array = npt.NDArray[np.float32]
 class NumpyOps(Ops[Array]):
     """Tensors are (C, H, W) float32 arrays."""
 
-    def conv(self, x: Array, weight: Weights, bias: Weights) -> Array:
+    def conv(self, x: Array, weight: Weights, bias: Weights | None = None) -> Array:
         channels, height, width = x.shape
-        padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
-        # (9 * in, H * W) columns against (out, 9 * in) rows: one matrix product a convolution.
-        shifted = [padded[:, dy : dy + height, dx : dx + width] for dy in range(3) for dx in range(3)]
-        columns = np.stack(shifted).reshape(9 * channels, height * width)
+        side = weight.shape[2]
+        padded = np.pad(x, ((0, 0), (side // 2, side // 2), (side // 2, side // 2)))
+        # (side^2 * in, H * W) columns against (out, side^2 * in) rows: one matrix product a convolution.
+        shifted = [padded[:, dy : dy + height, dx : dx + width] for dy in range(side) for dx in range(side)]
+        columns = np.stack(shifted).reshape(side * side * channels, height * width)
         rows = weight.astype(np.float32).transpose(0, 2, 3, 1).reshape(len(weight), -1)
-        answer = rows @ columns + bias.astype(np.float32)[:, None]
-        return answer.reshape(len(weight), height, width)
+        answer = (rows @ columns).reshape(len(weight), height, width)
+        return answer if bias is None else answer + bias.astype(np.float32)[:, None, None]
 
     def leaky_relu(self, x: Array, slope: float) -> Array:
         return np.where(x > 0, x, np.float32(slope) * x)
@@ -51,6 +52,34 @@ class NumpyOps(Ops[Array]):
         channels, height, width = x.shape
         split = x.reshape(channels, height // factor, factor, width // factor, factor)
         return split.transpose(0, 2, 4, 1, 3).reshape(-1, height // factor, width // factor)
+
+    def constant(self, values: Weights) -> Array:
+        return values.astype(np.float32)
+
+    def multiply(self, x: Array, y: Array) -> Array:
+        return x * y
+
+    def channels(self, x: Array, first: int, stop: int) -> Array:
+        return x[first:stop]
+
+    def linear(self, x: Array, weight: Weights, bias: Weights) -> Array:
+        return (weight.astype(np.float32) @ x.reshape(-1) + bias.astype(np.float32))[:, None, None]
+
+    def inverse_root(self, x: Array) -> Array:
+        return np.asarray(1 / np.sqrt(x), np.float32)
+
+    def bilinear(self, x: Array, factor: float) -> Array:
+        return _along(_along(x, factor, 1), factor, 2)
+
+
+def _along(x: Array, factor: float, axis: int) -> Array:
+    """`x` resized by linear interpolation between centres of pixels along one axis."""
+    length = x.shape[axis]
+    place = np.clip((np.arange(int(length * factor)) + 0.5) / factor - 0.5, 0, length - 1)
+    before = place.astype(int)
+    after = np.minimum(before + 1, length - 1)
+    share = (place - before).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+    return np.asarray(x.take(before, axis) * (1 - share) + x.take(after, axis) * share, np.float32)
 
 
 def run_reference(segments: tuple[Segment, ...], weights: NamedWeights, picture: Array) -> Array:

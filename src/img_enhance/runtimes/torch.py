@@ -50,8 +50,9 @@ class RecordingOps(Ops[int]):
         self._values = inputs
         self._place = place
 
-    def conv(self, x: int, weight: Weights, bias: Weights) -> int:
-        return self._step(partial(functional.conv2d, weight=self._place(weight), bias=self._place(bias), padding=1), x)
+    def conv(self, x: int, weight: Weights, bias: Weights | None = None) -> int:
+        placed = None if bias is None else self._place(bias)
+        return self._step(partial(functional.conv2d, weight=self._place(weight), bias=placed, padding=weight.shape[2] // 2), x)
 
     def leaky_relu(self, x: int, slope: float) -> int:
         return self._step(partial(functional.leaky_relu, negative_slope=slope), x)
@@ -77,6 +78,24 @@ class RecordingOps(Ops[int]):
     def pixel_unshuffle(self, x: int, factor: int) -> int:
         return self._step(partial(functional.pixel_unshuffle, downscale_factor=factor), x)
 
+    def constant(self, values: Weights) -> int:
+        return self._step(partial(_same, self._place(values[None])))
+
+    def multiply(self, x: int, y: int) -> int:
+        return self._step(torch.mul, x, y)
+
+    def channels(self, x: int, first: int, stop: int) -> int:
+        return self._step(partial(_channels, first=first, stop=stop), x)
+
+    def linear(self, x: int, weight: Weights, bias: Weights) -> int:
+        return self._step(partial(_linear, weight=self._place(weight), bias=self._place(bias)), x)
+
+    def inverse_root(self, x: int) -> int:
+        return self._step(torch.rsqrt, x)
+
+    def bilinear(self, x: int, factor: float) -> int:
+        return self._step(partial(functional.interpolate, scale_factor=factor, mode="bilinear", align_corners=False), x)
+
     def _step(self, function: Function, *inputs: int) -> int:
         self.steps.append((function, inputs))
         self._values += 1
@@ -85,6 +104,18 @@ class RecordingOps(Ops[int]):
 
 def _concat(*parts: torch.Tensor) -> torch.Tensor:
     return torch.cat(parts, 1)
+
+
+def _same(values: torch.Tensor) -> torch.Tensor:
+    return values
+
+
+def _channels(x: torch.Tensor, *, first: int, stop: int) -> torch.Tensor:
+    return x[:, first:stop]
+
+
+def _linear(x: torch.Tensor, *, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    return functional.linear(x.flatten(1), weight, bias)[..., None, None]
 
 
 class Torch:

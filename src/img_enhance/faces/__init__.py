@@ -1,0 +1,1 @@
+"""Faces: found, brought to GFPGAN's square, measured, and put back."""
