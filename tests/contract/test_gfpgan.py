@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 from test_runtime import check_close
 
+from conftest import TORCH
 from img_enhance.models import GFPGANClean, Precision
 from img_enhance.networks import segments_of, shapes_of
 from img_enhance.networks.ops import Weights
@@ -67,8 +68,9 @@ def test_small_network_equals_the_reference(precision: Precision, weights: dict[
         assert psnr(found / expected.std(), expected / expected.std()) >= BF16_DECIBELS
 
 
+@TORCH[0]
+@TORCH[1]
 def test_small_network_on_pytorch_equals_the_reference(weights: dict[str, Array], face: Array) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed; make test-torch installs it")
     from img_enhance.runtimes.torch import Torch
 
     runtime = Torch("f32")
