@@ -195,7 +195,7 @@ def test_level_nought_changes_nothing_and_more_changes_more() -> None:
 @pytest.mark.parametrize("depth", [8, 16])
 def test_any_cut_into_windows_gives_the_same_pixels(source: type[np.uint8 | np.uint16], depth: int) -> None:
     random = np.random.default_rng(5)
-    pixels: Any = random.integers(0, np.iinfo(source).max + 1, (57, 301, 3)).astype(source)
+    pixels: Pixels = random.integers(0, np.iinfo(source).max + 1, (57, 301, 3)).astype(source)
     photo = Photo(pixels)
     facts = pickle.loads(pickle.dumps(measure(photo, WhiteBalance(temperature=3300, tint=12))))
     whole = apply(pixels, photo.size.box, facts, depth)
@@ -268,6 +268,6 @@ def test_says_when_a_channel_cannot_be_brought_back() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": 1000}, {"temperature": 30_000}, {"tint": 101}, {"enhance_level": 1.5}])
-def test_refuses_options_out_of_bounds(wrong: dict[str, Any]) -> None:
+def test_refuses_options_out_of_bounds(wrong: dict[str, float]) -> None:
     with pytest.raises(OptionError):
         WhiteBalance(**wrong)

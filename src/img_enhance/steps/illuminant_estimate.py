@@ -2,7 +2,7 @@
 
 Four witnesses are heard: the brightest things, the bright ones, the edges, and the set of colours that occur. Each says how well each
 of some hundred lights explains what it sees; the prior knows that lights lie near the locus of daylight and lamps, and that most photos
-are right as they are. The posterior gives the probability that there is a cast, which is the confidence, and the mean light if so.
+are right as they are. The posterior gives the probability that there is a cast, hence the confidence, and the mean light if so.
 
 Sources: shades of grey, Finlayson and Trezzi 2004; grey edge, van de Weijer, Gevers and Gijsenij 2007; colour by correlation, Finlayson,
 Hordley and Hubel 2001; their joint decision after Brainard and Freeman 1997, "Bayesian color constancy".
@@ -66,6 +66,8 @@ _WITNESSES = (Witness(30, False, 2.34, 0.058), Witness(6, False, 0.315, 0.364), 
 
 # The same for the brightest linear light, one channel of which may be clipped; the scales are those of red and blue over green.
 _BRIGHTEST_NORM = 30
+# From this mean of a cell up to _BRIGHT, ever more of it may be clipped.
+_MAYBE_CLIPPED = 0.85
 _CLIPPED_WEIGHT = 3.23
 _CLIPPED_SCALES = (0.188, 0.048)
 
@@ -84,8 +86,10 @@ _COLOUR_STEP = np.array([0.08, 0.16])
 _MOST_COLOURS = 160
 
 # The prior: logarithm of how much likelier the photo's own white is than another light at an ordinary Duv, and how fast others grow rarer.
-_WHITE_LOG_ODDS = 9.4
+_WHITE_LOG_ODDS = 8.0
 _DUV_WIDTH = 0.005
+# The probability of a cast from which there is any confidence in it; the prior alone, without any evidence, comes to 0.015.
+_LEAST_PROBABILITY = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +102,7 @@ class Estimate:
 
 
 def estimated(photo: Photo, encoding: Encoding) -> Estimate:
-    """The light in the photo if it has a cast, and the probability that it has one."""
+    """The light in the photo if it has a cast, and the confidence that it has one."""
     light, lit = read(photo, encoding)
     largest = light.max(axis=2)
     middle = light.sum(axis=2) - largest - light.min(axis=2)
@@ -184,11 +188,11 @@ def _clipped_white_explained(light: Array, lights: Array, to_cones: Array) -> Ar
     White in a strong light is clipped in the light's own channel, and what it shows of that is a lower bound: so here a light may be
     further out in the channel that is clipped, and is believed by the other two.
     """
-    clipped = light.max(axis=0) > _BRIGHT
+    clipped = np.clip((light.max(axis=0) - _MAYBE_CLIPPED) / (_BRIGHT - _MAYBE_CLIPPED), 0, 1)
     responses = np.exp(np.insert(lights, 1, 0, axis=1))
     off = log_ratios(responses @ np.linalg.inv(to_cones).T) - log_ratios(_norm(np.maximum(light, _LEAST_LIGHT), _BRIGHTEST_NORM))
-    off = np.where(clipped[[0, 2]], np.minimum(off, 0), off)
-    off = np.maximum(off, 0) if clipped[1] else off
+    off -= clipped[[0, 2]] * np.maximum(off, 0)
+    off -= clipped[1] * np.minimum(off, 0)
     return np.asarray(-_CLIPPED_WEIGHT * np.log1p(((off / _CLIPPED_SCALES) ** 2).sum(axis=1)))
 
 
@@ -217,4 +221,6 @@ def _decision(log_posterior: Array, lights: Array) -> Estimate:
     posterior = np.exp(log_posterior - log_posterior.max())
     cast = posterior[1:] / posterior[1:].sum()
     long, short = np.exp(cast @ lights[1:])
-    return Estimate(of_cones(np.array([long, 1, short])), float(1 - posterior[0] / posterior.sum()), METHOD)
+    probability = 1 - posterior[0] / posterior.sum()
+    confidence = max(0.0, (probability - _LEAST_PROBABILITY) / (1 - _LEAST_PROBABILITY))
+    return Estimate(of_cones(np.array([long, 1, short])), float(confidence), METHOD)
