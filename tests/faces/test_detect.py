@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
-from img_enhance.faces.detect import Face, Found, chosen, find_faces, is_face, unnested
+from img_enhance.faces.detect import Face, Found, chosen, find_faces, is_face, magnified, turned_back, unnested
 from img_enhance.geometry import Box
 from img_enhance.memory import Peak, anonymous_bytes
 
@@ -209,6 +209,27 @@ def test_points_of_no_face_are_refused(name: str) -> None:
 
 def found(left: float, top: float, side: float, score: float) -> Found:
     return Found(np.array([left, top, side, side]), POINTS, score)
+
+
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_what_is_found_in_a_turned_copy_goes_back_to_its_pixels(quarters: int) -> None:
+    numbers = np.arange(30 * 50).reshape(30, 50)
+    copy = np.rot90(numbers, quarters)
+    height, width = copy.shape
+    points = np.array([[4, 3], [10, 3], [7, 8], [5, 12], [9, 12]], float)
+    back = turned_back(Found(np.array([2.0, 1, 12, 15]), points, 0.9), quarters, 50, 30)
+    for (x, y), (u, v) in zip(back.points.astype(int), points.astype(int), strict=True):
+        assert numbers[y, x] == copy[v, u]
+    left, top, wide, high = back.frame.astype(int)
+    assert set(numbers[top : top + high, left : left + wide].flat) == set(copy[1:16, 2:14].flat)
+    assert (height, width) == (50, 30)
+
+
+def test_what_is_found_in_a_reduced_copy_is_the_middle_of_its_pixels() -> None:
+    # Pixel 2 of a copy a fourth as large is the mean of pixels 8 to 11.
+    back = magnified(Found(np.array([2.0, 2, 10, 10]), np.full((5, 2), 2.0), 0.9), 4)
+    assert back.points.tolist() == [[9.5, 9.5]] * 5
+    assert back.frame.tolist() == [9.5, 9.5, 40, 40]
 
 
 def test_duplicates_leave_the_better_one() -> None:

@@ -226,6 +226,18 @@ def test_where_faces_overlap_a_pixel_goes_mostly_to_the_nearer_one() -> None:
     assert np.abs(np.diff(change)).max() < 0.1 * full
 
 
+def test_a_face_in_the_square_of_another_keeps_its_own_middle() -> None:
+    pixels = np.full((400, 500, 3), 30_000, np.uint16)
+    size = size_of(pixels)
+    faces = [square((180, 200), side=300), square((290, 200), side=300)]
+    change = paste(
+        pixels, size.box, tuple(flat_patch(face, size, value) for face, value in zip(faces, (0.2, -0.2), strict=True)), strength=1
+    )
+    # The other's mask is 0.7 there, but its claim is small: 0.92 - 0.08 of the change are left.
+    assert (change[200, 180, 0] - 30_000) > 0.75 * 0.2 * 65_535
+    assert (30_000 - change[200, 290, 0].astype(int)) > 0.75 * 0.2 * 65_535
+
+
 def test_two_patches_of_one_face_are_not_added_up() -> None:
     pixels, faces = overlapping()
     one = flat_patch(faces[0], size_of(pixels), 0.2)

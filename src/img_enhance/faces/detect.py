@@ -201,13 +201,13 @@ def _quiet() -> Iterator[None]:
 def _first_look(pixels: Pixels, network: _Network, tick: Tick) -> Iterator[Found]:
     for copy, factor in _copies(pixels, _COPY_PIXELS):
         tick()
-        yield from (_enlarged(found, factor) for found in network.find(copy))
+        yield from (magnified(found, factor) for found in network.find(copy))
     for copy, factor in _copies(pixels, _TURNED_PIXELS):
         for quarters in (1, 3):
             tick()
             turned = np.ascontiguousarray(np.rot90(copy, quarters))
             height, width = copy.shape[:2]
-            yield from (_enlarged(_turned_back(found, quarters, width, height), factor) for found in network.find(turned))
+            yield from (magnified(turned_back(found, quarters, width, height), factor) for found in network.find(turned))
 
 
 def _copies(pixels: Pixels, most: int) -> Iterator[tuple[Pixels, int]]:
@@ -236,7 +236,7 @@ def _reduced(pixels: Pixels, factor: int) -> Pixels:
     return copy
 
 
-def _enlarged(found: Found, factor: int) -> Found:
+def magnified(found: Found, factor: int) -> Found:
     """Centres of pixels are whole numbers: 0 in a copy half as large is 0.5 in the photo."""
     shift = (factor - 1) / 2
     frame = found.frame * factor
@@ -244,7 +244,7 @@ def _enlarged(found: Found, factor: int) -> Found:
     return Found(frame, found.points * factor + shift, found.score)
 
 
-def _turned_back(found: Found, quarters: int, width: int, height: int) -> Found:
+def turned_back(found: Found, quarters: int, width: int, height: int) -> Found:
     """From a copy turned by `numpy.rot90` to the copy itself, which is `width` x `height`."""
     (left, top, wide, high), (x, y) = found.frame, found.points.T
     if quarters == 1:
