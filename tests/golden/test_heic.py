@@ -97,3 +97,8 @@ def test_a_truncated_photo_is_refused(tmp_path: Path, count: int) -> None:
     path.write_bytes(whole[:count])
     with pytest.raises(PhotoError):
         read(path)
+
+
+def test_a_file_that_crashes_the_decoder_is_refused() -> None:
+    with pytest.raises(PhotoError, match="truncated or damaged"):
+        read("crashes_decoder")

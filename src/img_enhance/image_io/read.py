@@ -16,6 +16,7 @@ from img_enhance.canvas import Pixels
 from img_enhance.errors import PhotoError, PhotoTooLarge, UnsupportedPhoto
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
+from img_enhance.image_io.heic import decode_heic
 from img_enhance.image_io.strips import strips
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.exif import exif_resolution, upright_exif
@@ -175,28 +176,20 @@ _PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexErr
 
 
 def _open_heic(path: Path, max_pixels: int | None) -> pyvips.Image:
-    import pi_heif
-
-    try:
-        file = pi_heif.open_heif(path, convert_hdr_to_8bit=False)
-        picture = file[file.primary_index]
-        if max_pixels is not None:
-            _check_pixels(path, Size(*picture.size), max_pixels)
-            bands = len(picture.mode.split(";")[0])
-            image = pyvips.Image.black(*picture.size, bands=bands).cast("ushort" if ";" in picture.mode else "uchar")
-        else:
-            # A copy: the decoder frees its own memory with `file` (pi-heif 1.4), whoever still looks at it.
-            image = pyvips.Image.new_from_array(np.array(picture))
-    except (*_PILLOW_ERRORS, RuntimeError) as error:
-        raise PhotoError(_damaged(path, str(error))) from None
-    deep = image.format == "ushort"
-    grey = image.bands < 3
-    image = image.copy(interpretation=("grey16" if deep else "b-w") if grey else ("rgb16" if deep else "srgb"))
-    for field, key in (("exif-data", "exif"), ("xmp-data", "xmp"), ("icc-profile-data", "icc_profile")):
-        if picture.info.get(key):
-            image.set_type(pyvips.GValue.blob_type, field, bytes(picture.info[key]))
-    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", int(picture.info.get("bit_depth", 8)))
-    image.set_type(pyvips.GValue.gint_type, "n-pages", len(file))
+    file = decode_heic(path, pixels=max_pixels is None)
+    if max_pixels is not None:
+        _check_pixels(path, file.size, max_pixels)
+    if file.pixels is None:
+        image = pyvips.Image.black(file.size.width, file.size.height, bands=file.bands).cast("ushort" if file.deep else "uchar")
+    else:
+        image = pyvips.Image.new_from_array(file.pixels)
+    grey = file.bands < 3
+    image = image.copy(interpretation=("grey16" if file.deep else "b-w") if grey else ("rgb16" if file.deep else "srgb"))
+    for field, name in (("exif-data", "exif"), ("xmp-data", "xmp"), ("icc-profile-data", "icc_profile")):
+        if file.blocks[name]:
+            image.set_type(pyvips.GValue.blob_type, field, file.blocks[name])
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", file.bits)
+    image.set_type(pyvips.GValue.gint_type, "n-pages", file.frames)
     return image
 
 
