@@ -1,6 +1,7 @@
 """The error tree: each class has its own code, the numbers its docstring promises, and survives pickling."""
 
 import importlib
+import importlib.util
 import pickle
 import pkgutil
 import re
@@ -19,7 +20,8 @@ DECLARED = [kind for kind in vars(errors).values() if isinstance(kind, type) and
 def tree() -> list[type[ImgEnhanceError]]:
     """Every error of the package, wherever it is declared."""
     for module in pkgutil.walk_packages(img_enhance.__path__, "img_enhance."):
-        importlib.import_module(module.name)
+        if module.name != "img_enhance.runtimes.torch" or importlib.util.find_spec("torch") is not None:
+            importlib.import_module(module.name)
     found = [ImgEnhanceError]
     for kind in found:
         found += kind.__subclasses__()
