@@ -6,6 +6,7 @@ Nothing but these messages comes out of a child, and none of them can carry code
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -134,5 +135,5 @@ def decode(body: bytes) -> Message:
     Raises: ValueError, TypeError, KeyError when there is none.
     """
     values = json.loads(body)
-    kind = _KINDS[values.pop("kind")]
+    kind: Callable[..., Message] = _KINDS[values.pop("kind")]
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

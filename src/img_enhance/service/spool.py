@@ -34,6 +34,16 @@ class Spool:
     def scratch(self) -> Path:
         return self.root / "scratch"
 
+    def make_root(self) -> None:
+        """Make the folder that holds the others.
+
+        Raises: DiskError when it cannot be written.
+        """
+        try:
+            self.root.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        except OSError as error:
+            raise DiskError(f"the folder {self.root} cannot be written: {error.strerror}; name another with --data") from None
+
     def make(self) -> None:
         """Make the folders, and empty those of things that were not accepted.
 

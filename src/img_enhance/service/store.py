@@ -207,7 +207,11 @@ class Store:
         """Put every running job back, because whoever ran them is gone; those that failed for good, which came back too often."""
         for job in self._jobs("WHERE state = 'running'"):
             if job.returns + 1 >= MOST_RETURNS:
-                problem = {"code": "worker_died", "status": 500, "detail": f"the service stopped {MOST_RETURNS} times while it ran this job"}
+                problem = {
+                    "code": "worker_died",
+                    "status": 500,
+                    "detail": f"the service stopped {MOST_RETURNS} times while it ran this job",
+                }
                 self.fail(job, now=now, error=problem)
             else:
                 self.hand_back(job, now=now, returns=1)
@@ -224,7 +228,9 @@ class Store:
             ids = [row["id"] for row in self._db.execute(f"SELECT id FROM jobs WHERE {over}", (finished_before,))]  # noqa: S608
             self._db.execute(f"UPDATE jobs SET state = 'expired', result_bytes = 0, photo_bytes = 0 WHERE {over}", (finished_before,))  # noqa: S608
             self._db.execute("DELETE FROM jobs WHERE state = 'expired' AND finished < ?", (forget_before,))
-            self._db.execute("DELETE FROM batches WHERE created < ? AND id NOT IN (SELECT batch FROM jobs WHERE batch NOT NULL)", (forget_before,))
+            self._db.execute(
+                "DELETE FROM batches WHERE created < ? AND id NOT IN (SELECT batch FROM jobs WHERE batch NOT NULL)", (forget_before,)
+            )
             self._db.execute("DELETE FROM idempotency WHERE created < ?", (finished_before,))
         return tuple(ids)
 
@@ -273,7 +279,9 @@ class Store:
         if version == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
             self._db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
-            raise StoreBroken(f"{self.path} has version {version}, this program needs {VERSION}; move it away or use the program it is from")
+            raise StoreBroken(
+                f"{self.path} has version {version}, this program needs {VERSION}; move it away or use the program it is from"
+            )
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise StoreBroken(f"{self.path} is damaged ({found}); restore it, or move the whole folder away to start anew")
@@ -285,12 +293,24 @@ class Store:
         if load.states.get("queued", 0) + len(new) > bounds.jobs:
             raise Saturated(f"{load.states.get('queued', 0)} jobs wait and {bounds.jobs} may; try again later")
         if load.states.get("queued") and load.queued_seconds + sum(job.estimated_seconds for job in new) > bounds.seconds:
-            raise Saturated(f"the work that waits is estimated at {load.queued_seconds:.0f} s of at most {bounds.seconds:.0f}; try again later")
+            raise Saturated(
+                f"the work that waits is estimated at {load.queued_seconds:.0f} s of at most {bounds.seconds:.0f}; try again later"
+            )
         unfinished = self.unfinished(new[0].quota)
         if unfinished + len(new) > bounds.per_quota:
             raise QuotaReached(f"{unfinished} of your jobs are unfinished and {bounds.per_quota} may be; wait for some or cancel them")
 
-    def _end(self, job: Job, state: str, now: float, *, result: str | None = None, result_bytes: int = 0, record: str | None = None, error: str | None = None) -> bool:
+    def _end(
+        self,
+        job: Job,
+        state: str,
+        now: float,
+        *,
+        result: str | None = None,
+        result_bytes: int = 0,
+        record: str | None = None,
+        error: str | None = None,
+    ) -> bool:
         with self._transaction():
             changed = self._db.execute(
                 "UPDATE jobs SET state = ?, finished = ?, lease_until = NULL, result = ?, result_bytes = ?, record = ?, error = ? "

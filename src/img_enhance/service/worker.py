@@ -1,4 +1,7 @@
-"""A child of the service: a reader that looks at photos, or a worker that owns an Engine. `python -m img_enhance.service.worker ROLE FD`."""
+"""A child of the service: a reader that looks at photos, or a worker that owns an Engine.
+
+`python -m img_enhance.service.worker ROLE FD`
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,7 +211,9 @@ class _Talk:
 def failure(error: BaseException, photo: Path) -> Failed:
     """An error as data, without the names of our folders."""
     if isinstance(error, MemoryError):
-        return Failed("photo_too_large", 413, "the photo needs more memory to decode than is allowed; save it without interlacing, or smaller")
+        return Failed(
+            "photo_too_large", 413, "the photo needs more memory to decode than is allowed; save it without interlacing, or smaller"
+        )
     assert isinstance(error, ImgEnhanceError)
     return Failed(error.code, error.http_status, _without(str(error), photo), foreseen=not isinstance(error, Cancelled))
 
@@ -267,8 +271,4 @@ def _pair(size: Size) -> tuple[int, int]:
 _SERVE = {"reader": read_photos, "worker": enhance_photos}
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1], int(sys.argv[2]))
-    except Exception:
-        traceback.print_exc()
-        sys.exit(1)
+    main(sys.argv[1], int(sys.argv[2]))

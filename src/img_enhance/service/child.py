@@ -1,0 +1,91 @@
+"""One child process at its own pair of sockets, as the API sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from img_enhance.service.protocol import LENGTH_BYTES, Loaded, Message, Ready, Setup, decode, encode, length
+
+# Loading libraries and compiling a network takes 2 to 10 s; a busy machine may be many times slower.
+START_SECONDS = 180.0
+
+
+@dataclass
+class Child:
+    """A running child. `receive` answers None when it is dead."""
+
+    process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    models: tuple[str, ...] = ()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+    async def send(self, message: Message) -> None:
+        """Send, if it lives; a dead one is noticed by `receive`."""
+        try:
+            self.writer.write(encode(message))
+            await self.writer.drain()
+        except (ConnectionError, RuntimeError):
+            return
+
+    async def receive(self) -> Message | None:
+        """The next message; what a child says of its models is noted and not handed on."""
+        while True:
+            try:
+                head = await self.reader.readexactly(LENGTH_BYTES)
+                message = decode(await self.reader.readexactly(length(head)))
+            except (asyncio.IncompleteReadError, ConnectionError, ValueError, TypeError, KeyError):
+                return None
+            if not isinstance(message, Loaded):
+                return message
+            self.models = message.models
+
+    async def kill(self) -> None:
+        """End it, whatever it does."""
+        if self.alive:
+            with suppress(ProcessLookupError):
+                self.process.kill()
+        self.writer.close()
+        await self.process.wait()
+
+
+async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
+    """A fresh process, spawned and not forked, that is ready; None when it did not come up."""
+    ours, theirs = socket.socketpair()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "img_enhance.service.worker",
+            role,
+            str(theirs.fileno()),
+            pass_fds=(theirs.fileno(),),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": str(scratch)},
+        )
+    finally:
+        theirs.close()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    child = Child(process, reader, writer)
+    try:
+        await child.send(setup)
+        first = await asyncio.wait_for(child.receive(), START_SECONDS)
+    except TimeoutError:
+        first = None
+    except asyncio.CancelledError:
+        await child.kill()
+        raise
+    if not isinstance(first, Ready):
+        await child.kill()
+        return None
+    return child
