@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from img_enhance.service.protocol import LENGTH_BYTES, Loaded, Message, Ready, Setup, decode, encode, length
@@ -24,6 +24,8 @@ class Child:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     models: tuple[str, ...] = ()
+    inbox: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)
+    pump: asyncio.Task[None] | None = None
 
     @property
     def alive(self) -> bool:
@@ -38,22 +40,32 @@ class Child:
             return
 
     async def receive(self) -> Message | None:
-        """The next message; what a child says of its models is noted and not handed on."""
+        """The next message."""
+        return await self.inbox.get()
+
+    async def fill_inbox(self) -> None:
+        """Read until the child is dead; what it says of its models is noted at once and not handed on."""
+        message: Message | None = None
         while True:
             try:
                 head = await self.reader.readexactly(LENGTH_BYTES)
                 message = decode(await self.reader.readexactly(length(head)))
             except (asyncio.IncompleteReadError, ConnectionError, ValueError, TypeError, KeyError):
-                return None
-            if not isinstance(message, Loaded):
-                return message
-            self.models = message.models
+                self.inbox.put_nowait(None)
+                return
+            if isinstance(message, Loaded):
+                self.models = message.models
+            else:
+                self.inbox.put_nowait(message)
 
     async def kill(self) -> None:
         """End it, whatever it does."""
         if self.alive:
             with suppress(ProcessLookupError):
                 self.process.kill()
+        if self.pump is not None:
+            self.pump.cancel()
+        self.inbox.put_nowait(None)
         self.writer.close()
         await self.process.wait()
 
@@ -77,6 +89,7 @@ async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
         theirs.close()
     reader, writer = await asyncio.open_connection(sock=ours)
     child = Child(process, reader, writer)
+    child.pump = asyncio.create_task(child.fill_inbox())
     try:
         await child.send(setup)
         first = await asyncio.wait_for(child.receive(), START_SECONDS)

@@ -161,12 +161,12 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
             message = channel.receive()
             if not isinstance(message, Run):  # a cancel that came when all was over
                 continue
-            channel.send(Loaded(()))
             try:
-                channel.send(_enhance(engine, message, channel))
+                answer: Message = _enhance(engine, message, channel)
             except ImgEnhanceError as error:
-                channel.send(failure(error, Path(message.photo)))
+                answer = failure(error, Path(message.photo))
             channel.send(Loaded(engine.loaded))
+            channel.send(answer)
 
 
 def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
