@@ -14,18 +14,11 @@ FLOORS = (
     ("__init__", "errors", "geometry", "units", "photo", "form", "weight_files", "models", "options", "recipe", "cancelling"),
     ("windows", "plan", "metadata", "color", "illuminant"),
     ("networks",),
-<<<<<<< HEAD
     ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes", "faces"),
     ("sweep", "probe", "steps", "texture", "analysis", "suggest"),
     ("compare", "engine", "result", "settings"),
-    ("cli", "cli_compare", "cli_models", "cli_suggest"),
-=======
-    ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes"),
-    ("sweep", "probe", "steps"),
-    ("compare", "engine", "result"),
     ("service",),
-    ("cli", "cli_compare", "cli_serve"),
->>>>>>> 604a6c1 (Add the service's API, children and server)
+    ("cli", "cli_compare", "cli_models", "cli_serve", "cli_suggest"),
 )
 HEAVY = {
     "cv2": ("analysis", "faces", "steps", "texture"),
@@ -33,18 +26,13 @@ HEAVY = {
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),
     "pi_heif": ("image_io",),
-<<<<<<< HEAD
-    "psutil": ("devices", "memory", "canvas"),
-    "tqdm": ("cli", "cli_compare", "cli_models"),
-=======
     "psutil": ("devices", "memory", "canvas", "service"),
     "fastapi": ("service",),
     "pydantic": ("service",),
     "python_multipart": ("service",),
     "starlette": ("service",),
     "uvicorn": ("service",),
-    "tqdm": ("cli", "cli_compare"),
->>>>>>> 604a6c1 (Add the service's API, children and server)
+    "tqdm": ("cli", "cli_compare", "cli_models"),
 }
 STANDARD_ONLY_FLOORS = 1
 

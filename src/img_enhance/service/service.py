@@ -184,7 +184,7 @@ class Service:
         self.store = Store(self.spool.root / "jobs.sqlite")
         self.store.check_writable()
         self.store.recover(now=time.time())
-        strays = self.spool.sweep(self.store.ids())
+        strays = self.spool.sweep(self.store.files())
         _log.info("the store is open", extra={"jobs": self.store.load().states, "strays": strays})
 
     def _spawn(self, *loops: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,11 +86,13 @@ class Spool:
                 if path.name not in names:
                     path.unlink(missing_ok=True)
 
-    def sweep(self, known: Collection[str]) -> int:
-        """Remove the folders of jobs that were never accepted or are over; how many there were."""
-        strays = [path.name for path in self.jobs.iterdir() if path.name not in known]
-        for name in strays:
-            shutil.rmtree(self.jobs / name, ignore_errors=True)
+    def sweep(self, files: Mapping[str, str]) -> int:
+        """Remove the folders of jobs that are not in `files`, and from the others all but their file; how many folders went."""
+        strays = [path.name for path in self.jobs.iterdir() if path.name not in files]
+        for id in strays:
+            self.drop(id)
+        for id, name in files.items():
+            self.keep_only(id, [name])
         return len(strays)
 
     def free_bytes(self) -> int:

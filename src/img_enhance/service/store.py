@@ -16,6 +16,7 @@ from typing import Any
 
 from img_enhance.service.refusals import KeyReused, QuotaReached, Saturated, StorageFull, StoreBroken
 from img_enhance.service.schema import TABLES, VERSION
+from img_enhance.service.spool import PHOTO
 
 FINAL = ("done", "failed", "cancelled", "expired")
 
@@ -264,10 +265,11 @@ class Store:
             rows = self._db.execute("SELECT number, state, at FROM events WHERE job = ? AND number > ? ORDER BY number", (id, after))
             return tuple((row["number"], row["state"], row["at"]) for row in rows)
 
-    def ids(self) -> frozenset[str]:
-        """Every job that has files."""
+    def files(self) -> dict[str, str]:
+        """The one file of every job that has one, by the job's id: the photo until it is done, then the result."""
         with self._foreseen():
-            return frozenset(row["id"] for row in self._db.execute("SELECT id FROM jobs WHERE state != 'expired'"))
+            rows = self._db.execute("SELECT id, state, result ->> 'name' AS name FROM jobs WHERE state IN ('queued', 'running', 'done')")
+            return {row["id"]: row["name"] if row["state"] == "done" else PHOTO for row in rows}
 
     def check_writable(self) -> None:
         """Pass if the next transaction could be written."""
