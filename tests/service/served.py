@@ -114,9 +114,9 @@ def plain_photo(colour: tuple[int, int, int], *, side: int = 24) -> bytes:
     return png(np.full((side, side, 3), colour, np.uint8))
 
 
-def noisy_photo(*, side: int, seed: int = 1) -> bytes:
+def noisy_photo(*, side: int, seed: int = 1, most: int = 256) -> bytes:
     """A PNG with work in it."""
-    return png(np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8))
+    return png(np.random.default_rng(seed).integers(0, most, (side, side, 3), np.uint8))
 
 
 def png(pixels: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import sys
@@ -10,7 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from img_enhance.service.protocol import LENGTH_BYTES, Loaded, Message, Ready, Setup, decode, encode, length
+from img_enhance.service.protocol import LENGTH_BYTES, Failed, Loaded, Message, Ready, Setup, decode, encode, length
+
+_log = logging.getLogger(__name__)
 
 # Loading libraries and compiling a network takes 2 to 10 s; a busy machine may be many times slower.
 START_SECONDS = 180.0
@@ -99,6 +102,7 @@ async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
         await child.kill()
         raise
     if not isinstance(first, Ready):
+        _log.error("a child did not start", extra={"role": role, "detail": first.detail if isinstance(first, Failed) else ""})
         await child.kill()
         return None
     return child

@@ -86,14 +86,26 @@ def _new_job(caller: Caller, wanted: Wanted, answer: Checked | Failed, batch: st
         batch=batch,
         place=place,
         state="failed" if failed else "queued",
-        request=wanted.recipe.to_mapping() if isinstance(wanted.recipe, Recipe) else {},
-        header={} if isinstance(answer, Failed) else {"format": answer.format, "width": answer.size[0], "height": answer.size[1]},
+        request=_request(wanted, answer),
+        header={} if isinstance(answer, Failed) else _header(answer),
         photo_bytes=0 if failed else wanted.upload.bytes,
         estimated_seconds=0.0 if isinstance(answer, Failed) else answer.seconds,
         created=now,
         finished=now if failed else None,
         error=asdict(answer) if isinstance(answer, Failed) else None,
     )
+
+
+def _request(wanted: Wanted, answer: Checked | Failed) -> dict[str, Any]:
+    """The recipe as it will run; as it was asked for where it will not."""
+    if isinstance(answer, Checked):
+        return answer.request
+    return wanted.recipe.to_mapping() if isinstance(wanted.recipe, Recipe) else {}
+
+
+def _header(answer: Checked) -> dict[str, Any]:
+    header: dict[str, Any] = {"format": answer.format, "width": answer.size[0], "height": answer.size[1]}
+    return header | ({"reasons": list(answer.reasons)} if answer.reasons else {})
 
 
 def fingerprint(path: str, wanted: Sequence[Wanted]) -> str:
@@ -198,7 +210,7 @@ def media_type(format: str) -> str:
 def summary(job: Job) -> str:
     """What was done, in one line of ASCII."""
     assert job.result is not None
-    steps = ", ".join(step["step"] for step in job.request["steps"])
+    steps = ", ".join(step["step"] for step in job.request["steps"]) or "nothing to do"
     seconds = sum(step["seconds"] for step in (job.record or {}).get("steps", ()))
     return f"{steps}: {job.header['width']}x{job.header['height']} to {job.result['width']}x{job.result['height']} in {seconds:.1f} s"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from img_enhance.form import Field, fields
-from img_enhance.options import STEP_OPTIONS, Input, Output
+from img_enhance.options import STEP_OPTIONS, Input, Limits, Output
 from img_enhance.photo import FORMAT_NAMES
+from img_enhance.recipe import AUTO
 from img_enhance.service.problems import MEDIA_TYPE
 from img_enhance.service.views import ProblemView
 
@@ -47,9 +48,10 @@ def recipe_schema() -> dict[str, Any]:
         "required": ["version", "steps"],
         "properties": {
             "version": {"const": 1},
-            "steps": {"type": "array", "minItems": 1, "items": {"oneOf": steps}},
+            "steps": {"oneOf": [{"const": AUTO}, {"type": "array", "items": {"oneOf": steps}}]},
             "output": _object(Output),
             "input": _object(Input),
+            "limits": _object(Limits),
         },
         "additionalProperties": False,
         "examples": [RECIPE_EXAMPLE],
@@ -114,6 +116,13 @@ BATCH_REQUEST: dict[str, Any] = {
             }
         },
     },
+}
+
+SUGGEST_REQUEST: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE}}}},
+    }
 }
 
 _PICTURES = {f"image/{name}": {"schema": {"type": "string", "format": "binary"}} for name in FORMAT_NAMES}

@@ -19,6 +19,7 @@ LENGTH_BYTES = 4
 class Setup:
     """To every child, first: what it may do. Bytes and pixels are counts."""
 
+    device: str
     precision: str
     max_memory: int | None
     max_pixels: int
@@ -60,8 +61,13 @@ class Ready:
 
 @dataclass(frozen=True)
 class Checked:
-    """From a reader: the photo is whole and can be done. Sizes are width and height."""
+    """From a reader: the photo is whole and can be done. Sizes are width and height.
 
+    `request` is the recipe with the steps that were chosen where it left them open, `reasons` why they were.
+    """
+
+    request: dict[str, Any]
+    reasons: tuple[dict[str, Any], ...]
     format: str
     size: tuple[int, int]
     result_format: str

@@ -6,14 +6,13 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from img_enhance.errors import OptionError, RecipeError
 from img_enhance.form import Field, fields, from_text
 from img_enhance.options import STEP_OPTIONS, Output, RealESRGAN, StepOptions
-from img_enhance.recipe import Recipe
+from img_enhance.recipe import AUTO, Recipe
 
-AUTO = "auto"
 WORDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
 
 
@@ -35,9 +34,15 @@ def recipe_of(words: Mapping[str, Any]) -> Recipe:
     return Recipe(steps=_steps(given), output=_output(given))
 
 
-def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...]:
-    names = _names(given.get("algorithms", AUTO))
-    kinds = (RealESRGAN,) if names == [AUTO] else tuple(kind for kind in STEP_OPTIONS if kind.name in names)
+def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...] | Literal["auto"]:
+    # Who says only how much larger wants that and nothing else.
+    names = _names(given.get("algorithms", RealESRGAN.name if "upscale_factor" in given else AUTO))
+    if names == [AUTO]:
+        for word in ("upscale_factor", "enhance_level"):
+            if word in given:
+                raise OptionError(f"{AUTO} chooses by itself; name the algorithms with {word}")
+        return AUTO
+    kinds = tuple(kind for kind in STEP_OPTIONS if kind.name in names)
     values: dict[str, dict[str, Any]] = {kind.name: {} for kind in kinds}
     if "upscale_factor" in given:
         if RealESRGAN.name not in values:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from img_enhance.errors import DeviceError, DiskError, OptionError
+from img_enhance.errors import DiskError, OptionError
 from img_enhance.service.board import Board
 from img_enhance.service.dispatcher import Dispatcher
 from img_enhance.service.keys import Keys
@@ -46,7 +46,7 @@ _LEAST_SECONDS = 0.05
 class Service:
     """Made from settings; `start` and `stop` it on one event loop.
 
-    Raises: OptionError for settings that do not go together, DeviceError, DiskError, StoreBroken.
+    Raises: OptionError for settings that do not go together, DiskError, StoreBroken.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -58,8 +58,6 @@ class Service:
         self.keys = Keys(settings.api_keys, self.spool.root / "keys")
         if settings.access == "keys" and not self.keys:
             raise OptionError("there is no API key: make one with img-enhance serve --new-key NAME, or let everybody in with --access open")
-        if settings.enable_gpu:
-            raise DeviceError("ENABLE_GPU is set, but this version has no runtime for a GPU; leave it out")
         self.stopping = False
         self.uploads = 0
         self.pace = 1.0
@@ -107,11 +105,14 @@ class Service:
 
     async def start(self) -> None:
         """Start the children and the loops around them."""
-        setup = self._setup()
+        setup = self._setup("auto" if self.settings.enable_gpu else "cpu")
         most = int(setup.max_memory or 0)
-        post = partial(Post, setup=setup, scratch=self.spool.scratch, metrics=self.metrics)
-        workers = [post("worker", lane, most_bytes=int(most * _SLACK) + _SLACK_BYTES) for lane in self.settings.lanes]
-        readers = [post("reader", "", most_bytes=self.settings.reader_memory + _SLACK_BYTES) for _ in range(self.settings.readers)]
+        post = partial(Post, scratch=self.spool.scratch, metrics=self.metrics)
+        workers = [post("worker", lane, setup, most_bytes=int(most * _SLACK) + _SLACK_BYTES) for lane in self.settings.lanes]
+        readers = [
+            post("reader", "", self._setup("cpu"), most_bytes=self.settings.reader_memory + _SLACK_BYTES)
+            for _ in range(self.settings.readers)
+        ]
         self.readers = Readers(readers, self.changed)
         self.dispatcher = Dispatcher(self, workers)
         self._spawn(watch_memory([*workers, *readers]), *(self.dispatcher.serve(worker) for worker in workers), self._sweep())
@@ -149,10 +150,11 @@ class Service:
             for post in (*self.dispatcher.posts, *self.readers.posts)
         ]
 
-    def _setup(self) -> Setup:
+    def _setup(self, device: str) -> Setup:
         settings = self.settings
         share = int(psutil.virtual_memory().total * _SHARE_OF_MACHINE / len(settings.lanes))
         return Setup(
+            device=device,
             precision=settings.precision,
             max_memory=settings.worker_memory or max(_LEAST_WORKER_BYTES, share),
             max_pixels=int(settings.max_megapixels * 1e6),

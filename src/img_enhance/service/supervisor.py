@@ -47,8 +47,6 @@ class Post:
                 await self._pause()
             self.started, self.overweight = time.monotonic(), False
             self.child = await start_child(self.role, self.setup, self.scratch)
-            if self.child is None:
-                _log.error("a child did not start", extra={"role": self.role})
         return self.child
 
     async def empty(self) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import select
 import signal
@@ -93,7 +94,10 @@ def main(role: str, number: int) -> None:
     try:
         setup = channel.receive()
         assert isinstance(setup, Setup)
-        _SERVE[role](channel, setup)
+        try:
+            _SERVE[role](channel, setup)
+        except ImgEnhanceError as error:  # of this machine, before there was a photo
+            channel.send(failure(error, Path("photo")))
     except Gone:
         return
 
@@ -123,7 +127,7 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
     from img_enhance.canvas import new_canvas
     from img_enhance.image_io import PhotoFile, read_photo
 
-    job = _prepared(engine, Path(message.photo), message.request)
+    job = _prepared(engine, Path(message.photo), message.request, setup.max_result_pixels)
     crop = job.plan.crop
     size = job.plan.result if crop is None else crop.size
     if size.pixels > setup.max_result_pixels:
@@ -135,6 +139,8 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
     alpha = new_canvas(header.size, "memory", None, channels=1, depth=header.depth) if header.alpha else None
     read_photo(source, pixels, alpha, lambda: None)
     return Checked(
+        request=job.recipe.to_mapping(),
+        reasons=tuple(dataclasses.asdict(reason) for reason in job.reasons),
         format=header.format,
         size=_pair(header.size),
         result_format=job.output_format,
@@ -222,10 +228,16 @@ def _without(text: str, photo: Path) -> str:
     return text.replace(str(photo), "the photo").replace(str(photo.parent), "the store")
 
 
-def _prepared(engine: Engine, photo: Path, request: dict[str, object]) -> Job:
+def _prepared(engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None) -> Job:
+    """The job as planned; steps chosen automatically make no more pixels than `most_pixels`."""
+    from img_enhance.options import Limits
     from img_enhance.recipe import Recipe
 
-    return engine.prepare(photo, Recipe.from_mapping(request))
+    recipe = Recipe.from_mapping(request)
+    if most_pixels is not None:
+        megapixels = min(recipe.limits.max_output_megapixels, most_pixels / 1e6)
+        recipe = dataclasses.replace(recipe, limits=Limits(megapixels))
+    return engine.prepare(photo, recipe)
 
 
 def _warm(engine: Engine, model: str) -> None:
@@ -242,7 +254,7 @@ def _warm(engine: Engine, model: str) -> None:
 def _machine(setup: Setup) -> Machine:
     from img_enhance.options import Machine
 
-    return Machine(precision=setup.precision, max_memory=setup.max_memory, max_pixels=setup.max_pixels)
+    return Machine(device=setup.device, precision=setup.precision, max_memory=setup.max_memory, max_pixels=setup.max_pixels)
 
 
 def _limit(setup: Setup) -> None:

@@ -30,7 +30,7 @@ from img_enhance.service.desk import (
     plain,
     problem_of,
 )
-from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS
+from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
 from img_enhance.service.problems import Problem, as_data
 from img_enhance.service.protocol import Failed
 from img_enhance.service.refusals import MalformedRequest, StillRunning, Stopping, WaitedTooLong
@@ -102,6 +102,28 @@ async def enhance_batch(request: Request) -> Response:
     finally:
         await asyncio.to_thread(_drop_incoming, body, service)
     return await _batch_response(service, id, jobs)
+
+
+@router.post("/suggest", responses=PROBLEMS, openapi_extra=SUGGEST_REQUEST, summary="What a photo needs")
+async def suggest(request: Request) -> dict[str, Any]:
+    """The recipe that `auto` would run, the reason for every step chosen or not, and how long it would take. Nothing is kept."""
+    service, body = service_of(request), Body()
+    try:
+        await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
+        if not body.uploads:
+            raise MalformedRequest("no photo came; send it in the field 'file'")
+        answer = await looked_at(service, Wanted(body.uploads[0], recipe_of(body.words)))
+    finally:
+        await asyncio.to_thread(_drop_incoming, body, service)
+    if isinstance(answer, Failed):
+        raise Problem(answer)
+    return {
+        "recipe": answer.request,
+        "reasons": list(answer.reasons),
+        "warnings": list(answer.warnings),
+        "result": {"format": answer.result_format, "width": answer.result_size[0], "height": answer.result_size[1]},
+        "estimated_seconds": round(answer.seconds * service.pace, 1),
+    }
 
 
 def _wanted_of_all(body: Body) -> list[Wanted]:
