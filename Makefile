@@ -1,11 +1,12 @@
 # make demo   enhance the sample photo           make check  format, lint, types, import floors
+# make serve  serve the web API                  make soak   kill the service again and again
 # make test   run the tests                      make bench  print the tables of speed, exactness and memory
 # make test-torch  install PyTorch and run its   make bench-quality  print how well pictures are corrected
 #                  tests
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-torch check format bench bench-large bench-fifteen bench-quality clean
+.PHONY: demo test test-torch soak serve check format bench bench-large bench-fifteen bench-quality clean
 
 demo: .venv/base.stamp
 	mkdir -p demo
@@ -17,6 +18,12 @@ test: .venv/dev.stamp
 
 test-torch: .venv/torch.stamp
 	$(BIN)/pytest -m torch
+
+soak: .venv/dev.stamp
+	IMG_ENHANCE_SOAK=1 $(BIN)/pytest tests/service
+
+serve: .venv/service.stamp
+	$(BIN)/img-enhance serve
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
@@ -52,7 +59,11 @@ clean:
 	touch $@
 
 .venv/dev.stamp: .venv/base.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
+	touch $@
+
+.venv/service.stamp: .venv/base.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[service]'
 	touch $@
 
 .venv/bench-quality.stamp: .venv/base.stamp

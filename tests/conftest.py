@@ -5,7 +5,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from img_enhance.runtimes import runtime_on
 from img_enhance.sweep import Network
 from img_enhance.weights.store import load, present
 from random_weights import picture_like_weights
+
+if TYPE_CHECKING:
+    from served import Served
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -141,3 +144,12 @@ def engine() -> Iterator[Engine]:
 def recipe() -> Recipe:
     """Four times larger with the smallest network."""
     return Recipe(steps=(RealESRGAN(model="realesr-animevideov3"),))
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Served]":
+    """A running service in which everybody may work; for tests that do not harm it."""
+    from served import served
+
+    with served(tmp_path_factory.mktemp("service") / "data", {"METRICS": "open", "JOBS_PER_KEY": "100"}) as run:
+        yield run

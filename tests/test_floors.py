@@ -17,7 +17,8 @@ FLOORS = (
     ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes", "faces"),
     ("sweep", "probe", "steps", "texture", "analysis", "suggest"),
     ("compare", "engine", "result", "settings"),
-    ("cli", "cli_compare", "cli_models", "cli_suggest"),
+    ("service",),
+    ("cli", "cli_compare", "cli_models", "cli_serve", "cli_suggest"),
 )
 HEAVY = {
     "cv2": ("analysis", "faces", "steps", "texture"),
@@ -25,7 +26,12 @@ HEAVY = {
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),
     "pi_heif": ("image_io",),
-    "psutil": ("devices", "memory", "canvas"),
+    "psutil": ("devices", "memory", "canvas", "service"),
+    "fastapi": ("service",),
+    "pydantic": ("service",),
+    "python_multipart": ("service",),
+    "starlette": ("service",),
+    "uvicorn": ("service",),
     "tqdm": ("cli", "cli_compare", "cli_models"),
 }
 STANDARD_ONLY_FLOORS = 1

@@ -20,6 +20,7 @@ from img_enhance import __version__
 from img_enhance.cancelling import ticking
 from img_enhance.cli_compare import add_compare, check_sheet_of, write_sheet_of
 from img_enhance.cli_models import OFFLINE, add_models, offer, store_of
+from img_enhance.cli_serve import add_serve
 from img_enhance.errors import ImgEnhanceError, OptionError, OutputError, RecipeError
 from img_enhance.form import Field, fields, from_text
 from img_enhance.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, StepOptions
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add_compare(commands, _add_flags)
     _add_suggest(commands)
     add_models(commands)
+    add_serve(commands, _add_flags)
     return parser
 
 

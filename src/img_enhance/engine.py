@@ -99,6 +99,11 @@ class Engine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """The models whose networks are in memory."""
+        return tuple(sorted({name for name, _ in self._networks}))
+
     def close(self) -> None:
         """Give the networks' memory back; the engine can be used again."""
         for network in self._networks.values():

@@ -11,12 +11,18 @@ import psutil
 _SAMPLE_SECONDS = 0.05
 
 
-def anonymous_bytes() -> int:
-    """Anonymous and shared memory of this process; where the system does not tell them apart, all that is resident."""
+def anonymous_bytes(process: int | None = None) -> int:
+    """Anonymous and shared memory of a process, else of this one; where the system does not tell them apart, all that is resident.
+
+    A process that is no more has none.
+    """
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path(f"/proc/{process or 'self'}/status").read_text().splitlines()
     except OSError:
-        return int(psutil.Process().memory_info().rss)
+        try:
+            return int(psutil.Process(process).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon", "RssShmem")))
 
 

@@ -1,0 +1,176 @@
+"""What is judged before a body is read: keys, room, quota, bytes, time. Plain ASGI, because frameworks read the body first."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from functools import partial
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from img_enhance.errors import ImgEnhanceError
+from img_enhance.service.keys import EVERYBODY, Caller
+from img_enhance.service.problems import Problem, as_data, problem_response
+from img_enhance.service.refusals import FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, UploadTooSlow
+from img_enhance.service.service import Service
+
+_log = logging.getLogger(__name__)
+
+API = "/api/v1"
+OPEN_PATHS = (f"{API}/algorithms",)
+CALLER = "img_enhance.caller"
+REQUEST = "img_enhance.request"
+
+# What a form adds to its files: borders, names, words.
+FORM_BYTES = 1_000_000
+
+# A refused body is read so far, so that the answer is not lost in a connection that breaks.
+_SWALLOW_BYTES, _SWALLOW_SECONDS = 2_000_000, 1.0
+
+
+class Admission:
+    """Wraps the application: every request gets an id, a caller, limits on its body, a line in the log, and is counted."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        scope[REQUEST] = secrets.token_hex(8)
+        started, status = time.monotonic(), 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = scope[REQUEST]
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self._admit(scope, receive, watched)
+        finally:
+            seconds = time.monotonic() - started
+            self.service.metrics.count("requests_total", method=_method(scope), status=str(status))
+            self.service.metrics.count("request_seconds_total", seconds, method=_method(scope))
+            extra = {
+                "request": scope[REQUEST],
+                "method": _method(scope),
+                "path": scope["path"],
+                "status": status,
+                "seconds": round(seconds, 4),
+            }
+            _log.info("request", extra=extra)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        try:
+            self._identify(scope, headers)
+            takes_body = scope["method"] == "POST" and scope["path"].startswith(API)
+            if not takes_body:
+                await self.app(scope, receive, send)
+                return
+            most = self._most_bytes(scope["path"], headers)
+            await self._check_room(scope, headers, most)
+        except ImgEnhanceError as error:
+            await _swallow(headers, receive)
+            await problem_response(as_data(error), headers={"Connection": "close"})(scope, receive, send)
+            return
+        self.service.uploads += 1
+        try:
+            await self.app(scope, self._limited(receive, most), send)
+        finally:
+            self.service.uploads -= 1
+
+    def _identify(self, scope: Scope, headers: Headers) -> None:
+        settings, path = self.service.settings, scope["path"]
+        if settings.access == "open":
+            scope[CALLER] = Caller(EVERYBODY, f"address {scope['client'][0] if scope.get('client') else ''}")
+        elif (path.startswith(API) and path not in OPEN_PATHS) or (path == "/metrics" and settings.metrics == "keyed"):
+            if scope["method"] == "OPTIONS":
+                return
+            owner = self.service.keys.owner(headers)
+            scope[CALLER] = Caller(owner, owner)
+
+    def _most_bytes(self, path: str, headers: Headers) -> int:
+        settings = self.service.settings
+        if headers.get("content-type", "").startswith("application/json"):
+            return int(settings.max_json_mb * 1e6)
+        files = settings.max_batch_files if path.endswith("/batch") else 1
+        return settings.max_file_bytes * files + FORM_BYTES
+
+    async def _check_room(self, scope: Scope, headers: Headers, most: int) -> None:
+        service, settings = self.service, self.service.settings
+        if service.stopping:
+            raise Stopping("the service is about to stop; try again in a minute")
+        text = headers.get("content-length")
+        if text is not None and not text.isdecimal():
+            raise MalformedRequest("Content-Length must be a number")
+        announced = int(text or 0)
+        if announced > most:
+            raise FileTooLarge(f"the body has {announced / 1e6:.1f} MB and {most / 1e6:.1f} MB are allowed; send a smaller file")
+        if service.uploads >= settings.uploads:
+            raise Saturated(f"{service.uploads} uploads are under way; try again in a few seconds")
+        load = await service.ask(service.store.load)
+        if load.states.get("queued", 0) >= settings.queue_jobs or load.queued_seconds >= settings.queue_seconds:
+            raise Saturated(f"{load.states.get('queued', 0)} jobs wait, estimated at {load.queued_seconds:.0f} s; try again later")
+        caller: Caller = scope[CALLER]
+        unfinished = await service.ask(partial(service.store.unfinished, caller.quota))
+        if unfinished >= settings.jobs_per_key:
+            raise QuotaReached(f"{unfinished} of your jobs are unfinished and {settings.jobs_per_key} may be; wait for some or cancel them")
+        await service.check_room(announced)
+
+    def _limited(self, receive: Receive, most: int) -> Receive:
+        """`receive` that counts bytes and keeps a deadline until the body is whole."""
+        deadline = time.monotonic() + self.service.settings.body_seconds
+        count, whole = 0, False
+
+        async def limited() -> Message:
+            nonlocal count, whole
+            if whole:
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                seconds = self.service.settings.body_seconds
+                raise _refused(
+                    UploadTooSlow(f"the body did not arrive within {seconds:g} s; use a faster connection or a smaller file")
+                ) from None
+            count += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            if count > most:
+                raise _refused(FileTooLarge(f"the body is larger than the {most / 1e6:.1f} MB that are allowed; send a smaller file"))
+            return message
+
+        return limited
+
+
+def _refused(error: ImgEnhanceError) -> Problem:
+    return Problem(as_data(error), headers={"Connection": "close"})
+
+
+async def _swallow(headers: Headers, receive: Receive) -> None:
+    if ("content-length" not in headers and "transfer-encoding" not in headers) or "expect" in headers:
+        return
+    count, deadline = 0, time.monotonic() + _SWALLOW_SECONDS
+    while count < _SWALLOW_BYTES:
+        try:
+            message: Any = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            return
+        count += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
+
+
+def _method(scope: Scope) -> str:
+    known = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH")
+    return scope["method"] if scope["method"] in known else "other"

@@ -1,0 +1,110 @@
+"""What the service is and how it is: algorithms, status, health, metrics."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import psutil
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from img_enhance import __version__
+from img_enhance.form import fields
+from img_enhance.memory import anonymous_bytes
+from img_enhance.models import MODELS
+from img_enhance.options import STEP_OPTIONS, Output
+from img_enhance.service.api.access import service_of
+from img_enhance.service.openapi import PROBLEMS, field_schema
+from img_enhance.service.refusals import NotHere
+from img_enhance.service.service import Service
+from img_enhance.service.settings import Settings
+from img_enhance.service.views import API
+
+router = APIRouter()
+
+_NOT_SHOWN = (*Settings.secret, "host", "port", "data", "fault")
+
+
+@router.get(f"{API}/algorithms", tags=["about"], summary="What can be done to a photo")
+async def algorithms() -> dict[str, Any]:
+    """Every algorithm with its options and their bounds, in the order they run, and the models."""
+    return {
+        "algorithms": [
+            {
+                "name": kind.name,
+                "summary": (kind.__doc__ or "").splitlines()[0],
+                "options": {field.name: field_schema(field) for field in fields(kind)},
+            }
+            for kind in STEP_OPTIONS
+        ],
+        "output": {field.name: field_schema(field) for field in fields(Output)},
+        "models": [{"name": model.name, "summary": model.summary, "scale": model.scale, "license": model.license} for model in MODELS],
+    }
+
+
+@router.get(f"{API}/status", tags=["about"], responses=PROBLEMS, summary="How the service is")
+async def status(request: Request) -> dict[str, Any]:
+    """Version, processes, memory, queue, limits, and what is promised."""
+    service = service_of(request)
+    load = await service.ask(service.store.load)
+    return {
+        "version": __version__,
+        "uptime_seconds": round(time.time() - service.started, 1),
+        "ready": service.ready,
+        "stopping": service.stopping,
+        "devices": [{"kind": "cpu", "cores": len(os.sched_getaffinity(0))}],
+        "processes": service.processes(),
+        "memory": {"free_bytes": int(psutil.virtual_memory().available), "used_bytes": _memory(service)},
+        "queue": {
+            "jobs": load.states,
+            "estimated_seconds": round(load.queued_seconds * service.pace, 1),
+            "running": len(service.dispatcher.running),
+        },
+        "storage": {"used_bytes": load.stored_bytes, "free_disk_bytes": service.spool.free_bytes()},
+        "limits": {field.name: getattr(service.settings, field.name) for field in fields(Settings) if field.name not in _NOT_SHOWN},
+        "durability": "a job is accepted only when its photo and its row are on the disk; it survives a kill of any process",
+    }
+
+
+@router.get("/healthz", tags=["about"], summary="Whether the process answers")
+async def healthz() -> dict[str, str]:
+    """Always well."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", tags=["about"], responses={503: {"description": "Not yet, or no more"}}, summary="Whether it takes work")
+async def readyz(request: Request) -> Response:
+    """200 once a model is compiled and the store can be written, else 503."""
+    service = service_of(request)
+    if not service.ready:
+        return JSONResponse({"status": "starting" if not service.stopping else "stopping"}, 503, {"Retry-After": "2"})
+    await service.ask(service.store.check_writable)
+    return JSONResponse({"status": "ready"})
+
+
+@router.get("/metrics", tags=["about"], responses=PROBLEMS, summary="Figures for Prometheus")
+async def metrics(request: Request) -> Response:
+    """Requests, jobs, waits, seconds per step, restarts, memory."""
+    service = service_of(request)
+    if service.settings.metrics == "off" or (service.settings.metrics == "keyed" and service.settings.access == "open"):
+        raise NotHere("there are no metrics here; set IMG_ENHANCE_METRICS=open to show them to everybody")
+    load = await service.ask(service.store.load)
+    for state in ("queued", "running", "done", "failed", "cancelled", "expired"):
+        service.metrics.gauge("jobs", load.states.get(state, 0), state=state)
+    service.metrics.gauge("queued_seconds", load.queued_seconds)
+    service.metrics.gauge("stored_bytes", load.stored_bytes)
+    service.metrics.gauge("uptime_seconds", time.time() - service.started)
+    for name, used in _memory(service).items():
+        service.metrics.gauge("memory_bytes", used, process=name)
+    return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _memory(service: Service) -> dict[str, int]:
+    posts = (*service.dispatcher.posts, *service.readers.posts)
+    used = {"api": anonymous_bytes()}
+    for number, post in enumerate(posts):
+        used[f"{post.role} {number}"] = anonymous_bytes(post.child.process.pid) if post.child and post.child.alive else 0
+    return used

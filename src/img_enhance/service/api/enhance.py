@@ -1,0 +1,254 @@
+"""POST /enhance and POST /enhance/batch."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from img_enhance.errors import ImgEnhanceError
+from img_enhance.recipe import Recipe
+from img_enhance.service.admission import REQUEST
+from img_enhance.service.api.access import caller_of, service_of
+from img_enhance.service.api.jobs import result_response
+from img_enhance.service.desk import (
+    Wanted,
+    accepted,
+    batch_view,
+    fingerprint,
+    job_problem,
+    job_view,
+    looked_at,
+    owned_batch,
+    owned_job,
+    plain,
+    problem_of,
+)
+from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
+from img_enhance.service.problems import Problem, as_data
+from img_enhance.service.protocol import Failed
+from img_enhance.service.refusals import MalformedRequest, StillRunning, Stopping, WaitedTooLong
+from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
+from img_enhance.service.service import Service
+from img_enhance.service.store import FINAL, Claim, Job
+from img_enhance.service.uploads import Body, receive_body
+from img_enhance.service.views import API, BatchView
+
+router = APIRouter(prefix=API, tags=["enhance"])
+
+# Work that was expected to end in time is waited for so many times longer than that, before the answer is the job's address.
+_PATIENCE = 2.0
+_LEAST_PATIENCE_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
+_CLOSED_REQUEST = 499
+
+
+@router.post("/enhance", responses={**ENHANCE_ANSWERS, **PROBLEMS}, openapi_extra=ENHANCE_REQUEST, summary="Enhance a photo")
+async def enhance(request: Request) -> Response:
+    """The enhanced photo, or with `Accept: application/json` the job with its record; 202 and the job where that takes long."""
+    service, caller, body = service_of(request), caller_of(request), Body()
+    try:
+        await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
+        if not body.uploads:
+            raise MalformedRequest("no photo came; send it in the field 'file'")
+        wanted = Wanted(body.uploads[0], recipe_of(body.words))
+        claim = _claim(request, [wanted])
+        if claim is not None:
+            earlier = await service.ask(partial(service.store.claimed, caller.owner, claim))
+            if earlier is not None:
+                return await _replayed(request, await owned_job(service, caller, earlier))
+        answer = await looked_at(service, wanted)
+        if isinstance(answer, Failed):
+            raise Problem(answer)
+        jobs = await accepted(service, caller, [(wanted, answer)], claim=claim)
+    finally:
+        await asyncio.to_thread(_drop_incoming, body, service)
+    job = jobs[0]
+    request.scope[REQUEST + ".job"] = job.id
+    if _prefers_async(request) or await _expected_seconds(service, job) > service.settings.sync_seconds:
+        return await _accepted_response(service, job)
+    return await _waited_for(request, service, job, kept=claim is not None)
+
+
+@router.post(
+    "/enhance/batch",
+    status_code=202,
+    response_model=BatchView,
+    responses=PROBLEMS,
+    openapi_extra=BATCH_REQUEST,
+    summary="Enhance several photos",
+)
+async def enhance_batch(request: Request) -> Response:
+    """202 with the batch. A photo that cannot be done fails alone; its job says why."""
+    service, caller, body = service_of(request), caller_of(request), Body()
+    settings = service.settings
+    try:
+        await receive_body(request, body, service.spool, most_files=settings.max_batch_files, most_bytes=settings.max_file_bytes)
+        wanted = _wanted_of_all(body)
+        claim = _claim(request, wanted)
+        if claim is not None:
+            earlier = await service.ask(partial(service.store.claimed, caller.owner, claim))
+            if earlier is not None:
+                return await _batch_response(service, earlier, list(await owned_batch(service, caller, earlier)))
+        answers = [await looked_at(service, each) for each in wanted]
+        id = secrets.token_hex(16)
+        jobs = await accepted(service, caller, list(zip(wanted, answers, strict=True)), batch=id, claim=claim)
+    finally:
+        await asyncio.to_thread(_drop_incoming, body, service)
+    return await _batch_response(service, id, jobs)
+
+
+@router.post("/suggest", responses=PROBLEMS, openapi_extra=SUGGEST_REQUEST, summary="What a photo needs")
+async def suggest(request: Request) -> dict[str, Any]:
+    """The recipe that `auto` would run, the reason for every step chosen or not, and how long it would take. Nothing is kept."""
+    service, body = service_of(request), Body()
+    try:
+        await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
+        if not body.uploads:
+            raise MalformedRequest("no photo came; send it in the field 'file'")
+        answer = await looked_at(service, Wanted(body.uploads[0], recipe_of(body.words)))
+    finally:
+        await asyncio.to_thread(_drop_incoming, body, service)
+    if isinstance(answer, Failed):
+        raise Problem(answer)
+    return {
+        "recipe": answer.request,
+        "reasons": list(answer.reasons),
+        "warnings": list(answer.warnings),
+        "result": {"format": answer.result_format, "width": answer.result_size[0], "height": answer.result_size[1]},
+        "estimated_seconds": round(answer.seconds * service.pace, 1),
+    }
+
+
+def _wanted_of_all(body: Body) -> list[Wanted]:
+    """Every photo with its recipe: one for all, or as many as photos in their order."""
+    if not body.uploads:
+        raise MalformedRequest("no photo came; send them in the field 'files'")
+    recipes = body.many_words.get("recipe", [])
+    if len(recipes) in (0, 1):
+        one = recipe_of(body.words)
+        return [Wanted(upload, one) for upload in body.uploads]
+    if len(recipes) != len(body.uploads):
+        raise MalformedRequest(f"{len(recipes)} recipes came with {len(body.uploads)} photos; send one for all, or one each")
+    return [Wanted(upload, _recipe_or_error(text)) for upload, text in zip(body.uploads, recipes, strict=True)]
+
+
+def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
+    try:
+        return Recipe.from_mapping(json_mapping(text, "the recipe"))
+    except ImgEnhanceError as error:
+        return error
+
+
+def _drop_incoming(body: Body, service: Service) -> None:
+    """Remove what is still in `incoming`: accepted photos have moved on."""
+    for upload in body.uploads:
+        if (service.spool.incoming / upload.id).exists():
+            service.spool.drop(upload.id)
+
+
+def _claim(request: Request, wanted: list[Wanted]) -> Claim | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not is_idempotency_key(key):
+        raise MalformedRequest("an Idempotency-Key has up to 200 visible ASCII characters")
+    return Claim(key, fingerprint(request.url.path, wanted))
+
+
+def _prefers_async(request: Request) -> bool:
+    return "respond-async" in request.headers.get("prefer", "").lower()
+
+
+async def _expected_seconds(service: Service, job: Job) -> float:
+    _, before = await service.ask(partial(service.store.ahead, job))
+    return (before / max(1, len(service.settings.lanes)) + job.estimated_seconds) * service.pace
+
+
+async def _accepted_response(service: Service, job: Job) -> Response:
+    view = plain(await job_view(service, job, record=False))
+    url = view["links"]["self"]
+    headers = {
+        "Location": url,
+        "Preference-Applied": "respond-async",
+        "Retry-After": str(max(1, round(view.get("estimated_seconds_left", 1)))),
+    }
+    return JSONResponse(view, 202, headers)
+
+
+async def _batch_response(service: Service, id: str, jobs: list[Job]) -> Response:
+    view = plain(await batch_view(service, id, jobs))
+    return JSONResponse(view, 202, {"Location": f"{API}/batches/{id}"})
+
+
+async def _replayed(request: Request, job: Job) -> Response:
+    """What the first request with the same key led to."""
+    service = service_of(request)
+    if job.state in FINAL:
+        return await _final_response(request, service, job)
+    if _prefers_async(request):
+        return await _accepted_response(service, job)
+    raise job_problem(
+        as_data(StillRunning("the first request with this Idempotency-Key is still being worked on")), job, {"Retry-After": "2"}
+    )
+
+
+async def _waited_for(request: Request, service: Service, job: Job, *, kept: bool) -> Response:
+    """The answer once the job has ended. If the client goes away, nobody wants the work, unless its key lets it be asked for again."""
+    patience = max(service.settings.sync_seconds * _PATIENCE, _LEAST_PATIENCE_SECONDS)
+    deadline = time.monotonic() + patience
+    gone = asyncio.create_task(_disconnected(request))
+    try:
+        with service.board.watching(job.id) as changed:
+            while True:
+                changed.clear()
+                row = await service.ask(partial(service.store.job, job.id))
+                assert row is not None
+                if row.state in FINAL:
+                    return await _final_response(request, service, row)
+                if gone.done():
+                    if not kept and service.board.watchers(job.id) == 1:
+                        await cancel(service, job)
+                    return Response(status_code=_CLOSED_REQUEST)
+                if time.monotonic() > deadline:
+                    raise job_problem(as_data(WaitedTooLong(f"not done after {patience:.0f} s; the job goes on, ask for it")), job)
+                if service.stopping and row.state == "queued":
+                    raise job_problem(as_data(Stopping("the service stops; the job is kept and goes on afterwards")), job)
+                waiting = asyncio.create_task(changed.wait())
+                await asyncio.wait({waiting, gone}, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+    finally:
+        gone.cancel()
+
+
+async def cancel(service: Service, job: Job) -> bool:
+    """Whether a job was unfinished; now it is cancelled, and its files go."""
+    done = await service.ask(partial(service.store.cancel, job.id, now=time.time()))
+    if done:
+        service.metrics.count("jobs_ended_total", state="cancelled")
+        if job.id in service.dispatcher.running:
+            await service.dispatcher.cancel(job.id)
+        else:
+            await asyncio.to_thread(service.spool.drop, job.id)
+        service.board.changed(job.id)
+    return done
+
+
+async def _disconnected(request: Request) -> None:
+    message: Any = {}
+    while message.get("type") != "http.disconnect":
+        message = await request.receive()
+
+
+async def _final_response(request: Request, service: Service, job: Job) -> Response:
+    if job.state == "done" and "application/json" in request.headers.get("accept", ""):
+        return JSONResponse(plain(await job_view(service, job)))
+    if job.state == "failed":
+        raise job_problem(problem_of(job), job)
+    return result_response(service, job)

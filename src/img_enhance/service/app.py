@@ -1,0 +1,112 @@
+"""The application: routes, admission before them, problems for everything that goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from img_enhance import __version__
+from img_enhance.errors import ImgEnhanceError
+from img_enhance.service.admission import REQUEST, Admission
+from img_enhance.service.api import about, docs, enhance, jobs
+from img_enhance.service.problems import Problem, as_data, problem_response
+from img_enhance.service.refusals import Bug, MalformedRequest, MethodRefused, NotHere
+from img_enhance.service.service import Service
+from img_enhance.service.settings import Settings
+
+_log = logging.getLogger(__name__)
+_CLOSED_REQUEST = 499
+
+_DESCRIPTION = """Makes ordinary photos better: super-resolution, light and colour.
+
+Send a photo to `POST /api/v1/enhance`. Errors are `application/problem+json` with a stable `code`."""
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """The application over a service of its own, which starts and stops with it.
+
+    Raises: as `Service`.
+    """
+    service = Service(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    app = FastAPI(title="img-enhance", version=__version__, description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service = service
+    for module in (enhance, jobs, about, docs):
+        app.include_router(module.router)
+    app.mount("/docs/static", StaticFiles(directory=docs.STATIC), name="static")
+    app.add_middleware(Admission, service=service)
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    if origins:
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=["*"])
+    handlers: dict[Any, Any] = {
+        Problem: _problem,
+        ImgEnhanceError: _foreseen,
+        HTTPException: _http,
+        RequestValidationError: _invalid,
+        ClientDisconnect: _gone,
+        Exception: _bug,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+    if settings.access == "keys":
+        _describe_keys(app)
+    return app
+
+
+async def _problem(_: Request, error: Problem) -> Response:
+    return problem_response(error.failed, members=error.members, headers=error.headers)
+
+
+async def _foreseen(_: Request, error: ImgEnhanceError) -> Response:
+    return problem_response(as_data(error))
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    known = {
+        404: NotHere(f"there is nothing at {request.url.path}; see /docs"),
+        405: MethodRefused(f"{request.method} is not for this address"),
+    }
+    return problem_response(as_data(known.get(error.status_code, MalformedRequest(str(error.detail)))), headers=error.headers)
+
+
+async def _invalid(_: Request, error: RequestValidationError) -> Response:
+    return problem_response(as_data(MalformedRequest(f"the request cannot be read: {error.errors()[0]['msg']}")))
+
+
+async def _gone(_: Request, __: ClientDisconnect) -> Response:
+    return Response(status_code=_CLOSED_REQUEST)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    _log.error("a mistake of ours", exc_info=error, extra={"request": request.scope.get(REQUEST)})
+    return problem_response(as_data(Bug(f"a mistake of ours; it is in the log as {request.scope.get(REQUEST)}")))
+
+
+def _describe_keys(app: FastAPI) -> None:
+    """Say in the schema that a key is needed."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = make()
+        schemes = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}, "bearer": {"type": "http", "scheme": "bearer"}}
+        schema.setdefault("components", {})["securitySchemes"] = schemes
+        schema["security"] = [{"key": []}, {"bearer": []}]
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

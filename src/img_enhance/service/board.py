@@ -1,0 +1,42 @@
+"""Who waits for which job, and how far the jobs at work are. It lives in memory: after a restart all is read from the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Board:
+    """Fractions done by job, and a way to wait until something about a job changes."""
+
+    def __init__(self) -> None:
+        self.fractions: dict[str, float] = {}
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def changed(self, id: str) -> None:
+        """Wake everybody who watches this job."""
+        for event in self._waiting.get(id, ()):
+            event.set()
+
+    def watchers(self, id: str) -> int:
+        """How many watch this job."""
+        return len(self._waiting.get(id, ()))
+
+    def everything_changed(self) -> None:
+        """Wake everybody."""
+        for id in list(self._waiting):
+            self.changed(id)
+
+    @contextmanager
+    def watching(self, id: str) -> Iterator[asyncio.Event]:
+        """An event that is set at every change; whoever waits clears it."""
+        event = asyncio.Event()
+        self._waiting[id].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[id].discard(event)
+            if not self._waiting[id]:
+                del self._waiting[id]

@@ -1,0 +1,221 @@
+"""From a body to accepted jobs, and from a row to what is shown of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from img_enhance.errors import ImgEnhanceError
+from img_enhance.photo import format_named
+from img_enhance.recipe import Recipe
+from img_enhance.service.faults import reach
+from img_enhance.service.keys import Caller
+from img_enhance.service.problems import Problem, as_data, problem_body
+from img_enhance.service.protocol import Check, Checked, Failed
+from img_enhance.service.refusals import NotHere, WorkTooLong
+from img_enhance.service.service import Service
+from img_enhance.service.spool import PHOTO
+from img_enhance.service.store import FINAL, Claim, Job
+from img_enhance.service.uploads import Upload
+from img_enhance.service.views import API, BatchView, JobView, ProblemView, ResultView
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A photo and what to do with it, or why that cannot be read."""
+
+    upload: Upload
+    recipe: Recipe | ImgEnhanceError
+
+
+async def looked_at(service: Service, wanted: Wanted) -> Checked | Failed:
+    """What a reader says of a photo, and whether its work is not too long."""
+    if isinstance(wanted.recipe, ImgEnhanceError):
+        return as_data(wanted.recipe)
+    photo = service.spool.incoming / wanted.upload.id / PHOTO
+    answer = await service.readers.check(Check(str(photo), wanted.recipe.to_mapping()))
+    if isinstance(answer, Checked):
+        seconds, most = answer.seconds * service.pace, service.settings.max_job_seconds
+        if seconds > most:
+            return as_data(WorkTooLong(f"the work is estimated at {seconds:.0f} s and {most:.0f} s are allowed; ask for a smaller factor"))
+    return answer
+
+
+async def accepted(
+    service: Service,
+    caller: Caller,
+    wanted: Sequence[tuple[Wanted, Checked | Failed]],
+    *,
+    batch: str | None = None,
+    claim: Claim | None = None,
+) -> list[Job]:
+    """Jobs that from now on are kept: photo first, then its folder's name, then the row.
+
+    Raises: as `Store.accept`; then nothing was accepted.
+    """
+    jobs = [_new_job(caller, each, answer, batch, place) for place, (each, answer) in enumerate(wanted)]
+    reach("received", service.settings.fault)
+    kept = [job for job in jobs if job.state == "queued"]
+    try:
+        for job in kept:
+            await asyncio.to_thread(service.spool.take, job.id)
+        reach("renamed", service.settings.fault)
+        await service.ask(partial(service.store.accept, jobs, service.bounds, batch=batch, claim=claim))
+    except BaseException:
+        for job in kept:
+            service.spool.drop(job.id)
+        raise
+    reach("accepted", service.settings.fault)
+    service.dispatcher.wake()
+    return jobs
+
+
+def _new_job(caller: Caller, wanted: Wanted, answer: Checked | Failed, batch: str | None, place: int) -> Job:
+    now = time.time()
+    failed = isinstance(answer, Failed)
+    return Job(
+        id=wanted.upload.id,
+        owner=caller.owner,
+        quota=caller.quota,
+        batch=batch,
+        place=place,
+        state="failed" if failed else "queued",
+        request=_request(wanted, answer),
+        header={} if isinstance(answer, Failed) else _header(answer),
+        photo_bytes=0 if failed else wanted.upload.bytes,
+        estimated_seconds=0.0 if isinstance(answer, Failed) else answer.seconds,
+        created=now,
+        finished=now if failed else None,
+        error=asdict(answer) if isinstance(answer, Failed) else None,
+    )
+
+
+def _request(wanted: Wanted, answer: Checked | Failed) -> dict[str, Any]:
+    """The recipe as it will run; as it was asked for where it will not."""
+    if isinstance(answer, Checked):
+        return answer.request
+    return wanted.recipe.to_mapping() if isinstance(wanted.recipe, Recipe) else {}
+
+
+def _header(answer: Checked) -> dict[str, Any]:
+    header: dict[str, Any] = {"format": answer.format, "width": answer.size[0], "height": answer.size[1]}
+    return header | ({"reasons": list(answer.reasons)} if answer.reasons else {})
+
+
+def fingerprint(path: str, wanted: Sequence[Wanted]) -> str:
+    """A hash of all that a request asks for."""
+    recipes = [each.recipe.to_mapping() if isinstance(each.recipe, Recipe) else str(each.recipe) for each in wanted]
+    whole = json.dumps([path, recipes, [each.upload.sha256 for each in wanted]], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+async def owned_job(service: Service, caller: Caller, id: str) -> Job:
+    """The caller's job.
+
+    Raises: NotHere for one that does not exist, or is somebody else's: nobody learns which.
+    """
+    job = await service.ask(partial(service.store.job, id))
+    if job is None or job.owner != caller.owner:
+        raise NotHere("there is no such job of yours; ids are forgotten a week after their results")
+    return job
+
+
+async def owned_batch(service: Service, caller: Caller, id: str) -> tuple[Job, ...]:
+    """The jobs of the caller's batch.
+
+    Raises: NotHere.
+    """
+    jobs = await service.ask(partial(service.store.batch, id))
+    if not jobs or jobs[0].owner != caller.owner:
+        raise NotHere("there is no such batch of yours; ids are forgotten a week after their results")
+    return jobs
+
+
+async def job_view(service: Service, job: Job, *, record: bool = True) -> JobView:
+    """A job as the API shows it."""
+    position, left = None, None
+    fraction = service.board.fractions.get(job.id, 0.0)
+    if job.state == "queued":
+        before, seconds = await service.ask(partial(service.store.ahead, job))
+        workers = max(1, len(service.settings.lanes))
+        position, left = before + 1, (seconds / workers + job.estimated_seconds) * service.pace
+    elif job.state == "running":
+        left = job.estimated_seconds * service.pace * (1 - fraction)
+    url = f"{API}/jobs/{job.id}"
+    links = {"self": url, "events": f"{url}/events"}
+    if job.state == "done":
+        fraction = 1.0
+        links["result"] = f"{url}/result"
+    if job.batch:
+        links["batch"] = f"{API}/batches/{job.batch}"
+    return JobView(
+        id=job.id,
+        state=job.state,
+        batch=job.batch,
+        progress=fraction,
+        queue_position=position,
+        estimated_seconds_left=None if left is None else round(left, 1),
+        created=job.created,
+        started=job.started,
+        finished=job.finished,
+        expires=job.finished + service.settings.retention_hours * 3600 if job.finished is not None else None,
+        attempts=job.token,
+        photo=job.header,
+        recipe=job.request,
+        result=_result_view(job, url),
+        record=job.record if record else None,
+        error=None if job.error is None else ProblemView(**problem_body(problem_of(job))),
+        links=links,
+    )
+
+
+async def batch_view(service: Service, id: str, jobs: Sequence[Job]) -> BatchView:
+    """A batch as the API shows it, without the records."""
+    views = [await job_view(service, job, record=False) for job in jobs]
+    states = {state: sum(job.state == state for job in jobs) for state in sorted({job.state for job in jobs})}
+    return BatchView(id=id, states=states, finished=all(job.state in FINAL for job in jobs), jobs=views)
+
+
+def problem_of(job: Job) -> Failed:
+    """Why a job failed."""
+    error = job.error or {"code": "error", "status": 500, "detail": "the job failed"}
+    return Failed(error["code"], error["status"], error["detail"])
+
+
+def job_problem(failed: Failed, job: Job, headers: dict[str, str] | None = None) -> Problem:
+    """A problem that names its job."""
+    url = f"{API}/jobs/{job.id}"
+    return Problem(failed, {"job": job.id, "job_url": url}, {**(headers or {}), "Link": f'<{url}>; rel="describedby"'})
+
+
+def _result_view(job: Job, url: str) -> ResultView | None:
+    if job.result is None or job.state != "done":
+        return None
+    return ResultView(
+        url=f"{url}/result", format=job.result["format"], width=job.result["width"], height=job.result["height"], bytes=job.result_bytes
+    )
+
+
+def media_type(format: str) -> str:
+    """The media type of a format we write."""
+    return f"image/{format_named(format).name}"
+
+
+def summary(job: Job) -> str:
+    """What was done, in one line of ASCII."""
+    assert job.result is not None
+    steps = ", ".join(step["step"] for step in job.request["steps"]) or "nothing to do"
+    seconds = sum(step["seconds"] for step in (job.record or {}).get("steps", ()))
+    return f"{steps}: {job.header['width']}x{job.header['height']} to {job.result['width']}x{job.result['height']} in {seconds:.1f} s"
+
+
+def plain(view: Any) -> dict[str, Any]:
+    """A view as JSON values without what is not there."""
+    values: dict[str, Any] = view.model_dump(exclude_none=True)
+    return values

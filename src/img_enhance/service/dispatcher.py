@@ -1,0 +1,206 @@
+"""Jobs from the store to the workers and back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from img_enhance.service.faults import chosen, reach
+from img_enhance.service.protocol import Cancel, Done, Failed, Run, Working
+from img_enhance.service.refusals import StorageFull, StoreBroken
+from img_enhance.service.spool import PHOTO, sync_folder
+from img_enhance.service.store import MOST_DEATHS, Job
+from img_enhance.service.supervisor import Post
+
+if TYPE_CHECKING:
+    from img_enhance.service.service import Service
+
+_log = logging.getLogger(__name__)
+
+STORE_PAUSE_SECONDS = 1.0
+LEASE_SECONDS = 60.0
+RENEW_SECONDS = 10.0
+
+# Something that passes by itself: no room on the disk or in memory for now.
+_PASSING = ("disk", "storage_full", "memory_budget")
+PASSING_PAUSE_SECONDS = 10.0
+_PASSING_FOR_SECONDS = 600.0
+
+_CANCEL_GRACE_SECONDS = 5.0
+_FOREVER = 1e12
+
+
+class Dispatcher:
+    """One loop for every worker. `cancel` stops a job at work."""
+
+    def __init__(self, service: Service, posts: list[Post]) -> None:
+        self.service = service
+        self.posts = posts
+        self.running: dict[str, Post] = {}
+        self._work = asyncio.Event()
+        self._fault, self._faults_left = chosen(service.settings.fault)
+
+    def wake(self) -> None:
+        """Say that there may be work."""
+        self._work.set()
+
+    async def cancel(self, id: str) -> None:
+        """Tell the worker that a job is wanted no more."""
+        post = self.running.get(id)
+        if post is not None and post.child is not None:
+            await post.child.send(Cancel())
+
+    async def serve(self, post: Post) -> None:
+        """Take jobs for one worker until the service stops. A store that cannot be used for now is tried again; leases lapse meanwhile."""
+        while not self.service.stopping:
+            try:
+                await self._serve(post)
+            except (StoreBroken, StorageFull) as error:
+                _log.error("the store cannot be used", extra={"code": error.code, "detail": str(error)})
+                await asyncio.sleep(STORE_PAUSE_SECONDS)
+
+    async def _serve(self, post: Post) -> None:
+        short_seconds = self.service.settings.short_seconds if post.lane == "short" else _FOREVER
+        while not self.service.stopping:
+            await post.filled()
+            self.service.changed()
+            self._work.clear()
+            now = time.time()
+            job = await self.service.ask(partial(self.service.store.lease, short_seconds=short_seconds, now=now, until=now + LEASE_SECONDS))
+            if job is None:
+                await self._idle()
+                continue
+            await self._do(post, job)
+
+    async def _idle(self) -> None:
+        """Wait for work, or for a second: some jobs may start only later, and the worker may die meanwhile."""
+        try:
+            await asyncio.wait_for(self._work.wait(), 1.0)
+        except TimeoutError:
+            return
+
+    async def _do(self, post: Post, job: Job) -> None:
+        service = self.service
+        self._reach("leased")
+        _log.info("a job starts", extra={"job": job.id, "token": job.token})
+        service.metrics.count("queue_wait_seconds_sum", max(0.0, time.time() - job.created))
+        service.metrics.count("queue_wait_seconds_count")
+        service.board.fractions[job.id] = 0.0
+        self.running[job.id] = post
+        service.board.changed(job.id)
+        started = time.monotonic()
+        try:
+            end = await self._answer(post, job)
+            await self._settle(job, end, time.monotonic() - started)
+        finally:
+            self.running.pop(job.id, None)
+            service.board.fractions.pop(job.id, None)
+            service.board.changed(job.id)
+
+    async def _answer(self, post: Post, job: Job) -> Done | Failed | None:
+        """How the worker ended, None if it died; its lease is renewed as long as it talks."""
+        child = post.child
+        assert child is not None
+        folder = self.service.spool.jobs / job.id
+        fault = ""
+        if self._fault.startswith("worker ") and self._faults_left:
+            fault, self._faults_left = self._fault, self._faults_left - 1
+        await child.send(Run(str(folder / PHOTO), job.request, str(folder / f"result-{job.token}"), fault))
+        renewed = time.monotonic()
+        while True:
+            try:
+                message = await asyncio.wait_for(child.receive(), self.service.settings.stall_seconds)
+            except TimeoutError:
+                _log.error("a worker says nothing and is replaced", extra={"job": job.id})
+                await child.kill()
+                return None
+            if not isinstance(message, Working):
+                if message is None:
+                    await child.kill()
+                return message if isinstance(message, Done | Failed) else None
+            self.service.board.fractions[job.id] = message.fraction
+            self.service.board.changed(job.id)
+            if time.monotonic() - renewed > RENEW_SECONDS:
+                renewed = time.monotonic()
+                if not await self.service.ask(partial(self.service.store.renew, job, until=time.time() + LEASE_SECONDS)):
+                    await child.send(Cancel())
+
+    async def _settle(self, job: Job, end: Done | Failed | None, seconds: float) -> None:
+        service, now = self.service, time.time()
+        if isinstance(end, Done):
+            await self._publish(job, end, seconds)
+        elif end is None:
+            await self._after_death(job)
+        elif end.code == "cancelled":  # by its owner, whose word is in the store already, or because the service stops
+            await service.ask(partial(service.store.hand_back, job, now=now))
+        elif end.code in _PASSING and now - job.created < _PASSING_FOR_SECONDS:
+            _log.warning("a job waits for better times", extra={"job": job.id, "code": end.code})
+            await service.ask(partial(service.store.hand_back, job, now=now, not_before=now + PASSING_PAUSE_SECONDS))
+        else:
+            await self._fail(job, end)
+        await self._clean(job)
+
+    async def _publish(self, job: Job, end: Done, seconds: float) -> None:
+        """Publish a result: its file and its name are synced before the row, and the row counts only with the latest token."""
+        service = self.service
+        folder = service.spool.jobs / job.id
+        path = folder / Path(end.name).name
+        self._reach("before publishing")
+        await asyncio.to_thread(sync_folder, folder)
+        result = {"name": path.name, "format": end.format, "width": end.size[0], "height": end.size[1]}
+        size = path.stat().st_size
+        done = await service.ask(partial(service.store.finish, job, now=time.time(), result=result, result_bytes=size, record=end.record))
+        self._reach("published")
+        if done:
+            service.learn_pace(job.estimated_seconds, seconds)
+            service.metrics.count("jobs_ended_total", state="done")
+            for step in end.record["steps"]:
+                service.metrics.count("step_seconds_sum", step["seconds"], step=step["name"])
+                service.metrics.count("step_seconds_count", step=step["name"])
+        _log.info("a job ended", extra={"job": job.id, "state": "done" if done else "superseded", "seconds": round(seconds, 3)})
+
+    async def _after_death(self, job: Job) -> None:
+        service = self.service
+        if service.stopping:
+            await service.ask(partial(service.store.hand_back, job, now=time.time()))
+        elif job.deaths + 1 >= MOST_DEATHS:
+            await self._fail(job, Failed("worker_died", 500, f"this job ended its worker {MOST_DEATHS} times; ask for a smaller factor"))
+        else:
+            await service.ask(partial(service.store.hand_back, job, now=time.time(), deaths=1))
+
+    async def _fail(self, job: Job, end: Failed) -> None:
+        service = self.service
+        if await service.ask(partial(service.store.fail, job, now=time.time(), error=asdict(end))):
+            service.metrics.count("jobs_ended_total", state="failed")
+        _log.warning("a job failed", extra={"job": job.id, "code": end.code})
+
+    async def _clean(self, job: Job) -> None:
+        """Leave in the job's folder only what its row says."""
+        service = self.service
+        row = await service.ask(partial(service.store.job, job.id))
+        if row is None or row.state in ("failed", "cancelled", "expired"):
+            await asyncio.to_thread(service.spool.drop, job.id)
+        elif row.state == "done" and row.result is not None:
+            await asyncio.to_thread(service.spool.keep_only, job.id, [row.result["name"]])
+        elif row.state == "queued":
+            await asyncio.to_thread(service.spool.keep_only, job.id, [PHOTO])
+            self.wake()
+
+    def _reach(self, point: str) -> None:
+        reach(point, self._fault)
+
+    async def stop(self, seconds: float) -> None:
+        """Let what runs end within so many seconds; hand the rest back."""
+        deadline = time.monotonic() + seconds
+        while self.running and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        for id in list(self.running):
+            await self.cancel(id)
+        deadline = time.monotonic() + _CANCEL_GRACE_SECONDS
+        while self.running and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)

@@ -1,0 +1,118 @@
+"""Who may come in. Keys are 32 random bytes, so that one round of SHA-256 keeps them secret; only that is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from img_enhance.errors import DiskError, OptionError
+from img_enhance.service.refusals import KeyMissing, KeyUnknown
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_LEAST_KEY = 16
+_HASHED = "sha256:"
+
+EVERYBODY = "everybody"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: `owner` of jobs, and the `quota` that counts them."""
+
+    owner: str
+    quota: str
+
+
+class Keys:
+    """Names of keys by their hashes: those of the settings, and those of a file, which is read again when it changes.
+
+    Raises: OptionError for a key that is too short or a line that cannot be read.
+    """
+
+    def __init__(self, texts: str, file: Path) -> None:
+        self._file = file
+        self._given = {_hash_of(text): f"key{number}" for number, text in enumerate(filter(None, map(str.strip, texts.split(","))), 1)}
+        self._read: dict[str, str] = {}
+        self._stamp: tuple[int, int] | None = None
+        self._refresh()
+
+    def __len__(self) -> int:
+        return len(self._given) + len(self._read)
+
+    def owner(self, headers: Mapping[str, str]) -> str:
+        """The name of the key in X-API-Key, else in Authorization: Bearer.
+
+        Raises: KeyMissing, KeyUnknown.
+        """
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        key = headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
+        if not key:
+            raise KeyMissing("send your API key as X-API-Key or as Authorization: Bearer")
+        self._refresh()
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        owner = self._given.get(digest) or self._read.get(digest)
+        if owner is None:
+            raise KeyUnknown("this API key is not known here; check it, or ask for a new one")
+        return owner
+
+    def _refresh(self) -> None:
+        try:
+            status = self._file.stat()
+        except FileNotFoundError:
+            self._read, self._stamp = {}, None
+            return
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp != self._stamp:
+            self._read, self._stamp = read_keys(self._file), stamp
+
+
+def read_keys(file: Path) -> dict[str, str]:
+    """Names by hashes, of the lines "NAME SHA256" of a file.
+
+    Raises: OptionError for another line.
+    """
+    found = {}
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        name, _, digest = line.strip().partition(" ")
+        if not name or name.startswith("#"):
+            continue
+        if not re.fullmatch("[0-9a-f]{64}", digest.strip()):
+            raise OptionError(f"line {number} of {file} is not NAME SHA256; make keys with img-enhance serve --new-key NAME")
+        found[digest.strip()] = name
+    return found
+
+
+def add_key(file: Path, name: str) -> str:
+    """A new key, whose hash is now in `file` under `name`.
+
+    Raises: OptionError for a name that is taken or has odd characters; DiskError.
+    """
+    if not _NAME.fullmatch(name):
+        raise OptionError(f"the name of a key has up to 40 letters, digits, dots, dashes, not '{name}'")
+    key = "ie_" + secrets.token_urlsafe(32)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if file.exists() and name in read_keys(file).values():
+            raise OptionError(f"{file} has a key '{name}' already; take another name, or remove its line first")
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as lines:
+            lines.write(f"{name} {hashlib.sha256(key.encode()).hexdigest()}\n")
+    except OSError as error:
+        raise DiskError(f"cannot write {file}: {error.strerror}; name another folder with --data") from None
+    return key
+
+
+def _hash_of(text: str) -> str:
+    if text.startswith(_HASHED):
+        digest = text.removeprefix(_HASHED).lower()
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            raise OptionError("an API key given as sha256: needs 64 hexadecimal digits after it")
+        return digest
+    if len(text) < _LEAST_KEY:
+        raise OptionError(f"an API key must have at least {_LEAST_KEY} characters; make one with img-enhance serve --new-key NAME")
+    return hashlib.sha256(text.encode()).hexdigest()

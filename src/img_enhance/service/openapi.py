@@ -1,0 +1,148 @@
+"""The parts of the schema that cannot be read from the routes: bodies that are streamed, pictures, problems, examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from img_enhance.form import Field, fields
+from img_enhance.options import STEP_OPTIONS, Input, Limits, Output
+from img_enhance.photo import FORMAT_NAMES
+from img_enhance.recipe import AUTO
+from img_enhance.service.problems import MEDIA_TYPE
+from img_enhance.service.views import ProblemView
+
+_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean"}
+
+RECIPE_EXAMPLE = {
+    "version": 1,
+    "steps": [{"step": "white_balance"}, {"step": "real_esrgan", "model": "realesr-animevideov3", "upscale": 2}],
+    "output": {"format": "webp", "quality": 90},
+}
+
+
+def field_schema(field: Field) -> dict[str, Any]:
+    """JSON Schema of an option."""
+    schema: dict[str, Any] = {"type": _TYPES[field.type], "description": field.help}
+    if field.choices:
+        schema["enum"] = list(field.choices)
+    if field.minimum is not None:
+        schema["minimum"] = field.minimum
+    if field.maximum is not None:
+        schema["maximum"] = field.maximum
+    if field.default is not None:
+        schema["default"] = field.default
+    return schema
+
+
+def _object(options: type[Any], **first: Any) -> dict[str, Any]:
+    properties = first | {field.name: field_schema(field) for field in fields(options)}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def recipe_schema() -> dict[str, Any]:
+    """JSON Schema of a recipe."""
+    steps = [_object(kind, step={"const": kind.name}) | {"title": kind.name, "required": ["step"]} for kind in STEP_OPTIONS]
+    return {
+        "type": "object",
+        "title": "Recipe",
+        "required": ["version", "steps"],
+        "properties": {
+            "version": {"const": 1},
+            "steps": {"oneOf": [{"const": AUTO}, {"type": "array", "items": {"oneOf": steps}}]},
+            "output": _object(Output),
+            "input": _object(Input),
+            "limits": _object(Limits),
+        },
+        "additionalProperties": False,
+        "examples": [RECIPE_EXAMPLE],
+    }
+
+
+def _words() -> dict[str, Any]:
+    names = ", ".join(kind.name for kind in STEP_OPTIONS)
+    return {
+        "algorithms": {"type": "string", "default": "auto", "description": f"auto, or some of {names} with commas between"},
+        "upscale_factor": {"type": "number", "minimum": 1, "maximum": 16, "description": "how many times larger"},
+        "enhance_level": {"type": "number", "minimum": 0, "maximum": 1, "description": "how much of the changes of light and colour to do"},
+        "output_format": {"type": "string", "enum": list(FORMAT_NAMES), "description": "default: the photo's own"},
+        "quality": {"type": "integer", "minimum": 1, "maximum": 100, "description": "of a JPEG, WebP or AVIF"},
+        "recipe": recipe_schema(),
+    }
+
+
+_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF or BMP"}
+_IDEMPOTENCY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "maxLength": 200},
+    "description": "a request with the same key and payload is not done twice",
+}
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "schema": {"type": "string"},
+    "example": "respond-async",
+    "description": "respond-async: answer 202 at once",
+}
+
+ENHANCE_REQUEST: dict[str, Any] = {
+    "parameters": [_IDEMPOTENCY, _PREFER],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE, **_words()}}},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {"image": {"type": "string", "contentEncoding": "base64"}, **_words()},
+                },
+                "example": {"image": "iVBORw0KGgo...", "recipe": RECIPE_EXAMPLE},
+            },
+        },
+    },
+}
+BATCH_REQUEST: dict[str, Any] = {
+    "parameters": [_IDEMPOTENCY],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["files"],
+                    "properties": {"files": {"type": "array", "items": _FILE}, **_words()},
+                }
+            }
+        },
+    },
+}
+
+SUGGEST_REQUEST: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE}}}},
+    }
+}
+
+_PICTURES = {f"image/{name}": {"schema": {"type": "string", "format": "binary"}} for name in FORMAT_NAMES}
+Answers = dict[int | str, dict[str, Any]]
+
+PICTURE_ANSWER: Answers = {200: {"description": "The enhanced photo", "content": _PICTURES}}
+ENHANCE_ANSWERS: Answers = {
+    200: {
+        "description": "The enhanced photo; X-Summary says what was done, Link leads to the record. With Accept: application/json the job.",
+        "content": {**_PICTURES, "application/json": {"schema": {"$ref": "#/components/schemas/JobView"}}},
+    },
+    202: {"description": "Accepted: the job", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobView"}}}},
+}
+EVENTS_ANSWER: Answers = {
+    200: {
+        "description": "Events",
+        "content": {"text/event-stream": {"example": 'event: state\nid: 2\ndata: {"state": "running", "at": 1790000000.0}\n\n'}},
+    }
+}
+PROBLEMS: Answers = {
+    "4XX": {"description": "The request must change", "model": ProblemView, "content": {MEDIA_TYPE: {}}},
+    "5XX": {"description": "The service cannot; 503 and 507 pass", "model": ProblemView, "content": {MEDIA_TYPE: {}}},
+}

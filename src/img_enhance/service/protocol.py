@@ -1,0 +1,145 @@
+"""What the API and its children say to each other: JSON objects, each after its length, over a pair of sockets.
+
+Nothing but these messages comes out of a child, and none of them can carry code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# A record of a huge photo's plan is some tens of kilobytes.
+MOST_BYTES = 8_000_000
+LENGTH_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Setup:
+    """To every child, first: what it may do. Bytes and pixels are counts."""
+
+    device: str
+    precision: str
+    max_memory: int | None
+    max_pixels: int
+    max_result_pixels: int
+    warm_model: str
+    idle_seconds: float
+    reader_memory: int
+    reader_seconds: float
+    max_file_bytes: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """To a reader: look at this photo as the request would."""
+
+    photo: str
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """To a worker: do this. `result` is the path of the result without its ending."""
+
+    photo: str
+    request: dict[str, Any]
+    result: str
+    fault: str
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """To a worker: stop what you do."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """From a child: it takes messages."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """From a reader: the photo is whole and can be done. Sizes are width and height.
+
+    `request` is the recipe with the steps that were chosen where it left them open, `reasons` why they were.
+    """
+
+    request: dict[str, Any]
+    reasons: tuple[dict[str, Any], ...]
+    format: str
+    size: tuple[int, int]
+    result_format: str
+    result_size: tuple[int, int]
+    seconds: float
+    projected_bytes: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """From a child: an error of the tree, as data. `foreseen` is false for a mistake of ours."""
+
+    code: str
+    status: int
+    detail: str
+    foreseen: bool = True
+
+
+@dataclass(frozen=True)
+class Working:
+    """From a worker, at least once a second while it works: how far it is."""
+
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """From a worker: the result is on the disk, synced, in the job's folder under this name."""
+
+    name: str
+    format: str
+    size: tuple[int, int]
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """From a worker: the models it holds now."""
+
+    models: tuple[str, ...]
+
+
+Message = Setup | Check | Run | Cancel | Ready | Checked | Failed | Working | Done | Loaded
+
+_KINDS: dict[str, type[Message]] = {
+    kind.__name__: kind for kind in (Setup, Check, Run, Cancel, Ready, Checked, Failed, Working, Done, Loaded)
+}
+
+
+def encode(message: Message) -> bytes:
+    """The message with its length before it."""
+    body = json.dumps({"kind": type(message).__name__, **asdict(message)}).encode()
+    return len(body).to_bytes(LENGTH_BYTES) + body
+
+
+def length(head: bytes) -> int:
+    """The length that a message begins with.
+
+    Raises: ValueError when no message is so long.
+    """
+    count = int.from_bytes(head)
+    if count > MOST_BYTES:
+        raise ValueError(f"a message of {count} bytes")
+    return count
+
+
+def decode(body: bytes) -> Message:
+    """The message in these bytes, without its length.
+
+    Raises: ValueError, TypeError, KeyError when there is none.
+    """
+    values = json.loads(body)
+    kind: Callable[..., Message] = _KINDS[values.pop("kind")]
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -1,0 +1,107 @@
+"""What people ask for, in simple words or as a recipe, as one Recipe. The one place where "auto" is decided."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from img_enhance.errors import OptionError, RecipeError
+from img_enhance.form import Field, fields, from_text
+from img_enhance.options import STEP_OPTIONS, Output, RealESRGAN, StepOptions
+from img_enhance.recipe import AUTO, Recipe
+
+WORDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
+
+
+def recipe_of(words: Mapping[str, Any]) -> Recipe:
+    """The recipe in "recipe", or the one that simple words describe. Values may be texts, as in a form, or JSON values.
+
+    Raises: OptionError, RecipeError.
+    """
+    for name in words:
+        if name not in (*WORDS, "recipe"):
+            raise OptionError(f"unknown field '{name}'; known are file, recipe, {', '.join(WORDS)}")
+    given = {name: value for name, value in words.items() if value not in (None, "")}
+    if "recipe" in given:
+        if len(given) > 1:
+            others = ", ".join(name for name in given if name != "recipe")
+            raise OptionError(f"give a recipe or {others}, not both")
+        recipe = given["recipe"]
+        return Recipe.from_json(recipe) if isinstance(recipe, str) else Recipe.from_mapping(recipe)
+    return Recipe(steps=_steps(given), output=_output(given))
+
+
+def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...] | Literal["auto"]:
+    # Who says only how much larger wants that and nothing else.
+    names = _names(given.get("algorithms", RealESRGAN.name if "upscale_factor" in given else AUTO))
+    if names == [AUTO]:
+        for word in ("upscale_factor", "enhance_level"):
+            if word in given:
+                raise OptionError(f"{AUTO} chooses by itself; name the algorithms with {word}")
+        return AUTO
+    kinds = tuple(kind for kind in STEP_OPTIONS if kind.name in names)
+    values: dict[str, dict[str, Any]] = {kind.name: {} for kind in kinds}
+    if "upscale_factor" in given:
+        if RealESRGAN.name not in values:
+            raise OptionError(f"upscale_factor needs {RealESRGAN.name} among the algorithms")
+        values[RealESRGAN.name]["upscale"] = _value(_field(RealESRGAN, "upscale"), given["upscale_factor"], "upscale_factor")
+    if "enhance_level" in given:
+        able = [kind for kind in kinds if any(field.name == "enhance_level" for field in fields(kind))]
+        if not able:
+            known = ", ".join(kind.name for kind in STEP_OPTIONS if any(field.name == "enhance_level" for field in fields(kind)))
+            raise OptionError(f"enhance_level needs one of {known} among the algorithms")
+        for kind in able:
+            values[kind.name]["enhance_level"] = _value(_field(kind, "enhance_level"), given["enhance_level"], "enhance_level")
+    return tuple(kind(**values[kind.name]) for kind in kinds)
+
+
+def _names(value: Any) -> list[str]:
+    names = value if isinstance(value, list) else str(value).split(",")
+    names = [str(name).strip() for name in names]
+    known = [kind.name for kind in STEP_OPTIONS]
+    for name in names:
+        if name != AUTO and name not in known:
+            raise OptionError(f"unknown algorithm '{name}'; known are {AUTO}, {', '.join(known)}")
+    if AUTO in names and len(names) > 1:
+        raise OptionError(f"{AUTO} chooses by itself; give it alone, or name the algorithms")
+    return names
+
+
+def _output(given: Mapping[str, Any]) -> Output:
+    values: dict[str, Any] = {}
+    if "output_format" in given:
+        name = str(given["output_format"]).lower()
+        values["format"] = {"jpg": "jpeg", "tif": "tiff"}.get(name, name)
+    if "quality" in given:
+        values["quality"] = _value(_field(Output, "quality"), given["quality"], "quality")
+    return Output(**values)
+
+
+def _field(options: type[Any], name: str) -> Field:
+    return next(field for field in fields(options) if field.name == name)
+
+
+def _value(field: Field, value: Any, name: str) -> Any:
+    return from_text(dataclasses.replace(field, name=name), value) if isinstance(value, str) else value
+
+
+def json_mapping(text: str | bytes, what: str) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises: RecipeError when it is none.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{what} is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise RecipeError(f"{what} must be a JSON object")
+    return values
+
+
+def is_idempotency_key(text: str) -> bool:
+    """Whether a text may be an Idempotency-Key: up to 200 visible ASCII characters."""
+    return re.fullmatch(r"[\x21-\x7e]{1,200}", text) is not None

@@ -1,0 +1,57 @@
+"""The tables of the store."""
+
+VERSION = 1
+
+TABLES = """
+CREATE TABLE batches (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    created REAL NOT NULL
+) STRICT;
+
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    quota TEXT NOT NULL,
+    batch TEXT REFERENCES batches(id),
+    place INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled', 'expired')),
+    request TEXT NOT NULL,
+    header TEXT NOT NULL,
+    photo_bytes INTEGER NOT NULL,
+    estimated_seconds REAL NOT NULL,
+    created REAL NOT NULL,
+    not_before REAL NOT NULL DEFAULT 0,
+    started REAL,
+    finished REAL,
+    token INTEGER NOT NULL DEFAULT 0,
+    lease_until REAL,
+    deaths INTEGER NOT NULL DEFAULT 0,
+    returns INTEGER NOT NULL DEFAULT 0,
+    result TEXT,
+    result_bytes INTEGER NOT NULL DEFAULT 0,
+    record TEXT,
+    error TEXT
+) STRICT;
+
+CREATE INDEX jobs_by_state ON jobs(state, created);
+CREATE INDEX jobs_by_quota ON jobs(quota, state);
+CREATE INDEX jobs_by_batch ON jobs(batch, place);
+
+CREATE TABLE idempotency (
+    owner TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    target TEXT NOT NULL,
+    created REAL NOT NULL,
+    PRIMARY KEY (owner, key)
+) STRICT;
+
+CREATE TABLE events (
+    job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+"""

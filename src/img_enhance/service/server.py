@@ -1,0 +1,94 @@
+"""The server: uvicorn, with the deadlines that it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from img_enhance.service.app import make_app
+from img_enhance.service.logs import log_as_json
+from img_enhance.service.settings import Settings
+
+_MOST_HEADER_BYTES = 32_000
+_KEEP_ALIVE_SECONDS = 30
+# All of it, with the drain and the workers' end after it, stays below the 20 s after which others kill.
+_GRACE_SECONDS = 2
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code.
+
+    Raises: as `make_app`.
+    """
+    log_as_json()
+    app = make_app(settings)
+    service = app.state.service
+
+    class Protocol(HeaderDeadline):
+        header_seconds = settings.header_seconds
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            service.stopping = True
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=Protocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        limit_concurrency=settings.connections,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(settings.drain_seconds) + _GRACE_SECONDS,
+        h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
+    )
+    server = Server(config)
+    # uvicorn raises the signal again at its end; by then it has done what was asked.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server.run()
+    return 0 if server.started else 3
+
+
+class HeaderDeadline(H11Protocol):
+    """Closes connections whose request does not begin in time: uvicorn waits for ever."""
+
+    header_seconds = 10.0
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        if self.cycle is not None and self.cycle.response_complete and self._deadline is None:
+            self._arm()
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._disarm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _arm(self) -> None:
+        self._deadline = self.loop.call_later(self.header_seconds, self._close)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _close(self) -> None:
+        self.transport.close()

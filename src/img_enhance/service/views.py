@@ -1,0 +1,58 @@
+"""What the API answers, as the schema shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+API = "/api/v1"
+
+
+class ProblemView(BaseModel):
+    """RFC 9457: `code` is stable, `detail` is for a person."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+class ResultView(BaseModel):
+    url: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+
+
+class JobView(BaseModel):
+    """A job as it is now; times are seconds since 1970."""
+
+    id: str = Field(examples=["5f0c1e3a9b7d4c2f8a6e0d1b3c5f7a90"])
+    state: str = Field(description="queued, running, done, failed, cancelled or expired", examples=["running"])
+    batch: str | None = None
+    progress: float = Field(description="0 to 1", examples=[0.42])
+    queue_position: int | None = Field(None, description="1 is next; none once it runs")
+    estimated_seconds_left: float | None = None
+    created: float
+    started: float | None = None
+    finished: float | None = None
+    expires: float | None = None
+    attempts: int = Field(description="how often it was started")
+    photo: dict[str, Any]
+    recipe: dict[str, Any]
+    result: ResultView | None = None
+    record: dict[str, Any] | None = Field(None, description="how the result was made: plan, weights, seconds and memory of every step")
+    error: ProblemView | None = None
+    links: dict[str, str]
+
+
+class BatchView(BaseModel):
+    """A batch: how many of its jobs are in which state, and all of them."""
+
+    id: str
+    states: dict[str, int]
+    finished: bool
+    jobs: list[JobView]

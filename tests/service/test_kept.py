@@ -1,0 +1,126 @@
+"""A job accepted is a job kept: whoever is killed, and wherever."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from served import SHIFT, Served, mean_colour, noisy_photo, plain_photo, served
+
+# Every start of the service costs seconds: a few in the quick tier, all of them with `make soak`.
+SOAK = bool(os.environ.get("IMG_ENHANCE_SOAK"))
+ROUNDS = 30 if SOAK else 1
+API_FAULTS = ("received", "renamed", "accepted", "leased", "before publishing", "published")
+WORKER_FAULTS = ("worker started", "worker computed", "worker saved")
+only_soak = pytest.mark.skipif(not SOAK, reason="runs with make soak")
+
+
+@pytest.mark.parametrize("fault", API_FAULTS if SOAK else ("published",))
+def test_a_killed_api_loses_nothing_that_it_accepted(fault: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with served(data, {"FAULT": fault}) as run:
+        try:
+            id = run.later(plain_photo((180, 30, 60)))
+        except httpx.TransportError:
+            id = ""
+        assert run.process.wait(30) == -signal.SIGKILL
+    with served(data) as run:
+        if id:
+            _is_right(run, id, (180, 30, 60))
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            jobs = run.client.get("/api/v1/status").json()["queue"]["jobs"]
+            if set(jobs) <= {"done"}:
+                break
+        # Whether or not the client was told, what has a row is done, and what has none has no files.
+        assert jobs == ({} if fault in ("received", "renamed") else {"done": 1})
+        assert len(list((data / "jobs").iterdir())) == sum(jobs.values())
+        assert list((data / "incoming").iterdir()) == []
+
+
+@only_soak
+@pytest.mark.parametrize("fault", WORKER_FAULTS)
+def test_a_killed_worker_is_replaced_and_its_job_done_again(fault: str, tmp_path: Path) -> None:
+    with served(tmp_path / "data", {"FAULT": fault}) as run:
+        id = run.later(plain_photo((20, 120, 220)))
+        assert _is_right(run, id, (20, 120, 220))["attempts"] == 2
+
+
+def test_a_job_that_kills_its_worker_twice_is_failed(tmp_path: Path) -> None:
+    with served(tmp_path / "data", {"FAULT": "worker computed*2"}) as run:
+        found = run.ended(run.later(plain_photo((1, 1, 1))))
+        assert (found["state"], found["error"]["code"]) == ("failed", "worker_died")
+        assert run.ended(run.later(plain_photo((2, 2, 2))))["state"] == "done"
+
+
+def test_kills_at_random_times_lose_nothing(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    data = tmp_path / "data"
+    colours: dict[str, tuple[int, int, int]] = {}
+    for number in range(ROUNDS):
+        with served(data) as run:
+            for _ in range(4):
+                colour = (chance.randrange(256), chance.randrange(256), chance.randrange(256))
+                colours[run.later(plain_photo(colour, side=48))] = colour
+            time.sleep(chance.random())
+            if number % 2:
+                os.kill(run.pids("worker")[0], signal.SIGKILL)
+                time.sleep(chance.random())
+            run.kill()
+    with served(data) as run:
+        for id, colour in colours.items():
+            _is_right(run, id, colour)
+
+
+@only_soak
+def test_a_killed_reader_refuses_nobody(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as run:
+        os.kill(run.pids("reader")[0], signal.SIGKILL)
+        assert run.post(plain_photo((6, 6, 6))).status_code == 200
+
+
+def test_stops_soon_under_load_and_goes_on_afterwards(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with served(data, {"DRAIN_SECONDS": "1"}) as run:
+        ids = [run.later(noisy_photo(side=500)), run.later(plain_photo((90, 10, 10)))]
+        started = time.monotonic()
+        assert run.stop() == 0
+        assert time.monotonic() - started < 20
+    with served(data) as run:
+        run.client.delete(f"/api/v1/jobs/{ids[0]}")
+        _is_right(run, ids[1], (90, 10, 10))
+
+
+def test_a_damaged_store_is_refused_at_the_start(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "jobs.sqlite").write_bytes(b"not a database" * 1000)
+    environment = {**os.environ, "IMG_ENHANCE_DATA": str(data), "IMG_ENHANCE_ACCESS": "open", "IMG_ENHANCE_PORT": "0"}
+    run = subprocess.run(
+        [sys.executable, "-m", "img_enhance.cli", "serve"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 3
+    assert "[ERROR]" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@only_soak
+def test_two_services_do_not_share_a_folder(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as run:
+        second = Served(run.data, {})
+        assert second.process.wait(30) == 3
+
+
+def _is_right(run: Served, id: str, colour: tuple[int, int, int]) -> dict[str, object]:
+    found = run.ended(id)
+    assert found["state"] == "done", found
+    answer = run.client.get(f"/api/v1/jobs/{id}/result")
+    assert mean_colour(answer.content) == pytest.approx(colour, abs=SHIFT)
+    names = [path.name for path in (run.data / "jobs" / id).iterdir()]
+    assert len(names) == 1
+    return found

@@ -1,0 +1,53 @@
+"""Settings: from texts, within bounds, and as the docs say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from img_enhance.errors import OptionError
+from img_enhance.form import fields
+from img_enhance.service.settings import Settings, settings_from, variables
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "api.md"
+ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", re.MULTILINE)
+
+
+def test_the_page_states_every_setting_with_its_default_and_help() -> None:
+    stated = {name: (default, help) for name, default, help in ROW.findall(PAGE.read_text(encoding="utf-8"))}
+    shown = [field for field in fields(Settings) if field.name != "fault"]
+    assert stated.keys() == {field.name.upper() for field in shown}
+    for field in shown:
+        default, help = stated[field.name.upper()]
+        assert help == field.help
+        assert default == _text(field.default)
+
+
+def _text(default: object) -> str:
+    if default in (None, ""):
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def test_the_well_known_names_need_no_prefix() -> None:
+    assert settings_from({"MAX_IMAGE_SIZE_MB": "7"}).max_file_bytes == 7_000_000
+    assert settings_from({"MAX_IMAGE_SIZE_MB": "7", "IMG_ENHANCE_MAX_IMAGE_SIZE_MB": "8"}).max_file_bytes == 8_000_000
+    assert settings_from({"ENABLE_GPU": "true"}).enable_gpu
+    assert settings_from({"PORT": "1"}).port == Settings().port
+
+
+def test_what_is_given_counts_more_than_the_environment() -> None:
+    assert settings_from({"IMG_ENHANCE_PORT": "1"}, {"port": 2}).port == 2
+
+
+@pytest.mark.parametrize(("name", "text"), [("PORT", "many"), ("PORT", "70000"), ("ENABLE_GPU", "perhaps"), ("ACCESS", "all")])
+def test_a_wrong_value_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(OptionError, match=f"(?i){name}"):
+        settings_from({f"IMG_ENHANCE_{name}": text})
+
+
+def test_every_variable_is_one_settings_own() -> None:
+    names = [name for field in fields(Settings) for name in variables(field)]
+    assert len(set(names)) == len(names)
