@@ -7,13 +7,14 @@ import numpy.typing as npt
 import pytest
 
 from img_enhance import plan as planning
+from img_enhance.color import with_depth
 from img_enhance.engine import Engine
 from img_enhance.errors import Cancelled
 from img_enhance.options import CLAHE, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.plan import TonePlan
 from img_enhance.recipe import Recipe
-from img_enhance.steps import STEPS, ToneStep, with_depth
+from img_enhance.steps import STEPS, ToneStep
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -85,3 +85,12 @@ def encoding_of(icc: bytes | None) -> Encoding:
         return srgb()
     curves, matrix = found
     return Encoding(curves.astype(np.float32), _SRGB_TO_XYZ if matrix is None else matrix)
+
+
+def with_depth(pixels: Pixels, depth: int) -> Pixels:
+    """The pixels at `depth` bits a channel, 8 or 16; there and back is exact."""
+    if 8 * pixels.itemsize == depth:
+        return pixels
+    if depth == 16:
+        return np.multiply(pixels, 257, dtype=np.uint16)
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

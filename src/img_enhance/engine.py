@@ -18,6 +18,7 @@ import numpy as np
 from img_enhance.bleed import bleed
 from img_enhance.cancelling import IsCancelled, Tick, ticking
 from img_enhance.canvas import Pixels, check_room, new_canvas, scratch_folder
+from img_enhance.color import with_depth
 from img_enhance.devices import find_device, free_bytes
 from img_enhance.errors import MemoryBudgetError, NotFinite, PhotoError
 from img_enhance.geometry import Box, Size
@@ -45,7 +46,7 @@ from img_enhance.result import Result, StepRecord
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.settings import weight_store
-from img_enhance.steps import Facts, passes_of, tone_step, with_depth
+from img_enhance.steps import Facts, passes_of, tone_step
 from img_enhance.suggest import Reason, suggest, suggest_file
 from img_enhance.sweep import Network, sweep
 from img_enhance.units import bytes_text

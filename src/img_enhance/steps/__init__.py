@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 from img_enhance.canvas import Pixels
 from img_enhance.geometry import Box, Size
 from img_enhance.options import CLAHE, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
@@ -72,12 +70,3 @@ def passes_of(options: StepOptions, size: Size) -> tuple[Pass, ...]:
 def tone_step(options: StepOptions) -> ToneStep:
     """The step on light or colour that these options belong to."""
     return next(step for step in STEPS if isinstance(step, ToneStep) and step.options is type(options))
-
-
-def with_depth(pixels: Pixels, depth: int) -> Pixels:
-    """The pixels at `depth` bits a channel, 8 or 16; there and back is exact."""
-    if 8 * pixels.itemsize == depth:
-        return pixels
-    if depth == 16:
-        return np.multiply(pixels, 257, dtype=np.uint16)
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.color import CODES, Encoding, Floats, Pixels, encoding_of
+from img_enhance.color import CODES, Encoding, Floats, Pixels, encoding_of, with_depth
 from img_enhance.geometry import Box
 from img_enhance.illuminant import (
     WHITE_KELVIN,
@@ -122,7 +122,7 @@ def correction(light: Array, encoding: Encoding, *, strength: float) -> Floats |
 def apply(pixels: Pixels, box: Box, facts: WhiteBalanceFacts, depth: int) -> Pixels:  # noqa: ARG001 - where a pixel lies does not matter
     """The photo's part (h, w, 3) in `depth` bits, with grey things grey."""
     if facts.matrix is None:
-        return _of_depth(pixels, depth)
+        return with_depth(pixels, depth)
     height, width = pixels.shape[:2]
     decode, encode = facts.encoding.decode_table(8 * pixels.itemsize), _encode_table(facts.encoding, depth)
     result = np.empty((height, width, 3), np.uint16 if depth == 16 else np.uint8)
@@ -132,14 +132,6 @@ def apply(pixels: Pixels, box: Box, facts: WhiteBalanceFacts, depth: int) -> Pix
             index = (np.sqrt(np.clip(balanced, 0, 1)) * _ROOT_WHITE + np.float32(0.5)).astype(np.uint16)
             result[rows, :, channel] = encode[channel].take(index)
     return result
-
-
-def _of_depth(pixels: Pixels, depth: int) -> Pixels:
-    if depth == 8 * pixels.itemsize:
-        return pixels
-    if depth == 16:
-        return pixels.astype(np.uint16) * np.uint16(257)
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _blocks(height: int, width: int) -> Iterator[slice]:
