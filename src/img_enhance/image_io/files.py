@@ -68,3 +68,8 @@ def _publish(partial: Path, path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path} already exists; use --overwrite, or another name with -o") from None
     except OSError:
         partial.rename(path)  # a file system without hard links
+
+
+def damaged(path: Path, why: str) -> str:
+    """What to say of a photo whose file cannot be read to its end."""
+    return f"{path} is truncated or damaged ({why}); get it again from where it came, or repair it"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from img_enhance.errors import PhotoError
 from img_enhance.geometry import Size
+from img_enhance.image_io.files import damaged
 
 _CHILD = Path(__file__).with_name("heic_child.py")
 _MOST_SECONDS = 60
@@ -47,10 +48,10 @@ def decode_heic(path: Path, *, pixels: bool) -> Heic:
     try:
         run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_MOST_SECONDS, check=False)  # noqa: S603 - our own script
     except subprocess.TimeoutExpired:
-        raise PhotoError(_damaged(path, f"its decoder did not end within {_MOST_SECONDS} s")) from None
+        raise PhotoError(damaged(path, f"its decoder did not end within {_MOST_SECONDS} s")) from None
     if run.returncode != 0:
         said = run.stderr.decode(errors="replace").strip().splitlines()
-        raise PhotoError(_damaged(path, said[-1] if said and run.returncode > 0 else "its decoder crashed"))
+        raise PhotoError(damaged(path, said[-1] if said and run.returncode > 0 else "its decoder crashed"))
     head, _, rest = run.stdout.partition(b"\n")
     facts = json.loads(head)
     blocks, start = {}, 0
@@ -63,7 +64,3 @@ def decode_heic(path: Path, *, pixels: bool) -> Heic:
     values = np.frombuffer(blocks.pop("pixels"), np.uint16 if found.deep else np.uint8)
     shape = (found.size.height, found.size.width, found.bands)
     return Heic(found.size, found.mode, found.bits, found.frames, blocks, values.reshape(shape))
-
-
-def _damaged(path: Path, why: str) -> str:
-    return f"{path} is truncated or damaged ({why}); get it again from where it came, or repair it"

@@ -16,6 +16,7 @@ from img_enhance.canvas import Pixels
 from img_enhance.errors import PhotoError, PhotoTooLarge, UnsupportedPhoto
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
+from img_enhance.image_io.files import damaged
 from img_enhance.image_io.heic import decode_heic
 from img_enhance.image_io.strips import strips
 from img_enhance.metadata import BrokenMetadata
@@ -111,7 +112,7 @@ def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick
             if stored_alpha is not None:
                 stored_alpha[rows] = strip[:, :, colours]
     except pyvips.Error as error:
-        raise PhotoError(_damaged(file.path, reason(error))) from None
+        raise PhotoError(damaged(file.path, reason(error))) from None
     return Photo(
         pixels=_upright(stored, file.orientation),
         alpha=None if stored_alpha is None else _upright(stored_alpha, file.orientation),
@@ -135,7 +136,7 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
             return _open_with_pillow(path, max_pixels)
-        raise PhotoError(_damaged(path, reason(error))) from None
+        raise PhotoError(damaged(path, reason(error))) from None
 
 
 def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
@@ -161,7 +162,7 @@ def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
                 image = pyvips.Image.new_from_array(values ^ np.array([0, 128, 128], np.uint8) if mode == "LAB" else values)
             dpi, icc = picture.info.get("dpi", (0, 0)), picture.info.get("icc_profile")
     except _PILLOW_ERRORS as error:
-        raise PhotoError(_damaged(path, str(error))) from None
+        raise PhotoError(damaged(path, str(error))) from None
     if mode == "LAB":
         image = (image * [100 / 255, 1, 1] + [0, -128, -128]).cast("float")
     space = {"L": "b-w", "LAB": "lab"}.get(mode, "srgb")
@@ -341,10 +342,6 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
 
 def _has(image: pyvips.Image, field: str) -> bool:
     return bool(image.get_typeof(field))
-
-
-def _damaged(path: Path, why: str) -> str:
-    return f"{path} is truncated or damaged ({why}); get it again from where it came, or repair it"
 
 
 def reason(error: pyvips.Error) -> str:
