@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from img_enhance import plan as planning
 from img_enhance.engine import Engine
 from img_enhance.errors import OptionError
 from img_enhance.options import CLAHE, ExposureCorrection, Output, RealESRGAN, StepOptions
@@ -85,3 +86,12 @@ def test_part_outside_the_result_is_refused_before_any_work(engine: Engine, cat:
 def test_crop_that_is_no_box_is_refused(crop: str) -> None:
     with pytest.raises(OptionError, match="crop must be"):
         Output(crop=crop)
+
+
+def test_part_made_in_stages_has_the_bits_of_the_whole(engine: Engine, cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "WHOLE_PIXELS", 0)
+    steps, photo = (RealESRGAN(model=ANIME),), Photo(cat[:38, :45])
+    whole = engine.enhance(photo, Recipe(steps=steps))
+    part = engine.enhance(photo, cropped(steps, "60,50,17,11"))
+    assert all(step.kind == "network" and len(step.stages) > 1 for step in part.plan.passes)
+    np.testing.assert_array_equal(part.photo.pixels, whole.photo.pixels[50:61, 60:77])
