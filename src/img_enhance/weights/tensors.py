@@ -37,13 +37,15 @@ class Malformed(ValueError):
 
 @contextmanager
 def mapped(path: Path) -> Iterator[mmap.mmap]:
-    """The file's bytes, read-only; arrays over them keep the file mapped, so that no weight is copied.
+    """The file's bytes; arrays over them keep the file mapped, so that no weight is copied.
+
+    They are mapped for private writing, which nobody does: OpenVINO shares only memory that could be written.
 
     Raises: WeightsMissing when it cannot be read; WeightsCorrupt for any ValueError of the reader that uses it.
     """
     try:
         with path.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     except OSError as error:
         raise WeightsMissing(f"cannot read the weights {path}: {error.strerror}") from None
     except ValueError:
