@@ -7,7 +7,8 @@ from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.models import Model, Precision
 from img_enhance.photo import Header
-from img_enhance.plan import NetworkPass, NetworkPlan, Plan, Stage, allowed_bytes, make_plan
+from img_enhance.plan import NetworkPass, NetworkPlan, Plan, Stage
+from img_enhance.planner import allowed_bytes, make_plan
 
 _BUDGET_STEP = 0.95
 _SMALLEST_BUDGET = 100_000_000

@@ -12,7 +12,8 @@ from img_enhance.geometry import Box, Size
 from img_enhance.models import Model, RRDBNet, model_named
 from img_enhance.networks import segments_of
 from img_enhance.photo import Header
-from img_enhance.plan import CHANNELS, Device, NetworkPass, NetworkPlan, Rates, make_plan
+from img_enhance.plan import CHANNELS, Device, NetworkPass, NetworkPlan, Rates
+from img_enhance.planner import make_plan
 from img_enhance.probe import LEAST_DECIBELS, probe, psnr
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.reference import run_reference

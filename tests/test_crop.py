@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from img_enhance import plan as planning
+from img_enhance import planner as planning
 from img_enhance.engine import Engine
 from img_enhance.errors import OptionError
 from img_enhance.options import CLAHE, ExposureCorrection, Output, RealESRGAN, StepOptions

@@ -17,7 +17,7 @@ from PIL import Image
 from conftest import SAMPLE
 from img_enhance import canvas
 from img_enhance import engine as engine_module
-from img_enhance import plan as planning
+from img_enhance import planner as planning
 from img_enhance.cancelling import Tick
 from img_enhance.devices import detect_cpu
 from img_enhance.engine import Engine, Progress, enhance
@@ -39,7 +39,8 @@ from img_enhance.networks import segments_of
 from img_enhance.networks.segment import NamedWeights, Segment
 from img_enhance.options import Machine, Output, RealESRGAN
 from img_enhance.photo import Header, Photo
-from img_enhance.plan import Device, NetworkPass, make_plan
+from img_enhance.plan import Device, NetworkPass
+from img_enhance.planner import make_plan
 from img_enhance.probe import PrecisionRefused, psnr
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import Compiled, OpenVINO

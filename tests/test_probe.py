@@ -12,7 +12,8 @@ from img_enhance.geometry import Size
 from img_enhance.models import MODELS, Model, Precision, model_named
 from img_enhance.networks.segment import NamedWeights, Segment
 from img_enhance.photo import Header
-from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates, make_plan
+from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates
+from img_enhance.planner import make_plan
 from img_enhance.probe import LEAST_DECIBELS, PrecisionRefused, probe, probe_picture, psnr
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
 from img_enhance.sweep import Network

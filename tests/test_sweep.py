@@ -14,7 +14,8 @@ from img_enhance.errors import Cancelled, NotFinite
 from img_enhance.geometry import Box, Size
 from img_enhance.models import Model, Precision, model_named
 from img_enhance.photo import Header
-from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates, Stage, make_plan
+from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates, Stage
+from img_enhance.planner import make_plan
 from img_enhance.probe import psnr
 from img_enhance.runtimes.reference import run_reference
 from img_enhance.runtimes.runtime import Compiled

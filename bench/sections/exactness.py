@@ -11,7 +11,8 @@ from img_enhance.geometry import Box, Size
 from img_enhance.memory import give_back
 from img_enhance.models import MODELS, Model, Precision, model_named
 from img_enhance.networks import segments_of
-from img_enhance.plan import NetworkPlan, choose_precision
+from img_enhance.plan import NetworkPlan
+from img_enhance.planner import choose_precision
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.sweep import Network, sweep
 from img_enhance.units import bytes_text

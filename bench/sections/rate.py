@@ -11,7 +11,8 @@ from img_enhance.models import Model, Precision, model_named
 from img_enhance.networks import segments_of
 from img_enhance.options import RealESRGAN
 from img_enhance.photo import Photo
-from img_enhance.plan import NetworkPlan, choose_precision
+from img_enhance.plan import NetworkPlan
+from img_enhance.planner import choose_precision
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.weights.store import load

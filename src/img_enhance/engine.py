@@ -28,18 +28,8 @@ from img_enhance.models import Model, Precision, model_named
 from img_enhance.networks import segments_of
 from img_enhance.options import Machine
 from img_enhance.photo import Format, Header, Photo, check_holds, format_named, format_of_ending, metadata_losses
-from img_enhance.plan import (
-    NetworkPlan,
-    Pass,
-    PassPlan,
-    Plan,
-    ResamplePlan,
-    TonePlan,
-    allowed_bytes,
-    choose_precision,
-    make_plan,
-    size_after,
-)
+from img_enhance.plan import NetworkPlan, Pass, PassPlan, Plan, ResamplePlan, TonePlan, size_after
+from img_enhance.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.probe import PrecisionRefused, probe
 from img_enhance.recipe import AUTO, Recipe
 from img_enhance.result import Result, StepRecord

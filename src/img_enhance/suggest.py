@@ -16,7 +16,7 @@ from img_enhance.image_io import open_photo, read_whole
 from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.options import CLAHE, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
-from img_enhance.plan import CANVAS_SHARE, allowed_bytes
+from img_enhance.planner import CANVAS_SHARE, allowed_bytes
 from img_enhance.recipe import Recipe
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.

@@ -10,24 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from img_enhance import plan as planning
+from img_enhance import planner as planning
 from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.models import MODEL_NAMES, Precision, model_named
 from img_enhance.photo import Header
-from img_enhance.plan import (
-    Device,
-    NetworkPass,
-    NetworkPlan,
-    Pass,
-    Plan,
-    Rates,
-    ResamplePass,
-    ResamplePlan,
-    allowed_bytes,
-    choose_precision,
-    make_plan,
-)
+from img_enhance.plan import Device, NetworkPass, NetworkPlan, Pass, Plan, Rates, ResamplePass, ResamplePlan
+from img_enhance.planner import allowed_bytes, choose_precision, make_plan
 
 COMPACT, ANIME, PHOTO = "realesr-animevideov3", "realesrgan-x4plus-anime", "realesrgan-x4plus"
 
