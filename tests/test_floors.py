@@ -15,7 +15,7 @@ FLOORS = (
     ("windows", "plan", "planner", "metadata", "color", "illuminant"),
     ("networks",),
     ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes", "faces"),
-    ("sweep", "probe", "steps", "texture", "analysis", "suggest"),
+    ("sweep", "probe", "steps", "texture", "analysis", "suggest", "job"),
     ("compare", "engine", "result", "settings"),
     ("service",),
     ("cli", "cli_compare", "cli_models", "cli_serve", "cli_suggest"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from img_enhance.engine import enhance as enhance
     from img_enhance.errors import ImgEnhanceError as ImgEnhanceError
     from img_enhance.options import CLAHE as CLAHE
+    from img_enhance.options import GFPGAN as GFPGAN
     from img_enhance.options import ExposureCorrection as ExposureCorrection
     from img_enhance.options import Machine as Machine
     from img_enhance.options import Output as Output
@@ -25,6 +26,7 @@ _HOMES = {
     "CLAHE": "options",
     "Engine": "engine",
     "ExposureCorrection": "options",
+    "GFPGAN": "options",
     "ImgEnhanceError": "errors",
     "Machine": "options",
     "Output": "options",

@@ -29,7 +29,8 @@ from img_enhance.recipe import AUTO, Recipe
 from img_enhance.units import bytes_text, seconds_text
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work, so that --help answers at once
-    from img_enhance.engine import Job, Progress
+    from img_enhance.engine import Progress
+    from img_enhance.job import Job
     from img_enhance.plan import PassPlan, Plan
     from img_enhance.result import Result
     from img_enhance.suggest import Suggestion
@@ -122,6 +123,7 @@ def _add_suggest(commands: Any) -> None:
         description="Measures a photo and says which steps would make it better, how strong, and why. Nothing is written.",
     )
     command.add_argument("photo", metavar="PHOTO", type=Path, help="as for enhance")
+    command.set_defaults(offline=False)
     command.add_argument("--json", action="store_true", help="print recipe, reasons and facts as JSON, which enhance --recipe reads")
     _add_flags(command, "suggestion", Limits)
     _add_flags(command, "photo", Input)
@@ -302,6 +304,7 @@ def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[
         Limits(**_given(arguments, Limits)),
         machine=Machine(**_given(arguments, Machine)),
         reading=Input(**_given(arguments, Input)),
+        store=store_of(arguments),
         tick=ticking(cancelled),
     )
 
@@ -335,6 +338,8 @@ def _plan_line(plan: Plan) -> str:
 def _pass_text(step: PassPlan) -> str:
     if step.kind == "tones":
         return step.step
+    if step.kind == "faces":
+        return f"faces by {step.model}"
     if step.kind == "resample":
         return f"reduced to {step.result}"
     areas = step.area_rows * step.area_columns
@@ -352,6 +357,8 @@ def _done_line(result: Result, output: Path, seconds: float, peak_bytes: int) ->
 def _done_text(step: PassPlan) -> str:
     if step.kind == "tones":
         return step.step
+    if step.kind == "faces":
+        return f"faces by {step.model}"
     return f"reduced to {step.result}" if step.kind == "resample" else f"{step.model} {step.size} to {step.result}"
 
 

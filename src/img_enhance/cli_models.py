@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
-from img_enhance.models import MODELS, DownloadedWeights, MixedWeights, Model, model_named
+from img_enhance.models import FACE_MODELS, MODELS, DownloadedWeights, Model
 from img_enhance.settings import weight_store
 from img_enhance.units import bytes_text
 from img_enhance.weight_files import WEIGHT_FILES, WeightFile
 from img_enhance.weights.cache import WeightStore, copies, found, missing
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work
-    from img_enhance.engine import Job
+    from img_enhance.job import Job
 
 OFFLINE = "download nothing, ask nothing"
 
@@ -58,8 +58,7 @@ def offer(job: Job, store: WeightStore, *, ask: bool, tick: Callable[[], None]) 
 
     Raises: WeightsMissing with the command that brings them; what `pull` raises.
     """
-    names = dict.fromkeys(step.model for step in job.plan.passes if step.kind == "network")
-    for file in (file for name in names for file in _files(model_named(name))):
+    for file in job.plan.weight_files:
         if found(file, store) is not None:
             continue
         if not ask or store.offline or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -174,8 +173,9 @@ def _place(row: Row, store: WeightStore) -> str:
 
 def _rows() -> list[Row]:
     """Every model, and every weight file that is none."""
-    names = {model.name for model in MODELS}
-    return [*MODELS, *(file for file in WEIGHT_FILES if file.name not in names)]
+    models = (*MODELS, *FACE_MODELS)
+    names = {model.name for model in models}
+    return [*models, *(file for file in WEIGHT_FILES if file.name not in names)]
 
 
 def _named(name: str) -> Row:
@@ -190,14 +190,6 @@ def _file(row: Row) -> WeightFile | None:
     if isinstance(row, WeightFile):
         return row
     return row.weights.file if isinstance(row.weights, DownloadedWeights) else None
-
-
-def _files(model: Model) -> tuple[WeightFile, ...]:
-    """All files that a model's weights are made of and that must be downloaded."""
-    if isinstance(model.weights, MixedWeights):
-        return model.weights.first.file, model.weights.second.file
-    file = _file(model)
-    return () if file is None else (file,)
 
 
 def _fetch(file: WeightFile, store: WeightStore, *, tick: Callable[[], None], quiet: bool) -> Path:

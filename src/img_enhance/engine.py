@@ -20,15 +20,17 @@ from img_enhance.cancelling import IsCancelled, Tick, ticking
 from img_enhance.canvas import Pixels, check_room, new_canvas, scratch_folder
 from img_enhance.color import with_depth
 from img_enhance.devices import find_device, free_bytes
-from img_enhance.errors import MemoryBudgetError, NotFinite, PhotoError
-from img_enhance.geometry import Box, Size
+from img_enhance.errors import MemoryBudgetError, NotFinite
+from img_enhance.faces.restore import faces_wanted, restore_faces
+from img_enhance.geometry import Box
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample
+from img_enhance.job import Job, all_passes, check_photo, losses, output_format_of
 from img_enhance.memory import Peak, anonymous_bytes, give_back
-from img_enhance.models import Model, Precision, model_named
+from img_enhance.models import FACE_DETECTOR, Model, Precision, model_named
 from img_enhance.networks import segments_of
 from img_enhance.options import Machine
-from img_enhance.photo import Format, Header, Photo, check_holds, format_named, format_of_ending, metadata_losses
-from img_enhance.plan import NetworkPlan, Pass, PassPlan, Plan, ResamplePlan, TonePlan, size_after
+from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
+from img_enhance.plan import FacePlan, NetworkPlan, Pass, PassPlan, Plan, ResamplePlan, TonePlan
 from img_enhance.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.probe import PrecisionRefused, probe
 from img_enhance.recipe import AUTO, Recipe
@@ -36,11 +38,11 @@ from img_enhance.result import Result, StepRecord
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.settings import weight_store
-from img_enhance.steps import Facts, passes_of, tone_step
-from img_enhance.suggest import Reason, suggest, suggest_file
+from img_enhance.steps import Facts, tone_step
+from img_enhance.suggest import Reason, Suggestion, suggest, suggest_file
 from img_enhance.sweep import Network, sweep
 from img_enhance.units import bytes_text
-from img_enhance.weights.cache import WeightStore
+from img_enhance.weights.cache import WeightStore, located
 from img_enhance.weights.store import load
 
 
@@ -53,20 +55,6 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A photo and a recipe that are known to fit together, planned but not begun."""
-
-    source: Photo | PhotoFile
-    header: Header
-    recipe: Recipe
-    reasons: tuple[Reason, ...]
-    passes: tuple[Pass, ...]
-    output_format: str
-    plan: Plan
-    warnings: tuple[str, ...]
 
 
 class Engine:
@@ -111,7 +99,19 @@ class Engine:
 
         Raises: every UserError and MachineError that can be foreseen.
         """
-        recipe, reasons = self._decided(photo, recipe or Recipe())
+        recipe = recipe or Recipe()
+        if recipe.steps != AUTO:
+            return self._job(photo, recipe, (), output)
+        suggestion = self._suggestion(photo, recipe)
+        try:
+            return self._job(photo, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output)
+        except MemoryBudgetError as error:
+            less = suggestion.without_faces(str(error))
+            if less is suggestion:
+                raise
+            return self._job(photo, dataclasses.replace(recipe, steps=less.steps), less.reasons, output)
+
+    def _job(self, photo: Photo | str | Path, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> Job:
         source: Photo | PhotoFile
         warnings: tuple[str, ...] = ()
         if isinstance(photo, Photo):
@@ -122,8 +122,8 @@ class Engine:
             first_frame = recipe.input.animation == "first"
             source = open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=first_frame)
             header, warnings = source.header, source.warnings
-        output_format = _output_format(header, recipe, output)
-        passes, size = _passes(recipe, header.size)
+        output_format = output_format_of(header, recipe, output)
+        passes, size = all_passes(recipe, header.size)
         crop = recipe.output.box
         check_holds(format_named(output_format), size if crop is None else crop.size)
         precision = choose_precision(self.machine.precision, self.device, header.depth)
@@ -140,21 +140,18 @@ class Engine:
             plan=self._plan(header, passes, output_format, precision, crop),
             warnings=(
                 *warnings,
-                *_losses(header, format_named(output_format), precision),
+                *(f"{reason.step}: {reason.words}" for reason in reasons if reason.lacking),
+                *losses(header, format_named(output_format), precision),
                 *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
             ),
         )
 
-    def _decided(self, photo: Photo | str | Path, recipe: Recipe) -> tuple[Recipe, tuple[Reason, ...]]:
-        """The recipe with the steps that the photo needs where it leaves them open, and why they are needed."""
-        if recipe.steps != AUTO:
-            return recipe, ()
+    def _suggestion(self, photo: Photo | str | Path, recipe: Recipe) -> Suggestion:
+        """The steps that the photo needs, and why."""
         if isinstance(photo, Photo):
             check_photo(photo)
-            suggestion = suggest(photo, recipe.limits)
-        else:
-            suggestion = suggest_file(Path(photo), recipe.limits, machine=self.machine, reading=recipe.input)
-        return dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons
+            return suggest(photo, recipe.limits, store=self.store)
+        return suggest_file(Path(photo), recipe.limits, machine=self.machine, reading=recipe.input, store=self.store)
 
     def enhance(
         self,
@@ -205,18 +202,29 @@ class Engine:
         folder = scratch_folder(self.machine.scratch) if plan.disk_bytes else None
         if folder is not None:
             check_room(folder, plan.disk_bytes)
-        self._release_others(plan)
+        self._check_weights(plan)
+        self._release_others(plan.models if plan.keeps_networks else ())
         records: list[StepRecord] = []
         warnings = list(job.warnings)
         with _measured("read", records):
             photo = self._read(job, folder, tick)
         alpha, held = photo.alpha, photo.size.box
         report = _reporter(plan, progress)
-        for step in plan.passes:
+        sources: dict[int, Photo] = {}
+        for number, step in enumerate(plan.passes):
+            if any(isinstance(later, FacePlan) and later.source == number for later in plan.passes):
+                sources[number] = photo
+            if not plan.keeps_networks:
+                self._release_others((model_named(step.model),) if isinstance(step, (NetworkPlan, FacePlan)) else ())
             with _measured(_name(step), records) as facts:
-                photo = self._pass(step, photo, held, folder, tick, report(step), facts, warnings)
+                if isinstance(step, FacePlan):
+                    photo = self._restore_faces(step, photo, sources.pop(step.source), folder, tick, report(step), facts, warnings)
+                else:
+                    photo = self._pass(step, photo, held, folder, tick, report(step), facts, warnings)
             held = step.part
             give_back()
+        if not plan.keeps_networks:
+            self._release_others(())
         crop = plan.crop or plan.result.box
         if alpha is not None and (plan.result, crop) != (plan.size, plan.size.box):
             store = plan.passes[-1].store if plan.passes else plan.source_store
@@ -225,12 +233,19 @@ class Engine:
                 resample(alpha, enlarged, tick, size=plan.result, part=crop)
             alpha = enlarged
         photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
-        used = (model_named(step.model) for step in plan.passes if isinstance(step, NetworkPlan))
-        weights = {model.name: model.weights.sha256 for model in used}
+        weights = {model.name: model.weights.sha256 for model in plan.models}
         return Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings), job.reasons)
 
     def _pass(
-        self, step: PassPlan, photo: Photo, held: Box, folder: Path | None, tick: Tick, done: Done, facts: dict[str, Any], said: list[str]
+        self,
+        step: NetworkPlan | ResamplePlan | TonePlan,
+        photo: Photo,
+        held: Box,
+        folder: Path | None,
+        tick: Tick,
+        done: Done,
+        facts: dict[str, Any],
+        said: list[str],
     ) -> Photo:
         """The photo after one pass; its pixels are those of `held` before and of `step.part` after it."""
         if isinstance(step, TonePlan):
@@ -274,10 +289,54 @@ class Engine:
                     future.cancel()
         return dataclasses.replace(photo, pixels=canvas)
 
-    def _release_others(self, plan: Plan) -> None:
-        """Give back the networks of earlier photos that this plan does not count."""
-        needed = {(step.model, step.precision) for step in plan.passes if isinstance(step, NetworkPlan)}
-        for key in self._networks.keys() - needed:
+    def _restore_faces(
+        self,
+        plan: FacePlan,
+        photo: Photo,
+        source: Photo,
+        folder: Path | None,
+        tick: Tick,
+        done: Done,
+        record: dict[str, Any],
+        said: list[str],
+    ) -> Photo:
+        """The photo with the faces of `source` restored, or the very same where there is none."""
+        level = plan.options.enhance_level
+        detector = located(FACE_DETECTOR, self.store)
+        faces, records = faces_wanted(source.pixels, detector, plan.options, tick=tick) if level else ([], [])
+        if faces:
+            network = self._network(model_named(plan.model), plan.precision)
+
+            def restore(face: Picture) -> Picture:
+                answer = network.whole().run([face], tick)
+                if not network.runtime.is_finite(answer):
+                    raise NotFinite(f"{plan.model} in {plan.precision} answered NaN or infinity")
+                return network.runtime.picture(answer)
+
+            if not plan.in_place:
+                canvas = new_canvas(plan.size, plan.store, folder, depth=plan.depth)
+                canvas[:] = with_depth(photo.pixels, plan.depth)
+                photo = dataclasses.replace(photo, pixels=canvas)
+            records = [*restore_faces(photo.pixels, source.pixels, faces, restore, plan.options, tick=tick, done=done), *records]
+            network.release()
+        elif level:
+            said.append("no face was found")
+        record |= {"changed": any(one.restored for one in records), "faces": [dataclasses.asdict(one) for one in records]}
+        done(1.0)
+        return photo
+
+    def _check_weights(self, plan: Plan) -> None:
+        """Pass if all downloaded weights are here, before hours of work on what comes first.
+
+        Raises: WeightsMissing with the command that brings them.
+        """
+        for file in plan.weight_files:
+            located(file, self.store)
+
+    def _release_others(self, models: tuple[Model, ...]) -> None:
+        """Give back the networks that are not of these models."""
+        needed = {model.name for model in models}
+        for key in [key for key in self._networks if key[0] not in needed]:
             self._networks.pop(key).close()
             self._probed = {cut for cut in self._probed if cut[:2] != key}
 
@@ -318,7 +377,7 @@ class Engine:
             done(finished / total)
 
         total = plan.flops
-        network = self._network(model_named(plan.model), plan)
+        network = self._probed_network(plan)
         try:
             sweep(network, read, write, plan, tick=tick, done=count)
         finally:
@@ -326,62 +385,21 @@ class Engine:
                 # Stages keep buffers as large as their windows, which the plan of the next photo does not know of.
                 network.close()
 
-    def _network(self, model: Model, plan: NetworkPlan) -> Network:
-        """The network, compiled in the plan's stages and probed the first time."""
-        key = (model.name, plan.precision)
+    def _network(self, model: Model, precision: Precision) -> Network:
+        """The network; its stages are compiled when they are asked for."""
+        key = (model.name, precision)
         if key not in self._networks:
-            self._networks[key] = Network(segments_of(model.architecture), load(model, self.store), runtime_on(self.device, plan.precision))
-        cut = (*key, tuple((stage.first, stage.last) for stage in plan.stages))
-        if cut not in self._probed:
-            probe(self._networks[key], plan)
-            self._probed.add(cut)
+            self._networks[key] = Network(segments_of(model.architecture), load(model, self.store), runtime_on(self.device, precision))
         return self._networks[key]
 
-
-def _passes(recipe: Recipe, size: Size) -> tuple[tuple[Pass, ...], Size]:
-    """All passes of a recipe over a photo of `size`, and the size of the result."""
-    run: tuple[Pass, ...] = ()
-    assert recipe.steps != AUTO, "the steps are chosen before they are planned"
-    for options in recipe.steps:
-        for step in passes_of(options, size):
-            run += (step,)
-            size = size_after(step, size)
-    return run, size
-
-
-def _output_format(header: Header, recipe: Recipe, output: Path | None) -> str:
-    """The format asked for, else the one of the output's name, else the photo's own or what stands for it."""
-    if recipe.output.format is not None:
-        return recipe.output.format
-    if output is not None:
-        return format_of_ending(output.suffix).name
-    return format_named(header.format).written_as or header.format
-
-
-def _losses(header: Header, output: Format, precision: Precision) -> tuple[str, ...]:
-    """What of the photo the result cannot keep."""
-    said = []
-    if header.depth == 16 and not output.deep:
-        said.append(f"{output.name} holds 8 bits a channel, the photo has 16; png or tiff would keep them")
-    if header.depth == 16 and precision == "bf16":
-        said.append("bf16 carries about 8 of the photo's 16 bits; --precision f32 would keep them")
-    if header.alpha and not output.alpha:
-        said.append(f"{output.name} holds no transparency; the photo was laid on white")
-    return tuple(said)
-
-
-def check_photo(photo: Photo) -> None:
-    """Pass if the arrays of a Photo have the shapes and types that its docstring asks for.
-
-    Raises: PhotoError.
-    """
-    pixels, alpha = photo.pixels, photo.alpha
-    if not isinstance(pixels, np.ndarray) or pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise PhotoError("the pixels of a Photo must be an array of shape (height, width, 3) and type uint8 or uint16, RGB")
-    if pixels.size == 0:
-        raise PhotoError(f"a photo of shape {pixels.shape} has no pixels")
-    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
-        raise PhotoError("the alpha of a Photo must be an array of shape (height, width) and of the type of its pixels")
+    def _probed_network(self, plan: NetworkPlan) -> Network:
+        """The network, probed in the plan's stages the first time."""
+        network = self._network(model_named(plan.model), plan.precision)
+        cut = (plan.model, plan.precision, tuple((stage.first, stage.last) for stage in plan.stages))
+        if cut not in self._probed:
+            probe(network, plan)
+            self._probed.add(cut)
+        return network
 
 
 def _check_free(plan: Plan) -> None:
@@ -418,7 +436,7 @@ def _name(step: PassPlan) -> str:
     """What a pass is called in the record."""
     if isinstance(step, NetworkPlan):
         return step.model
-    return step.step if isinstance(step, TonePlan) else "resample"
+    return "resample" if isinstance(step, ResamplePlan) else step.step
 
 
 @contextlib.contextmanager

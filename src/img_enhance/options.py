@@ -122,20 +122,27 @@ class GFPGAN:
     model: str = option("gfpgan-1.4", help="the network to use: 1.4 has more detail, 1.3 looks more natural", choices=FACE_MODEL_NAMES)
     enhance_level: float = option(0.8, help="how much of the restoration to do, 0 to 1", minimum=0, maximum=1, placeholder="LEVEL")
     which: str = option("all", help="which faces: all, the largest, or the one nearest to the centre", choices=("all", "largest", "centre"))
-    at_most: int | None = option(None, help="restore only so many faces, the largest ones", minimum=1, placeholder="N")
+    at_most: int = option(
+        32, help="restore only so many faces, the largest ones; each needs 5 MB of memory", minimum=1, maximum=1000, placeholder="N"
+    )
     min_face: int = option(24, help="leave alone faces narrower than this many pixels of the photo", minimum=10, placeholder="PIXELS")
     score_threshold: float = option(
-        0.7, help="how sure the detector must be, 0 to 1; lower finds more faces, and things that are none", minimum=0.3, maximum=0.99
+        0.7,
+        help="how sure the detector must be, 0 to 1; lower finds more faces, and things that are none",
+        minimum=0.3,
+        maximum=0.99,
+        placeholder="SCORE",
     )
+    leave_sharp: bool | None = option(None, help="leave alone faces of 512 pixels and more that are sharp already")
 
     def __post_init__(self) -> None:
         check(self)
 
 
-StepOptions = WhiteBalance | ExposureCorrection | CLAHE | RealESRGAN
+StepOptions = WhiteBalance | ExposureCorrection | CLAHE | RealESRGAN | GFPGAN
 
-# In the order they run unless a recipe says otherwise: networks see a photo that is well lit.
-STEP_OPTIONS: tuple[type[StepOptions], ...] = (WhiteBalance, ExposureCorrection, CLAHE, RealESRGAN)
+# In the order they run unless a recipe says otherwise: networks see a photo that is well lit, and faces are put into the enlarged one.
+STEP_OPTIONS: tuple[type[StepOptions], ...] = (WhiteBalance, ExposureCorrection, CLAHE, RealESRGAN, GFPGAN)
 
 
 # JPEG keeps nearly all at 95; the others reach that quality at lower figures of their own scales.

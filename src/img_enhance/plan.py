@@ -10,8 +10,9 @@ from math import ceil
 from typing import Literal
 
 from img_enhance.geometry import Box, Size
-from img_enhance.models import Model, Precision, RuntimeName
-from img_enhance.options import StepOptions
+from img_enhance.models import FACE_DETECTOR, Model, Precision, RuntimeName, model_named
+from img_enhance.options import GFPGAN, StepOptions
+from img_enhance.weight_files import WeightFile
 from img_enhance.windows import Window, cuts, grid, windows
 
 Store = Literal["memory", "disk"]
@@ -73,7 +74,17 @@ class TonePass:
     options: StepOptions
 
 
-Pass = NetworkPass | ResamplePass | TonePass
+@dataclass(frozen=True)
+class FacePass:
+    """Find faces, restore each in a square of its own, and paste them into the picture; its size stays.
+
+    They are found in, and cut out of, the picture as it was before the network and resample passes just before this one.
+    """
+
+    options: GFPGAN
+
+
+Pass = NetworkPass | ResamplePass | TonePass | FacePass
 
 
 @dataclass(frozen=True)
@@ -203,12 +214,44 @@ class TonePlan:
             yield Box(0, top, self.size.width, min(top + rows, self.size.height))
 
 
-PassPlan = NetworkPlan | ResamplePlan | TonePlan
+@dataclass(frozen=True)
+class FacePlan:
+    """How faces are restored: cut out of the picture that pass `source` begins with, pasted into the one before this pass.
+
+    `in_place` says that the picture before is pasted into, and not a copy of it.
+    """
+
+    step: str
+    options: GFPGAN
+    model: str
+    precision: Precision
+    size: Size
+    source: int
+    in_place: bool
+    store: Store
+    depth: int
+    projected_bytes: int
+    seconds: float = 0.0
+    kind: Literal["faces"] = "faces"
+
+    @property
+    def result(self) -> Size:
+        return self.size
+
+    @property
+    def part(self) -> Box:
+        return self.size.box
+
+
+PassPlan = NetworkPlan | ResamplePlan | TonePlan | FacePlan
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a recipe runs on one photo. `crop` is the part of the result that is asked for, None for all of it."""
+    """How a recipe runs on one photo. `crop` is the part of the result that is asked for, None for all of it.
+
+    `keeps_networks` says that networks stay in memory from one pass to the next, and for the next photo.
+    """
 
     device: str
     runtime: RuntimeName
@@ -221,11 +264,25 @@ class Plan:
     size: Size
     result: Size
     crop: Box | None
+    keeps_networks: bool
     allowed_bytes: int
     reserved_bytes: int
     projected_bytes: int
     disk_bytes: int
     seconds: float
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models of its networks, each once."""
+        return tuple(
+            model_named(name) for name in dict.fromkeys(step.model for step in self.passes if isinstance(step, (NetworkPlan, FacePlan)))
+        )
+
+    @property
+    def weight_files(self) -> tuple[WeightFile, ...]:
+        """The files that must have been downloaded."""
+        detector = (FACE_DETECTOR,) if any(isinstance(step, FacePlan) for step in self.passes) else ()
+        return (*detector, *(file for model in self.models for file in model.weights.files))
 
 
 def size_after(step: Pass, size: Size) -> Size:

@@ -7,16 +7,19 @@ import dataclasses
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from math import ceil
 
 from img_enhance.errors import DeviceError, MemoryBudgetError, OptionError
 from img_enhance.geometry import Box, Size
-from img_enhance.models import Model, Precision
+from img_enhance.models import DownloadedWeights, GFPGANClean, Model, Precision, model_named
 from img_enhance.photo import Header, format_named
 from img_enhance.plan import (
     CHANNELS,
     TONE_STRIP_PIXELS,
     Device,
+    FacePass,
+    FacePlan,
     NetworkPass,
     NetworkPlan,
     Pass,
@@ -37,8 +40,10 @@ RESERVED_BYTES = 110_000_000
 # PyTorch takes more than OpenVINO once it is imported (measured 2026-11: 132 MB for a build without CUDA).
 TORCH_BYTES = 150_000_000
 
-# A compiled network's memory for each value of its weights: float32 constants, and copies in the order the kernels want.
+# A compiled network's memory for each value of its weights: float32 constants, and copies in the order the kernels want. Constants that
+# lie in their file are not anonymous (measured 2026-11: 10.2 for GFPGAN).
 RESIDENT_BYTES_PER_VALUE = 13.2
+RESIDENT_BYTES_PER_MAPPED_VALUE = 10.6
 COMPILED_BYTES = 12_000_000
 
 # What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
@@ -92,6 +97,15 @@ TONE_BYTES_PER_PIXEL = 100
 # What measuring a whole photo takes beside its canvas: reduced copies, histograms, tables.
 TONE_MEASURE_BYTES = 150_000_000
 
+# Faces: what finding them takes in a photo of any size (measured 2026-11 on 48 MP: 200 MB), what a restored face takes until it is pasted
+# (the network's square in float32), and cutting out and pasting beside the network's scratch.
+DETECTION_BYTES = 220_000_000
+FACE_BYTES = 5_000_000
+PASTE_BYTES = 80_000_000
+DETECTION_SECONDS = 1.5
+# How many faces a photo is taken to have for the estimate of time.
+_USUAL_FACES = 3
+
 _VALUE_BYTES: dict[Precision, int] = {"f32": 4, "bf16": 2}
 
 
@@ -128,7 +142,7 @@ def make_plan(
     not lie within the result.
     """
     parts = _parts(header.size, passes, crop)
-    for largest_canvas in (int(allowed * CANVAS_SHARE), 0):
+    for keeps_networks, largest_canvas in product((True, False), (int(allowed * CANVAS_SHARE), 0)):
         plan, peaks = _arrange(
             header,
             passes,
@@ -137,6 +151,7 @@ def make_plan(
             precision=precision,
             device=device,
             allowed=allowed,
+            keeps_networks=keeps_networks,
             largest_canvas=largest_canvas,
         )
         if plan is not None:
@@ -154,8 +169,8 @@ def _parts(size: Size, passes: tuple[Pass, ...], crop: Box | None) -> list[Box]:
         raise OptionError(f"the part {crop} does not lie within the result of {sizes[-1]}")
     parts = []
     for step, before in zip(reversed(passes), reversed(sizes[:-1]), strict=True):
-        if isinstance(step, TonePass):
-            needed = before.box  # it is measured on the whole picture
+        if isinstance(step, (TonePass, FacePass)):
+            needed = before.box  # it looks at the whole picture
             parts.append(needed)
         elif isinstance(step, NetworkPass):
             core, cells = _core(step.model, needed), before.cells(step.model.cell)
@@ -214,30 +229,40 @@ def _arrange(
     precision: Precision,
     device: Device,
     allowed: int,
+    keeps_networks: bool,
     largest_canvas: int,
 ) -> tuple[Plan | None, list[int]]:
     """The plan with canvases of up to `largest_canvas` bytes in memory, None when it does not fit, and the peak of each phase."""
     reserved = RESERVED_BYTES + (TORCH_BYTES if device.runtime == "torch" else 0)
-    size, plans, resident = header.size, list[PassPlan](), reserved
-    source = before = _canvas(header, size, header.depth, largest_canvas)
-    peaks, disk, loaded = [resident + source.memory_bytes + _decoding_bytes(header)], [source.disk_bytes], set[str]()
+    networks = {model.name: _resident_bytes(model) for model in map(_model_of, passes) if model is not None}
+    always = reserved + (sum(networks.values()) if keeps_networks else 0)
+    size, plans = header.size, list[PassPlan]()
+    pictures = [_canvas(header, size, header.depth, largest_canvas)]
+    peaks, disk = [always + pictures[0].memory_bytes + _decoding_bytes(header)], [pictures[0].disk_bytes]
     for number, (step, part) in enumerate(zip(passes, parts, strict=True)):
-        if isinstance(step, NetworkPass) and step.model.name not in loaded:
-            loaded.add(step.model.name)
-            resident += int(step.model.weights.values * RESIDENT_BYTES_PER_VALUE) + COMPILED_BYTES
         # Tones that were changed once lie in 16 bits, so that changing them again makes no bands; the last pass is as deep as the photo.
         depth = 16 if isinstance(step, TonePass) and number < len(passes) - 1 else header.depth
-        after = _canvas(header, part.size, depth, largest_canvas)
-        below = resident + before.memory_bytes + after.memory_bytes
-        plans.append(
-            _plan_pass(step, size, part, after.store, depth=depth, precision=precision, device=device, below=below, allowed=allowed)
-        )
-        peaks.append(plans[-1].projected_bytes)
-        disk.append(before.disk_bytes + after.disk_bytes)
-        size, before = size_after(step, size), after
+        in_place = isinstance(step, FacePass) and _source(passes, number) < number
+        after = pictures[number] if in_place else _canvas(header, part.size, depth, largest_canvas)
+        held = [pictures[earlier] for earlier in _awaited(passes, number)] + [pictures[number]] + [after] * (not in_place)
+        model = _model_of(step)
+        below = always + (networks[model.name] if model and not keeps_networks else 0) + sum(canvas.memory_bytes for canvas in held)
+        if isinstance(step, FacePass):
+            source = _source(passes, number)
+            plan: PassPlan = _plan_faces(
+                step, size, source, after.store, number=number, depth=depth, precision=precision, device=device, below=below
+            )
+        else:
+            plan = _plan_pass(step, size, part, after.store, depth=depth, precision=precision, device=device, below=below, allowed=allowed)
+        plans.append(plan)
+        peaks.append(plan.projected_bytes)
+        disk.append(sum(canvas.disk_bytes for canvas in held))
+        size = size_after(step, size)
+        pictures.append(after)
     written_depth = header.depth if format_named(output_format).deep else 8
-    written = before.size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * written_depth // 8
-    peaks.append(resident + before.memory_bytes + written + STREAM_BYTES)
+    last = pictures[-1]
+    written = last.size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * written_depth // 8
+    peaks.append(always + last.memory_bytes + written + STREAM_BYTES)
     if max(peaks) > allowed:
         return None, peaks
     whole = Plan(
@@ -247,11 +272,12 @@ def _arrange(
         reason=device.reason,
         precision=precision,
         channels_last=device.channels_last,
-        source_store=source.store,
+        source_store=pictures[0].store,
         passes=tuple(plans),
         size=header.size,
         result=size,
         crop=None,
+        keeps_networks=keeps_networks,
         allowed_bytes=allowed,
         reserved_bytes=reserved,
         projected_bytes=max(peaks),
@@ -259,6 +285,31 @@ def _arrange(
         seconds=sum(plan.seconds for plan in plans),
     )
     return whole, peaks
+
+
+def _model_of(step: Pass) -> Model | None:
+    if isinstance(step, FacePass):
+        return model_named(step.options.model)
+    return step.model if isinstance(step, NetworkPass) else None
+
+
+def _resident_bytes(model: Model) -> int:
+    """What the compiled network holds as long as it is loaded."""
+    each = RESIDENT_BYTES_PER_MAPPED_VALUE if isinstance(model.weights, DownloadedWeights) else RESIDENT_BYTES_PER_VALUE
+    return int(model.weights.values * each) + COMPILED_BYTES
+
+
+def _source(passes: tuple[Pass, ...], number: int) -> int:
+    """The pass that begins with the picture which faces of pass `number` are cut out of: the one before it was last enlarged."""
+    while number and isinstance(passes[number - 1], (NetworkPass, ResamplePass)):
+        number -= 1
+    return number
+
+
+def _awaited(passes: tuple[Pass, ...], number: int) -> set[int]:
+    """Earlier pictures, by the pass that began with them, that this pass or a later one still needs."""
+    faces = (later for later in range(number, len(passes)) if isinstance(passes[later], FacePass))
+    return {source for source in (_source(passes, later) for later in faces) if source < number}
 
 
 def _decoding_bytes(header: Header) -> int:
@@ -270,8 +321,40 @@ def _decoding_bytes(header: Header) -> int:
     return decoding
 
 
+def _plan_faces(
+    step: FacePass, size: Size, source: int, store: Store, *, number: int, depth: int, precision: Precision, device: Device, below: int
+) -> FacePlan:
+    """How faces are restored in a picture of `size`, the one before pass `number`, beside `below` bytes of other things."""
+    model = model_named(step.options.model)
+    pixels = model.architecture.side**2 if isinstance(model.architecture, GFPGANClean) else 0
+    network = pixels * (model.whole.bytes_per_pixel(precision) + _copies(model, model.scale))
+    restoring = step.options.at_most * FACE_BYTES + max(network, PASTE_BYTES)
+    return FacePlan(
+        step=step.options.name,
+        options=step.options,
+        model=model.name,
+        precision=precision,
+        size=size,
+        source=source,
+        in_place=source < number,
+        store=store,
+        depth=depth,
+        projected_bytes=below + max(DETECTION_BYTES, restoring),
+        seconds=DETECTION_SECONDS + _USUAL_FACES * pixels * model.flops / (device.rates.of(precision) * 1e9) + START_SECONDS,
+    )
+
+
 def _plan_pass(
-    step: Pass, size: Size, part: Box, store: Store, *, depth: int, precision: Precision, device: Device, below: int, allowed: int
+    step: NetworkPass | ResamplePass | TonePass,
+    size: Size,
+    part: Box,
+    store: Store,
+    *,
+    depth: int,
+    precision: Precision,
+    device: Device,
+    below: int,
+    allowed: int,
 ) -> PassPlan:
     """How a pass runs over a picture of `size` beside `below` bytes of other things."""
     if isinstance(step, NetworkPass):

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from img_enhance.analysis import CountFaces, PhotoFacts, analyse, lightness
+from img_enhance.analysis import PhotoFacts, analyse, lightness
 from img_enhance.cancelling import Tick
 from img_enhance.devices import detect_cpu
+from img_enhance.faces.detect import find_faces
 from img_enhance.image_io import open_photo, read_whole
 from img_enhance.metadata.jpeg import jpeg_quality
-from img_enhance.options import CLAHE, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.models import FACE_DETECTOR, FACE_MODELS
+from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.planner import CANVAS_SHARE, allowed_bytes
 from img_enhance.recipe import Recipe
+from img_enhance.weights.cache import WeightStore, found, missing
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
 DAYLIGHT_KELVIN = 6504
@@ -57,12 +60,16 @@ _ONE_PASS = 4
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a step is in the recipe, or is not. `strength` is "" for one that is not."""
+    """Why a step is in the recipe, or is not. `strength` is "" for one that is not.
+
+    `lacking` says that it is not only because something is missing on this machine, which a person should know.
+    """
 
     step: str
     chosen: bool
     strength: str
     words: str
+    lacking: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,17 @@ class Suggestion:
     @property
     def recipe(self) -> Recipe:
         return Recipe(steps=self.steps)
+
+    def without_faces(self, why: str) -> Suggestion:
+        """The suggestion with faces left as they are, because of `why`; the very same where none were to be restored."""
+        steps = tuple(step for step in self.steps if not isinstance(step, GFPGAN))
+        if steps == self.steps:
+            return self
+        reasons = tuple(
+            Reason(reason.step, False, "", f"{reason.strength} left alone: {why}", lacking=True) if reason.step == GFPGAN.name else reason
+            for reason in self.reasons
+        )
+        return dataclasses.replace(self, steps=steps, reasons=reasons)
 
     def record(self) -> dict[str, Any]:
         """All of it as JSON values; `Recipe.from_mapping` reads the recipe of it."""
@@ -93,6 +111,7 @@ class _Verdict:
     options: StepOptions | None
     words: str
     strength: str = ""
+    lacking: bool = False
 
 
 def suggest(
@@ -100,10 +119,17 @@ def suggest(
     limits: Limits | None = None,
     *,
     jpeg_quality: int | None = None,
-    count_faces: CountFaces | None = None,
+    store: WeightStore | None = None,
+    tick: Tick = lambda: None,
 ) -> Suggestion:
-    """What would make `photo` better; `jpeg_quality` is what its file says, `count_faces` a detector if there is one."""
-    return suggest_for(analyse(photo, jpeg_quality=jpeg_quality, count_faces=count_faces), limits or Limits())
+    """What would make `photo` better; `jpeg_quality` is what its file says, `store` as for `suggest_file`."""
+    detector = None if store is None else found(FACE_DETECTOR, store)
+    count = None if detector is None else lambda photo: len(find_faces(photo.pixels, detector, tick=tick))
+    suggestion = suggest_for(analyse(photo, jpeg_quality=jpeg_quality, count_faces=count), limits or Limits())
+    (network,) = FACE_MODELS[0].weights.files
+    if store is not None and found(network, store) is None:
+        return suggestion.without_faces(str(missing(network, store)))
+    return suggestion
 
 
 def suggest_file(
@@ -112,9 +138,12 @@ def suggest_file(
     *,
     machine: Machine | None = None,
     reading: Input | None = None,
+    store: WeightStore | None = None,
     tick: Tick = lambda: None,
 ) -> Suggestion:
     """What would make the photo in a file better. The file is decoded once, onto a disk where it is large for the memory allowed.
+
+    `store` is where downloaded weights are: without those for faces, faces stay as they are, and the reasons say so.
 
     Raises: PhotoError when it cannot be read, PhotoTooLarge, DiskError.
     """
@@ -122,7 +151,7 @@ def suggest_file(
     file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first")
     in_memory = int(CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()))
     photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
-    return suggest(photo, limits, jpeg_quality=jpeg_quality(path))
+    return suggest(photo, limits, jpeg_quality=jpeg_quality(path), store=store, tick=tick)
 
 
 def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
@@ -130,7 +159,9 @@ def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
     verdicts = [(name, _nothing_to_see(facts) or rule(facts, limits)) for name, rule in RULES]
     return Suggestion(
         steps=tuple(verdict.options for _, verdict in verdicts if verdict.options is not None),
-        reasons=tuple(Reason(name, verdict.options is not None, verdict.strength, verdict.words) for name, verdict in verdicts),
+        reasons=tuple(
+            Reason(name, verdict.options is not None, verdict.strength, verdict.words, verdict.lacking) for name, verdict in verdicts
+        ),
         facts=facts,
     )
 
@@ -197,12 +228,30 @@ def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
     return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but there is {flaws}", "1x, restored at its size")
 
 
+def _gfpgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
+    if _real_esrgan(facts, limits).options is None:
+        return _Verdict(None, "faces stay as they are where nothing is enlarged or repaired")
+    if facts.faces is None:
+        needed = f"{FACE_DETECTOR.name} {FACE_MODELS[0].name}"
+        return _Verdict(
+            None, f"faces were not looked for: no detector on this machine; run: img-enhance models pull {needed}", lacking=True
+        )
+    if facts.faces == 0:
+        return _Verdict(None, "no face was found")
+    return _Verdict(GFPGAN(leave_sharp=True), f"{_counted(facts.faces)} in a photo that is enlarged or repaired", _counted(facts.faces))
+
+
+def _counted(faces: int) -> str:
+    return f"{faces} face{'s' * (faces > 1)}"
+
+
 # One rule a step, in the order in which steps run: light before detail, because networks expect well exposed photos.
 RULES: tuple[tuple[str, Callable[[PhotoFacts, Limits], _Verdict]], ...] = (
     (WhiteBalance.name, _white_balance),
     (ExposureCorrection.name, _exposure_correction),
     (CLAHE.name, _clahe),
     (RealESRGAN.name, _real_esrgan),
+    (GFPGAN.name, _gfpgan),
 )
 
 

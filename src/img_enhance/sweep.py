@@ -29,10 +29,22 @@ class Network:
         return joined(self.segments[stage.first : stage.last + 1])
 
     def compiled(self, stage: Stage) -> Compiled:
-        key = stage.first, stage.last
-        if key not in self._compiled:
-            self._compiled[key] = self.runtime.compile(self.segments[stage.first : stage.last + 1], self.weights)
-        return self._compiled[key]
+        """The segments of a stage, ready to run."""
+        return self._between(stage.first, stage.last)
+
+    def whole(self) -> Compiled:
+        """All segments as one, ready to run."""
+        return self._between(0, len(self.segments) - 1)
+
+    def _between(self, first: int, last: int) -> Compiled:
+        if (first, last) not in self._compiled:
+            self._compiled[first, last] = self.runtime.compile(self.segments[first : last + 1], self.weights)
+        return self._compiled[first, last]
+
+    def release(self) -> None:
+        """Give the scratch memory back; the next run takes it again."""
+        for compiled in self._compiled.values():
+            compiled.release()
 
     def close(self) -> None:
         """Give all memory back."""

@@ -37,7 +37,8 @@ from img_enhance.service.protocol import (
 )
 
 if TYPE_CHECKING:
-    from img_enhance.engine import Engine, Job, Progress
+    from img_enhance.engine import Engine, Progress
+    from img_enhance.job import Job
     from img_enhance.options import Machine
 
 # The API must answer at once while networks use every core.

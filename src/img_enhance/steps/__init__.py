@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from img_enhance.canvas import Pixels
 from img_enhance.geometry import Box, Size
-from img_enhance.options import CLAHE, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
-from img_enhance.plan import Pass, TonePass
+from img_enhance.plan import FacePass, Pass, TonePass
 from img_enhance.steps import clahe, exposure_correction, real_esrgan, white_balance
 
 
@@ -53,11 +53,22 @@ class ToneStep:
         return (TonePass(options),)
 
 
-STEPS: tuple[NetworkStep | ToneStep, ...] = (
+@dataclass(frozen=True)
+class FaceStep:
+    """Faces restored in squares of their own."""
+
+    options: type[Any]
+
+    def passes(self, _: Size, options: Any) -> tuple[Pass, ...]:
+        return (FacePass(options),)
+
+
+STEPS: tuple[NetworkStep | ToneStep | FaceStep, ...] = (
     ToneStep(WhiteBalance, white_balance.measure, white_balance.apply),
     ToneStep(ExposureCorrection, exposure_correction.measure, exposure_correction.apply),
     ToneStep(CLAHE, clahe.measure, clahe.apply),
     NetworkStep(RealESRGAN, real_esrgan.passes),
+    FaceStep(GFPGAN),
 )
 
 

@@ -1,0 +1,78 @@
+"""What is known of a photo and a recipe before the work: how the steps follow one another, the result's format, what it cannot hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from img_enhance.errors import PhotoError
+from img_enhance.geometry import Size
+from img_enhance.image_io import PhotoFile
+from img_enhance.models import Precision
+from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
+from img_enhance.plan import Pass, Plan, size_after
+from img_enhance.recipe import AUTO, Recipe
+from img_enhance.steps import passes_of
+from img_enhance.suggest import Reason
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo and a recipe that are known to fit together, planned but not begun."""
+
+    source: Photo | PhotoFile
+    header: Header
+    recipe: Recipe
+    reasons: tuple[Reason, ...]
+    passes: tuple[Pass, ...]
+    output_format: str
+    plan: Plan
+    warnings: tuple[str, ...]
+
+
+def all_passes(recipe: Recipe, size: Size) -> tuple[tuple[Pass, ...], Size]:
+    """All passes of a recipe over a photo of `size`, and the size of the result."""
+    run: tuple[Pass, ...] = ()
+    assert recipe.steps != AUTO, "the steps are chosen before they are planned"
+    for options in recipe.steps:
+        for step in passes_of(options, size):
+            run += (step,)
+            size = size_after(step, size)
+    return run, size
+
+
+def output_format_of(header: Header, recipe: Recipe, output: Path | None) -> str:
+    """The format asked for, else the one of the output's name, else the photo's own or what stands for it."""
+    if recipe.output.format is not None:
+        return recipe.output.format
+    if output is not None:
+        return format_of_ending(output.suffix).name
+    return format_named(header.format).written_as or header.format
+
+
+def losses(header: Header, output: Format, precision: Precision) -> tuple[str, ...]:
+    """What of the photo the result cannot keep."""
+    said = []
+    if header.depth == 16 and not output.deep:
+        said.append(f"{output.name} holds 8 bits a channel, the photo has 16; png or tiff would keep them")
+    if header.depth == 16 and precision == "bf16":
+        said.append("bf16 carries about 8 of the photo's 16 bits; --precision f32 would keep them")
+    if header.alpha and not output.alpha:
+        said.append(f"{output.name} holds no transparency; the photo was laid on white")
+    return tuple(said)
+
+
+def check_photo(photo: Photo) -> None:
+    """Pass if the arrays of a Photo have the shapes and types that its docstring asks for.
+
+    Raises: PhotoError.
+    """
+    pixels, alpha = photo.pixels, photo.alpha
+    if not isinstance(pixels, np.ndarray) or pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise PhotoError("the pixels of a Photo must be an array of shape (height, width, 3) and type uint8 or uint16, RGB")
+    if pixels.size == 0:
+        raise PhotoError(f"a photo of shape {pixels.shape} has no pixels")
+    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
+        raise PhotoError("the alpha of a Photo must be an array of shape (height, width) and of the type of its pixels")
