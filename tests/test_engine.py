@@ -20,7 +20,7 @@ from img_enhance import engine as engine_module
 from img_enhance import plan as planning
 from img_enhance.cancelling import Tick
 from img_enhance.devices import detect_cpu
-from img_enhance.engine import Engine, Progress, enhance
+from img_enhance.engine import Engine, enhance
 from img_enhance.errors import (
     Cancelled,
     DeviceError,
@@ -41,6 +41,7 @@ from img_enhance.options import Machine, Output, RealESRGAN
 from img_enhance.photo import Header, Photo
 from img_enhance.plan import Device, NetworkPass, make_plan
 from img_enhance.probe import PrecisionRefused, psnr
+from img_enhance.progress import Progress
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
 from img_enhance.runtimes.reference import run_reference

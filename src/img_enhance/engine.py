@@ -41,28 +41,18 @@ from img_enhance.plan import (
     size_after,
 )
 from img_enhance.probe import PrecisionRefused, probe
-from img_enhance.recipe import AUTO, Recipe
+from img_enhance.progress import OnProgress, Progress
+from img_enhance.recipe import AUTO, Reason, Recipe
 from img_enhance.result import Result, StepRecord
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.settings import weight_store
 from img_enhance.steps import Facts, passes_of, tone_step
-from img_enhance.suggest import Reason, suggest, suggest_file
+from img_enhance.suggest import suggest, suggest_file
 from img_enhance.sweep import Network, sweep
 from img_enhance.units import bytes_text
 from img_enhance.weights.cache import WeightStore
 from img_enhance.weights.store import load
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the work on a photo of `megapixels` is: `fraction` of its estimated time."""
-
-    fraction: float
-    megapixels: float
-
-
-OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)

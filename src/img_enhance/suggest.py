@@ -17,7 +17,7 @@ from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.options import CLAHE, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.plan import CANVAS_SHARE, allowed_bytes
-from img_enhance.recipe import Recipe
+from img_enhance.recipe import Reason, Recipe
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
 DAYLIGHT_KELVIN = 6504
@@ -53,16 +53,6 @@ MOST_NETWORK_MEGAPIXELS = 16.0
 MOST_READ_MEGAPIXELS = 2.0
 FACTORS = (16, 8, 4, 2)
 _ONE_PASS = 4
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a step is in the recipe, or is not. `strength` is "" for one that is not."""
-
-    step: str
-    chosen: bool
-    strength: str
-    words: str
 
 
 @dataclass(frozen=True)
