@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from img_enhance import __version__
 from img_enhance.cancelling import ticking
+from img_enhance.cli_check_server import add_check_server
 from img_enhance.cli_compare import add_compare, check_sheet_of, write_sheet_of
 from img_enhance.cli_files import PIPE, beside, check_report, piped, pour, write_report
 from img_enhance.cli_models import OFFLINE, add_models, offer, store_of
@@ -21,7 +22,7 @@ from img_enhance.cli_screen import bar, interruptible, say, silent
 from img_enhance.cli_serve import add_serve
 from img_enhance.errors import ImgEnhanceError, OptionError, RecipeError
 from img_enhance.form import Field, fields, from_text
-from img_enhance.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, StepOptions
+from img_enhance.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, Server, StepOptions
 from img_enhance.recipe import AUTO, Recipe
 from img_enhance.units import bytes_text, seconds_text
 
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_suggest(commands)
     add_models(commands)
     add_serve(commands, _add_flags)
+    add_check_server(commands)
     return parser
 
 
@@ -98,6 +100,7 @@ def _add_enhance(commands: Any) -> None:
     _add_flags(command, "photo", Input)
     _add_flags(command, "result", Output)
     _add_flags(command, "machine", Machine)
+    _add_flags(command, f"server: {(Server.__doc__ or '').splitlines()[0]}", Server)
     others = command.add_argument_group("files and screen")
     others.add_argument("--recipe", metavar="FILE", type=Path, help="steps and output from a JSON file")
     others.add_argument("--report", metavar="FILE", type=Path, help="write how the result was made, as JSON")
@@ -205,6 +208,12 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
 
 def _enhance(arguments: argparse.Namespace) -> int:
     recipe = _recipe(arguments)
+    server = Server(**_given(arguments, Server))
+    if server.server is not None:
+        from img_enhance.cli_server import enhance_by_server
+
+        local = [flag_of(Machine, name) for name in _given(arguments, Machine)] + ["--offline"] * arguments.offline
+        return enhance_by_server(arguments, recipe, server, local_flags=local)
     machine = Machine(**_given(arguments, Machine))
     with interruptible() as cancelled:
         return _enhance_with(arguments, recipe, machine, cancelled)

@@ -192,12 +192,12 @@ class Client:
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
         heard = False
         # Whatever breaks here, the job itself is asked next, and that says what is wrong.
-        with suppress(Passing, ImgEnhanceError):
-            with self.transport.once("GET", f"{API}/jobs/{id}/events", headers=headers, timeout=_SILENT_SECONDS) as response:
-                for event in events_in(self.transport.lines(response)):
-                    heard, last = True, event.id or last
-                    if event.kind == "progress":
-                        tell(float(event.data.get("progress", 0.0)))
+        stream = self.transport.once("GET", f"{API}/jobs/{id}/events", headers=headers, timeout=_SILENT_SECONDS)
+        with suppress(Passing, ImgEnhanceError), stream as response:
+            for event in events_in(self.transport.lines(response)):
+                heard, last = True, event.id or last
+                if event.kind == "progress":
+                    tell(float(event.data.get("progress", 0.0)))
         return heard, last
 
     def _result_of(self, job: Job | str) -> tuple[str, int]:

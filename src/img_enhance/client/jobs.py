@@ -93,7 +93,7 @@ def job_from(values: Mapping[str, Any]) -> Job:
             error=error_of(values["error"]) if values.get("error") else None,
         )
     except (KeyError, TypeError, ValueError):
-        raise ServiceUnreachable("the answer of the service is not a job; check the URL, or use the same version as the service") from None
+        raise ServiceUnreachable("the answer of the service is not a job; check the URL, or use its version of img-enhance") from None
 
 
 def batch_from(values: Mapping[str, Any]) -> Batch:
@@ -104,6 +104,4 @@ def batch_from(values: Mapping[str, Any]) -> Batch:
     try:
         return Batch(str(values["id"]), tuple(job_from(job) for job in values["jobs"]))
     except (KeyError, TypeError):
-        raise ServiceUnreachable(
-            "the answer of the service is not a batch; check the URL, or use the same version as the service"
-        ) from None
+        raise ServiceUnreachable("the answer of the service is not a batch; check the URL, or use its version of img-enhance") from None

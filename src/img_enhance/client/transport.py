@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 # What proxies answer while the service behind them starts or is busy.
 _PASSING_STATUSES = (429, 502, 503, 504)
 
-# An answer that is shorter than promised may have been cut off by chance so many times.
+# A result of another length than the job says is asked for so many times.
 _MOST_SHORT = 3
 
 Answer = TypeVar("Answer")
@@ -80,16 +80,19 @@ class Transport:
 
         Raises: the service's refusal as an error of ours, ServiceUnreachable, IntegrityError.
         """
-        started, tries, short = time.monotonic(), 0, 0
+        spent, tries, short = 0.0, 0, 0
         while True:
+            started = time.monotonic()
             try:
                 with self.once(method, path, form=form, headers=headers) as response:
                     return read(response)
             except Passing as passing:
                 short += isinstance(passing.error, IntegrityError)
-                patience = self.patience.later if passing.reached or self._met else self.patience.first
                 pause = self._pause(passing, tries)
-                if time.monotonic() - started + pause > patience or short >= _MOST_SHORT:
+                # A long upload that breaks at its end has not used up the patience.
+                spent += min(time.monotonic() - started, self._timeout) + pause
+                patience = self.patience.later if passing.reached or self._met else self.patience.first
+                if spent > patience or short >= _MOST_SHORT:
                     raise passing.error from None
                 self._warn(f"{str(passing).partition(';')[0]}; trying again in {pause:.1f} s")
             time.sleep(pause)
@@ -108,7 +111,7 @@ class Transport:
             sent["X-API-Key"] = self._key
         if form is not None:
             sent |= {"Content-Type": form.content_type, "Content-Length": str(form.length)}
-        request = urllib.request.Request(self.url + path, data=form, headers=sent, method=method)  # type: ignore[arg-type]  # noqa: S310
+        request = urllib.request.Request(self.url + path, data=form, headers=sent, method=method)  # noqa: S310
         try:
             response: http.client.HTTPResponse = self._opener.open(request, timeout=timeout or self._timeout)
         except (OSError, http.client.HTTPException) as error:
@@ -165,9 +168,7 @@ class Transport:
         except (OSError, http.client.HTTPException) as error:
             raise self._unreached(error) from None
         if _NUMBER.fullmatch(promised) and count != int(promised):
-            raise Passing(
-                IntegrityError(f"the answer of {self.url} broke off after {count:,} of {promised} bytes; nothing was written, try again")
-            )
+            raise Passing(ServiceUnreachable(f"the answer of {self.url} broke off after {count:,} of {promised} bytes; try again"))
 
     def lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         """The lines of a stream until it ends.
