@@ -16,15 +16,13 @@ from img_enhance.cli_files import PIPE, beside, check_report, piped, pour, write
 from img_enhance.cli_screen import bar, bytes_bar, raising, say, silent
 from img_enhance.cli_suggest import auto_lines
 from img_enhance.client import Client, Job, Patience
-from img_enhance.errors import Cancelled, OptionError
+from img_enhance.errors import Cancelled, DiskError, OptionError, OutputError
 from img_enhance.files import check_output
 from img_enhance.geometry import Size
-from img_enhance.options import Server
+from img_enhance.options import KEY_VARIABLE, Server
 from img_enhance.photo import FORMATS, format_of_ending
 from img_enhance.recipe import Reason, Recipe
 from img_enhance.units import bytes_text, seconds_text
-
-KEY_VARIABLE = "IMG_ENHANCE_SERVER_KEY"
 
 # Smaller photos are sent before anybody would read a bar.
 _LEAST_BAR_BYTES = 2_000_000
@@ -73,7 +71,7 @@ def _enhance(arguments: argparse.Namespace, recipe: Recipe, client: Client, phot
         with bar(job.megapixels, quiet=arguments.quiet) as progress:
             job = client.wait(job.id, progress=progress)
         client.save_result(job, output, overwrite=arguments.overwrite)
-    except BaseException:
+    except (KeyboardInterrupt, OutputError, DiskError):
         client.abandon(job.id)
         raise
     assert job.record is not None
@@ -149,6 +147,7 @@ def _done_line(job: Job, client: Client, output: Path, seconds: float) -> str:
 
 def _done_text(step: dict[str, Any]) -> str:
     """As the same line of a run on this machine."""
-    if "model" in step:
-        return f"{step['model']} {Size(**step['size'])} to {Size(**step['result'])}"
-    return str(step["step"]) if "step" in step else f"reduced to {Size(**step['result'])}"
+    if step["kind"] == "tones":
+        return str(step["step"])
+    result = Size(**step["result"])
+    return f"reduced to {result}" if step["kind"] == "resample" else f"{step['model']} {Size(**step['size'])} to {result}"

@@ -256,13 +256,16 @@ class Machine:
             raise OptionError(f"device must be one of {', '.join(DEVICES)}, not '{self.device}'")
 
 
+KEY_VARIABLE = "IMG_ENHANCE_SERVER_KEY"
+
+
 @dataclass(frozen=True)
 class Server:
     """Who does the work, if not this machine."""
 
     server: str | None = option(None, help="let the img-enhance service at this URL do the work", placeholder="URL")
     server_key: str | None = option(
-        None, help="the service's API key (better in IMG_ENHANCE_SERVER_KEY, where others do not see it)", placeholder="KEY"
+        None, help=f"the service's API key (better in {KEY_VARIABLE}, where others do not see it)", placeholder="KEY"
     )
 
     def __post_init__(self) -> None:
