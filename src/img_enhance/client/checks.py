@@ -72,8 +72,13 @@ def _access(visit: Visit) -> str:
 
 
 def _status(visit: Visit) -> str:
-    status = visit.client.status()
-    dead = [process["role"] for process in status["processes"] if not process["alive"]]
+    deadline = time.monotonic() + visit.client.transport.patience.first
+    while True:
+        status = visit.client.status()
+        dead = [process["role"] for process in status["processes"] if not process["alive"]]
+        if not dead or time.monotonic() > deadline:  # ready is a service with one worker; others may still start
+            break
+        time.sleep(visit.client.transport.patience.poll)
     if dead:
         raise Wrong(f"{', '.join(dead)} is not alive")
     return f"version {status['version']}, {len(status['processes'])} processes, up {status['uptime_seconds']:.0f} s"

@@ -117,9 +117,9 @@ class Client:
         while True:
             job = self.job(id)
             tell = _teller(job, progress)
+            tell(job.progress)
             if job.finished:
                 return job
-            tell(job.progress)
             heard, last = self._listen(id, last, tell) if deaf < _MOST_DEAF else (False, last)
             deaf = 0 if heard else deaf + 1
             if not heard:

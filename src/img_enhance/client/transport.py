@@ -214,7 +214,9 @@ class Transport:
     def _stranger(self, response: http.client.HTTPResponse) -> ServiceUnreachable:
         said = f"{response.status} {http.client.responses.get(response.status, '')}".rstrip()
         kind = response.headers.get_content_type()
-        return ServiceUnreachable(f"{self.url} answers {said} ({kind}), not as img-enhance does; check the URL and what lies before it")
+        return ServiceUnreachable(
+            f"{self.url} answers {said}; that ({kind}) is no answer of img-enhance, check the URL and what lies before the service"
+        )
 
 
 class _AnswersEarly(http.client.HTTPConnection):
