@@ -43,14 +43,18 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     fake: Fake
 
-    def _do(self) -> None:
+    def do_GET(self) -> None:
         address = f"{self.command} {self.path.removeprefix('/api/v1/').replace(ID, 'ID')}"
         self.fake.seen.setdefault(address, []).append({name.lower(): value for name, value in self.headers.items()})
         acts = self.fake.acts[address]
         self.close_connection = True
         (acts.pop(0) if len(acts) > 1 else acts[0])(self)
 
-    do_GET = do_POST = do_DELETE = _do
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_DELETE(self) -> None:
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing."""
@@ -58,11 +62,11 @@ class Handler(BaseHTTPRequestHandler):
     def body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def answer(self, status: int, kind: str, data: bytes, *, length: int | None = None, **headers: str) -> None:
+    def answer(self, status: int, kind: str, data: bytes, headers: Mapping[str, str] | None = None, *, length: int | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data) if length is None else length))
-        for name, value in headers.items():
+        for name, value in (headers or {}).items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(data)
@@ -112,14 +116,14 @@ def problem(status: int, code: str, detail: str = "a sentence", **headers: str) 
 
     def act(handler: Handler) -> None:
         data = json.dumps({"status": status, "code": code, "detail": detail}).encode()
-        handler.answer(status, "application/problem+json", data, **headers)
+        handler.answer(status, "application/problem+json", data, headers)
 
     return act
 
 
 def page(status: int, **headers: str) -> Act:
     """A page of a proxy."""
-    return lambda handler: handler.answer(status, "text/html", b"<html>no</html>", **headers)
+    return lambda handler: handler.answer(status, "text/html", b"<html>no</html>", headers)
 
 
 def picture(*, sent: int | None = None, data: bytes = PICTURE) -> Act:

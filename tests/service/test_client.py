@@ -131,7 +131,7 @@ def test_enhance_by_a_server_is_like_enhance_here(run: Run, service: Served, pho
         (("--device", "cpu"), 2, "--device says how this machine works"),
         (("--offline",), 2, "--offline says how this machine works"),
         (("--compare", "x.png", "--crop", "0,0,4,4"), 2, "leave one of them out"),
-        (("--crop", "90,90,9,9"), 2, "crop"),
+        (("--crop", "90,90,9,9"), 2, "does not lie within the result of 48x48"),
         (("-o", "red.png"), 2, "already exists"),
         (("-o", "nowhere/red.png"), 3, "does not exist"),
         (("-o", "out.xyz"), 2, "cannot tell the output format"),
@@ -229,7 +229,7 @@ def test_a_killed_service_delivers_after_its_restart(tmp_path: Path) -> None:
     with served(data) as first:
         client = Client(first.url, patience=Patience(least_pause=0.1, most_pause=0.3), warn=told.append)
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(client.enhance, noisy_photo(side=300), TWICE)
+            waiting = pool.submit(client.enhance, noisy_photo(side=200), TWICE)
             while client.status()["queue"]["running"] == 0:
                 time.sleep(0.02)
             first.kill()

@@ -46,7 +46,7 @@ def test_a_cut_upload_is_sent_again_with_the_same_key(read: int | None) -> None:
 
 def test_a_refusal_that_comes_before_the_photo_is_read_is_not_repeated() -> None:
     with fake_service({"POST enhance": [problem(413, "file_too_large", "send a smaller file")]}) as fake:
-        with pytest.raises(FileTooLarge, match="^send a smaller file$"):
+        with pytest.raises(FileTooLarge, match=r"^send a smaller file$"):
             client_of(fake.url).submit(LARGE)
         assert len(fake.seen["POST enhance"]) == 1
 
@@ -63,7 +63,7 @@ def test_waits_as_long_as_the_service_asks(status: int, code: str) -> None:
 
 @pytest.mark.parametrize(("status", "code", "kind"), [(503, "saturated", Saturated), (429, "quota", QuotaReached)])
 def test_patience_ends_with_the_words_of_the_service(status: int, code: str, kind: type[ImgEnhanceError]) -> None:
-    with fake_service({"POST enhance": [problem(status, code)]}) as fake, pytest.raises(kind, match="^a sentence$"):
+    with fake_service({"POST enhance": [problem(status, code)]}) as fake, pytest.raises(kind, match=r"^a sentence$"):
         client_of(fake.url).submit(b"photo")
 
 
@@ -131,9 +131,10 @@ def test_a_page_of_a_busy_proxy_is_waited_out(status: int) -> None:
 
 
 def test_a_redirect_is_told_and_not_followed() -> None:
-    with fake_service({"GET status": [page(301, Location="https://elsewhere.example/")]}) as fake:
-        with pytest.raises(ServiceUnreachable, match=r"leads on to 'https://elsewhere\.example/'; use that URL"):
-            client_of(fake.url).status()
+    said = r"leads on to 'https://elsewhere\.example/'; use that URL"
+    acts: dict[str, list[Act]] = {"GET status": [page(301, Location="https://elsewhere.example/")]}
+    with fake_service(acts) as fake, pytest.raises(ServiceUnreachable, match=said):
+        client_of(fake.url).status()
 
 
 def test_where_nothing_listens_patience_is_short() -> None:
