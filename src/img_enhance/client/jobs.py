@@ -36,7 +36,8 @@ class Job:
 
     @property
     def megapixels(self) -> float:
-        return float(self.photo["width"] * self.photo["height"] / 1e6)
+        """Of the photo; 0 for one that was refused and never measured."""
+        return float(self.photo.get("width", 0) * self.photo.get("height", 0) / 1e6)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:

@@ -225,7 +225,7 @@ class _AnswersEarly(http.client.HTTPConnection):
     def request(self, *arguments: Any, **named: Any) -> None:
         try:
             super().request(*arguments, **named)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             if self.sock is None:
                 raise
 
