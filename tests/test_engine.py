@@ -20,7 +20,7 @@ from img_enhance import engine as engine_module
 from img_enhance import planner as planning
 from img_enhance.cancelling import Tick
 from img_enhance.devices import detect_cpu
-from img_enhance.engine import Engine, Progress, enhance
+from img_enhance.engine import Engine, enhance
 from img_enhance.errors import (
     Cancelled,
     DeviceError,
@@ -42,6 +42,7 @@ from img_enhance.photo import Header, Photo
 from img_enhance.plan import Device, NetworkPass
 from img_enhance.planner import make_plan
 from img_enhance.probe import PrecisionRefused, psnr
+from img_enhance.progress import Progress
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
 from img_enhance.runtimes.reference import run_reference

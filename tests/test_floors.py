@@ -11,14 +11,14 @@ SOURCE = Path(__file__).parent.parent / "src" / "img_enhance"
 
 # Lowest floor first; a package's name stands for all its modules. A module may import from its own floor and those below.
 FLOORS = (
-    ("__init__", "errors", "geometry", "units", "photo", "form", "weight_files", "models", "options", "recipe", "cancelling"),
+    ("__init__", "errors", "geometry", "units", "photo", "form", "weight_files", "models", "options", "recipe", "cancelling", "progress"),
     ("windows", "plan", "planner", "metadata", "color", "illuminant"),
     ("networks",),
-    ("memory", "devices", "canvas", "bleed", "image_io", "weights", "runtimes", "faces"),
+    ("memory", "devices", "canvas", "bleed", "files", "image_io", "weights", "runtimes", "faces"),
     ("sweep", "probe", "steps", "texture", "analysis", "suggest", "job"),
     ("compare", "engine", "result", "settings"),
-    ("service",),
-    ("cli", "cli_compare", "cli_models", "cli_serve", "cli_suggest"),
+    ("client", "service"),
+    ("cli", "cli_check_server", "cli_compare", "cli_files", "cli_models", "cli_screen", "cli_serve", "cli_server", "cli_suggest"),
 )
 HEAVY = {
     "cv2": ("analysis", "faces", "steps", "texture"),
@@ -32,7 +32,7 @@ HEAVY = {
     "python_multipart": ("service",),
     "starlette": ("service",),
     "uvicorn": ("service",),
-    "tqdm": ("cli", "cli_compare", "cli_models"),
+    "tqdm": ("cli_screen",),
 }
 STANDARD_ONLY_FLOORS = 1
 

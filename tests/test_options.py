@@ -8,9 +8,9 @@ from img_enhance.cli import flag_of
 from img_enhance.errors import OptionError
 from img_enhance.form import Field, fields, to_mapping
 from img_enhance.models import MODEL_NAMES
-from img_enhance.options import STEP_OPTIONS, Machine, Output, RealESRGAN
+from img_enhance.options import STEP_OPTIONS, Machine, Output, RealESRGAN, Server
 
-CLASSES: tuple[type[Any], ...] = (*STEP_OPTIONS, Output, Machine)
+CLASSES: tuple[type[Any], ...] = (*STEP_OPTIONS, Output, Machine, Server)
 FIELDS = [(options, field) for options in CLASSES for field in fields(options)]
 SIZES = {"upscale": 2, "width": 100, "height": 100, "megapixels": 1.5}
 

@@ -7,7 +7,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from img_enhance.engine import Engine as Engine
-    from img_enhance.engine import Progress as Progress
     from img_enhance.engine import enhance as enhance
     from img_enhance.errors import ImgEnhanceError as ImgEnhanceError
     from img_enhance.options import CLAHE as CLAHE
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from img_enhance.options import RealESRGAN as RealESRGAN
     from img_enhance.options import WhiteBalance as WhiteBalance
     from img_enhance.photo import Photo as Photo
+    from img_enhance.progress import Progress as Progress
     from img_enhance.recipe import Recipe as Recipe
     from img_enhance.result import Result as Result
 
@@ -31,7 +31,7 @@ _HOMES = {
     "Machine": "options",
     "Output": "options",
     "Photo": "photo",
-    "Progress": "engine",
+    "Progress": "progress",
     "RealESRGAN": "options",
     "Recipe": "recipe",
     "Result": "result",

@@ -5,37 +5,31 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
-import shutil
-import signal
 import sys
-import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from img_enhance import __version__
 from img_enhance.cancelling import ticking
+from img_enhance.cli_check_server import add_check_server
 from img_enhance.cli_compare import add_compare, check_sheet_of, write_sheet_of
+from img_enhance.cli_files import PIPE, beside, check_report, piped, pour, write_report
 from img_enhance.cli_models import OFFLINE, add_models, offer, store_of
+from img_enhance.cli_screen import bar, interruptible, say, silent
 from img_enhance.cli_serve import add_serve
-from img_enhance.errors import ImgEnhanceError, OptionError, OutputError, RecipeError
+from img_enhance.errors import ImgEnhanceError, OptionError, RecipeError
 from img_enhance.form import Field, fields, from_text
-from img_enhance.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, StepOptions
-from img_enhance.photo import format_named
+from img_enhance.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, Server, StepOptions
 from img_enhance.recipe import AUTO, Recipe
 from img_enhance.units import bytes_text, seconds_text
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work, so that --help answers at once
-    from img_enhance.engine import Progress
-    from img_enhance.job import Job
     from img_enhance.plan import PassPlan, Plan
     from img_enhance.result import Result
     from img_enhance.suggest import Suggestion
-
-_PIPE = Path("-")
 
 _EXIT_CODES = """\
 exit codes: 0 fine, 2 your photo or your options, 3 this machine (memory, disk, device, weights),
@@ -55,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = given.run(given)
     except ImgEnhanceError as error:
-        _say(f"[ERROR] {error}")
+        say(f"[ERROR] {error}")
         return error.exit_code
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
-        _say("[ERROR] cancelled")
+        say("[ERROR] cancelled")
         return 130
     return code
 
@@ -79,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_suggest(commands)
     add_models(commands)
     add_serve(commands, _add_flags)
+    add_check_server(commands)
     return parser
 
 
@@ -105,6 +100,7 @@ def _add_enhance(commands: Any) -> None:
     _add_flags(command, "photo", Input)
     _add_flags(command, "result", Output)
     _add_flags(command, "machine", Machine)
+    _add_flags(command, f"server: {(Server.__doc__ or '').splitlines()[0]}", Server)
     others = command.add_argument_group("files and screen")
     others.add_argument("--recipe", metavar="FILE", type=Path, help="steps and output from a JSON file")
     others.add_argument("--report", metavar="FILE", type=Path, help="write how the result was made, as JSON")
@@ -213,25 +209,31 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
 
 def _enhance(arguments: argparse.Namespace) -> int:
     recipe = _recipe(arguments)
+    server = Server(**_given(arguments, Server))
+    if server.server is not None:
+        from img_enhance.cli_server import enhance_by_server
+
+        local = [flag_of(Machine, name) for name in _given(arguments, Machine)] + ["--offline"] * arguments.offline
+        return enhance_by_server(arguments, recipe, server, local_flags=local)
     machine = Machine(**_given(arguments, Machine))
-    with _interruptible() as cancelled:
+    with interruptible() as cancelled:
         return _enhance_with(arguments, recipe, machine, cancelled)
 
 
 def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machine, cancelled: Callable[[], bool]) -> int:
     from img_enhance.cli_suggest import auto_lines
     from img_enhance.engine import Engine
-    from img_enhance.image_io import check_output
+    from img_enhance.files import check_output
     from img_enhance.memory import Peak
 
     started = time.perf_counter()
-    tell = _silent if arguments.quiet else _say
+    tell = silent if arguments.quiet else say
     store = store_of(arguments)
-    with _piped(arguments.photo, arguments.output) as (photo, piped), Engine(machine, store) as engine:
-        asked = None if arguments.output == _PIPE else arguments.output
+    with piped(arguments.photo, arguments.output) as (photo, pipe), Engine(machine, store) as engine:
+        asked = None if arguments.output == PIPE else arguments.output
         job = engine.prepare(photo, recipe, output=asked)
-        output = piped or asked or _beside(photo, job)
-        _check_report(arguments.report, photo, output)
+        output = pipe or asked or beside(photo, job.output_format)
+        check_report(arguments.report, photo, output)
         for path in (output, arguments.report):
             if path is not None:
                 check_output(path, overwrite=arguments.overwrite)
@@ -244,52 +246,29 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
             return 0
         offer(job, store, ask=not arguments.quiet, tick=ticking(cancelled))
         with Peak() as peak:
-            with _bar(job.plan.size.pixels / 1e6, quiet=arguments.quiet) as progress:
+            with bar(job.plan.size.pixels / 1e6, quiet=arguments.quiet) as progress:
                 result = engine.run(job, progress=progress, cancelled=cancelled)
             result.save(output, format=job.output_format, overwrite=arguments.overwrite, cancelled=cancelled)
         if arguments.report is not None:
-            _write_report(result, arguments.report)
+            write_report(result.report(), arguments.report)
         if arguments.compare is not None:
             write_sheet_of(result, arguments.compare, photo, output, overwrite=arguments.overwrite)
-        if piped is not None:
-            with piped.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+        if pipe is not None:
+            pour(pipe)
     for warning in result.warnings:
         tell(f"[WARNING] {warning}")
-    done = _done_line(result, _PIPE if piped is not None else output, time.perf_counter() - started, peak.bytes)
-    if piped is not None:
+    done = _done_line(result, PIPE if pipe is not None else output, time.perf_counter() - started, peak.bytes)
+    if pipe is not None:
         tell(done)
     elif not arguments.quiet:
         print(done)
     return 0
 
 
-def _check_report(report: Path | None, photo: Path, output: Path) -> None:
-    for path, what in ((photo, "the photo"), (output, "the result")):
-        if report is not None and report.resolve() == path.resolve():
-            raise OutputError(f"--report would replace {what}, {path}; name another file")
-
-
-@contextmanager
-def _piped(photo: Path, output: Path | None) -> Iterator[tuple[Path, Path | None]]:
-    """The photo's file, which for standard input is a copy, and the file that goes to standard output, if one does."""
-    if _PIPE not in (photo, output):
-        yield photo, None
-        return
-    with tempfile.TemporaryDirectory(prefix="img-enhance-") as folder:
-        if photo == _PIPE:
-            photo = Path(folder) / "standard input"
-            with photo.open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            output = output or _PIPE
-        yield photo, Path(folder) / "standard output" if output == _PIPE else None
-
-
 def _suggest(arguments: argparse.Namespace) -> int:
     from img_enhance.cli_suggest import table
 
-    with _interruptible() as cancelled, _piped(arguments.photo, None) as (photo, _):
+    with interruptible() as cancelled, piped(arguments.photo, None) as (photo, _):
         suggestion = _suggestion(arguments, photo, cancelled)
     sys.stdout.write(suggestion.to_json() if arguments.json else table(suggestion))
     return 0
@@ -307,22 +286,6 @@ def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[
         store=store_of(arguments),
         tick=ticking(cancelled),
     )
-
-
-def _beside(photo: Path, job: Job) -> Path:
-    """NAME_enhanced.EXT; the photo's own ending stays unless another format was asked for."""
-    own = photo.suffix.lower() in format_named(job.output_format).endings
-    ending = photo.suffix if own else format_named(job.output_format).endings[0]
-    return photo.with_name(f"{photo.stem}_enhanced{ending}")
-
-
-def _write_report(result: Result, path: Path) -> None:
-    from img_enhance.errors import DiskError
-
-    try:
-        path.write_text(result.report(), encoding="utf-8")
-    except OSError as error:
-        raise DiskError(f"cannot write the report {path}: {error.strerror}") from None
 
 
 def _plan_line(plan: Plan) -> str:
@@ -360,66 +323,6 @@ def _done_text(step: PassPlan) -> str:
     if step.kind == "faces":
         return f"faces by {step.model}"
     return f"reduced to {step.result}" if step.kind == "resample" else f"{step.model} {step.size} to {step.result}"
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM become an answer that the engine asks for; a second one stops at once."""
-    stopped = False
-
-    def stop(_number: int, _frame: object) -> None:
-        nonlocal stopped
-        if stopped:
-            raise KeyboardInterrupt
-        stopped = True
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _bar(megapixels: float, *, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """A live bar on a terminal, a plain line every tenth elsewhere."""
-    if quiet:
-        yield None
-    elif sys.stderr.isatty():
-        from tqdm import tqdm
-
-        shape = "{percentage:3.0f}% |{bar}| {n:.2f}/{total:.2f} MP, {rate_fmt}, {remaining} left"
-        with tqdm(total=megapixels, unit="MP", ascii=True, bar_format=shape, smoothing=0.1, miniters=0) as bar:
-            yield lambda progress: bar.update(progress.fraction * megapixels - bar.n) and None
-    else:
-        yield _plain_lines()
-
-
-def _plain_lines() -> Callable[[Progress], None]:
-    started, tenths = time.perf_counter(), 0
-
-    def line(progress: Progress) -> None:
-        nonlocal tenths
-        if int(progress.fraction * 10) <= tenths:
-            return
-        tenths = int(progress.fraction * 10)
-        seconds = time.perf_counter() - started
-        rate = progress.fraction * progress.megapixels / seconds
-        left = seconds * (1 - progress.fraction) / progress.fraction
-        _say(f"{progress.fraction:4.0%} of {progress.megapixels:.2f} MP, {rate:.3f} MP/s, {seconds_text(left)} left")
-
-    return line
-
-
-def _say(text: str) -> None:
-    # Whoever reads the progress may stop reading; the work goes on.
-    with suppress(BrokenPipeError):
-        print(text, file=sys.stderr, flush=True)
-
-
-def _silent(text: str) -> None:
-    """Nothing."""
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import os
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from img_enhance.cli_screen import bytes_bar, say, silent
 from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
 from img_enhance.models import FACE_MODELS, MODELS, DownloadedWeights, Model
 from img_enhance.settings import weight_store
@@ -63,7 +63,7 @@ def offer(job: Job, store: WeightStore, *, ask: bool, tick: Callable[[], None]) 
             continue
         if not ask or store.offline or not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise missing(file, store)
-        _say(f"{file.name} is not on this machine: {bytes_text(file.bytes)}, {file.origin}, license {file.license}.")
+        say(f"{file.name} is not on this machine: {bytes_text(file.bytes)}, {file.origin}, license {file.license}.")
         _say_note(file)
         if not _agreed(f"Download it to {store.home}? [y/N] "):
             raise missing(file, store)
@@ -115,9 +115,9 @@ def _pull(arguments: argparse.Namespace) -> int:
             path = _installed(row)
         else:
             if not arguments.quiet and not store.offline and found(file, store) is None:
-                _say(f"{file.name}: {bytes_text(file.bytes)}, {file.origin}, license {file.license}.")
+                say(f"{file.name}: {bytes_text(file.bytes)}, {file.origin}, license {file.license}.")
                 _say_note(file)
-            path = _fetch(file, store, tick=_nothing, quiet=arguments.quiet)
+            path = _fetch(file, store, tick=silent, quiet=arguments.quiet)
         if not arguments.quiet:
             print(f"[OK] {row.name}: {path}")
     return 0
@@ -195,34 +195,8 @@ def _file(row: Row) -> WeightFile | None:
 def _fetch(file: WeightFile, store: WeightStore, *, tick: Callable[[], None], quiet: bool) -> Path:
     from img_enhance.weights.fetch import pull
 
-    with _bar(file, quiet=quiet) as progress:
+    with bytes_bar(file.name, file.bytes, quiet=quiet) as progress:
         return pull(file, store, progress=progress, tick=tick)
-
-
-@contextmanager
-def _bar(file: WeightFile, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A live bar on a terminal, a plain line every tenth elsewhere."""
-    if quiet:
-        yield _nothing
-    elif sys.stderr.isatty():
-        from tqdm import tqdm
-
-        with tqdm(total=file.bytes, unit="B", unit_scale=True, ascii=True, desc=file.name, miniters=0, delay=0.1) as bar:
-            yield lambda done, _total: bar.update(done - bar.n) and None
-    else:
-        yield _plain_lines(file)
-
-
-def _plain_lines(file: WeightFile) -> Callable[[int, int], None]:
-    tenths = 0
-
-    def line(done: int, total: int) -> None:
-        nonlocal tenths
-        if done * 10 // total > tenths:
-            tenths = done * 10 // total
-            _say(f"{file.name}: {done / total:4.0%} of {bytes_text(total)}")
-
-    return line
 
 
 def _agreed(question: str) -> bool:
@@ -241,14 +215,4 @@ def _agreed(question: str) -> bool:
 
 def _say_note(file: WeightFile) -> None:
     if file.license_note:
-        _say(textwrap.fill(file.license_note, 100))
-
-
-def _say(text: str) -> None:
-    # Whoever reads the progress may stop reading; the work goes on.
-    with suppress(BrokenPipeError):
-        print(text, file=sys.stderr, flush=True)
-
-
-def _nothing(*_: object) -> None:
-    """Nothing."""
+        say(textwrap.fill(file.license_note, 100))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from img_enhance.suggest import Reason, Suggestion
+from img_enhance.recipe import Reason
+
+if TYPE_CHECKING:
+    from img_enhance.suggest import Suggestion
 
 _HEADER = ("do", "step", "strength", "why")
 _WIDTH = 140

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,28 +32,18 @@ from img_enhance.photo import Header, Photo, check_holds, format_named, metadata
 from img_enhance.plan import FacePlan, NetworkPlan, Pass, PassPlan, Plan, ResamplePlan, TonePlan
 from img_enhance.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.probe import PrecisionRefused, probe
-from img_enhance.recipe import AUTO, Recipe
+from img_enhance.progress import OnProgress, Progress
+from img_enhance.recipe import AUTO, Reason, Recipe
 from img_enhance.result import Result, StepRecord
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.settings import weight_store
 from img_enhance.steps import Facts, tone_step
-from img_enhance.suggest import Reason, Suggestion, suggest, suggest_file
+from img_enhance.suggest import Suggestion, suggest, suggest_file
 from img_enhance.sweep import Network, sweep
 from img_enhance.units import bytes_text
 from img_enhance.weights.cache import WeightStore, located
 from img_enhance.weights.store import load
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the work on a photo of `megapixels` is: `fraction` of its estimated time."""
-
-    fraction: float
-    megapixels: float
-
-
-OnProgress = Callable[[Progress], None]
 
 
 class Engine:

@@ -14,6 +14,7 @@
     |   +-- DeviceError             a device or a precision it does not have  503
     |   +-- WeightsMissing          weights that are not on this machine      503
     |   +-- DownloadError           weights that cannot be fetched            503
+    |   +-- ServiceUnreachable      a service that does not answer as one     503
     +-- IntegrityError              never hand this on                        exit 4
     |   +-- WeightsCorrupt          weights that are not the published ones   500
     |   +-- NotFinite               a network answered NaN or infinity        500
@@ -120,6 +121,12 @@ class DownloadError(MachineError):
     """A file cannot be fetched: the network, the server, or what it sends."""
 
     code = "download"
+
+
+class ServiceUnreachable(MachineError):
+    """A web service of ours does not answer, or what answers is none."""
+
+    code = "service_unreachable"
 
 
 class IntegrityError(ImgEnhanceError):

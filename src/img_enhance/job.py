@@ -13,9 +13,8 @@ from img_enhance.image_io import PhotoFile
 from img_enhance.models import Precision
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
 from img_enhance.plan import Pass, Plan, size_after
-from img_enhance.recipe import AUTO, Recipe
+from img_enhance.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
-from img_enhance.suggest import Reason
 
 
 @dataclass(frozen=True)

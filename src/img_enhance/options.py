@@ -263,6 +263,24 @@ class Machine:
             raise OptionError(f"device must be one of {', '.join(DEVICES)}, not '{self.device}'")
 
 
+KEY_VARIABLE = "IMG_ENHANCE_SERVER_KEY"
+
+
+@dataclass(frozen=True)
+class Server:
+    """Who does the work, if not this machine."""
+
+    server: str | None = option(None, help="let the img-enhance service at this URL do the work", placeholder="URL")
+    server_key: str | None = option(
+        None, help=f"the service's API key (better in {KEY_VARIABLE}, where others do not see it)", placeholder="KEY"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.server_key is not None and self.server is None:
+            raise OptionError("--server-key is of no use without --server; name the server too")
+
+
 # A detail is held in memory, with the original's part enlarged to the same size.
 MOST_REGION_SIDE = 4096
 

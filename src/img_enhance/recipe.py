@@ -73,6 +73,20 @@ class Recipe:
         return cls.from_mapping(values["recipe"] if isinstance(values, Mapping) and "recipe" in values else values)
 
 
+@dataclass(frozen=True)
+class Reason:
+    """Why a step is in the recipe, or is not. `strength` is "" for one that is not.
+
+    `lacking` says that it is not only because something is missing on this machine, which a person should know.
+    """
+
+    step: str
+    chosen: bool
+    strength: str
+    words: str
+    lacking: bool = False
+
+
 def _step(values: object, number: int) -> StepOptions:
     mapping = dict(_mapping(values, f"step {number}"))
     name = mapping.pop("step", None)

@@ -15,8 +15,7 @@ from img_enhance.image_io import write_photo
 from img_enhance.options import StepOptions
 from img_enhance.photo import Photo, format_of_ending
 from img_enhance.plan import Plan
-from img_enhance.recipe import AUTO, Recipe
-from img_enhance.suggest import Reason
+from img_enhance.recipe import AUTO, Reason, Recipe
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from img_enhance.models import FACE_DETECTOR, FACE_MODELS
 from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.planner import CANVAS_SHARE, allowed_bytes
-from img_enhance.recipe import Recipe
+from img_enhance.recipe import Reason, Recipe
 from img_enhance.weights.cache import WeightStore, found, missing
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
@@ -56,20 +56,6 @@ MOST_NETWORK_MEGAPIXELS = 16.0
 MOST_READ_MEGAPIXELS = 2.0
 FACTORS = (16, 8, 4, 2)
 _ONE_PASS = 4
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a step is in the recipe, or is not. `strength` is "" for one that is not.
-
-    `lacking` says that it is not only because something is missing on this machine, which a person should know.
-    """
-
-    step: str
-    chosen: bool
-    strength: str
-    words: str
-    lacking: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ _EDSR = "https://huggingface.co/eugenesiow/edsr-base"
 _EDSR_PAPER = "Lim et al., EDSR, CVPRW 2017, arXiv:1707.02921"
 _EDSR_NOTE = "These are the weights of eugenesiow/edsr-base (Apache-2.0), from a copy that states no license of its own."
 
-WEIGHT_FILES = (
+WEIGHT_FILES: tuple[WeightFile, ...] = (
     WeightFile(
         name="realesrgan-x2plus",
         summary="photos, twice as wide and high",

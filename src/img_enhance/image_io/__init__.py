@@ -1,6 +1,6 @@
 """Photos from files and to files, in a stream through libvips, so that a gigapixel result never lies in memory."""
 
-from img_enhance.image_io.files import check_output
+from img_enhance.files import check_output
 from img_enhance.image_io.read import PhotoFile, open_photo, read_photo
 from img_enhance.image_io.strips import resample
 from img_enhance.image_io.whole import read_whole

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from img_enhance.errors import PhotoError
+from img_enhance.files import damaged
 from img_enhance.geometry import Size
-from img_enhance.image_io.files import damaged
 
 _CHILD = Path(__file__).with_name("heic_child.py")
 _MOST_SECONDS = 60

@@ -14,9 +14,9 @@ import pyvips
 from img_enhance.cancelling import Tick
 from img_enhance.canvas import Pixels
 from img_enhance.errors import PhotoError, PhotoTooLarge, UnsupportedPhoto
+from img_enhance.files import damaged
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
-from img_enhance.image_io.files import damaged
 from img_enhance.image_io.heic import decode_heic
 from img_enhance.image_io.strips import strips
 from img_enhance.metadata import BrokenMetadata

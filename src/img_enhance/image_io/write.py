@@ -10,8 +10,8 @@ import pyvips
 from img_enhance import __version__
 from img_enhance.cancelling import Tick
 from img_enhance.errors import DiskError, ImgEnhanceError
+from img_enhance.files import disk_full, replacing
 from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
-from img_enhance.image_io.files import disk_full, replacing
 from img_enhance.image_io.read import MILLIMETRES_PER_INCH, reason
 from img_enhance.image_io.strips import image_of
 from img_enhance.metadata import BrokenMetadata

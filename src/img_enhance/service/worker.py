@@ -37,9 +37,10 @@ from img_enhance.service.protocol import (
 )
 
 if TYPE_CHECKING:
-    from img_enhance.engine import Engine, Progress
+    from img_enhance.engine import Engine
     from img_enhance.job import Job
     from img_enhance.options import Machine
+    from img_enhance.progress import Progress
 
 # The API must answer at once while networks use every core.
 _NICE = 5

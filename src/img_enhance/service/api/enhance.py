@@ -30,10 +30,11 @@ from img_enhance.service.desk import (
     plain,
     problem_of,
 )
+from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
 from img_enhance.service.problems import Problem, as_data
 from img_enhance.service.protocol import Failed
-from img_enhance.service.refusals import MalformedRequest, StillRunning, Stopping, WaitedTooLong
+from img_enhance.service.refusals import KeyReused, MalformedRequest, StillRunning, Stopping, WaitedTooLong
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
 from img_enhance.service.service import Service
 from img_enhance.service.store import FINAL, Claim, Job
@@ -66,7 +67,10 @@ async def enhance(request: Request) -> Response:
         answer = await looked_at(service, wanted)
         if isinstance(answer, Failed):
             raise Problem(answer)
-        jobs = await accepted(service, caller, [(wanted, answer)], claim=claim)
+        try:
+            jobs = await accepted(service, caller, [(wanted, answer)], claim=claim)
+        except KeyReused:
+            return await _replayed(request, await owned_job(service, caller, await _first_with(service, caller, claim)))
     finally:
         await asyncio.to_thread(_drop_incoming, body, service)
     job = jobs[0]
@@ -98,7 +102,11 @@ async def enhance_batch(request: Request) -> Response:
                 return await _batch_response(service, earlier, list(await owned_batch(service, caller, earlier)))
         answers = [await looked_at(service, each) for each in wanted]
         id = secrets.token_hex(16)
-        jobs = await accepted(service, caller, list(zip(wanted, answers, strict=True)), batch=id, claim=claim)
+        try:
+            jobs = await accepted(service, caller, list(zip(wanted, answers, strict=True)), batch=id, claim=claim)
+        except KeyReused:
+            earlier = await _first_with(service, caller, claim)
+            return await _batch_response(service, earlier, list(await owned_batch(service, caller, earlier)))
     finally:
         await asyncio.to_thread(_drop_incoming, body, service)
     return await _batch_response(service, id, jobs)
@@ -160,6 +168,17 @@ def _claim(request: Request, wanted: list[Wanted]) -> Claim | None:
     if not is_idempotency_key(key):
         raise MalformedRequest("an Idempotency-Key has up to 200 visible ASCII characters")
     return Claim(key, fingerprint(request.url.path, wanted))
+
+
+async def _first_with(service: Service, caller: Caller, claim: Claim | None) -> str:
+    """The job or batch of the same request that was sent twice at the same time, of which the other was accepted first.
+
+    Raises: KeyReused when it was another request.
+    """
+    assert claim is not None
+    earlier = await service.ask(partial(service.store.claimed, caller.owner, claim))
+    assert earlier is not None
+    return earlier
 
 
 def _prefers_async(request: Request) -> bool:

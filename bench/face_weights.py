@@ -1,0 +1,61 @@
+"""A full-size file of random weights for GFPGAN: as large and as slow as the published one, which nobody may pass on freely."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from img_enhance import weight_files
+from img_enhance.models import FACE_MODELS
+from img_enhance.networks import shapes_of
+
+Array = npt.NDArray[np.float32]
+
+MODEL = FACE_MODELS[0]
+FILE = "random-gfpgan.safetensors"
+
+
+def use_random_weights(folder: Path) -> None:
+    """Put random weights in the place of the published ones, for this process; the file is written to `folder` once."""
+    path = folder / FILE
+    if not path.exists():
+        draw = np.random.RandomState(0)
+        write_safetensors({name: _values(draw, name, shape) for name, shape in shapes_of(MODEL.architecture).items()}, path)
+    rows = {row.name: row for row in weight_files.WEIGHT_FILES}
+    rows[MODEL.name] = dataclasses.replace(
+        rows[MODEL.name],
+        file=FILE,
+        format="safetensors",
+        bytes=path.stat().st_size,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+    weight_files.WEIGHT_FILES = tuple(rows.values())
+
+
+def write_safetensors(tensors: dict[str, Array], path: Path) -> None:
+    """Write float32 tensors. Source: the format's description at github.com/huggingface/safetensors."""
+    header, offset = {}, 0
+    for name, values in tensors.items():
+        header[name] = {"dtype": "F32", "shape": values.shape, "data_offsets": (offset, offset + values.nbytes)}
+        offset += values.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for values in tensors.values():
+            file.write(values.astype("<f4").tobytes())
+
+
+def _values(draw: np.random.RandomState, name: str, shape: tuple[int, ...]) -> Array:
+    """Values under which what flows through the network neither dies out nor explodes: both would change its speed."""
+    if name.endswith("modulation.bias"):
+        return np.ones(shape, np.float32)
+    if name.endswith("bias"):
+        return np.zeros(shape, np.float32)
+    summed = math.prod(shape[-3:]) if len(shape) > 2 else shape[-1]
+    deviation = 1.0 if "noises" in name or "constant" in name else 0.1 if shape == (1,) else 1 / math.sqrt(summed)
+    return np.asarray(draw.standard_normal(shape) * deviation, np.float32)
