@@ -18,7 +18,18 @@ FLOORS = (
     ("sweep", "probe", "steps", "texture", "analysis", "suggest", "job"),
     ("compare", "engine", "result", "settings"),
     ("client", "service"),
-    ("cli", "cli_check_server", "cli_compare", "cli_files", "cli_models", "cli_screen", "cli_serve", "cli_server", "cli_suggest"),
+    (
+        "cli",
+        "cli_check_server",
+        "cli_compare",
+        "cli_faces",
+        "cli_files",
+        "cli_models",
+        "cli_screen",
+        "cli_serve",
+        "cli_server",
+        "cli_suggest",
+    ),
 )
 HEAVY = {
     "cv2": ("analysis", "faces", "steps", "texture"),

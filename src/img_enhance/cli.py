@@ -16,6 +16,7 @@ from img_enhance import __version__
 from img_enhance.cancelling import ticking
 from img_enhance.cli_check_server import add_check_server
 from img_enhance.cli_compare import add_compare, check_sheet_of, write_sheet_of
+from img_enhance.cli_faces import add_faces
 from img_enhance.cli_files import PIPE, beside, check_report, piped, pour, write_report
 from img_enhance.cli_models import OFFLINE, add_models, offer, store_of
 from img_enhance.cli_screen import bar, interruptible, say, silent
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_enhance(commands)
     add_compare(commands, _add_flags)
     _add_suggest(commands)
+    add_faces(commands, _add_flags)
     add_models(commands)
     add_serve(commands, _add_flags)
     add_check_server(commands)
@@ -144,15 +146,19 @@ def flag_of(options: type[Any], name: str) -> str:
     return "--" + (_prefix(options) + name).replace("_", "-")
 
 
-def _add_flags(command: argparse.ArgumentParser, title: str, options: type[Any]) -> Any:
+def _add_flags(command: argparse.ArgumentParser, title: str, options: type[Any], *, only: tuple[str, ...] = ()) -> Any:
+    """Flags of all options, or of some whose names then stand alone."""
     group = command.add_argument_group(title)
     for field in fields(options):
-        name = _prefix(options) + field.name
+        if only and field.name not in only:
+            continue
+        name = field.name if only else _prefix(options) + field.name
+        flag = "--" + name.replace("_", "-")
         if field.type is bool:
-            group.add_argument(flag_of(options, field.name), dest=name, action="store_const", const=True, help=field.help)
+            group.add_argument(flag, dest=name, action="store_const", const=True, help=field.help)
             continue
         group.add_argument(
-            flag_of(options, field.name),
+            flag,
             dest=name,
             metavar=field.placeholder or "|".join(field.choices) or None,
             type=_converter(field),
@@ -244,7 +250,7 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
         tell(_plan_line(job.plan))
         if arguments.dry_run:
             return 0
-        offer(job, store, ask=not arguments.quiet, tick=ticking(cancelled))
+        offer(job.plan.weight_files, store, ask=not arguments.quiet, tick=ticking(cancelled))
         with Peak() as peak:
             with bar(job.plan.size.pixels / 1e6, quiet=arguments.quiet) as progress:
                 result = engine.run(job, progress=progress, cancelled=cancelled)

@@ -37,11 +37,11 @@ def pour(file: Path) -> None:
     sys.stdout.buffer.flush()
 
 
-def beside(photo: Path, output_format: str) -> Path:
-    """NAME_enhanced.EXT; the photo's own ending stays unless another format was asked for."""
+def beside(photo: Path, output_format: str, what: str = "enhanced") -> Path:
+    """NAME_WHAT.EXT; the photo's own ending stays unless another format was asked for."""
     own = photo.suffix.lower() in format_named(output_format).endings
     ending = photo.suffix if own else format_named(output_format).endings[0]
-    return photo.with_name(f"{photo.stem}_enhanced{ending}")
+    return photo.with_name(f"{photo.stem}_{what}{ending}")
 
 
 def check_report(report: Path | None, photo: Path, output: Path) -> None:

@@ -20,7 +20,7 @@ from img_enhance.weight_files import WEIGHT_FILES, WeightFile
 from img_enhance.weights.cache import WeightStore, copies, found, missing
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work
-    from img_enhance.job import Job
+    pass
 
 OFFLINE = "download nothing, ask nothing"
 
@@ -53,12 +53,12 @@ def store_of(arguments: argparse.Namespace) -> WeightStore:
     return weight_store(os.environ, offline=arguments.offline)
 
 
-def offer(job: Job, store: WeightStore, *, ask: bool, tick: Callable[[], None]) -> None:
-    """Pass if all weights of the job are here, or the person at the terminal agrees to download them.
+def offer(files: tuple[WeightFile, ...], store: WeightStore, *, ask: bool, tick: Callable[[], None]) -> None:
+    """Pass if all these weights are here, or the person at the terminal agrees to download them.
 
     Raises: WeightsMissing with the command that brings them; what `pull` raises.
     """
-    for file in job.plan.weight_files:
+    for file in files:
         if found(file, store) is not None:
             continue
         if not ask or store.offline or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -179,10 +179,12 @@ def _rows() -> list[Row]:
 
 
 def _named(name: str) -> Row:
+    """The row of this name, or the only one whose name begins with it: yunet is yunet-2026may."""
     rows = {row.name: row for row in _rows()}
-    if name not in rows:
+    fitting = [name] if name in rows else [known for known in rows if known.startswith(f"{name}-")]
+    if len(fitting) != 1:
         raise OptionError(f"no model is called {name!a}; there are {', '.join(rows)}")
-    return rows[name]
+    return rows[fitting[0]]
 
 
 def _file(row: Row) -> WeightFile | None:

@@ -20,7 +20,7 @@ from img_enhance.canvas import Pixels, check_room, new_canvas, scratch_folder
 from img_enhance.color import with_depth
 from img_enhance.devices import find_device, free_bytes
 from img_enhance.errors import MemoryBudgetError, NotFinite
-from img_enhance.faces.restore import faces_wanted, restore_faces
+from img_enhance.faces.restore import FaceRecord, faces_wanted, restore_faces
 from img_enhance.geometry import Box
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample
 from img_enhance.job import Job, all_passes, check_photo, losses, output_format_of
@@ -292,7 +292,8 @@ class Engine:
         """The photo with the faces of `source` restored, or the very same where there is none."""
         level = plan.options.enhance_level
         detector = located(FACE_DETECTOR, self.store)
-        faces, records = faces_wanted(source.pixels, detector, plan.options, tick=tick) if level else ([], [])
+        faces, others = faces_wanted(source.pixels, detector, plan.options, tick=tick) if level else ([], [])
+        records = [FaceRecord(face.box, face.score, restored=False, why=why) for face, why in others]
         if faces:
             network = self._network(model_named(plan.model), plan.precision)
 

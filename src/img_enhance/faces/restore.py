@@ -35,8 +35,10 @@ class FaceRecord:
     change: float = 0.0
 
 
-def faces_wanted(source: Pixels, detector: Path, options: GFPGAN, *, tick: Tick = lambda: None) -> tuple[list[Face], list[FaceRecord]]:
-    """The faces of a photo that are to be restored, largest first, and the records of those that are not asked for.
+def faces_wanted(
+    source: Pixels, detector: Path, options: GFPGAN, *, tick: Tick = lambda: None
+) -> tuple[list[Face], list[tuple[Face, str]]]:
+    """The faces of a photo that are asked for, largest first, and the others, each with why it is none of them.
 
     `detector` is YuNet's file.
 
@@ -46,7 +48,7 @@ def faces_wanted(source: Pixels, detector: Path, options: GFPGAN, *, tick: Tick 
     height, width = source.shape[:2]
     wanted = list(chosen(list(found), Box(0, 0, width, height), options.which, options.at_most))  # type: ignore[arg-type]
     why = f"not the {options.which} face" if options.which != "all" else f"not one of the {options.at_most} largest"
-    return wanted, [FaceRecord(face.box, face.score, restored=False, why=why) for face in found if face not in wanted]
+    return wanted, [(face, why) for face in found if face not in wanted]
 
 
 def left_alone(face: Face, source: Pixels) -> str:
