@@ -1,4 +1,4 @@
-"""A full-size file of random weights for GFPGAN: as large and as slow as the published one, which nobody may pass on freely."""
+"""A file of random weights for GFPGAN, by default as large and as slow as the published one, which nobody may pass on freely."""
 
 import dataclasses
 import hashlib
@@ -9,22 +9,27 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance import weight_files
-from img_enhance.models import FACE_MODELS
+from img_enhance import models, weight_files
+from img_enhance.models import GFPGANClean
 from img_enhance.networks import shapes_of
 
 Array = npt.NDArray[np.float32]
 
-MODEL = FACE_MODELS[0]
+MODEL = models.FACE_MODELS[0]
 FILE = "random-gfpgan.safetensors"
 
 
-def use_random_weights(folder: Path) -> None:
-    """Put random weights in the place of the published ones, for this process; the file is written to `folder` once."""
+def use_random_weights(folder: Path, architecture: GFPGANClean | None = None) -> None:
+    """Put random weights in the place of the published ones, for this process; the file is written to `folder` once.
+
+    `architecture` takes the place of the published network's, for tests.
+    """
+    model = dataclasses.replace(MODEL, architecture=architecture or MODEL.architecture)
+    models.FACE_MODELS = (model, *models.FACE_MODELS[1:])
     path = folder / FILE
     if not path.exists():
         draw = np.random.RandomState(0)
-        write_safetensors({name: _values(draw, name, shape) for name, shape in shapes_of(MODEL.architecture).items()}, path)
+        write_safetensors({name: _values(draw, name, shape) for name, shape in shapes_of(model.architecture).items()}, path)
     rows = {row.name: row for row in weight_files.WEIGHT_FILES}
     rows[MODEL.name] = dataclasses.replace(
         rows[MODEL.name],

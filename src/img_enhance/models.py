@@ -323,7 +323,7 @@ def _face_model(name: str, summary: str) -> Model:
 
 
 # Networks for faces, and the file of the network that finds them.
-FACE_MODELS = (_face_model("gfpgan-1.4", "faces, more detail"), _face_model("gfpgan-1.3", "faces, more natural"))
+FACE_MODELS: tuple[Model, ...] = (_face_model("gfpgan-1.4", "faces, more detail"), _face_model("gfpgan-1.3", "faces, more natural"))
 FACE_MODEL_NAMES = tuple(model.name for model in FACE_MODELS)
 FACE_DETECTOR = weight_file_named("yunet-2026may")
 

@@ -1,0 +1,310 @@
+"""Faces end to end, with random weights: found in a real photo, restored, pasted into the enlarged one, and told about."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from face_weights import FILE, use_random_weights
+from img_enhance import models, weight_files
+from img_enhance.cli import main
+from img_enhance.engine import Engine
+from img_enhance.errors import WeightsMissing
+from img_enhance.geometry import Box
+from img_enhance.memory import anonymous_bytes, give_back
+from img_enhance.models import FACE_DETECTOR, GFPGANClean
+from img_enhance.options import GFPGAN, Machine, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.photo import Photo
+from img_enhance.plan import FacePlan
+from img_enhance.recipe import AUTO, Recipe
+from img_enhance.result import Result
+from img_enhance.weights.cache import WeightStore
+
+Pixels = npt.NDArray[np.uint8 | np.uint16]
+
+# As many layers as the published network, a sixteenth of its channels.
+SMALL = GFPGANClean(channels=32, style=32)
+COMPACT = RealESRGAN(model="realesr-animevideov3")
+MEGABYTE = 1_000_000
+_RUNS = 30
+
+
+@pytest.fixture(scope="module")
+def store(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeightStore]:
+    """Weights of a small network with random weights, and the detector."""
+    home = tmp_path_factory.mktemp("weights")
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((models, "FACE_MODELS"), (weight_files, "WEIGHT_FILES")):
+            patch.setattr(module, name, getattr(module, name))
+        use_random_weights(home, SMALL)
+        yield WeightStore(home, searched=(data / "models",))
+
+
+@pytest.fixture(scope="module")
+def engine(store: WeightStore) -> Iterator[Engine]:
+    with Engine(Machine(precision="f32"), store) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def children(data: Path) -> Pixels:
+    """Four of five children: 280 x 220 pixels with faces of 41 to 58, one cut by the edge."""
+    with Image.open(data / "photos" / "children-alpha.png") as photo:
+        pixels = np.asarray(photo.convert("RGB"))[40:260, 100:380]
+    pixels.flags.writeable = False
+    return pixels
+
+
+def run(engine: Engine, photo: Photo, *steps: StepOptions) -> Result:
+    return engine.enhance(photo, Recipe(steps=steps))
+
+
+def faces_of(result: Result) -> list[dict[str, Any]]:
+    faces: list[dict[str, Any]] = result.steps[-1].facts["faces"]
+    return faces
+
+
+def square_of(face: dict[str, Any], scale: int, within: Box) -> Box:
+    """A box that surely holds the face's square, which is about two and a half times as wide as the face."""
+    box = Box(**face["box"])
+    return Box(*(scale * side for side in (box.left, box.top, box.right, box.bottom))).grown(
+        round(1.3 * scale * box.size.width), within=within
+    )
+
+
+def test_faces_are_found_before_and_pasted_after_the_photo_is_enlarged(engine: Engine, children: Pixels) -> None:
+    plain = run(engine, Photo(children), COMPACT).photo.pixels
+    result = run(engine, Photo(children), COMPACT, GFPGAN())
+    assert result.photo.size == Photo(plain).size
+    faces = faces_of(result)
+    assert len(faces) >= 2
+    assert all(face["restored"] and face["change"] > 1 and not face["why"] for face in faces)
+    assert all(40 <= Box(**face["box"]).size.width <= 80 for face in faces)  # pixels of the photo, not of the result
+    changed = (result.photo.pixels != plain).any(2)
+    for face in faces:
+        box = Box(**face["box"])
+        middle = changed[4 * box.top : 4 * box.bottom, 4 * box.left : 4 * box.right]
+        assert middle.mean() > 0.9
+        changed[square_of(face, 4, Photo(plain).size.box).slices] = False
+    assert not changed.any()
+
+
+def test_a_photo_without_faces_keeps_its_bits(engine: Engine, cat: npt.NDArray[np.uint8]) -> None:
+    result = run(engine, Photo(cat), GFPGAN())
+    assert np.shares_memory(result.photo.pixels, cat)
+    assert result.steps[-1].facts == {"changed": False, "faces": []}
+    assert "no face was found" in result.warnings
+
+
+def test_level_0_returns_the_untouched_bytes(engine: Engine, children: Pixels) -> None:
+    assert np.shares_memory(run(engine, Photo(children), GFPGAN(enhance_level=0)).photo.pixels, children)
+
+
+def test_level_blends(engine: Engine, children: Pixels) -> None:
+    half, whole = (run(engine, Photo(children), GFPGAN(enhance_level=level)).photo.pixels.astype(float) for level in (0.5, 1))
+    inner = (whole > 5) & (whole < 250)  # where nothing was cut off
+    assert np.abs(half - (children + whole) / 2)[inner].max() <= 1.01
+    assert np.abs(whole - children).max() > 20
+
+
+def test_same_photo_same_bytes_and_the_photo_given_stays(engine: Engine, children: Pixels) -> None:
+    before = children.copy()
+    first, second = (run(engine, Photo(children), GFPGAN()).photo.pixels for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(children, before)
+
+
+def test_only_the_faces_asked_for(engine: Engine, children: Pixels) -> None:
+    faces = faces_of(run(engine, Photo(children), GFPGAN(which="largest")))
+    assert [face["restored"] for face in faces] == [True] + [False] * (len(faces) - 1)
+    assert {face["why"] for face in faces[1:]} == {"not the largest face"}
+    faces = faces_of(run(engine, Photo(children), GFPGAN(at_most=1)))
+    assert {face["why"] for face in faces[1:]} == {"not one of the 1 largest"}
+
+
+def test_16_bits_alpha_and_grey(engine: Engine, children: Pixels) -> None:
+    alpha = np.full(children.shape[:2], 65535, np.uint16)
+    deep = run(engine, Photo(children.astype(np.uint16) * 257, alpha=alpha), GFPGAN()).photo
+    eight = run(engine, Photo(children), GFPGAN()).photo.pixels
+    assert deep.pixels.dtype == np.uint16
+    assert deep.alpha is not None
+    np.testing.assert_array_equal(deep.alpha, alpha)
+    assert np.abs(deep.pixels / 257 - eight).max() < 3
+    grey = np.repeat(children.mean(2).astype(np.uint8)[..., None], 3, 2)
+    result = run(engine, Photo(grey, grey=True), GFPGAN()).photo.pixels
+    assert np.ptp(result, axis=2).max() == 0
+    assert (result != grey).any()
+
+
+def test_light_first_and_faces_from_the_lit_photo(engine: Engine, children: Pixels) -> None:
+    lit = run(engine, Photo(children), WhiteBalance(temperature=4000)).photo.pixels
+    together = run(engine, Photo(children), WhiteBalance(temperature=4000), GFPGAN(which="largest"))
+    far = np.ones(lit.shape[:2], bool)
+    face = faces_of(together)[0]
+    assert face["restored"]
+    far[square_of(face, 1, Photo(lit).size.box).slices] = False
+    assert far.any()
+    assert np.abs(together.photo.pixels.astype(int) - lit)[far].max() <= 1  # by way of 16 bits
+
+
+def test_a_sharp_large_face_is_left_alone_when_asked(store: WeightStore, children: Pixels) -> None:
+    large = np.asarray(Image.fromarray(children[90:190, 20:120]).resize((1000, 1000), Image.Resampling.LANCZOS)).astype(int)
+    noisy = np.clip(large + np.random.RandomState(0).randint(-20, 21, large.shape), 0, 255).astype(np.uint8)
+    with Engine(Machine(precision="f32"), store) as engine:
+        (face,) = faces_of(run(engine, Photo(noisy), GFPGAN(leave_sharp=True)))
+        (again,) = faces_of(run(engine, Photo(noisy), GFPGAN()))
+    assert not face["restored"]
+    assert face["why"].startswith("sharp already")
+    assert again["restored"]
+
+
+def test_a_crop_has_the_bits_of_the_whole(engine: Engine, children: Pixels) -> None:
+    from img_enhance.options import Output
+
+    steps = (COMPACT, GFPGAN())
+    whole = engine.enhance(Photo(children), Recipe(steps=steps)).photo.pixels
+    part = engine.enhance(Photo(children), Recipe(steps=steps, output=Output(crop="100,320,300,200"))).photo.pixels
+    np.testing.assert_array_equal(part, whole[320:520, 100:400])
+
+
+def test_networks_are_given_back_between_steps_when_memory_is_short(store: WeightStore, children: Pixels) -> None:
+    recipe = Recipe(steps=(COMPACT, GFPGAN()))
+    with Engine(Machine(precision="f32"), store) as engine:
+        plan = engine.prepare(Photo(children), recipe).plan
+        expected = engine.enhance(Photo(children), recipe).photo.pixels
+        assert plan.keeps_networks
+        assert set(engine.loaded) == {"realesr-animevideov3", "gfpgan-1.4"}
+    with Engine(Machine(precision="f32", max_memory=plan.projected_bytes - 8 * MEGABYTE), store) as engine:
+        job = engine.prepare(Photo(children), recipe)
+        assert not job.plan.keeps_networks
+        assert job.plan.projected_bytes < plan.projected_bytes
+        np.testing.assert_array_equal(engine.run(job).photo.pixels, expected)
+        assert engine.loaded == ()
+
+
+def test_the_picture_that_faces_come_from_is_counted_and_kept(store: WeightStore, children: Pixels) -> None:
+    with Engine(Machine(precision="f32"), store) as engine:
+        plan = engine.prepare(Photo(children), Recipe(steps=(WhiteBalance(), COMPACT, GFPGAN()))).plan
+    faces = plan.passes[-1]
+    assert isinstance(faces, FacePlan)
+    assert (faces.source, faces.in_place) == (1, True)
+    assert [step.kind for step in plan.passes] == ["tones", "network", "faces"]
+
+
+def test_runs_keep_no_memory(engine: Engine, children: Pixels) -> None:
+    small = np.ascontiguousarray(children[90:190, 20:120])
+    run(engine, Photo(small), GFPGAN())
+    give_back()
+    before = anonymous_bytes()
+    for _ in range(_RUNS):
+        run(engine, Photo(small), GFPGAN())
+    give_back()
+    assert anonymous_bytes() - before < 20 * MEGABYTE * _RUNS / 100
+
+
+def test_missing_weights_are_an_error_before_the_work(data: Path, tmp_path: Path, children: Pixels) -> None:
+    with Engine(Machine(), WeightStore(tmp_path, searched=(data / "models",))) as engine:
+        job = engine.prepare(Photo(children), Recipe(steps=(COMPACT, GFPGAN())))
+        with pytest.raises(WeightsMissing, match=r"run: img-enhance models pull gfpgan-1\.4"):
+            engine.run(job)
+        assert engine.loaded == ()
+    with Engine(Machine(), WeightStore(tmp_path)) as engine, pytest.raises(WeightsMissing, match="models pull yunet"):
+        engine.enhance(Photo(children), Recipe(steps=(GFPGAN(),)))
+
+
+def gfpgan_reason(engine: Engine, photo: Photo) -> tuple[bool, str, tuple[str, ...]]:
+    job = engine.prepare(photo, Recipe(steps=AUTO))
+    (reason,) = (reason for reason in job.reasons if reason.step == "gfpgan")
+    assert reason.chosen == any(isinstance(step, GFPGAN) for step in job.recipe.steps)
+    return reason.chosen, reason.words, job.warnings
+
+
+def test_auto_restores_faces_of_a_photo_that_it_enlarges(engine: Engine, children: Pixels) -> None:
+    chosen, words, warnings = gfpgan_reason(engine, Photo(children))
+    assert chosen
+    assert "faces" in words
+    assert not warnings
+
+
+def test_auto_says_so_where_it_cannot(data: Path, tmp_path: Path, store: WeightStore, children: Pixels) -> None:
+    with Engine(Machine(), WeightStore(tmp_path)) as engine:
+        chosen, words, warnings = gfpgan_reason(engine, Photo(children))
+        assert not chosen
+        assert any("faces were not looked for" in warning and "models pull" in warning for warning in warnings)
+    with Engine(Machine(), WeightStore(tmp_path, searched=(data / "models",))) as engine:
+        chosen, words, warnings = gfpgan_reason(engine, Photo(children))
+        assert not chosen
+        assert "models pull gfpgan-1.4" in words
+        assert any(words in warning for warning in warnings)
+    with Engine(Machine(max_memory=550 * MEGABYTE), store) as engine:
+        chosen, words, warnings = gfpgan_reason(engine, Photo(children))
+        assert not chosen
+        assert "of memory" in words
+        assert any(words in warning for warning in warnings)
+
+
+def test_auto_leaves_faces_alone_where_nothing_is_enlarged(store: WeightStore, children: Pixels) -> None:
+    large = np.asarray(Image.fromarray(children).resize((2800, 2200), Image.Resampling.NEAREST))
+    with Engine(Machine(), store) as engine:
+        chosen, _, warnings = gfpgan_reason(engine, Photo(large))
+    assert not chosen
+    assert not any("gfpgan" in warning for warning in warnings)
+
+
+@pytest.fixture
+def photo(children: Pixels, tmp_path: Path) -> Path:
+    path = tmp_path / "children.png"
+    Image.fromarray(children).save(path)
+    return path
+
+
+def test_command_lists_and_draws_faces(
+    photo: Path, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMG_ENHANCE_WEIGHTS_PATH", str(data / "models"))
+    assert main(["faces", str(photo)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("restored") >= 2
+    drawn = photo.with_name("children_faces.png")
+    assert f"[OK] {drawn}" in out
+    with Image.open(drawn) as after, Image.open(photo) as before:
+        assert after.size == before.size
+        assert (np.asarray(after.convert("RGB")) != np.asarray(before)).any(2).mean() > 0.005
+    assert main(["faces", str(photo), "--at-most", "1", "--json", "--overwrite"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [not row["why"] for row in rows] == [True] + [False] * (len(rows) - 1)
+    assert main(["faces", str(photo)]) == 2  # the drawing exists
+
+
+def test_command_without_a_detector_says_how_to_get_it(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setenv("IMG_ENHANCE_HOME", str(tmp_path / "none"))
+    monkeypatch.delenv("IMG_ENHANCE_WEIGHTS_PATH", raising=False)
+    assert main(["faces", str(photo)]) == 3
+    assert "models pull yunet" in capsys.readouterr().err
+    assert not photo.with_name("children_faces.png").exists()
+
+
+def test_enhance_by_name_needs_the_weights(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setenv("IMG_ENHANCE_HOME", str(tmp_path / "none"))
+    monkeypatch.delenv("IMG_ENHANCE_WEIGHTS_PATH", raising=False)
+    assert main(["enhance", str(photo), "--gfpgan", "--offline"]) == 3
+    assert "yunet-2026may" in capsys.readouterr().err
+    assert not photo.with_name("children_enhanced.png").exists()
+
+
+def test_enhance_with_gfpgan_reports_every_face(
+    photo: Path, store: WeightStore, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMG_ENHANCE_HOME", str(store.home))
+    monkeypatch.setenv("IMG_ENHANCE_WEIGHTS_PATH", str(data / "models"))
+    report = tmp_path / "report.json"
+    assert (store.home / FILE).exists()
+    assert main(["enhance", str(photo), "--gfpgan-enhance-level", "0.5", "--report", str(report), "--precision", "f32"]) == 0
+    record = json.loads(report.read_text())
+    assert record["weights_sha256"].keys() == {"gfpgan-1.4", FACE_DETECTOR.name}
+    assert all(face["restored"] for face in record["steps"][-1]["facts"]["faces"])
