@@ -179,7 +179,7 @@ def test_an_interrupted_run_cancels_its_job(service: Served, tmp_path: Path) -> 
     working = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert working.stderr is not None
     id = working.stderr.readline().partition(", job ")[2].partition(";")[0]
-    while service.job(id)["state"] == "queued":
+    while service.job(id)["state"] == "queued" and working.poll() is None:
         time.sleep(0.02)
     working.send_signal(signal.SIGINT)
     assert working.wait(20) == 130
@@ -229,8 +229,8 @@ def test_a_killed_service_delivers_after_its_restart(tmp_path: Path) -> None:
     with served(data) as first:
         client = Client(first.url, patience=Patience(least_pause=0.1, most_pause=0.3), warn=told.append)
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(client.enhance, noisy_photo(side=200), TWICE)
-            while client.status()["queue"]["running"] == 0:
+            waiting = pool.submit(client.enhance, noisy_photo(side=300), TWICE)
+            while not {"running", "done"} & set(client.status()["queue"]["jobs"]):
                 time.sleep(0.02)
             first.kill()
             second = Served(data, {"PORT": str(first.port)})
