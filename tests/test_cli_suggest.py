@@ -61,6 +61,7 @@ def test_the_table_has_a_line_for_every_step_with_its_reason(run: Run, saved: Sa
         ["yes", "exposure_correction"],
         ["no", "clahe"],
         ["no", "real_esrgan"],
+        ["no", "gfpgan"],
     ]
     assert re.search(r"yes  exposure_correction  \+[23]\.\d EV +median luminance 0\.0\d+: [23]\.\d EV too dark", out)
 

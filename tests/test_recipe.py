@@ -15,7 +15,7 @@ from img_enhance.photo import FORMAT_NAMES
 from img_enhance.recipe import VERSION, Recipe
 
 STEP = {"step": "real_esrgan"}
-KNOWN = "white_balance, exposure_correction, clahe, real_esrgan"
+KNOWN = "white_balance, exposure_correction, clahe, real_esrgan, gfpgan"
 ENTRIES = "version, input, steps, output, limits"
 
 SIZES: st.SearchStrategy[dict[str, Any]] = st.one_of(

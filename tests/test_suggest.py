@@ -16,7 +16,7 @@ from PIL import Image
 from conftest import SAMPLE
 from img_enhance.analysis import Cast, Luminance, PhotoFacts
 from img_enhance.errors import DiskError, PhotoError, PhotoTooLarge
-from img_enhance.options import CLAHE, ExposureCorrection, Limits, Machine, RealESRGAN, WhiteBalance
+from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, Limits, Machine, RealESRGAN, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.recipe import Recipe
 from img_enhance.suggest import RULES, Suggestion, suggest, suggest_file, suggest_for
@@ -202,8 +202,15 @@ def test_flaws_of_detail_are_restored_at_the_size_of_a_larger_photo(flaw: Textur
 
 def test_steps_are_in_the_order_in_which_they_help() -> None:
     hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
-    suggestion = suggest_for(dataclasses.replace(sized(200, 200), cast=Cast(3000, 0, 0.9), exposure_stops=-1.2, luminance=hazy), Limits())
-    assert suggestion.steps == (WhiteBalance(1.0), ExposureCorrection(1.0), CLAHE(1.0), RealESRGAN(upscale=16))
+    facts = dataclasses.replace(sized(200, 200), cast=Cast(3000, 0, 0.9), exposure_stops=-1.2, luminance=hazy, faces=2)
+    suggestion = suggest_for(facts, Limits())
+    assert suggestion.steps == (
+        WhiteBalance(1.0),
+        ExposureCorrection(1.0),
+        CLAHE(1.0),
+        RealESRGAN(upscale=16),
+        GFPGAN(leave_sharp=True),
+    )
     assert all(reason.chosen and reason.strength and reason.words for reason in suggestion.reasons)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from img_enhance.analysis import PhotoFacts, analyse, lightness
 from img_enhance.cancelling import Tick
 from img_enhance.devices import detect_cpu
+from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.faces.detect import find_faces
 from img_enhance.image_io import open_photo, read_whole
 from img_enhance.metadata.jpeg import jpeg_quality
@@ -20,6 +22,7 @@ from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits
 from img_enhance.photo import Photo
 from img_enhance.planner import CANVAS_SHARE, allowed_bytes
 from img_enhance.recipe import Reason, Recipe
+from img_enhance.weight_files import WeightFile
 from img_enhance.weights.cache import WeightStore, found, missing
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
@@ -109,13 +112,20 @@ def suggest(
     tick: Tick = lambda: None,
 ) -> Suggestion:
     """What would make `photo` better; `jpeg_quality` is what its file says, `store` as for `suggest_file`."""
-    detector = None if store is None else found(FACE_DETECTOR, store)
+    detector = None if store is None else _found(FACE_DETECTOR, store)
     count = None if detector is None else lambda photo: len(find_faces(photo.pixels, detector, tick=tick))
     suggestion = suggest_for(analyse(photo, jpeg_quality=jpeg_quality, count_faces=count), limits or Limits())
     (network,) = FACE_MODELS[0].weights.files
-    if store is not None and found(network, store) is None:
+    if store is not None and _found(network, store) is None:
         return suggestion.without_faces(str(missing(network, store)))
     return suggestion
+
+
+def _found(file: WeightFile, store: WeightStore) -> Path | None:
+    """Where the file is; None also where it cannot be read, which is no reason to do nothing at all."""
+    with suppress(WeightsMissing, WeightsCorrupt):
+        return found(file, store)
+    return None
 
 
 def suggest_file(

@@ -29,7 +29,7 @@ class WeightStore:
 def copies(file: WeightFile, store: WeightStore) -> Iterator[Path]:
     """Every place where the file is, the best first; contents are not checked."""
     paths = (folder / file.file for folder in (store.home, *store.searched))
-    return (path for path in paths if path.is_file())
+    return (path for path in paths if os.path.isfile(path))  # in a folder that may not be entered there is none
 
 
 def located(file: WeightFile, store: WeightStore) -> Path:
@@ -69,7 +69,7 @@ def missing(file: WeightFile, store: WeightStore) -> WeightsMissing:
     """The error that says what to do about a file that is nowhere whole."""
     text = f"the weights {file.name} ({bytes_text(file.bytes)}) are not on this machine"
     damaged = next(copies(file, store), None)
-    if damaged is None and _aside(store.home / file.file).exists():
+    if damaged is None and os.path.exists(_aside(store.home / file.file)):
         damaged = _aside(store.home / file.file)
     if damaged is not None:
         text += f" (the copy {damaged} is damaged)"
