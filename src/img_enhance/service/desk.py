@@ -47,6 +47,19 @@ async def looked_at(service: Service, wanted: Wanted) -> Checked | Failed:
     return answer
 
 
+async def all_looked_at(service: Service, wanted: Sequence[Wanted]) -> list[Checked | Failed]:
+    """What readers say of photos, in their order; as many at a time as there are readers, so that others' photos get their turn in between."""
+    turn = asyncio.Semaphore(service.settings.readers)
+
+    async def look(each: Wanted) -> Checked | Failed:
+        async with turn:
+            return await looked_at(service, each)
+
+    async with asyncio.TaskGroup() as tasks:
+        looks = [tasks.create_task(look(each)) for each in wanted]
+    return [look.result() for look in looks]
+
+
 async def accepted(
     service: Service,
     caller: Caller,

@@ -65,7 +65,7 @@ class Settings:
     idle_seconds: float = option(600, help="models are given back after so long without work", minimum=1, placeholder="SECONDS")
     stall_seconds: float = option(120, help="a worker that says nothing for so long is replaced", minimum=1, placeholder="SECONDS")
 
-    readers: int = option(1, help="processes that look at files before they are taken", minimum=1, maximum=64, placeholder="N")
+    readers: int = option(2, help="processes that look at files before they are taken", minimum=1, maximum=64, placeholder="N")
     reader_memory: int = option(
         2_000_000_000, help="memory of a reader beyond its start", minimum=100_000_000, unit="bytes", placeholder="BYTES"
     )

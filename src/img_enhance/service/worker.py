@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from img_enhance.engine import Engine, Job, Progress
     from img_enhance.options import Machine
 
-# The API must answer at once while networks use every core.
-_NICE = 5
+# The API must answer at once while networks use every core, and a photo is looked at while its owner waits.
+_NICE = {"reader": 3, "worker": 10}
 
 # How often a worker at work looks at its socket, and says that it is alive.
 _LOOK_SECONDS = 0.05
@@ -87,7 +87,7 @@ class Channel:
 
 def main(role: str, number: int) -> None:
     """Serve until the API closes its end."""
-    os.nice(_NICE)
+    os.nice(_NICE[role])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the API's to deal with
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     channel = Channel(number)

@@ -20,6 +20,7 @@ from img_enhance.service.api.jobs import result_response
 from img_enhance.service.desk import (
     Wanted,
     accepted,
+    all_looked_at,
     batch_view,
     fingerprint,
     job_problem,
@@ -96,7 +97,7 @@ async def enhance_batch(request: Request) -> Response:
             earlier = await service.ask(partial(service.store.claimed, caller.owner, claim))
             if earlier is not None:
                 return await _batch_response(service, earlier, list(await owned_batch(service, caller, earlier)))
-        answers = [await looked_at(service, each) for each in wanted]
+        answers = await all_looked_at(service, wanted)
         id = secrets.token_hex(16)
         jobs = await accepted(service, caller, list(zip(wanted, answers, strict=True)), batch=id, claim=claim)
     finally:
