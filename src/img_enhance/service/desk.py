@@ -7,16 +7,17 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.photo import format_named
 from img_enhance.recipe import Recipe
+from img_enhance.service.catalogue import as_data
 from img_enhance.service.faults import reach
 from img_enhance.service.keys import Caller
-from img_enhance.service.problems import Problem, as_data, problem_body
+from img_enhance.service.problems import Problem, problem_body
 from img_enhance.service.protocol import Check, Checked, Failed
 from img_enhance.service.refusals import NotHere, WorkTooLong
 from img_enhance.service.service import Service
@@ -48,7 +49,7 @@ async def looked_at(service: Service, wanted: Wanted) -> Checked | Failed:
 
 
 async def all_looked_at(service: Service, wanted: Sequence[Wanted]) -> list[Checked | Failed]:
-    """What readers say of photos, in their order; as many at a time as there are readers, so that others' photos get their turn in between."""
+    """What readers say of photos, in their order; as many at a time as there are readers, so that others get their turn."""
     turn = asyncio.Semaphore(service.settings.readers)
 
     async def look(each: Wanted) -> Checked | Failed:
@@ -105,7 +106,7 @@ def _new_job(caller: Caller, wanted: Wanted, answer: Checked | Failed, batch: st
         estimated_seconds=0.0 if isinstance(answer, Failed) else answer.seconds,
         created=now,
         finished=now if failed else None,
-        error=asdict(answer) if isinstance(answer, Failed) else None,
+        error=answer.shown() if isinstance(answer, Failed) else None,
     )
 
 

@@ -79,12 +79,16 @@ class Checked:
 
 @dataclass(frozen=True)
 class Failed:
-    """From a child: an error of the tree, as data. `foreseen` is false for a mistake of ours."""
+    """An error of the tree, as data. `detail` is for anybody, `private` for the log only."""
 
     code: str
     status: int
     detail: str
-    foreseen: bool = True
+    private: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """What is kept of it and shown: all but what is private."""
+        return {"code": self.code, "status": self.status, "detail": self.detail}
 
 
 @dataclass(frozen=True)

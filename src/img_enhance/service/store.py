@@ -353,7 +353,7 @@ class Store:
             yield
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise StorageFull(f"the disk of {self.path.parent} is full; free some") from None
+                raise StorageFull("the disk of the service is full; try again later") from None
             raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}; see to its disk and permissions") from error
 
 

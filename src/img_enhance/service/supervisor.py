@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from img_enhance.errors import PhotoError
 from img_enhance.memory import anonymous_bytes
+from img_enhance.service.catalogue import as_data
 from img_enhance.service.child import Child, start_child
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.protocol import Check, Checked, Failed, Setup
@@ -94,12 +96,15 @@ class Readers:
         try:
             for _ in range(_TRIES):
                 answer = await self._ask(post, message)
-                if answer is not None:
-                    return answer
+                if answer is None:
+                    continue
+                if isinstance(answer, Failed) and answer.private:
+                    _log.error("a reader cannot work", extra={"code": answer.code, "detail": answer.private})
+                return answer
         finally:
             self._free.put_nowait(post)
             self._on_change()
-        return Failed("unreadable_photo", 422, "the photo took too much memory or time to decode; save it anew, without interlacing")
+        return as_data(PhotoError("the photo took too much memory or time to decode; save it anew, without interlacing"))
 
     async def _ask(self, post: Post, message: Check) -> Checked | Failed | None:
         child = await post.filled()

@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from img_enhance.errors import Cancelled, ImgEnhanceError, PhotoTooLarge
+from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
 from img_enhance.geometry import Size
+from img_enhance.service.catalogue import as_data
 from img_enhance.service.faults import reach
 from img_enhance.service.protocol import (
     LENGTH_BYTES,
@@ -35,6 +36,7 @@ from img_enhance.service.protocol import (
     encode,
     length,
 )
+from img_enhance.service.public import public
 
 if TYPE_CHECKING:
     from img_enhance.engine import Engine, Job, Progress
@@ -140,14 +142,14 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
     read_photo(source, pixels, alpha, lambda: None)
     return Checked(
         request=job.recipe.to_mapping(),
-        reasons=tuple(dataclasses.asdict(reason) for reason in job.reasons),
+        reasons=tuple(public(dataclasses.asdict(reason)) for reason in job.reasons),
         format=header.format,
         size=_pair(header.size),
         result_format=job.output_format,
         result_size=_pair(size),
         seconds=job.plan.seconds,
         projected_bytes=job.plan.projected_bytes,
-        warnings=tuple(_without(warning, Path(message.photo)) for warning in job.warnings),
+        warnings=tuple(public(_without(warning, Path(message.photo))) for warning in job.warnings),
     )
 
 
@@ -187,7 +189,7 @@ def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
     path = path.with_name(path.name + format_named(job.output_format).endings[0])
     result.save(path, format=job.output_format, overwrite=True, cancelled=talk.cancelled)
     reach("worker saved", message.fault)
-    record = result.record()
+    record = public(result.record())
     record["warnings"] = [_without(warning, photo) for warning in record["warnings"]]
     return Done(path.name, job.output_format, _pair(result.photo.size), record)
 
@@ -217,15 +219,16 @@ class _Talk:
 def failure(error: BaseException, photo: Path) -> Failed:
     """An error as data, without the names of our folders."""
     if isinstance(error, MemoryError):
-        return Failed(
-            "photo_too_large", 413, "the photo needs more memory to decode than is allowed; save it without interlacing, or smaller"
-        )
+        return as_data(PhotoTooLarge("the photo needs more memory to decode than is allowed; save it without interlacing, or smaller"))
     assert isinstance(error, ImgEnhanceError)
-    return Failed(error.code, error.http_status, _without(str(error), photo), foreseen=not isinstance(error, Cancelled))
+    failed = as_data(error)
+    return dataclasses.replace(failed, detail=_without(failed.detail, photo))
 
 
 def _without(text: str, photo: Path) -> str:
-    return text.replace(str(photo), "the photo").replace(str(photo.parent), "the store")
+    for path, words in ((photo, "the photo"), (photo.parent, "the store"), (photo.parent.parent.parent, "the store")):
+        text = text.replace(str(path), words)
+    return text
 
 
 def _prepared(engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None) -> Job:

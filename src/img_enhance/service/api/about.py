@@ -17,11 +17,12 @@ from img_enhance.memory import anonymous_bytes
 from img_enhance.models import MODELS
 from img_enhance.options import STEP_OPTIONS, Output
 from img_enhance.service.api.access import service_of
+from img_enhance.service.catalogue import KINDS, Kind, is_code, kind_of
 from img_enhance.service.openapi import PROBLEMS, field_schema
 from img_enhance.service.refusals import NotHere
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
-from img_enhance.service.views import API
+from img_enhance.service.views import API, ProblemKindView
 
 router = APIRouter()
 
@@ -69,6 +70,20 @@ async def status(request: Request) -> dict[str, Any]:
     }
 
 
+@router.get("/problems", tags=["about"], summary="Every problem that can be met")
+async def problems() -> list[ProblemKindView]:
+    """Code, status, meaning and fix of each."""
+    return [_kind_view(kind) for kind in KINDS]
+
+
+@router.get("/problems/{code}", tags=["about"], responses=PROBLEMS, summary="What a code means")
+async def problem(code: str) -> ProblemKindView:
+    """What a problem's `type` leads to."""
+    if not is_code(code):
+        raise NotHere("there is no problem with this code; see /problems")
+    return _kind_view(kind_of(code))
+
+
 @router.get("/healthz", tags=["about"], summary="Whether the process answers")
 async def healthz() -> dict[str, str]:
     """Always well."""
@@ -100,6 +115,10 @@ async def metrics(request: Request) -> Response:
     for name, used in _memory(service).items():
         service.metrics.gauge("memory_bytes", used, process=name)
     return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _kind_view(kind: Kind) -> ProblemKindView:
+    return ProblemKindView(type=kind.address, code=kind.code, status=kind.status, meaning=kind.meaning, fix=kind.fix)
 
 
 def _memory(service: Service) -> dict[str, int]:

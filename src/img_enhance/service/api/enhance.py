@@ -17,6 +17,7 @@ from img_enhance.recipe import Recipe
 from img_enhance.service.admission import REQUEST
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.api.jobs import result_response
+from img_enhance.service.catalogue import as_data
 from img_enhance.service.desk import (
     Wanted,
     accepted,
@@ -32,7 +33,7 @@ from img_enhance.service.desk import (
     problem_of,
 )
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
-from img_enhance.service.problems import Problem, as_data
+from img_enhance.service.problems import Problem
 from img_enhance.service.protocol import Failed
 from img_enhance.service.refusals import MalformedRequest, StillRunning, Stopping, WaitedTooLong
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
