@@ -10,8 +10,12 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from img_enhance.service.protocol import LENGTH_BYTES, Failed, Loaded, Message, Ready, Setup, decode, encode, length
+from img_enhance.service.protocol import CPU, LENGTH_BYTES, Failed, Loaded, Message, Ready, Setup, decode, encode, length
+
+# What PyTorch and the makers' runtimes read: with these, a process sees no GPU at all.
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +31,7 @@ class Child:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     models: tuple[str, ...] = ()
+    processors: dict[str, Any] = field(default_factory=dict)
     inbox: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)
     pump: asyncio.Task[None] | None = None
 
@@ -86,7 +91,7 @@ async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
             pass_fds=(theirs.fileno(),),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "TMPDIR": str(scratch)},
+            env={**os.environ, "TMPDIR": str(scratch), **(NO_GPU if setup.device == CPU else {})},
         )
     finally:
         theirs.close()
@@ -105,4 +110,5 @@ async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
         _log.error("a child did not start", extra={"role": role, "detail": first.detail if isinstance(first, Failed) else ""})
         await child.kill()
         return None
+    child.processors = first.processors
     return child

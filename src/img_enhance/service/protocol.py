@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 # A record of a huge photo's plan is some tens of kilobytes.
 MOST_BYTES = 8_000_000
 LENGTH_BYTES = 4
+
+# The device of a child that must not touch a GPU.
+CPU = "cpu"
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Ready:
-    """From a child: it takes messages."""
+    """From a child: it takes messages. A worker says which processors there are."""
+
+    processors: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

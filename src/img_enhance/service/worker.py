@@ -13,13 +13,14 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
 from img_enhance.geometry import Size
 from img_enhance.service.catalogue import as_data
 from img_enhance.service.faults import reach
 from img_enhance.service.protocol import (
+    CPU,
     LENGTH_BYTES,
     Cancel,
     Check,
@@ -159,7 +160,7 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
 
     with Engine(_machine(setup)) as engine:
         _warm(engine, setup.warm_model)
-        channel.send(Ready())
+        channel.send(Ready(_processors(engine, setup)))
         channel.send(Loaded(engine.loaded))
         while True:
             if not channel.waits(setup.idle_seconds if engine.loaded else None):
@@ -252,6 +253,14 @@ def _warm(engine: Engine, model: str) -> None:
     from img_enhance.recipe import Recipe
 
     engine.enhance(Photo(np.zeros((16, 16, 3), np.uint8)), Recipe(steps=(RealESRGAN(model=model),)))
+
+
+def _processors(engine: Engine, setup: Setup) -> dict[str, Any]:
+    from img_enhance.devices import detect_cpu, take_snapshot
+    from img_enhance.service.processors import seen
+
+    found: dict[str, Any] = public(seen(engine.device, detect_cpu(), take_snapshot(setup.device), enabled=setup.device != CPU))
+    return found
 
 
 def _machine(setup: Setup) -> Machine:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -56,7 +55,7 @@ async def status(request: Request) -> dict[str, Any]:
         "uptime_seconds": round(time.time() - service.started, 1),
         "ready": service.ready,
         "stopping": service.stopping,
-        "devices": [{"kind": "cpu", "cores": len(os.sched_getaffinity(0))}],
+        **service.processors(),
         "processes": service.processes(),
         "memory": {"free_bytes": int(psutil.virtual_memory().available), "used_bytes": _memory(service)},
         "queue": {
