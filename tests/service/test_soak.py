@@ -107,7 +107,7 @@ def test_status_answers_while_every_core_infers(tmp_path: Path) -> None:
         ids = [run.later(noisy_photo(side=700, seed=n)) for n in range(6)]
         while run.client.get("/api/v1/status").json()["queue"]["running"] < 2:
             time.sleep(0.05)
-        seconds = []
+        seconds: list[float] = []
         while len(seconds) < 500 and run.client.get("/api/v1/status").json()["queue"]["running"] == 2:
             seconds.append(run.client.get("/api/v1/status").elapsed.total_seconds())
             time.sleep(0.01)

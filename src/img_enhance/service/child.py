@@ -17,6 +17,10 @@ from img_enhance.service.protocol import CPU, LENGTH_BYTES, Failed, Loaded, Mess
 # What PyTorch and the makers' runtimes read: with these, a process sees no GPU at all.
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}
 
+# NumPy's matrices are small here, and with threads of its own OpenBLAS once waited for ever for one that was gone (measured
+# 2026-11: one start of about 100, on a busy machine).
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+
 _log = logging.getLogger(__name__)
 
 # Loading libraries and compiling a network takes 2 to 10 s; a busy machine may be many times slower.
@@ -91,7 +95,7 @@ async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
             pass_fds=(theirs.fileno(),),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "TMPDIR": str(scratch), **(NO_GPU if setup.device == CPU else {})},
+            env={**os.environ, "TMPDIR": str(scratch), **ONE_THREAD, **(NO_GPU if setup.device == CPU else {})},
         )
     finally:
         theirs.close()

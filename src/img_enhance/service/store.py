@@ -24,6 +24,9 @@ FINAL = ("done", "failed", "cancelled", "expired")
 MOST_RETURNS = 20
 MOST_DEATHS = 2
 
+# No job is told to wait longer; one that seems to be was told before the clock was set back.
+LONGEST_WAIT_SECONDS = 60.0
+
 _BUSY_MILLISECONDS = 5_000
 
 
@@ -153,9 +156,9 @@ class Store:
         """
         with self._transaction():
             row = self._db.execute(
-                "SELECT id FROM jobs WHERE state = 'queued' AND not_before <= ? AND estimated_seconds < ? "
+                "SELECT id FROM jobs WHERE state = 'queued' AND (not_before <= ? OR not_before > ?) AND estimated_seconds < ? "
                 "ORDER BY created + estimated_seconds, rowid LIMIT 1",
-                (now, short_seconds),
+                (now, now + LONGEST_WAIT_SECONDS, short_seconds),
             ).fetchone()
             if row is None:
                 return None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
 from img_enhance.geometry import Size
 from img_enhance.service.catalogue import as_data
-from img_enhance.service.faults import reach
+from img_enhance.service.faults import misbehave, reach
 from img_enhance.service.protocol import (
     CPU,
     LENGTH_BYTES,
@@ -49,6 +49,10 @@ _NICE = {"reader": 3, "worker": 10}
 # How often a worker at work looks at its socket, and says that it is alive.
 _LOOK_SECONDS = 0.05
 _SAY_SECONDS = 0.5
+
+
+# From <linux/prctl.h>.
+_SET_PARENT_DEATH_SIGNAL = 1
 
 
 class Gone(Exception):
@@ -90,6 +94,7 @@ class Channel:
 
 def main(role: str, number: int) -> None:
     """Serve until the API closes its end."""
+    _die_with_parent()
     os.nice(_NICE[role])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the API's to deal with
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -103,6 +108,14 @@ def main(role: str, number: int) -> None:
             channel.send(failure(error, Path("photo")))
     except Gone:
         return
+
+
+def _die_with_parent() -> None:
+    """Let the system end this process when the API dies, even while it computes or hangs and looks at no socket."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def read_photos(channel: Channel, setup: Setup) -> None:
@@ -182,6 +195,7 @@ def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
     photo, path = Path(message.photo), Path(message.result)
     talk = _Talk(channel)
     reach("worker started", message.fault)
+    misbehave(message.fault)
     job = _prepared(engine, photo, message.request)
     result = engine.run(job, progress=talk.progress, cancelled=talk.cancelled)
     reach("worker computed", message.fault)
