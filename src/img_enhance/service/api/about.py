@@ -99,7 +99,7 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": "ready"})
 
 
-@router.get("/metrics", tags=["about"], responses=PROBLEMS, summary="Figures for Prometheus")
+@router.get("/metrics", tags=["about"], response_class=PlainTextResponse, responses=PROBLEMS, summary="Figures for Prometheus")
 async def metrics(request: Request) -> Response:
     """Requests, jobs, waits, seconds per step, restarts, memory."""
     service = service_of(request)
