@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -37,7 +38,7 @@ CHECKS = [
 
 def test_the_service_answers_as_its_schema_says(service: Served) -> None:
     schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) > 10
     wrong = [finding for operation in operations if (finding := _finding(operation)) is not None]
     assert not wrong, "\n\n".join(wrong)
@@ -50,7 +51,7 @@ def _finding(operation: Any) -> str | None:
 
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=cases)
-    def call(case: schemathesis.Case) -> None:
+    def call(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(checks=CHECKS)
 
     try:
