@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from img_enhance.service.refusals import KeyReused, QuotaReached, Saturated, StoreBroken
-from img_enhance.service.store import MOST_RETURNS, Bounds, Claim, Job, Store
+from img_enhance.service.rows import Bounds, Claim, Job
+from img_enhance.service.store import MOST_RETURNS, Store
 
 WIDE = Bounds(jobs=100, seconds=1e6, per_quota=100)
 JOB = Job("a", "me", "me", None, 0, "queued", {}, {}, photo_bytes=10, estimated_seconds=1.0, created=100.0)

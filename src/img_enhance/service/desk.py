@@ -20,9 +20,9 @@ from img_enhance.service.keys import Caller
 from img_enhance.service.problems import Problem, problem_body
 from img_enhance.service.protocol import Check, Checked, Failed
 from img_enhance.service.refusals import NotHere, WorkTooLong
+from img_enhance.service.rows import FINAL, Claim, Job
 from img_enhance.service.service import Service
 from img_enhance.service.spool import PHOTO
-from img_enhance.service.store import FINAL, Claim, Job
 from img_enhance.service.uploads import Upload
 from img_enhance.service.views import API, BatchView, JobView, ProblemView, ResultView
 

@@ -13,8 +13,9 @@ from img_enhance.service.catalogue import as_data
 from img_enhance.service.faults import chosen, reach
 from img_enhance.service.protocol import Cancel, Done, Failed, Run, Working
 from img_enhance.service.refusals import StorageFull, StoreBroken, WorkerDied
+from img_enhance.service.rows import Job
 from img_enhance.service.spool import PHOTO, sync_folder
-from img_enhance.service.store import MOST_DEATHS, Job
+from img_enhance.service.store import MOST_DEATHS
 from img_enhance.service.supervisor import Post
 
 if TYPE_CHECKING:

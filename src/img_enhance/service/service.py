@@ -22,9 +22,10 @@ from img_enhance.service.keys import Keys
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.protocol import CPU, Setup
 from img_enhance.service.refusals import StorageFull, StoreBroken
+from img_enhance.service.rows import Bounds
 from img_enhance.service.settings import Settings
 from img_enhance.service.spool import Spool
-from img_enhance.service.store import Bounds, Store
+from img_enhance.service.store import Store
 from img_enhance.service.supervisor import Post, Readers, watch_memory
 
 _log = logging.getLogger(__name__)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import select
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -18,24 +16,20 @@ from typing import TYPE_CHECKING, Any
 from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
 from img_enhance.geometry import Size
 from img_enhance.service.catalogue import as_data
+from img_enhance.service.channel import Channel, Gone
 from img_enhance.service.faults import misbehave, reach
 from img_enhance.service.protocol import (
     CPU,
-    LENGTH_BYTES,
     Cancel,
     Check,
     Checked,
     Done,
     Failed,
     Loaded,
-    Message,
     Ready,
     Run,
     Setup,
     Working,
-    decode,
-    encode,
-    length,
 )
 from img_enhance.service.public import public
 
@@ -53,43 +47,6 @@ _SAY_SECONDS = 0.5
 
 # From <linux/prctl.h>.
 _SET_PARENT_DEATH_SIGNAL = 1
-
-
-class Gone(Exception):
-    """The API at the other end is no more."""
-
-
-class Channel:
-    """This child's end of its pair of sockets."""
-
-    def __init__(self, number: int) -> None:
-        self._socket = socket.socket(fileno=number)
-
-    def send(self, message: Message) -> None:
-        try:
-            self._socket.sendall(encode(message))
-        except OSError:
-            raise Gone from None
-
-    def waits(self, seconds: float | None = 0.0) -> bool:
-        """Whether something comes within so many seconds."""
-        return bool(select.select([self._socket], [], [], seconds)[0])
-
-    def receive(self) -> Message:
-        """The next message."""
-        return decode(self._read(length(self._read(LENGTH_BYTES))))
-
-    def _read(self, count: int) -> bytes:
-        data = bytearray()
-        while len(data) < count:
-            try:
-                part = self._socket.recv(count - len(data))
-            except OSError:
-                raise Gone from None
-            if not part:
-                raise Gone
-            data += part
-        return bytes(data)
 
 
 def main(role: str, number: int) -> None:
@@ -184,7 +141,7 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
             if not isinstance(message, Run):  # a cancel that came when all was over
                 continue
             try:
-                answer: Message = _enhance(engine, message, channel)
+                answer: Done | Failed = _enhance(engine, message, channel)
             except ImgEnhanceError as error:
                 answer = failure(error, Path(message.photo))
             channel.send(Loaded(engine.loaded))

@@ -104,7 +104,7 @@ async def metrics(request: Request) -> Response:
     """Requests, jobs, waits, seconds per step, restarts, memory."""
     service = service_of(request)
     if service.settings.metrics == "off" or (service.settings.metrics == "keyed" and service.settings.access == "open"):
-        raise NotHere("there are no metrics here; set IMG_ENHANCE_METRICS=open to show them to everybody")
+        raise NotHere("there are no metrics here; ask the operator to show them")
     load = await service.ask(service.store.load)
     for state in ("queued", "running", "done", "failed", "cancelled", "expired"):
         service.metrics.gauge("jobs", load.states.get(state, 0), state=state)

@@ -37,8 +37,8 @@ from img_enhance.service.problems import Problem
 from img_enhance.service.protocol import Failed
 from img_enhance.service.refusals import MalformedRequest, StillRunning, Stopping, WaitedTooLong
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
+from img_enhance.service.rows import FINAL, Claim, Job
 from img_enhance.service.service import Service
-from img_enhance.service.store import FINAL, Claim, Job
 from img_enhance.service.uploads import Body, receive_body
 from img_enhance.service.views import API, BatchView
 

@@ -28,8 +28,8 @@ from img_enhance.service.desk import (
 )
 from img_enhance.service.openapi import EVENTS_ANSWER, PICTURE_ANSWER, PROBLEMS
 from img_enhance.service.refusals import NotFinished, ResultExpired
+from img_enhance.service.rows import FINAL, Job
 from img_enhance.service.service import Service
-from img_enhance.service.store import FINAL, Job
 from img_enhance.service.views import API, BatchView, JobView
 
 router = APIRouter(prefix=API, tags=["jobs"])
