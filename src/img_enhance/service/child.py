@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from img_enhance.memory import anonymous_bytes
 from img_enhance.service.protocol import CPU, LENGTH_BYTES, Failed, Loaded, Message, Ready, Setup, decode, encode, length
 
 # What PyTorch and the makers' runtimes read: with these, a process sees no GPU at all.
@@ -36,6 +37,7 @@ class Child:
     writer: asyncio.StreamWriter
     models: tuple[str, ...] = ()
     processors: dict[str, Any] = field(default_factory=dict)
+    bytes_at_start: int = 0
     inbox: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)
     pump: asyncio.Task[None] | None = None
 
@@ -115,4 +117,5 @@ async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
         await child.kill()
         return None
     child.processors = first.processors
+    child.bytes_at_start = anonymous_bytes(process.pid)
     return child

@@ -77,6 +77,7 @@ class Dispatcher:
                 await self._idle()
                 continue
             await self._do(post, job)
+            await post.refresh()
 
     async def _idle(self) -> None:
         """Wait for work, or for a second: some jobs may start only later, and the worker may die meanwhile."""
