@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from served import RECIPE, SHIFT, Served, is_problem, mean_colour, noisy_photo, plain_photo
+from served import RECIPE, SHIFT, Served, is_problem, mean_colour, noisy_photo, plain_photo, served
 
 
 def test_answers_the_picture_with_a_summary_and_a_link_to_its_record(service: Served) -> None:
@@ -97,6 +99,30 @@ def _patiently(service: Served, colour: tuple[int, int, int]) -> bytes:
     assert service.ended(id)["state"] == "done"
     with httpx.Client(base_url=service.url, timeout=60) as client:
         return client.get(f"/api/v1/jobs/{id}/result").content
+
+
+def test_two_hundred_at_once_get_their_own_photos(tmp_path: Path) -> None:
+    """Colours lie far enough apart that the network, which every fifth photo goes through, cannot make one look like another."""
+    colours = [(51 * (n % 6), 51 * (n // 6 % 6), 51 * (n // 36)) for n in range(200)]
+    with served(tmp_path / "data", {"QUEUE_JOBS": "300", "JOBS_PER_KEY": "300", "UPLOADS": "300"}) as run:
+        with concurrent.futures.ThreadPoolExecutor(len(colours)) as pool:
+            ids = list(pool.map(_accepted_id, [run] * len(colours), colours, _RECIPES * len(colours)))
+        assert len(set(ids)) == len(colours)
+        for id, colour in zip(ids, colours, strict=True):
+            assert run.ended(id)["state"] == "done"
+            assert mean_colour(run.client.get(f"/api/v1/jobs/{id}/result").content) == pytest.approx(colour, abs=SHIFT)
+
+
+_UNCHANGED = {"version": 1, "steps": [{"step": "white_balance", "enhance_level": 0}], "output": {"format": "png"}}
+_RECIPES = [RECIPE, _UNCHANGED, _UNCHANGED, _UNCHANGED, _UNCHANGED]
+
+
+def _accepted_id(run: Served, colour: tuple[int, int, int], recipe: dict[str, Any]) -> str:
+    with httpx.Client(base_url=run.url, timeout=120) as client:
+        data, headers = {"recipe": json.dumps(recipe)}, {"Prefer": "respond-async"}
+        answer = client.post("/api/v1/enhance", files={"file": plain_photo(colour, side=8)}, data=data, headers=headers)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
 
 
 def test_a_bad_photo_fails_alone_in_its_batch(service: Served) -> None:

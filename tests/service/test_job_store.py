@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from img_enhance.service.refusals import KeyReused, QuotaReached, Saturated, StoreBroken
-from img_enhance.service.store import MOST_RETURNS, Bounds, Claim, Job, Store
+from img_enhance.service.rows import Bounds, Claim, Job
+from img_enhance.service.store import MOST_RETURNS, Store
 
 WIDE = Bounds(jobs=100, seconds=1e6, per_quota=100)
 JOB = Job("a", "me", "me", None, 0, "queued", {}, {}, photo_bytes=10, estimated_seconds=1.0, created=100.0)
@@ -62,9 +63,23 @@ def test_the_short_lane_takes_short_work_only(store: Store) -> None:
 
 def test_what_waits_for_better_times_is_not_leased(store: Store) -> None:
     store.accept([JOB], WIDE)
-    store.hand_back(lease(store), now=200, not_before=500)
+    store.hand_back(lease(store), now=490, not_before=500)
     assert store.lease(short_seconds=1e9, now=499, until=560) is None
     assert store.lease(short_seconds=1e9, now=500, until=560) is not None
+
+
+def test_a_clock_that_is_set_back_keeps_no_job_waiting(store: Store) -> None:
+    store.accept([JOB], WIDE)
+    store.hand_back(lease(store), now=90_000, not_before=90_010)
+    assert store.lease(short_seconds=1e9, now=200, until=260) is not None
+
+
+def test_a_clock_that_jumps_ahead_takes_nothing_from_who_holds_the_lease(store: Store) -> None:
+    store.accept([JOB], WIDE)
+    running = lease(store)
+    assert [job.id for job in store.lapsed(now=1e9)] == ["a"]
+    assert store.renew(running, until=1e9 + 60)
+    assert store.finish(running, now=1e9, result={"name": "x"}, result_bytes=1, record={})
 
 
 @pytest.mark.parametrize(

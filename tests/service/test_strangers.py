@@ -73,6 +73,16 @@ def test_limits_are_kept_and_what_was_accepted_is_done(tmp_path: Path) -> None:
                 assert run.ended(answer.json()["id"])["state"] == "done"
 
 
+def test_behind_a_proxy_everybody_has_an_own_quota(tmp_path: Path) -> None:
+    with served(tmp_path / "data", {"JOBS_PER_KEY": "1"}) as run:
+        photo = noisy_photo(side=500)
+        headers = [{"Prefer": "respond-async", "X-Forwarded-For": address} for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
+        answers = [run.post(photo, headers=each) for each in headers]
+        assert [answer.status_code for answer in answers] == [202, 429, 202]
+        assert is_problem(answers[1])
+        assert int(answers[1].headers["retry-after"]) > 0
+
+
 def _refuses_too_much(run: Served) -> None:
     pixels = run.post(plain_photo((0, 0, 0), side=300))
     assert (pixels.status_code, pixels.json()["code"]) == (413, "photo_too_large")

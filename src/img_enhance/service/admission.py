@@ -13,8 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img_enhance.errors import ImgEnhanceError
+from img_enhance.service.catalogue import as_data
 from img_enhance.service.keys import EVERYBODY, Caller
-from img_enhance.service.problems import Problem, as_data, problem_response
+from img_enhance.service.problems import Problem, problem_response
 from img_enhance.service.refusals import FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, UploadTooSlow
 from img_enhance.service.service import Service
 

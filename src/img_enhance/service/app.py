@@ -19,7 +19,8 @@ from img_enhance import __version__
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.service.admission import REQUEST, Admission
 from img_enhance.service.api import about, docs, enhance, jobs
-from img_enhance.service.problems import Problem, as_data, problem_response
+from img_enhance.service.catalogue import as_data
+from img_enhance.service.problems import Problem, problem_response
 from img_enhance.service.refusals import Bug, MalformedRequest, MethodRefused, NotHere
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
@@ -73,8 +74,11 @@ async def _problem(_: Request, error: Problem) -> Response:
     return problem_response(error.failed, members=error.members, headers=error.headers)
 
 
-async def _foreseen(_: Request, error: ImgEnhanceError) -> Response:
-    return problem_response(as_data(error))
+async def _foreseen(request: Request, error: ImgEnhanceError) -> Response:
+    failed = as_data(error)
+    if failed.private:
+        _log.error("the service cannot work", extra={"code": failed.code, "detail": failed.private, "request": request.scope.get(REQUEST)})
+    return problem_response(failed)
 
 
 async def _http(request: Request, error: HTTPException) -> Response:

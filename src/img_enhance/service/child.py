@@ -10,8 +10,17 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from img_enhance.service.protocol import LENGTH_BYTES, Failed, Loaded, Message, Ready, Setup, decode, encode, length
+from img_enhance.memory import anonymous_bytes
+from img_enhance.service.protocol import CPU, LENGTH_BYTES, Failed, Loaded, Message, Ready, Setup, decode, encode, length
+
+# What PyTorch and the makers' runtimes read: with these, a process sees no GPU at all.
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}
+
+# NumPy's matrices are small here, and with threads of its own OpenBLAS once waited for ever for one that was gone (measured
+# 2026-11: one start of about 100, on a busy machine).
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +36,8 @@ class Child:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     models: tuple[str, ...] = ()
+    processors: dict[str, Any] = field(default_factory=dict)
+    bytes_at_start: int = 0
     inbox: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)
     pump: asyncio.Task[None] | None = None
 
@@ -86,7 +97,7 @@ async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
             pass_fds=(theirs.fileno(),),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "TMPDIR": str(scratch)},
+            env={**os.environ, "TMPDIR": str(scratch), **ONE_THREAD, **(NO_GPU if setup.device == CPU else {})},
         )
     finally:
         theirs.close()
@@ -105,4 +116,6 @@ async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
         _log.error("a child did not start", extra={"role": role, "detail": first.detail if isinstance(first, Failed) else ""})
         await child.kill()
         return None
+    child.processors = first.processors
+    child.bytes_at_start = anonymous_bytes(process.pid)
     return child

@@ -7,21 +7,22 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.photo import format_named
 from img_enhance.recipe import Recipe
+from img_enhance.service.catalogue import as_data
 from img_enhance.service.faults import reach
 from img_enhance.service.keys import Caller
-from img_enhance.service.problems import Problem, as_data, problem_body
+from img_enhance.service.problems import Problem, problem_body
 from img_enhance.service.protocol import Check, Checked, Failed
 from img_enhance.service.refusals import NotHere, WorkTooLong
+from img_enhance.service.rows import FINAL, Claim, Job
 from img_enhance.service.service import Service
 from img_enhance.service.spool import PHOTO
-from img_enhance.service.store import FINAL, Claim, Job
 from img_enhance.service.uploads import Upload
 from img_enhance.service.views import API, BatchView, JobView, ProblemView, ResultView
 
@@ -45,6 +46,19 @@ async def looked_at(service: Service, wanted: Wanted) -> Checked | Failed:
         if seconds > most:
             return as_data(WorkTooLong(f"the work is estimated at {seconds:.0f} s and {most:.0f} s are allowed; ask for a smaller factor"))
     return answer
+
+
+async def all_looked_at(service: Service, wanted: Sequence[Wanted]) -> list[Checked | Failed]:
+    """What readers say of photos, in their order; as many at a time as there are readers, so that others get their turn."""
+    turn = asyncio.Semaphore(service.settings.readers)
+
+    async def look(each: Wanted) -> Checked | Failed:
+        async with turn:
+            return await looked_at(service, each)
+
+    async with asyncio.TaskGroup() as tasks:
+        looks = [tasks.create_task(look(each)) for each in wanted]
+    return [look.result() for look in looks]
 
 
 async def accepted(
@@ -92,7 +106,7 @@ def _new_job(caller: Caller, wanted: Wanted, answer: Checked | Failed, batch: st
         estimated_seconds=0.0 if isinstance(answer, Failed) else answer.seconds,
         created=now,
         finished=now if failed else None,
-        error=asdict(answer) if isinstance(answer, Failed) else None,
+        error=answer.shown() if isinstance(answer, Failed) else None,
     )
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from img_enhance.service.catalogue import as_data
 from img_enhance.service.faults import chosen, reach
 from img_enhance.service.protocol import Cancel, Done, Failed, Run, Working
-from img_enhance.service.refusals import StorageFull, StoreBroken
+from img_enhance.service.refusals import StorageFull, StoreBroken, WorkerDied
+from img_enhance.service.rows import Job
 from img_enhance.service.spool import PHOTO, sync_folder
-from img_enhance.service.store import MOST_DEATHS, Job
+from img_enhance.service.store import MOST_DEATHS
 from img_enhance.service.supervisor import Post
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Dispatcher:
                 await self._idle()
                 continue
             await self._do(post, job)
+            await post.refresh()
 
     async def _idle(self) -> None:
         """Wait for work, or for a second: some jobs may start only later, and the worker may die meanwhile."""
@@ -139,7 +141,7 @@ class Dispatcher:
         elif end.code == "cancelled":  # by its owner, whose word is in the store already, or because the service stops
             await service.ask(partial(service.store.hand_back, job, now=now))
         elif end.code in _PASSING and now - job.created < _PASSING_FOR_SECONDS:
-            _log.warning("a job waits for better times", extra={"job": job.id, "code": end.code})
+            _log.warning("a job waits for better times", extra={"job": job.id, "code": end.code, "detail": end.private or end.detail})
             await service.ask(partial(service.store.hand_back, job, now=now, not_before=now + PASSING_PAUSE_SECONDS))
         else:
             await self._fail(job, end)
@@ -169,15 +171,15 @@ class Dispatcher:
         if service.stopping:
             await service.ask(partial(service.store.hand_back, job, now=time.time()))
         elif job.deaths + 1 >= MOST_DEATHS:
-            await self._fail(job, Failed("worker_died", 500, f"this job ended its worker {MOST_DEATHS} times; ask for a smaller factor"))
+            await self._fail(job, as_data(WorkerDied(f"this job ended its worker {MOST_DEATHS} times; ask for a smaller factor")))
         else:
             await service.ask(partial(service.store.hand_back, job, now=time.time(), deaths=1))
 
     async def _fail(self, job: Job, end: Failed) -> None:
         service = self.service
-        if await service.ask(partial(service.store.fail, job, now=time.time(), error=asdict(end))):
+        if await service.ask(partial(service.store.fail, job, now=time.time(), error=end.shown())):
             service.metrics.count("jobs_ended_total", state="failed")
-        _log.warning("a job failed", extra={"job": job.id, "code": end.code})
+        _log.warning("a job failed", extra={"job": job.id, "code": end.code, "detail": end.private or end.detail})
 
     async def _clean(self, job: Job) -> None:
         """Leave in the job's folder only what its row says."""

@@ -8,13 +8,14 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from img_enhance.errors import ImgEnhanceError
+from img_enhance.service.catalogue import kind_of
 from img_enhance.service.protocol import Failed
 
 MEDIA_TYPE = "application/problem+json"
 
 # What to send with refusals that pass by themselves.
 _RETRY_SECONDS = {429: 10, 503: 10}
+
 _CLOSED_REQUEST = 499
 
 
@@ -28,15 +29,10 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
-def as_data(error: ImgEnhanceError) -> Failed:
-    """An error of the tree as data."""
-    return Failed(error.code, error.http_status, str(error))
-
-
 def problem_body(failed: Failed, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The body of RFC 9457; `type` is an address that means nothing but the code."""
+    """The body of RFC 9457; `type` is the address at which the code is explained."""
     title = "Client Closed Request" if failed.status == _CLOSED_REQUEST else HTTPStatus(failed.status).phrase
-    body = {"type": f"/docs#{failed.code}", "title": title, "status": failed.status, "detail": failed.detail, "code": failed.code}
+    body = {"type": kind_of(failed.code).address, "title": title, "status": failed.status, "detail": failed.detail, "code": failed.code}
     return body | dict(members or {})
 
 

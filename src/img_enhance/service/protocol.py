@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 # A record of a huge photo's plan is some tens of kilobytes.
 MOST_BYTES = 8_000_000
 LENGTH_BYTES = 4
+
+# The device of a child that must not touch a GPU.
+CPU = "cpu"
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Ready:
-    """From a child: it takes messages."""
+    """From a child: it takes messages. A worker says which processors there are."""
+
+    processors: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,16 @@ class Checked:
 
 @dataclass(frozen=True)
 class Failed:
-    """From a child: an error of the tree, as data. `foreseen` is false for a mistake of ours."""
+    """An error of the tree, as data. `detail` is for anybody, `private` for the log only."""
 
     code: str
     status: int
     detail: str
-    foreseen: bool = True
+    private: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """What is kept of it and shown: all but what is private."""
+        return {"code": self.code, "status": self.status, "detail": self.detail}
 
 
 @dataclass(frozen=True)

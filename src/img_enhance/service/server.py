@@ -29,8 +29,9 @@ def serve(settings: Settings) -> int:
     app = make_app(settings)
     service = app.state.service
 
-    class Protocol(HeaderDeadline):
+    class Protocol(Deadlines):
         header_seconds = settings.header_seconds
+        send_seconds = settings.send_seconds
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -60,11 +61,13 @@ def serve(settings: Settings) -> int:
     return 0 if server.started else 3
 
 
-class HeaderDeadline(H11Protocol):
-    """Closes connections whose request does not begin in time: uvicorn waits for ever."""
+class Deadlines(H11Protocol):
+    """Closes connections whose request does not begin in time, or whose client does not take the answer: uvicorn waits for ever."""
 
     header_seconds = 10.0
+    send_seconds = 60.0
     _deadline: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -80,7 +83,18 @@ class HeaderDeadline(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The system's buffers are full: the client must make room in time."""
+        super().pause_writing()
+        self._taken()
+        self._taking = self.loop.call_later(self.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(self.header_seconds, self._close)
@@ -89,6 +103,11 @@ class HeaderDeadline(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     def _close(self) -> None:
         self.transport.close()

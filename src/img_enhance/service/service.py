@@ -20,11 +20,12 @@ from img_enhance.service.board import Board
 from img_enhance.service.dispatcher import Dispatcher
 from img_enhance.service.keys import Keys
 from img_enhance.service.metrics import Metrics
-from img_enhance.service.protocol import Setup
+from img_enhance.service.protocol import CPU, Setup
 from img_enhance.service.refusals import StorageFull, StoreBroken
+from img_enhance.service.rows import Bounds
 from img_enhance.service.settings import Settings
 from img_enhance.service.spool import Spool
-from img_enhance.service.store import Bounds, Store
+from img_enhance.service.store import Store
 from img_enhance.service.supervisor import Post, Readers, watch_memory
 
 _log = logging.getLogger(__name__)
@@ -105,12 +106,12 @@ class Service:
 
     async def start(self) -> None:
         """Start the children and the loops around them."""
-        setup = self._setup("auto" if self.settings.enable_gpu else "cpu")
+        setup = self._setup("auto" if self.settings.enable_gpu else CPU)
         most = int(setup.max_memory or 0)
         post = partial(Post, scratch=self.spool.scratch, metrics=self.metrics)
         workers = [post("worker", lane, setup, most_bytes=int(most * _SLACK) + _SLACK_BYTES) for lane in self.settings.lanes]
         readers = [
-            post("reader", "", self._setup("cpu"), most_bytes=self.settings.reader_memory + _SLACK_BYTES)
+            post("reader", "", self._setup(CPU), most_bytes=self.settings.reader_memory + _SLACK_BYTES)
             for _ in range(self.settings.readers)
         ]
         self.readers = Readers(readers, self.changed)
@@ -149,6 +150,14 @@ class Service:
             }
             for post in (*self.dispatcher.posts, *self.readers.posts)
         ]
+
+    def processors(self) -> dict[str, Any]:
+        """What a worker said of the processors; before one has, only that they are not known yet."""
+        for post in self.dispatcher.posts:
+            if post.child is not None and post.child.processors:
+                return post.child.processors
+        reason = "no worker has started yet"
+        return {"devices": [], "gpu": {"enabled": self.settings.enable_gpu, "used": False, "reason": reason}}
 
     def _setup(self, device: str) -> Setup:
         settings = self.settings

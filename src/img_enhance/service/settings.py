@@ -43,6 +43,7 @@ class Settings:
 
     header_seconds: float = option(10, help="a request's header must arrive within this", minimum=0.1, placeholder="SECONDS")
     body_seconds: float = option(120, help="a request's body must arrive within this", minimum=0.1, placeholder="SECONDS")
+    send_seconds: float = option(60, help="a client must take the next piece of an answer within this", minimum=0.1, placeholder="SECONDS")
     drain_seconds: float = option(12, help="how long running work may end when the service stops", minimum=0, maximum=15)
     uploads: int = option(16, help="bodies received at the same time", minimum=1, maximum=1_000, placeholder="N")
     connections: int = option(500, help="connections open at the same time", minimum=10, maximum=10_000, placeholder="N")
@@ -65,7 +66,7 @@ class Settings:
     idle_seconds: float = option(600, help="models are given back after so long without work", minimum=1, placeholder="SECONDS")
     stall_seconds: float = option(120, help="a worker that says nothing for so long is replaced", minimum=1, placeholder="SECONDS")
 
-    readers: int = option(1, help="processes that look at files before they are taken", minimum=1, maximum=64, placeholder="N")
+    readers: int = option(2, help="processes that look at files before they are taken", minimum=1, maximum=64, placeholder="N")
     reader_memory: int = option(
         2_000_000_000, help="memory of a reader beyond its start", minimum=100_000_000, unit="bytes", placeholder="BYTES"
     )

@@ -10,79 +10,22 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from img_enhance.service.refusals import KeyReused, QuotaReached, Saturated, StorageFull, StoreBroken
+from img_enhance.service.rows import COLUMNS, Bounds, Claim, Job, Load, job_of, values_of
 from img_enhance.service.schema import TABLES, VERSION
 from img_enhance.service.spool import PHOTO
-
-FINAL = ("done", "failed", "cancelled", "expired")
 
 # A job that was running when the service was killed starts again; one that brings the whole machine down must not do so for ever.
 MOST_RETURNS = 20
 MOST_DEATHS = 2
 
+# No job is told to wait longer; one that seems to be was told before the clock was set back.
+LONGEST_WAIT_SECONDS = 60.0
+
 _BUSY_MILLISECONDS = 5_000
-
-
-@dataclass(frozen=True)
-class Job:
-    """A row of the list. `request` is what was asked for, `header` what is known of the photo, both JSON values; times are since 1970."""
-
-    id: str
-    owner: str
-    quota: str
-    batch: str | None
-    place: int
-    state: str
-    request: dict[str, Any]
-    header: dict[str, Any]
-    photo_bytes: int
-    estimated_seconds: float
-    created: float
-    not_before: float = 0.0
-    started: float | None = None
-    finished: float | None = None
-    token: int = 0
-    lease_until: float | None = None
-    deaths: int = 0
-    returns: int = 0
-    result: dict[str, Any] | None = None
-    result_bytes: int = 0
-    record: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Claim:
-    """An Idempotency-Key, and the fingerprint of what came with it."""
-
-    key: str
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How much may wait: jobs, their estimated seconds, unfinished jobs of one quota."""
-
-    jobs: int
-    seconds: float
-    per_quota: int
-
-
-@dataclass(frozen=True)
-class Load:
-    """How much there is to do, and how many bytes photos and results take."""
-
-    states: dict[str, int]
-    queued_seconds: float
-    stored_bytes: int
-
-
-_JSON = ("request", "header", "result", "record", "error")
-_COLUMNS = tuple(Job.__dataclass_fields__)
 
 
 class Store:
@@ -120,9 +63,9 @@ class Store:
                 except sqlite3.IntegrityError:
                     raise KeyReused("this Idempotency-Key came with another request at the same time; use a new one") from None
             for job in jobs:
-                names = ", ".join(_COLUMNS)
-                marks = ", ".join("?" * len(_COLUMNS))
-                self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", _values(job))  # noqa: S608 - names of our own columns
+                names = ", ".join(COLUMNS)
+                marks = ", ".join("?" * len(COLUMNS))
+                self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", values_of(job))  # noqa: S608 - names of our own columns
                 self._note(job.id, job.state, job.created)
 
     def claimed(self, owner: str, claim: Claim) -> str | None:
@@ -153,9 +96,9 @@ class Store:
         """
         with self._transaction():
             row = self._db.execute(
-                "SELECT id FROM jobs WHERE state = 'queued' AND not_before <= ? AND estimated_seconds < ? "
+                "SELECT id FROM jobs WHERE state = 'queued' AND (not_before <= ? OR not_before > ?) AND estimated_seconds < ? "
                 "ORDER BY created + estimated_seconds, rowid LIMIT 1",
-                (now, short_seconds),
+                (now, now + LONGEST_WAIT_SECONDS, short_seconds),
             ).fetchone()
             if row is None:
                 return None
@@ -332,7 +275,7 @@ class Store:
     def _jobs(self, where: str, *values: Any) -> tuple[Job, ...]:
         with self._foreseen():
             rows = self._db.execute(f"SELECT * FROM jobs {where}", values).fetchall()  # noqa: S608 - texts of this module
-        return tuple(_job(row) for row in rows)
+        return tuple(job_of(row) for row in rows)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -353,15 +296,5 @@ class Store:
             yield
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise StorageFull(f"the disk of {self.path.parent} is full; free some") from None
+                raise StorageFull("the disk of the service is full; try again later") from None
             raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}; see to its disk and permissions") from error
-
-
-def _values(job: Job) -> tuple[Any, ...]:
-    values = {name: getattr(job, name) for name in _COLUMNS}
-    return tuple(json.dumps(value) if name in _JSON and value is not None else value for name, value in values.items())
-
-
-def _job(row: sqlite3.Row) -> Job:
-    values = {name: row[name] for name in _COLUMNS}
-    return Job(**{name: json.loads(value) if name in _JSON and value is not None else value for name, value in values.items()})

@@ -19,6 +19,16 @@ class ProblemView(BaseModel):
     code: str
 
 
+class ProblemKindView(BaseModel):
+    """What a code means and what to do about it."""
+
+    type: str
+    code: str
+    status: int
+    meaning: str
+    fix: str
+
+
 class ResultView(BaseModel):
     url: str
     format: str

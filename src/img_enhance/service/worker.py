@@ -7,34 +7,31 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import select
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from img_enhance.errors import Cancelled, ImgEnhanceError, PhotoTooLarge
+from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
 from img_enhance.geometry import Size
-from img_enhance.service.faults import reach
+from img_enhance.service.catalogue import as_data
+from img_enhance.service.channel import Channel, Gone
+from img_enhance.service.faults import misbehave, reach
 from img_enhance.service.protocol import (
-    LENGTH_BYTES,
+    CPU,
     Cancel,
     Check,
     Checked,
     Done,
     Failed,
     Loaded,
-    Message,
     Ready,
     Run,
     Setup,
     Working,
-    decode,
-    encode,
-    length,
 )
+from img_enhance.service.public import public
 
 if TYPE_CHECKING:
     from img_enhance.engine import Engine
@@ -42,54 +39,22 @@ if TYPE_CHECKING:
     from img_enhance.options import Machine
     from img_enhance.progress import Progress
 
-# The API must answer at once while networks use every core.
-_NICE = 5
+# The API must answer at once while networks use every core, and a photo is looked at while its owner waits.
+_NICE = {"reader": 3, "worker": 10}
 
 # How often a worker at work looks at its socket, and says that it is alive.
 _LOOK_SECONDS = 0.05
 _SAY_SECONDS = 0.5
 
 
-class Gone(Exception):
-    """The API at the other end is no more."""
-
-
-class Channel:
-    """This child's end of its pair of sockets."""
-
-    def __init__(self, number: int) -> None:
-        self._socket = socket.socket(fileno=number)
-
-    def send(self, message: Message) -> None:
-        try:
-            self._socket.sendall(encode(message))
-        except OSError:
-            raise Gone from None
-
-    def waits(self, seconds: float | None = 0.0) -> bool:
-        """Whether something comes within so many seconds."""
-        return bool(select.select([self._socket], [], [], seconds)[0])
-
-    def receive(self) -> Message:
-        """The next message."""
-        return decode(self._read(length(self._read(LENGTH_BYTES))))
-
-    def _read(self, count: int) -> bytes:
-        data = bytearray()
-        while len(data) < count:
-            try:
-                part = self._socket.recv(count - len(data))
-            except OSError:
-                raise Gone from None
-            if not part:
-                raise Gone
-            data += part
-        return bytes(data)
+# From <linux/prctl.h>.
+_SET_PARENT_DEATH_SIGNAL = 1
 
 
 def main(role: str, number: int) -> None:
     """Serve until the API closes its end."""
-    os.nice(_NICE)
+    _die_with_parent()
+    os.nice(_NICE[role])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the API's to deal with
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     channel = Channel(number)
@@ -102,6 +67,14 @@ def main(role: str, number: int) -> None:
             channel.send(failure(error, Path("photo")))
     except Gone:
         return
+
+
+def _die_with_parent() -> None:
+    """Let the system end this process when the API dies, even while it computes or hangs and looks at no socket."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def read_photos(channel: Channel, setup: Setup) -> None:
@@ -142,14 +115,14 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
     read_photo(source, pixels, alpha, lambda: None)
     return Checked(
         request=job.recipe.to_mapping(),
-        reasons=tuple(dataclasses.asdict(reason) for reason in job.reasons),
+        reasons=tuple(public(dataclasses.asdict(reason)) for reason in job.reasons),
         format=header.format,
         size=_pair(header.size),
         result_format=job.output_format,
         result_size=_pair(size),
         seconds=job.plan.seconds,
         projected_bytes=job.plan.projected_bytes,
-        warnings=tuple(_without(warning, Path(message.photo)) for warning in job.warnings),
+        warnings=tuple(public(_without(warning, Path(message.photo))) for warning in job.warnings),
     )
 
 
@@ -159,7 +132,7 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
 
     with Engine(_machine(setup)) as engine:
         _warm(engine, setup.warm_model)
-        channel.send(Ready())
+        channel.send(Ready(_processors(engine, setup)))
         channel.send(Loaded(engine.loaded))
         while True:
             if not channel.waits(setup.idle_seconds if engine.loaded else None):
@@ -170,7 +143,7 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
             if not isinstance(message, Run):  # a cancel that came when all was over
                 continue
             try:
-                answer: Message = _enhance(engine, message, channel)
+                answer: Done | Failed = _enhance(engine, message, channel)
             except ImgEnhanceError as error:
                 answer = failure(error, Path(message.photo))
             channel.send(Loaded(engine.loaded))
@@ -181,6 +154,7 @@ def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
     photo, path = Path(message.photo), Path(message.result)
     talk = _Talk(channel)
     reach("worker started", message.fault)
+    misbehave(message.fault)
     job = _prepared(engine, photo, message.request)
     result = engine.run(job, progress=talk.progress, cancelled=talk.cancelled)
     reach("worker computed", message.fault)
@@ -189,7 +163,7 @@ def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
     path = path.with_name(path.name + format_named(job.output_format).endings[0])
     result.save(path, format=job.output_format, overwrite=True, cancelled=talk.cancelled)
     reach("worker saved", message.fault)
-    record = result.record()
+    record = public(result.record())
     record["warnings"] = [_without(warning, photo) for warning in record["warnings"]]
     return Done(path.name, job.output_format, _pair(result.photo.size), record)
 
@@ -219,15 +193,16 @@ class _Talk:
 def failure(error: BaseException, photo: Path) -> Failed:
     """An error as data, without the names of our folders."""
     if isinstance(error, MemoryError):
-        return Failed(
-            "photo_too_large", 413, "the photo needs more memory to decode than is allowed; save it without interlacing, or smaller"
-        )
+        return as_data(PhotoTooLarge("the photo needs more memory to decode than is allowed; save it without interlacing, or smaller"))
     assert isinstance(error, ImgEnhanceError)
-    return Failed(error.code, error.http_status, _without(str(error), photo), foreseen=not isinstance(error, Cancelled))
+    failed = as_data(error)
+    return dataclasses.replace(failed, detail=_without(failed.detail, photo))
 
 
 def _without(text: str, photo: Path) -> str:
-    return text.replace(str(photo), "the photo").replace(str(photo.parent), "the store")
+    for path, words in ((photo, "the photo"), (photo.parent, "the store"), (photo.parent.parent.parent, "the store")):
+        text = text.replace(str(path), words)
+    return text
 
 
 def _prepared(engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None) -> Job:
@@ -251,6 +226,14 @@ def _warm(engine: Engine, model: str) -> None:
     from img_enhance.recipe import Recipe
 
     engine.enhance(Photo(np.zeros((16, 16, 3), np.uint8)), Recipe(steps=(RealESRGAN(model=model),)))
+
+
+def _processors(engine: Engine, setup: Setup) -> dict[str, Any]:
+    from img_enhance.devices import detect_cpu, take_snapshot
+    from img_enhance.service.processors import seen
+
+    found: dict[str, Any] = public(seen(engine.device, detect_cpu(), take_snapshot(setup.device), enabled=setup.device != CPU))
+    return found
 
 
 def _machine(setup: Setup) -> Machine:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -17,11 +16,12 @@ from img_enhance.memory import anonymous_bytes
 from img_enhance.models import MODELS
 from img_enhance.options import STEP_OPTIONS, Output
 from img_enhance.service.api.access import service_of
+from img_enhance.service.catalogue import KINDS, Kind, is_code, kind_of
 from img_enhance.service.openapi import PROBLEMS, field_schema
 from img_enhance.service.refusals import NotHere
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
-from img_enhance.service.views import API
+from img_enhance.service.views import API, ProblemKindView
 
 router = APIRouter()
 
@@ -55,7 +55,7 @@ async def status(request: Request) -> dict[str, Any]:
         "uptime_seconds": round(time.time() - service.started, 1),
         "ready": service.ready,
         "stopping": service.stopping,
-        "devices": [{"kind": "cpu", "cores": len(os.sched_getaffinity(0))}],
+        **service.processors(),
         "processes": service.processes(),
         "memory": {"free_bytes": int(psutil.virtual_memory().available), "used_bytes": _memory(service)},
         "queue": {
@@ -67,6 +67,20 @@ async def status(request: Request) -> dict[str, Any]:
         "limits": {field.name: getattr(service.settings, field.name) for field in fields(Settings) if field.name not in _NOT_SHOWN},
         "durability": "a job is accepted only when its photo and its row are on the disk; it survives a kill of any process",
     }
+
+
+@router.get("/problems", tags=["about"], summary="Every problem that can be met")
+async def problems() -> list[ProblemKindView]:
+    """Code, status, meaning and fix of each."""
+    return [_kind_view(kind) for kind in KINDS]
+
+
+@router.get("/problems/{code}", tags=["about"], responses=PROBLEMS, summary="What a code means")
+async def problem(code: str) -> ProblemKindView:
+    """What a problem's `type` leads to."""
+    if not is_code(code):
+        raise NotHere("there is no problem with this code; see /problems")
+    return _kind_view(kind_of(code))
 
 
 @router.get("/healthz", tags=["about"], summary="Whether the process answers")
@@ -85,12 +99,12 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": "ready"})
 
 
-@router.get("/metrics", tags=["about"], responses=PROBLEMS, summary="Figures for Prometheus")
+@router.get("/metrics", tags=["about"], response_class=PlainTextResponse, responses=PROBLEMS, summary="Figures for Prometheus")
 async def metrics(request: Request) -> Response:
     """Requests, jobs, waits, seconds per step, restarts, memory."""
     service = service_of(request)
     if service.settings.metrics == "off" or (service.settings.metrics == "keyed" and service.settings.access == "open"):
-        raise NotHere("there are no metrics here; set IMG_ENHANCE_METRICS=open to show them to everybody")
+        raise NotHere("there are no metrics here; ask the operator to show them")
     load = await service.ask(service.store.load)
     for state in ("queued", "running", "done", "failed", "cancelled", "expired"):
         service.metrics.gauge("jobs", load.states.get(state, 0), state=state)
@@ -100,6 +114,10 @@ async def metrics(request: Request) -> Response:
     for name, used in _memory(service).items():
         service.metrics.gauge("memory_bytes", used, process=name)
     return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _kind_view(kind: Kind) -> ProblemKindView:
+    return ProblemKindView(type=kind.address, code=kind.code, status=kind.status, meaning=kind.meaning, fix=kind.fix)
 
 
 def _memory(service: Service) -> dict[str, int]:

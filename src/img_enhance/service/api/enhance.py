@@ -17,9 +17,11 @@ from img_enhance.recipe import Recipe
 from img_enhance.service.admission import REQUEST
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.api.jobs import result_response
+from img_enhance.service.catalogue import as_data
 from img_enhance.service.desk import (
     Wanted,
     accepted,
+    all_looked_at,
     batch_view,
     fingerprint,
     job_problem,
@@ -32,12 +34,12 @@ from img_enhance.service.desk import (
 )
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
-from img_enhance.service.problems import Problem, as_data
+from img_enhance.service.problems import Problem
 from img_enhance.service.protocol import Failed
 from img_enhance.service.refusals import KeyReused, MalformedRequest, StillRunning, Stopping, WaitedTooLong
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
+from img_enhance.service.rows import FINAL, Claim, Job
 from img_enhance.service.service import Service
-from img_enhance.service.store import FINAL, Claim, Job
 from img_enhance.service.uploads import Body, receive_body
 from img_enhance.service.views import API, BatchView
 
@@ -100,7 +102,7 @@ async def enhance_batch(request: Request) -> Response:
             earlier = await service.ask(partial(service.store.claimed, caller.owner, claim))
             if earlier is not None:
                 return await _batch_response(service, earlier, list(await owned_batch(service, caller, earlier)))
-        answers = [await looked_at(service, each) for each in wanted]
+        answers = await all_looked_at(service, wanted)
         id = secrets.token_hex(16)
         try:
             jobs = await accepted(service, caller, list(zip(wanted, answers, strict=True)), batch=id, claim=claim)

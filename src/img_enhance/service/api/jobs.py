@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 
 from img_enhance.photo import format_named
 from img_enhance.service.api.access import caller_of, service_of
+from img_enhance.service.catalogue import as_data
 from img_enhance.service.desk import (
     batch_view,
     job_problem,
@@ -26,10 +27,9 @@ from img_enhance.service.desk import (
     summary,
 )
 from img_enhance.service.openapi import EVENTS_ANSWER, PICTURE_ANSWER, PROBLEMS
-from img_enhance.service.problems import as_data
 from img_enhance.service.refusals import NotFinished, ResultExpired
+from img_enhance.service.rows import FINAL, Job
 from img_enhance.service.service import Service
-from img_enhance.service.store import FINAL, Job
 from img_enhance.service.views import API, BatchView, JobView
 
 router = APIRouter(prefix=API, tags=["jobs"])

@@ -1,0 +1,80 @@
+"""What the list of jobs holds, as values."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+FINAL = ("done", "failed", "cancelled", "expired")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of the list. `request` is what was asked for, `header` what is known of the photo, both JSON values; times are since 1970."""
+
+    id: str
+    owner: str
+    quota: str
+    batch: str | None
+    place: int
+    state: str
+    request: dict[str, Any]
+    header: dict[str, Any]
+    photo_bytes: int
+    estimated_seconds: float
+    created: float
+    not_before: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+    token: int = 0
+    lease_until: float | None = None
+    deaths: int = 0
+    returns: int = 0
+    result: dict[str, Any] | None = None
+    result_bytes: int = 0
+    record: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An Idempotency-Key, and the fingerprint of what came with it."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much may wait: jobs, their estimated seconds, unfinished jobs of one quota."""
+
+    jobs: int
+    seconds: float
+    per_quota: int
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much there is to do, and how many bytes photos and results take."""
+
+    states: dict[str, int]
+    queued_seconds: float
+    stored_bytes: int
+
+
+_JSON = ("request", "header", "result", "record", "error")
+COLUMNS = tuple(Job.__dataclass_fields__)
+
+
+def values_of(job: Job) -> tuple[Any, ...]:
+    """The job as a row: values in the order of COLUMNS."""
+    values = {name: getattr(job, name) for name in COLUMNS}
+    return tuple(json.dumps(value) if name in _JSON and value is not None else value for name, value in values.items())
+
+
+def job_of(row: sqlite3.Row) -> Job:
+    """The job in a row."""
+    values = {name: row[name] for name in COLUMNS}
+    return Job(**{name: json.loads(value) if name in _JSON and value is not None else value for name, value in values.items()})
