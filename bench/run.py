@@ -16,7 +16,7 @@ from img_enhance.errors import ImgEnhanceError
 from machine import header, header_text
 from measure import RunFailed
 from peers_python import build_peers, named_peers
-from sections import cold_start, exactness, file_to_file, memory, rate, tones
+from sections import cold_start, exactness, faces, file_to_file, memory, rate, tones
 from settings import Settings
 from tables import Table
 
@@ -27,6 +27,7 @@ SECTIONS: dict[str, Callable[[Settings], Iterator[Table]]] = {
     "memory": memory.tables,
     "cold-start": cold_start.tables,
     "tones": tones.tables,
+    "faces": faces.tables,
 }
 NEEDS_PEERS = ("file-to-file",)
 

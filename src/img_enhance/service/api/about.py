@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from img_enhance import __version__
 from img_enhance.form import fields
 from img_enhance.memory import anonymous_bytes
-from img_enhance.models import MODELS
+from img_enhance.models import FACE_MODELS, MODELS, Model
 from img_enhance.options import STEP_OPTIONS, Output
 from img_enhance.service.api.access import service_of
 from img_enhance.service.catalogue import KINDS, Kind, is_code, kind_of
@@ -22,6 +23,8 @@ from img_enhance.service.refusals import NotHere
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
 from img_enhance.service.views import API, ProblemKindView
+from img_enhance.settings import weight_store
+from img_enhance.weights.cache import WeightStore, copies
 
 router = APIRouter()
 
@@ -30,7 +33,8 @@ _NOT_SHOWN = (*Settings.secret, "host", "port", "data", "fault")
 
 @router.get(f"{API}/algorithms", tags=["about"], summary="What can be done to a photo")
 async def algorithms() -> dict[str, Any]:
-    """Every algorithm with its options and their bounds, in the order they run, and the models."""
+    """Every algorithm with its options and their bounds, in the order they run, and the models, present or not and why."""
+    store = weight_store(os.environ)
     return {
         "algorithms": [
             {
@@ -41,7 +45,19 @@ async def algorithms() -> dict[str, Any]:
             for kind in STEP_OPTIONS
         ],
         "output": {field.name: field_schema(field) for field in fields(Output)},
-        "models": [{"name": model.name, "summary": model.summary, "scale": model.scale, "license": model.license} for model in MODELS],
+        "models": [_model_row(model, store) for model in (*MODELS, *FACE_MODELS)],
+    }
+
+
+def _model_row(model: Model, store: WeightStore) -> dict[str, Any]:
+    lacking = [file.name for file in model.weights.files if next(copies(file, store), None) is None]
+    return {
+        "name": model.name,
+        "summary": model.summary,
+        "scale": model.scale,
+        "license": model.license,
+        "present": not lacking,
+        "why": f"not on the server: {', '.join(lacking)}" if lacking else "",
     }
 
 
