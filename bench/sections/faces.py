@@ -16,11 +16,12 @@ import numpy as np
 import pyvips
 
 from face_weights import use_random_weights
+from img_enhance import models
 from img_enhance.devices import find_device
 from img_enhance.engine import Engine
 from img_enhance.faces.detect import find_faces
 from img_enhance.memory import Peak, anonymous_bytes
-from img_enhance.models import FACE_DETECTOR, FACE_MODELS
+from img_enhance.models import FACE_DETECTOR
 from img_enhance.networks import segments_of
 from img_enhance.options import GFPGAN
 from img_enhance.photo import Photo
@@ -65,13 +66,7 @@ def _speed(settings: Settings, store: WeightStore, data: Path) -> Table:
     say("faces, seconds a face")
     pixels = group(data, QUICK_MEGAPIXELS[0]).numpy()
     repeats = settings.times(REPEATS)
-    device = find_device("auto", require_gpu=False)
-    precision = choose_precision("auto", device)
-    runtime = runtime_on(device, precision)
-    network = runtime.compile(segments_of(FACE_MODELS[0].architecture), load(FACE_MODELS[0], store))
-    face = np.random.RandomState(0).random_sample((512, 512, 3)).astype(np.float32) * 2 - 1
-    bare = _median(lambda: network.run([face], lambda: None), repeats)
-    del network
+    bare, precision = _bare(store, repeats)
     finding = _median(lambda: find_faces(pixels, _detector(data)), repeats)
     seconds, count = [], 0
     with Engine(store=store) as engine:
@@ -94,6 +89,16 @@ def _speed(settings: Settings, store: WeightStore, data: Path) -> Table:
         ),
         rows=(row,),
     )
+
+
+def _bare(store: WeightStore, repeats: int) -> tuple[float, str]:
+    """Seconds of the network alone, and in which precision."""
+    device = find_device("auto", require_gpu=False)
+    precision = choose_precision("auto", device)
+    (model, *_) = models.FACE_MODELS
+    network = runtime_on(device, precision).compile(segments_of(model.architecture), load(model, store))
+    face = np.random.RandomState(0).random_sample((512, 512, 3)).astype(np.float32) * 2 - 1
+    return _median(lambda: network.run([face], lambda: None), repeats), precision
 
 
 def _finding(settings: Settings, data: Path) -> Table:
