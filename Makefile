@@ -19,8 +19,9 @@ test: .venv/dev.stamp
 test-torch: .venv/torch.stamp
 	$(BIN)/pytest -m torch
 
+# About an hour; IMG_ENHANCE_SOAK_ROUNDS and IMG_ENHANCE_SOAK_JOBS shorten it (docs/reliability.md).
 soak: .venv/dev.stamp
-	IMG_ENHANCE_SOAK=1 $(BIN)/pytest tests/service
+	IMG_ENHANCE_SOAK=1 $(BIN)/pytest -s tests/service
 
 serve: .venv/service.stamp
 	$(BIN)/img-enhance serve
