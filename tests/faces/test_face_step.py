@@ -85,9 +85,8 @@ def test_faces_are_found_before_and_pasted_after_the_photo_is_enlarged(engine: E
     assert all(40 <= Box(**face["box"]).size.width <= 80 for face in faces)  # pixels of the photo, not of the result
     changed = (result.photo.pixels != plain).any(2)
     for face in faces:
-        box = Box(**face["box"])
-        middle = changed[4 * box.top : 4 * box.bottom, 4 * box.left : 4 * box.right]
-        assert middle.mean() > 0.1  # random weights leave some of it black as it was
+        assert changed[Box(**face["box"]).scaled(4).slices].mean() > 0.9
+    for face in faces:
         changed[square_of(face, 4, Photo(plain).size.box).slices] = False
     assert not changed.any()
 
