@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from img_enhance.color import CODES, Encoding, Floats, Pixels
 
-# Pixels worked on at once: the dozen float32 arrays of so many stay in a core's own cache (measured 2026-11 on Zen 3).
-BLOCK_PIXELS = 16_384
+# Pixels worked on at once. Fewer would stay in a core's own cache, but then threads spend their time on handing the interpreter's lock over.
+# CLAHE of 12 MP on two cores of Zen 3, megapixels a second: 16,384 pixels 9 (one thread 15), 65,536 21, 98,304 28, 262,144 22 (2026-11).
+BLOCK_PIXELS = 98_304
 
 _TINY = np.float32(1e-12)
 _WHITE = np.float32(CODES - 1)
@@ -81,7 +82,7 @@ def relit(pixels: Pixels, encoding: Encoding, depth: int, *, grey: bool, relight
     """
     height, width = pixels.shape[:2]
     result = np.empty((height, width, 3), np.uint16 if depth == 16 else np.uint8)
-    encode = _encode_table(encoding, depth)
+    encode = encode_table(encoding, depth)
     for rows in blocks(height, width):
         planes = decoded(pixels[rows], encoding, grey=grey)
         if grey:
@@ -161,5 +162,6 @@ def _keep_clear_of_the_ends(pixels: Pixels, result: Pixels) -> None:
 
 
 @lru_cache(maxsize=4)
-def _encode_table(encoding: Encoding, depth: int) -> npt.NDArray[Any]:
+def encode_table(encoding: Encoding, depth: int) -> npt.NDArray[Any]:
+    """`Encoding.encode_table`, made once."""
     return encoding.encode_table(depth)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from img_enhance.color import CODES, Encoding, Floats, Pixels, encoding_of, with_depth
 from img_enhance.geometry import Box
@@ -25,6 +22,7 @@ from img_enhance.illuminant import (
 from img_enhance.options import WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.steps.illuminant_estimate import LEAST_RESPONSE, Estimate, estimated
+from img_enhance.steps.tone import blocks, encode_table
 
 # Duv of one step of the option `tint`.
 TINT_DUV = 0.0003
@@ -39,9 +37,6 @@ _MOST_GAIN = 5.0
 _NEAR_END = np.float32(0.89)
 
 _ROOT_WHITE = np.float32(CODES - 1)
-
-# Pixels worked on at once: a dozen float32 arrays of so many stay in a core's own cache.
-_BLOCK_PIXELS = 16_384
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,24 +119,14 @@ def apply(pixels: Pixels, box: Box, facts: WhiteBalanceFacts, depth: int) -> Pix
     if facts.matrix is None:
         return with_depth(pixels, depth)
     height, width = pixels.shape[:2]
-    decode, encode = facts.encoding.decode_table(8 * pixels.itemsize), _encode_table(facts.encoding, depth)
+    decode, encode = facts.encoding.decode_table(8 * pixels.itemsize), encode_table(facts.encoding, depth)
     result = np.empty((height, width, 3), np.uint16 if depth == 16 else np.uint8)
-    for rows in _blocks(height, width):
+    for rows in blocks(height, width):
         light = [decode[channel].take(pixels[rows, :, channel]) for channel in range(3)]
         for channel, balanced in enumerate(_highlights_closed(light, _through(light, facts.matrix))):
             index = (np.sqrt(np.clip(balanced, 0, 1)) * _ROOT_WHITE + np.float32(0.5)).astype(np.uint16)
             result[rows, :, channel] = encode[channel].take(index)
     return result
-
-
-def _blocks(height: int, width: int) -> Iterator[slice]:
-    step = max(1, _BLOCK_PIXELS // width)
-    return (slice(top, min(height, top + step)) for top in range(0, height, step))
-
-
-@lru_cache(maxsize=4)
-def _encode_table(encoding: Encoding, depth: int) -> npt.NDArray[Any]:
-    return encoding.encode_table(depth)
 
 
 def _through(light: list[Floats], matrix: Floats) -> list[Floats]:
