@@ -81,6 +81,12 @@ def test_leaves_a_dark_photo_in_white_light_alone(stops: float) -> None:
     assert measure(photo_of(mondrian() * 2.0**stops), WhiteBalance()).confidence < 0.1
 
 
+def test_a_lamp_smaller_than_the_share_that_is_white_is_measured() -> None:
+    light = np.zeros((760, 760, 3))
+    light[360:380, 360:380] = 0.5, 0.3, 0.1
+    assert 1500 < measure(photo_of(light), WhiteBalance()).record()["kelvin"] < 6504
+
+
 def test_leaves_a_mondrian_in_white_light_alone() -> None:
     photo = photo_of(mondrian())
     facts = measure(photo, WhiteBalance())
