@@ -249,6 +249,15 @@ def test_a_photo_in_lamp_light_or_shade_is_balanced(gains: tuple[float, float, f
     assert "white_balance" in steps(suggestion)
 
 
+@pytest.mark.parametrize("gains", [(1.6, 1, 0.4), (0.7, 1, 1.5)])
+def test_a_dark_photo_in_lamp_light_or_shade_is_balanced_and_brightened(
+    gains: tuple[float, float, float], sample: npt.NDArray[np.uint8]
+) -> None:
+    light = (sample / 255) ** 2.2 * gains / 6
+    suggestion = suggest(Photo(np.asarray(np.rint(np.clip(light, 0, 1) ** (1 / 2.2) * 255), np.uint8)))
+    assert {"white_balance", "exposure_correction"} <= set(steps(suggestion))
+
+
 def test_a_light_that_only_one_size_shows_is_not_believed(sample: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
     confidences = {sample.shape[1]: 0.9, round(0.8 * sample.shape[1]): 0.2}
 

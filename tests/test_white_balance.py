@@ -68,6 +68,25 @@ def test_finds_the_light_on_a_mondrian(kelvin: float, duv: float) -> None:
     assert degrees(answer[unclipped], light[unclipped]) < max(3, 0.2 * was)
 
 
+@pytest.mark.parametrize("stops", [-2, -3])
+@pytest.mark.parametrize("kelvin", [2700, 3500, 12000])
+def test_finds_the_light_in_a_photo_that_is_dark_as_a_whole(kelvin: float, stops: float) -> None:
+    facts = measure(photo_of(cast(mondrian(), srgb(), kelvin) * 2.0**stops), WhiteBalance())
+    assert facts.confidence > 0.8
+    assert abs(1e6 / facts.kelvin - 1e6 / kelvin) < 30, "mired"
+
+
+@pytest.mark.parametrize("stops", [-2, -3])
+def test_leaves_a_dark_photo_in_white_light_alone(stops: float) -> None:
+    assert measure(photo_of(mondrian() * 2.0**stops), WhiteBalance()).confidence < 0.1
+
+
+def test_a_lamp_smaller_than_the_share_that_is_white_is_measured() -> None:
+    light = np.zeros((760, 760, 3))
+    light[360:380, 360:380] = 0.5, 0.3, 0.1
+    assert 1500 < measure(photo_of(light), WhiteBalance()).record()["kelvin"] < 6504
+
+
 def test_leaves_a_mondrian_in_white_light_alone() -> None:
     photo = photo_of(mondrian())
     facts = measure(photo, WhiteBalance())

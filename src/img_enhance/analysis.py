@@ -130,8 +130,9 @@ def _cast(photo: Photo, sparse: Photo) -> Cast | None:
     """
     if photo.grey:
         return None
-    found, again = (white_balance.measure(seen, WhiteBalance()) for seen in (photo, _smaller(sparse)))
-    return Cast(found.kelvin, found.duv, min(found.confidence, again.confidence))
+    found = white_balance.measure(photo, WhiteBalance())
+    again = white_balance.measure(_smaller(sparse), WhiteBalance()).confidence if found.confidence else 0.0
+    return Cast(found.kelvin, found.duv, min(found.confidence, again))
 
 
 def _smaller(photo: Photo) -> Photo:

@@ -71,10 +71,17 @@ _MAYBE_CLIPPED = 0.85
 _CLIPPED_WEIGHT = 3.23
 _CLIPPED_SCALES = (0.188, 0.048)
 
-# The luminance of the brightest things: up to the first, they are a red wall, leaves or the sky; from the second, there is something white.
-# In the tune set it is 0.47 to 0.94.
+# The luminance of the brightest things, white being 1: up to the first, they are a red wall, leaves or the sky; from the second, there is
+# something white. In the tune set it is 0.47 to 0.94.
 _WHITE_LUMINANCE = (0.25, 0.45)
 _BRIGHT_QUANTILE = 0.995
+
+# A photo that is too dark as a whole has its white below 1: where so few of its pixels are brighter in any channel, as exposure_correction
+# has it. But white is at least so many times as bright as the dark things are: what spans less is a plain wall or sky. In the tune set
+# photos span 3 (snow) to 400 times, most 8 and more.
+_WHITE_QUANTILE = 0.999
+_DARK_QUANTILE = 0.05
+_LEAST_RANGE = 10
 
 # Colour by correlation: how fast natural colours grow rarer away from grey, how frequent any colour is at least, from which share of the
 # photo a colour counts fully, and how much one colour is believed.
@@ -85,10 +92,13 @@ _BELIEF = 0.0325
 _COLOUR_STEP = np.array([0.08, 0.16])
 _MOST_COLOURS = 160
 
-# The prior: logarithm of how much likelier the photo's own white is than another light at an ordinary Duv, and how fast others grow rarer.
+# The prior: logarithm of how much likelier the photo's own white is than a warmer light at an ordinary Duv, how much likelier a colder one
+# is than a warmer, and how fast all grow rarer beside the locus. Lights colder than white differ from it and from each other so little
+# that no photo has strong evidence for one: without the second figure a photo in shade is taken for one of blue things (tune set, 2026-11).
 _WHITE_LOG_ODDS = 8.0
+_COLDER_LOG_ODDS = 2.0
 _DUV_WIDTH = 0.005
-# The probability of a cast from which there is any confidence in it; the prior alone, without any evidence, comes to 0.015.
+# The probability of a cast from which there is any confidence in it; the prior alone, without any evidence, comes to 0.044.
 _LEAST_PROBABILITY = 0.05
 
 
@@ -103,9 +113,10 @@ class Estimate:
 
 def estimated(photo: Photo, encoding: Encoding) -> Estimate:
     """The light in the photo if it has a cast, and the confidence that it has one."""
-    light, lit = read(photo, encoding)
-    largest = light.max(axis=2)
-    middle = light.sum(axis=2) - largest - light.min(axis=2)
+    light, visible = read(photo, encoding)
+    largest, smallest = _extremes(light)
+    lit = visible & (largest > _DARK)
+    middle = light.sum(axis=2) - largest - smallest
     cells, counted = _cells(light, lit & (largest < _BRIGHT))
     if np.count_nonzero(counted) < _FEWEST_CELLS:
         return Estimate(of_cones(np.ones(3)), 0.0, METHOD)
@@ -117,22 +128,37 @@ def estimated(photo: Photo, encoding: Encoding) -> Estimate:
         explained += _heard(witness, responses, counted, lights)
     brightest, counted = _cells(light, lit & (middle < _BRIGHT))
     explained += _clipped_white_explained(brightest[counted], lights, to_cones)
-    return _decision(log_prior + _trust(brightest[counted] @ encoding.luminance) * explained, lights)
+    trust = _trust(brightest[counted] @ encoding.luminance / _white_level(largest[visible]))
+    return _decision(log_prior + trust * explained, lights)
+
+
+def _white_level(largest: Floats) -> float:
+    """The linear light that white has, or would have, in the photo; `largest` are the largest channels of its pixels."""
+    dark, white = np.quantile(largest, (_DARK_QUANTILE, _WHITE_QUANTILE))
+    return min(1.0, max(_DARK, float(white), _LEAST_RANGE * float(dark)))
 
 
 def _trust(luminance: Array) -> float:
-    """How far the witnesses are believed: not where nothing is as bright as a white or light grey thing would be, in whatever light."""
+    """How far the witnesses are believed, by `luminance` of which white has 1 at the photo's exposure.
+
+    Not where nothing is as bright as a white or light grey thing would be, in whatever light.
+    """
     none, full = _WHITE_LUMINANCE
     return float(np.clip((np.quantile(luminance, _BRIGHT_QUANTILE) - none) / (full - none), 0, 1))
 
 
 def read(photo: Photo, encoding: Encoding) -> tuple[Floats, Mask]:
-    """Linear light of a grid of the photo's pixels, (h, w, 3), and which are neither dark nor fully transparent, (h, w)."""
+    """Linear light of a grid of the photo's pixels, (h, w, 3), and which are not fully transparent, (h, w)."""
     height, width = photo.pixels.shape[:2]
     step = ceil(sqrt(height * width / _READ_PIXELS))
     light = encoding.decode(np.ascontiguousarray(photo.pixels[::step, ::step]))
-    lit = light.max(axis=2) > _DARK
-    return light, lit if photo.alpha is None else lit & (photo.alpha[::step, ::step] > 0)
+    return light, np.ones(light.shape[:2], bool) if photo.alpha is None else photo.alpha[::step, ::step] > 0
+
+
+def _extremes(light: Floats) -> tuple[Floats, Floats]:
+    """The largest and the smallest channel of (h, w, 3). Channel by channel: along the last axis NumPy takes five times as long."""
+    red, green, blue = light[..., 0], light[..., 1], light[..., 2]
+    return np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
 
 
 def _cells(light: Floats, counts: Mask) -> tuple[Array, Mask]:
@@ -157,7 +183,7 @@ def candidates() -> tuple[Array, Array]:
     mired, duv = (axis.ravel() for axis in np.meshgrid(_MIRED, _DUV, indexing="ij"))
     others = cones(chromaticity(1e6 / mired, ordinary_duv(1e6 / mired) + duv))
     lights = log_ratios(np.vstack([np.ones(3), others]))
-    return lights, np.concatenate([[_WHITE_LOG_ODDS], -np.abs(duv) / _DUV_WIDTH])
+    return lights, np.concatenate([[_WHITE_LOG_ODDS], _COLDER_LOG_ODDS * (mired < _WHITE_MIRED) - np.abs(duv) / _DUV_WIDTH])
 
 
 def log_ratios(responses: Array) -> Array:

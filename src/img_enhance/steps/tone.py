@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from img_enhance.color import CODES, Encoding, Floats, Pixels
 
-# Pixels worked on at once. Fewer would stay in a core's own cache, but then threads spend their time on handing the interpreter's lock over.
+# Pixels worked on at once. Fewer would stay in a core's own cache, but then threads spend their time on handing over the lock of Python.
 # CLAHE of 12 MP on two cores of Zen 3, megapixels a second: 16,384 pixels 9 (one thread 15), 65,536 21, 98,304 28, 262,144 22 (2026-11).
 BLOCK_PIXELS = 98_304
 
