@@ -185,8 +185,22 @@ class ResamplePlan:
     kind: Literal["resample"] = "resample"
 
 
+class _SizeStays:
+    """A pass whose result is as large as the picture before it."""
+
+    size: Size
+
+    @property
+    def result(self) -> Size:
+        return self.size
+
+    @property
+    def part(self) -> Box:
+        return self.size.box
+
+
 @dataclass(frozen=True)
-class TonePlan:
+class TonePlan(_SizeStays):
     """How the tones of a picture are changed: in strips of whole rows, on so many threads."""
 
     step: str
@@ -199,14 +213,6 @@ class TonePlan:
     seconds: float = 0.0
     kind: Literal["tones"] = "tones"
 
-    @property
-    def result(self) -> Size:
-        return self.size
-
-    @property
-    def part(self) -> Box:
-        return self.size.box
-
     def strips(self) -> Iterator[Box]:
         """The picture from top to bottom in boxes of whole rows."""
         rows = max(1, TONE_STRIP_PIXELS // self.size.width)
@@ -215,7 +221,7 @@ class TonePlan:
 
 
 @dataclass(frozen=True)
-class FacePlan:
+class FacePlan(_SizeStays):
     """How faces are restored: cut out of the picture that pass `source` begins with, pasted into the one before this pass.
 
     `in_place` says that the picture before is pasted into, and not a copy of it.
@@ -233,14 +239,6 @@ class FacePlan:
     projected_bytes: int
     seconds: float = 0.0
     kind: Literal["faces"] = "faces"
-
-    @property
-    def result(self) -> Size:
-        return self.size
-
-    @property
-    def part(self) -> Box:
-        return self.size.box
 
 
 PassPlan = NetworkPlan | ResamplePlan | TonePlan | FacePlan

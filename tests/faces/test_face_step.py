@@ -1,5 +1,6 @@
 """Faces end to end, with random weights: found in a real photo, restored, pasted into the enlarged one, and told about."""
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,16 @@ def test_faces_are_found_before_and_pasted_after_the_photo_is_enlarged(engine: E
     for face in faces:
         changed[square_of(face, 4, Photo(plain).size.box).slices] = False
     assert not changed.any()
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed; make test-torch installs it")
+def test_pytorch_restores_the_same_faces(engine: Engine, store: WeightStore, children: Pixels) -> None:
+    expected = run(engine, Photo(children), GFPGAN()).photo.pixels
+    with Engine(Machine(device="torch", precision="f32"), store) as other:
+        result = run(other, Photo(children), GFPGAN())
+    assert result.plan.runtime == "torch"
+    assert np.abs(result.photo.pixels.astype(int) - expected).max() <= 1
 
 
 def test_a_photo_without_faces_keeps_its_bits(engine: Engine, cat: npt.NDArray[np.uint8]) -> None:
