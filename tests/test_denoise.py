@@ -40,6 +40,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, Values]:
         return found[weights.name]
 
     monkeypatch.setattr(weights_store, "_downloaded", downloaded)
+    monkeypatch.setattr("img_enhance.engine.located", lambda file, _store: Path(file.file))
     return found
 
 

@@ -222,8 +222,9 @@ class Engine:
                 resample(alpha, enlarged, tick, size=plan.result, part=crop)
             alpha = enlarged
         photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
-        files = {file.name: file.sha256 for file in plan.weight_files}
-        weights = files | {model.name: model.weights.sha256 for model in plan.models}
+        weights = {model.name: model.weights.sha256 for model in plan.models}
+        if any(isinstance(step, FacePlan) for step in plan.passes):
+            weights[FACE_DETECTOR.name] = FACE_DETECTOR.sha256
         return Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings), job.reasons)
 
     def _pass(

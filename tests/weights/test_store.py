@@ -87,7 +87,8 @@ def test_downloaded_weights_give_the_same_picture(published: Published, store: W
     with Engine(machine) as engine:
         expected = engine.enhance(photo, recipe).photo.pixels
     model = published(load(COMPACT))
-    monkeypatch.setattr("img_enhance.engine.model_named", lambda _name: model)
+    for module in ("engine", "plan"):
+        monkeypatch.setattr(f"img_enhance.{module}.model_named", lambda _name: model)
     with Engine(machine, store) as engine:
         result = engine.enhance(photo, recipe)
     assert np.array_equal(result.photo.pixels, expected)

@@ -19,6 +19,10 @@ from img_enhance.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import CHANNELS
 from img_enhance.runtimes.runtime import Picture
 
+# Kernels are prepared for each shape of window and kept for so many shapes. By default for 5000, which a service that sees photos of all
+# sizes never gives back: 84 MB after 200 sizes, 40 MB with this, and no slower (measured 2026-11).
+_SHAPES_KEPT = 16
+
 # How often a running window asks whether to stop.
 _ASK_MILLISECONDS = 50
 
@@ -126,7 +130,11 @@ class OpenVINO:
         is_last = segment.channels_out == CHANNELS
         layouts.output(0).model().set_layout(Layout("NCHW"))
         layouts.output(0).tensor().set_layout(Layout("NHWC")).set_element_type(self._type(features=not is_last))
-        settings = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
+        settings = {
+            "INFERENCE_PRECISION_HINT": self.precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            "CPU_RUNTIME_CACHE_CAPACITY": _SHAPES_KEPT,
+        }
         return Compiled(self._core.compile_model(layouts.build(), "CPU", settings))
 
     def is_finite(self, values: npt.NDArray[Any]) -> bool:
