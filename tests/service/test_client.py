@@ -229,8 +229,9 @@ def test_a_killed_service_delivers_after_its_restart(tmp_path: Path) -> None:
     with served(data) as first:
         client = Client(first.url, patience=Patience(least_pause=0.1, most_pause=0.3), warn=told.append)
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(client.enhance, noisy_photo(side=300), TWICE)
-            while not {"running", "done"} & set(client.status()["queue"]["jobs"]):
+            waiting = pool.submit(client.enhance, noisy_photo(side=500), TWICE)  # seconds of work, so that the kill is in its middle
+            while "running" not in client.status()["queue"]["jobs"]:
+                assert not waiting.done()
                 time.sleep(0.02)
             first.kill()
             second = Served(data, {"PORT": str(first.port)})
