@@ -296,6 +296,12 @@ class Engine:
         detector = located(FACE_DETECTOR, self.store)
         faces, others = faces_wanted(source.pixels, detector, plan.options, tick=tick) if level else ([], [])
         records = [FaceRecord(face.box, face.score, restored=False, why=why) for face, why in others]
+        # Tones that were changed before lie in 16 bits, which must not become the depth of a photo that had 8.
+        if not plan.in_place and (faces or photo.depth != plan.depth):
+            canvas = new_canvas(plan.size, plan.store, folder, depth=plan.depth)
+            for strip in plan.strips():
+                canvas[strip.slices] = with_depth(photo.pixels[strip.slices], plan.depth)
+            photo = dataclasses.replace(photo, pixels=canvas)
         if faces:
             network = self._network(model_named(plan.model), plan.precision)
 
@@ -305,10 +311,6 @@ class Engine:
                     raise NotFinite(f"{plan.model} in {plan.precision} answered NaN or infinity")
                 return network.runtime.picture(answer)
 
-            if not plan.in_place:
-                canvas = new_canvas(plan.size, plan.store, folder, depth=plan.depth)
-                canvas[:] = with_depth(photo.pixels, plan.depth)
-                photo = dataclasses.replace(photo, pixels=canvas)
             records = [*restore_faces(photo.pixels, source.pixels, faces, restore, plan.options, tick=tick, done=done), *records]
             network.release()
         elif level:
@@ -344,7 +346,7 @@ class Engine:
         else:
             alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
             photo = read_photo(job.source, pixels, alpha, tick)
-        if photo.alpha is not None and any(not isinstance(step, TonePlan) for step in job.plan.passes):
+        if photo.alpha is not None and any(isinstance(step, (NetworkPlan, ResamplePlan)) for step in job.plan.passes):
             bleed(photo.pixels, photo.alpha)
         return photo
 

@@ -19,8 +19,8 @@ Store = Literal["memory", "disk"]
 
 CHANNELS = 3
 
-# Tones are changed in strips of so many pixels.
-TONE_STRIP_PIXELS = 256 * 1024
+# Whole pictures are changed in strips of so many pixels.
+STRIP_PIXELS = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,12 @@ class _SizeStays:
     def part(self) -> Box:
         return self.size.box
 
+    def strips(self) -> Iterator[Box]:
+        """The picture from top to bottom in boxes of whole rows."""
+        rows = max(1, STRIP_PIXELS // self.size.width)
+        for top in range(0, self.size.height, rows):
+            yield Box(0, top, self.size.width, min(top + rows, self.size.height))
+
 
 @dataclass(frozen=True)
 class TonePlan(_SizeStays):
@@ -212,12 +218,6 @@ class TonePlan(_SizeStays):
     projected_bytes: int
     seconds: float = 0.0
     kind: Literal["tones"] = "tones"
-
-    def strips(self) -> Iterator[Box]:
-        """The picture from top to bottom in boxes of whole rows."""
-        rows = max(1, TONE_STRIP_PIXELS // self.size.width)
-        for top in range(0, self.size.height, rows):
-            yield Box(0, top, self.size.width, min(top + rows, self.size.height))
 
 
 @dataclass(frozen=True)

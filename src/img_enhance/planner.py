@@ -16,7 +16,7 @@ from img_enhance.models import DownloadedWeights, GFPGANClean, Model, Precision,
 from img_enhance.photo import Header, format_named
 from img_enhance.plan import (
     CHANNELS,
-    TONE_STRIP_PIXELS,
+    STRIP_PIXELS,
     Device,
     FacePass,
     FacePlan,
@@ -365,7 +365,7 @@ def _plan_pass(
         seconds = part.size.pixels / RESAMPLE_PIXELS_PER_SECOND
         return ResamplePlan(size, step.size, part, store, below + STREAM_BYTES, depth, seconds)
     threads = max(1, min(device.cores, MOST_TONE_THREADS))
-    working = max(TONE_MEASURE_BYTES, threads * max(TONE_STRIP_PIXELS, size.width) * TONE_BYTES_PER_PIXEL)
+    working = max(TONE_MEASURE_BYTES, threads * max(STRIP_PIXELS, size.width) * TONE_BYTES_PER_PIXEL)
     return TonePlan(
         step=step.options.name,
         options=step.options,

@@ -113,6 +113,19 @@ def test_level_0_returns_the_untouched_bytes(engine: Engine, children: Pixels) -
     assert np.shares_memory(run(engine, Photo(children), GFPGAN(enhance_level=0)).photo.pixels, children)
 
 
+@pytest.mark.parametrize("level", [0, 0.8])
+def test_a_photo_of_8_bits_stays_one_after_tones_were_changed(level: float, engine: Engine, cat: npt.NDArray[np.uint8]) -> None:
+    result = run(engine, Photo(cat), WhiteBalance(temperature=4000), GFPGAN(enhance_level=level)).photo.pixels
+    np.testing.assert_array_equal(result, run(engine, Photo(cat), WhiteBalance(temperature=4000)).photo.pixels)
+    assert result.dtype == np.uint8
+
+
+def test_colours_under_transparency_keep_their_bits(engine: Engine, cat: npt.NDArray[np.uint8]) -> None:
+    alpha = np.zeros(cat.shape[:2], np.uint8)
+    alpha[:20] = 255
+    np.testing.assert_array_equal(run(engine, Photo(cat, alpha=alpha), GFPGAN()).photo.pixels, cat)
+
+
 def test_level_blends(engine: Engine, children: Pixels) -> None:
     half, whole = (run(engine, Photo(children), GFPGAN(enhance_level=level)).photo.pixels.astype(float) for level in (0.5, 1))
     inner = (whole > 5) & (whole < 250)  # where nothing was cut off
