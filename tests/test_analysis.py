@@ -189,12 +189,6 @@ def test_a_flat_photo_has_neither_noise_nor_blur_nor_blocks(name: str) -> None:
     assert dataclasses.astuple(measure_texture(Photo(ODD[name]))) == pytest.approx((0, 0, 0), abs=1e-6)
 
 
-def test_faces_are_counted_by_the_detector_given_and_else_not_known(cat: Pixels) -> None:
-    photo = Photo(cat)
-    assert analyse(photo).faces is None
-    assert analyse(photo, count_faces=lambda seen: 3 if seen is photo else 0).faces == 3
-
-
 def test_the_same_photo_gives_the_same_facts_however_it_lies_in_memory(sample: Pixels) -> None:
     flipped = np.ascontiguousarray(sample[::-1])[::-1]
     first = analyse(Photo(sample))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Any
@@ -18,7 +17,6 @@ from img_enhance.photo import Photo
 from img_enhance.steps import exposure_correction, white_balance
 from img_enhance.texture import Texture, measure_texture
 
-CountFaces = Callable[[Photo], int]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
@@ -95,10 +93,10 @@ class PhotoFacts:
         return values
 
 
-def analyse(photo: Photo, *, jpeg_quality: int | None = None, count_faces: CountFaces | None = None) -> PhotoFacts:
+def analyse(photo: Photo, *, jpeg_quality: int | None = None) -> PhotoFacts:
     """What can be measured of `photo`, which is looked at in places, never copied nor changed; the same photo gives the same facts.
 
-    `jpeg_quality` is what the file it came from says, `count_faces` a detector if there is one.
+    `jpeg_quality` is what the file it came from says.
     """
     sparse = thinned(photo)
     seen = sparse.pixels.reshape(-1, 3) if sparse.alpha is None else sparse.pixels[sparse.alpha > 0]
@@ -119,7 +117,6 @@ def analyse(photo: Photo, *, jpeg_quality: int | None = None, count_faces: Count
         cast=_cast(photo, sparse),
         texture=measure_texture(photo),
         jpeg_quality=jpeg_quality,
-        faces=None if count_faces is None else count_faces(photo),
     )
 
 

@@ -112,13 +112,16 @@ def suggest(
     tick: Tick = lambda: None,
 ) -> Suggestion:
     """What would make `photo` better; `jpeg_quality` is what its file says, `store` as for `suggest_file`."""
-    detector = None if store is None else _found(FACE_DETECTOR, store)
-    count = None if detector is None else lambda photo: len(find_faces(photo.pixels, detector, tick=tick))
-    suggestion = suggest_for(analyse(photo, jpeg_quality=jpeg_quality, count_faces=count), limits or Limits())
+    limits, facts = limits or Limits(), analyse(photo, jpeg_quality=jpeg_quality)
+    if store is None:
+        return suggest_for(facts, limits)
+    detector = _found(FACE_DETECTOR, store)
+    # Finding faces takes longer than all other measurements together.
+    if detector is not None and _real_esrgan(facts, limits).options is not None:
+        facts = dataclasses.replace(facts, faces=len(find_faces(photo.pixels, detector, tick=tick)))
+    suggestion = suggest_for(facts, limits)
     (network,) = FACE_MODELS[0].weights.files
-    if store is not None and _found(network, store) is None:
-        return suggestion.without_faces(str(missing(network, store)))
-    return suggestion
+    return suggestion if _found(network, store) is not None else suggestion.without_faces(str(missing(network, store)))
 
 
 def _found(file: WeightFile, store: WeightStore) -> Path | None:

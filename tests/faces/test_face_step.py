@@ -24,6 +24,7 @@ from img_enhance.photo import Photo
 from img_enhance.plan import FacePlan
 from img_enhance.recipe import AUTO, Recipe
 from img_enhance.result import Result
+from img_enhance.suggest import suggest
 from img_enhance.weights.cache import WeightStore
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
@@ -251,6 +252,13 @@ def test_auto_restores_faces_of_a_photo_that_it_enlarges(engine: Engine, childre
     assert chosen
     assert "faces" in words
     assert not warnings
+
+
+def test_faces_are_counted_where_they_matter_and_else_not_known(store: WeightStore, children: Pixels) -> None:
+    assert suggest(Photo(children)).facts.faces is None
+    assert (suggest(Photo(children), store=store).facts.faces or 0) >= 2
+    large = np.asarray(Image.fromarray(children).resize((2800, 2200), Image.Resampling.NEAREST))
+    assert suggest(Photo(large), store=store).facts.faces is None
 
 
 def test_auto_says_so_where_it_cannot(data: Path, tmp_path: Path, store: WeightStore, children: Pixels) -> None:
