@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from img_enhance.cli import main
 from img_enhance.devices import detect_cpu
 from img_enhance.engine import Engine
 from img_enhance.models import Precision, RuntimeName, model_named
@@ -77,6 +78,19 @@ def precision(request: pytest.FixtureRequest) -> Precision:
     """Every precision that this processor has natively."""
     chosen: Precision = request.param
     return chosen
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """A function that runs the command line in this process and answers with exit code, standard output and standard error."""
+
+    def run_main(*arguments: str | Path) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        assert (said.out + said.err).isascii()
+        return code, said.out, said.err
+
+    return run_main
 
 
 TORCH = [

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from conftest import SAMPLE
-from img_enhance.cli import main
 from img_enhance.cli_suggest import table
 from img_enhance.recipe import Recipe
 from img_enhance.suggest import RULES, suggest_file
@@ -20,19 +19,6 @@ from img_enhance.suggest import RULES, suggest_file
 Pixels = npt.NDArray[np.uint8]
 Save = Callable[[str, npt.NDArray[Any]], Path]
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """A function that runs the command line in this process and answers with exit code, standard output and standard error."""
-
-    def run_main(*arguments: str | Path) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        assert (said.out + said.err).isascii()
-        return code, said.out, said.err
-
-    return run_main
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ FLOORS = (
         "cli_compare",
         "cli_faces",
         "cli_files",
+        "cli_flags",
         "cli_models",
         "cli_screen",
         "cli_serve",

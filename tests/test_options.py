@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from img_enhance.cli import flag_of
+from img_enhance.cli_flags import flag_of
 from img_enhance.errors import OptionError
 from img_enhance.form import Field, fields, to_mapping
 from img_enhance.models import MODEL_NAMES

@@ -18,11 +18,11 @@ from img_enhance.cli_check_server import add_check_server
 from img_enhance.cli_compare import add_compare, check_sheet_of, write_sheet_of
 from img_enhance.cli_faces import add_faces
 from img_enhance.cli_files import PIPE, beside, check_report, piped, pour, write_report
+from img_enhance.cli_flags import add_flags, add_step_flags, flag_of, given, prefix_of
 from img_enhance.cli_models import OFFLINE, add_models, offer, store_of
 from img_enhance.cli_screen import bar, interruptible, say, silent
 from img_enhance.cli_serve import add_serve
 from img_enhance.errors import ImgEnhanceError, OptionError, RecipeError
-from img_enhance.form import Field, fields, from_text
 from img_enhance.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, Server, StepOptions
 from img_enhance.recipe import AUTO, Recipe
 from img_enhance.units import bytes_text, seconds_text
@@ -43,12 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show must not end the work
     parser = _parser()
-    given = parser.parse_args(arguments)
-    if given.command is None:
+    parsed = parser.parse_args(arguments)
+    if parsed.command is None:
         parser.print_help()
         return 0
     try:
-        code: int = given.run(given)
+        code: int = parsed.run(parsed)
     except ImgEnhanceError as error:
         say(f"[ERROR] {error}")
         return error.exit_code
@@ -70,11 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"img-enhance {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_enhance(commands)
-    add_compare(commands, _add_flags)
+    add_compare(commands)
     _add_suggest(commands)
-    add_faces(commands, _add_flags)
+    add_faces(commands)
     add_models(commands)
-    add_serve(commands, _add_flags)
+    add_serve(commands)
     add_check_server(commands)
     return parser
 
@@ -97,12 +97,12 @@ def _add_enhance(commands: Any) -> None:
         help="where the result goes; - is standard output (default: NAME_enhanced.EXT beside PHOTO, or - if PHOTO is)",
     )
     for options in STEP_OPTIONS:
-        _add_step_flags(command, options)
-    _add_flags(command, f"auto: {(Limits.__doc__ or '').splitlines()[0]}", Limits)
-    _add_flags(command, "photo", Input)
-    _add_flags(command, "result", Output)
-    _add_flags(command, "machine", Machine)
-    _add_flags(command, f"server: {(Server.__doc__ or '').splitlines()[0]}", Server)
+        add_step_flags(command, options)
+    add_flags(command, f"auto: {(Limits.__doc__ or '').splitlines()[0]}", Limits)
+    add_flags(command, "photo", Input)
+    add_flags(command, "result", Output)
+    add_flags(command, "machine", Machine)
+    add_flags(command, f"server: {(Server.__doc__ or '').splitlines()[0]}", Server)
     others = command.add_argument_group("files and screen")
     others.add_argument("--recipe", metavar="FILE", type=Path, help="steps and output from a JSON file")
     others.add_argument("--report", metavar="FILE", type=Path, help="write how the result was made, as JSON")
@@ -123,82 +123,27 @@ def _add_suggest(commands: Any) -> None:
     command.add_argument("photo", metavar="PHOTO", type=Path, help="as for enhance")
     command.set_defaults(offline=False)
     command.add_argument("--json", action="store_true", help="print recipe, reasons and facts as JSON, which enhance --recipe reads")
-    _add_flags(command, "suggestion", Limits)
-    _add_flags(command, "photo", Input)
-    _add_flags(command, "machine", Machine)
+    add_flags(command, "suggestion", Limits)
+    add_flags(command, "photo", Input)
+    add_flags(command, "machine", Machine)
     command.set_defaults(run=_suggest)
-
-
-def _add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
-    """Flags of a step: for all but the default one they begin with its name, and the name alone asks for the step as it is."""
-    title = f"{options.name}: {(options.__doc__ or '').splitlines()[0]}"
-    group = _add_flags(command, title, options)
-    if _prefix(options):
-        group.add_argument("--" + options.name.replace("_", "-"), dest=options.name, action="store_true", help="run this step")
-
-
-def _prefix(options: type[Any]) -> str:
-    return f"{options.name}_" if options in STEP_OPTIONS and options is not RealESRGAN else ""
-
-
-def flag_of(options: type[Any], name: str) -> str:
-    """The flag of an option; a step's begin with the step's name, but those of super-resolution, which is what most people ask for."""
-    return "--" + (_prefix(options) + name).replace("_", "-")
-
-
-def _add_flags(command: argparse.ArgumentParser, title: str, options: type[Any], *, only: tuple[str, ...] = ()) -> Any:
-    """Flags of all options, or of some whose names then stand alone."""
-    group = command.add_argument_group(title)
-    for field in fields(options):
-        if only and field.name not in only:
-            continue
-        name = field.name if only else _prefix(options) + field.name
-        flag = "--" + name.replace("_", "-")
-        if field.type is bool:
-            group.add_argument(flag, dest=name, action="store_const", const=True, help=field.help)
-            continue
-        group.add_argument(
-            flag,
-            dest=name,
-            metavar=field.placeholder or "|".join(field.choices) or None,
-            type=_converter(field),
-            help=field.help.replace("%", "%%"),
-        )
-    return group
-
-
-def _converter(field: Field) -> Callable[[str], int | float | str]:
-    def convert(text: str) -> int | float | str:
-        try:
-            return from_text(field, text)
-        except OptionError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
-
-
-def _given(arguments: argparse.Namespace, options: type[Any]) -> dict[str, Any]:
-    values = ((field.name, getattr(arguments, _prefix(options) + field.name)) for field in fields(options))
-    return {name: value for name, value in values if value is not None}
 
 
 def _steps(arguments: argparse.Namespace) -> tuple[StepOptions, ...]:
     """The steps that flags ask for."""
     steps: list[StepOptions] = []
     for options in STEP_OPTIONS:
-        values = _given(arguments, options)
-        if values or (_prefix(options) and getattr(arguments, options.name)):
+        values = given(arguments, options)
+        if values or (prefix_of(options) and getattr(arguments, options.name)):
             steps.append(options(**values))
     return tuple(steps)
 
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:
     steps = _steps(arguments)
-    given = {"output": _given(arguments, Output), "input": _given(arguments, Input), "limits": _given(arguments, Limits)}
+    output, reading, limits = (given(arguments, kind) for kind in (Output, Input, Limits))
     if arguments.recipe is None:
-        return Recipe(
-            steps=steps or AUTO, output=Output(**given["output"]), input=Input(**given["input"]), limits=Limits(**given["limits"])
-        )
+        return Recipe(steps=steps or AUTO, output=Output(**output), input=Input(**reading), limits=Limits(**limits))
     if steps:
         raise OptionError(f"give the steps in --recipe or as flags of {steps[0].name}, not both")
     try:
@@ -207,21 +152,21 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
         raise RecipeError(f"cannot read the recipe {arguments.recipe}: {error}") from None
     return dataclasses.replace(
         recipe,
-        output=dataclasses.replace(recipe.output, **given["output"]),
-        input=dataclasses.replace(recipe.input, **given["input"]),
-        limits=dataclasses.replace(recipe.limits, **given["limits"]),
+        output=dataclasses.replace(recipe.output, **output),
+        input=dataclasses.replace(recipe.input, **reading),
+        limits=dataclasses.replace(recipe.limits, **limits),
     )
 
 
 def _enhance(arguments: argparse.Namespace) -> int:
     recipe = _recipe(arguments)
-    server = Server(**_given(arguments, Server))
+    server = Server(**given(arguments, Server))
     if server.server is not None:
         from img_enhance.cli_server import enhance_by_server
 
-        local = [flag_of(Machine, name) for name in _given(arguments, Machine)] + ["--offline"] * arguments.offline
+        local = [flag_of(Machine, name) for name in given(arguments, Machine)] + ["--offline"] * arguments.offline
         return enhance_by_server(arguments, recipe, server, local_flags=local)
-    machine = Machine(**_given(arguments, Machine))
+    machine = Machine(**given(arguments, Machine))
     with interruptible() as cancelled:
         return _enhance_with(arguments, recipe, machine, cancelled)
 
@@ -286,9 +231,9 @@ def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[
 
     return suggest_file(
         photo,
-        Limits(**_given(arguments, Limits)),
-        machine=Machine(**_given(arguments, Machine)),
-        reading=Input(**_given(arguments, Input)),
+        Limits(**given(arguments, Limits)),
+        machine=Machine(**given(arguments, Machine)),
+        reading=Input(**given(arguments, Input)),
         store=store_of(arguments),
         tick=ticking(cancelled),
     )

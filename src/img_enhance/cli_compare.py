@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from img_enhance.cli_flags import add_flags, given
 from img_enhance.errors import OutputError
-from img_enhance.form import fields
 from img_enhance.options import CompareOptions
 
 if TYPE_CHECKING:
     from img_enhance.result import Result
 
-AddFlags = Callable[[argparse.ArgumentParser, str, type[Any]], object]
 
-
-def add_compare(commands: Any, add_flags: AddFlags) -> None:
+def add_compare(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     command = commands.add_parser(
         "compare",
@@ -35,8 +32,7 @@ def add_compare(commands: Any, add_flags: AddFlags) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    values = ((field.name, getattr(arguments, field.name)) for field in fields(CompareOptions))
-    options = CompareOptions(**{name: value for name, value in values if value is not None})
+    options = CompareOptions(**given(arguments, CompareOptions))
 
     from img_enhance.compare import compare_files
 

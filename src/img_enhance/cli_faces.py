@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from img_enhance.cancelling import Tick, ticking
 from img_enhance.cli_files import beside
+from img_enhance.cli_flags import add_flags, given
 from img_enhance.cli_models import OFFLINE, offer, store_of
 from img_enhance.cli_screen import interruptible
-from img_enhance.form import fields
 from img_enhance.models import FACE_DETECTOR
 from img_enhance.options import GFPGAN, Input, Machine, Output
 from img_enhance.photo import format_named
 
-AddFlags = Callable[..., object]
-
 _SEARCH = ("which", "at_most", "min_face", "score_threshold", "leave_sharp")
+_MACHINE = ("max_memory", "max_pixels", "scratch")
 _LAYOUT = "{:>4}  {:<22} {:>5}  {}"
 
 
-def add_faces(commands: Any, add_flags: AddFlags) -> None:
+def add_faces(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     command = commands.add_parser(
         "faces",
@@ -35,15 +33,10 @@ def add_faces(commands: Any, add_flags: AddFlags) -> None:
     command.add_argument("--json", action="store_true", help="print the list as JSON")
     add_flags(command, "faces", GFPGAN, only=_SEARCH)
     add_flags(command, "photo", Input)
-    add_flags(command, "machine", Machine, only=("max_memory", "max_pixels", "scratch"))
+    add_flags(command, "machine", Machine, only=_MACHINE)
     command.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     command.add_argument("--offline", action="store_true", help=OFFLINE)
     command.set_defaults(run=_faces)
-
-
-def _given(arguments: argparse.Namespace, options: type[Any]) -> dict[str, Any]:
-    values = ((field.name, getattr(arguments, field.name, None)) for field in fields(options))
-    return {name: value for name, value in values if value is not None}
 
 
 def _faces(arguments: argparse.Namespace) -> int:
@@ -59,8 +52,8 @@ def _find(arguments: argparse.Namespace, tick: Tick) -> int:
     from img_enhance.planner import CANVAS_SHARE, allowed_bytes
     from img_enhance.weights.cache import located
 
-    machine, reading = Machine(**_given(arguments, Machine)), Input(**_given(arguments, Input))
-    options = GFPGAN(**_given(arguments, GFPGAN))
+    machine, reading = Machine(**given(arguments, Machine, only=_MACHINE)), Input(**given(arguments, Input))
+    options = GFPGAN(**given(arguments, GFPGAN, only=_SEARCH))
     file = open_photo(arguments.photo, max_pixels=machine.max_pixels, first_frame=reading.animation == "first")
     output_format = format_named(file.header.format).written_as or file.header.format
     output = arguments.output or beside(arguments.photo, output_format, "faces")

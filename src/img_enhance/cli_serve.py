@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from img_enhance.cli_flags import add_flags, given
 from img_enhance.errors import OptionError
-from img_enhance.form import fields
-
-AddFlags = Callable[[argparse.ArgumentParser, str, type[Any]], object]
 
 
-def add_serve(commands: Any, add_flags: AddFlags) -> None:
+def add_serve(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     from img_enhance.service.settings import PREFIX, Settings
 
@@ -31,8 +28,7 @@ def add_serve(commands: Any, add_flags: AddFlags) -> None:
 def _serve(arguments: argparse.Namespace) -> int:
     from img_enhance.service.settings import Settings, settings_from
 
-    given = ((field.name, getattr(arguments, field.name)) for field in fields(Settings))
-    settings = settings_from(os.environ, {name: value for name, value in given if value is not None})
+    settings = settings_from(os.environ, given(arguments, Settings))
     if arguments.new_key is not None:
         from img_enhance.service.keys import add_key
 

@@ -14,7 +14,6 @@ import pytest
 from fake_service import fake_service, page
 from served import COMPACT, RECIPE, SHIFT, Served, mean_colour, noisy_photo, plain_photo, served
 
-from img_enhance.cli import main
 from img_enhance.client import Client, Enhanced, Patience
 from img_enhance.client.checks import CHECKS
 from img_enhance.errors import ImgEnhanceError, OptionError, UnsupportedPhoto
@@ -36,19 +35,6 @@ def client(service: Served) -> Client:
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served(tmp_path_factory.mktemp("keyed") / "data", {"ACCESS": "keys", "API_KEYS": KEY}) as run:
         yield run
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """A function that runs the command line in this process and answers with exit code, standard output and standard error."""
-
-    def run_main(*arguments: str | Path) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        assert (said.out + said.err).isascii()
-        return code, said.out, said.err
-
-    return run_main
 
 
 @pytest.fixture
