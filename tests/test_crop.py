@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from img_enhance import planner as planning
+from img_enhance import sweep_planner
 from img_enhance.engine import Engine
 from img_enhance.errors import OptionError
 from img_enhance.options import CLAHE, ExposureCorrection, Output, RealESRGAN, StepOptions
@@ -89,7 +89,7 @@ def test_crop_that_is_no_box_is_refused(crop: str) -> None:
 
 
 def test_part_made_in_stages_has_the_bits_of_the_whole(engine: Engine, cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "WHOLE_PIXELS", 0)
+    monkeypatch.setattr(sweep_planner, "WHOLE_PIXELS", 0)
     steps, photo = (RealESRGAN(model=ANIME),), Photo(cat[:38, :45])
     whole = engine.enhance(photo, Recipe(steps=steps))
     part = engine.enhance(photo, cropped(steps, "60,50,17,11"))

@@ -4,8 +4,6 @@ The words are those of `plan.py`.
 """
 
 import dataclasses
-from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import ceil
@@ -21,18 +19,17 @@ from img_enhance.plan import (
     FacePass,
     FacePlan,
     NetworkPass,
-    NetworkPlan,
     Pass,
     PassPlan,
     Plan,
     ResamplePass,
     ResamplePlan,
-    Stage,
     Store,
     TonePass,
     TonePlan,
     size_after,
 )
+from img_enhance.sweep_planner import START_SECONDS, copies_bytes, core_of, network_seconds, plan_network, reach_of
 from img_enhance.units import bytes_text
 
 # The interpreter with numpy, OpenVINO and libvips loaded, their threads' stacks and arenas included (measured 2026-11: 75 MB).
@@ -45,9 +42,6 @@ TORCH_BYTES = 150_000_000
 RESIDENT_BYTES_PER_VALUE = 13.2
 RESIDENT_BYTES_PER_MAPPED_VALUE = 10.6
 COMPILED_BYTES = 12_000_000
-
-# What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
-STAGE_BYTES = 4_000_000
 
 # libvips' buffers while a file is read or written line by line (measured on 16 to 64 MP: 20-60 MB).
 STREAM_BYTES = 70_000_000
@@ -65,30 +59,15 @@ BLEED_BYTES_PER_PIXEL = 16
 # with alpha 26.8, without loss 21.6; AVIF 31.8, of 12 bits with alpha 56).
 WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 28, "avif": 44}
 
-# Up to so many pixels a network is compiled as one, which starts faster; beyond, segment by segment, which needs less memory.
-WHOLE_PIXELS = 256 * 256
-
 # One canvas takes at most this part of what is allowed in memory; a larger one lies on disk.
 CANVAS_SHARE = 0.2
-
-# float32 copies of a window on its way in and out of the network, per pixel read and per pixel of its answer.
-WINDOW_COPIES_BYTES = 3 * 4 * CHANNELS
-
-SMALLEST_SIDE = 32
 
 # How many pixels of the larger picture a reduction to half sees at most, on each side and per halving: three lobes, and libvips' rounding.
 LANCZOS_REACH = 5
 
-# A photo that is one window needs no halos, so that several segments can be one stage: fewer stages touch fresh memory fewer times,
-# more stages show progress more often.
-SEGMENTS_OF_ONE_WINDOW = 8
-
-# Rates that only serve to choose and to estimate: memory handed out by the system for the first time (measured 2026-11: 0.8-2 GB/s on a
-# virtual machine), reducing, and the time to load and compile a network.
-TOUCH_BYTES_PER_SECOND = 1.2e9
+# Rates that only serve to estimate.
 RESAMPLE_PIXELS_PER_SECOND = 30e6
 TONE_PIXELS_PER_SECOND = 20e6
-START_SECONDS = 1.0
 
 # Tones are changed by at most so many threads at a time; each strip is worked on in float32 copies.
 MOST_TONE_THREADS = 8
@@ -105,8 +84,6 @@ PASTE_BYTES = 80_000_000
 DETECTION_SECONDS = 1.5
 # How many faces a photo is taken to have for the estimate of time.
 _USUAL_FACES = 3
-
-_VALUE_BYTES: dict[Precision, int] = {"f32": 4, "bf16": 2}
 
 
 def allowed_bytes(max_memory: int | None, device: Device) -> int:
@@ -173,24 +150,14 @@ def _parts(size: Size, passes: tuple[Pass, ...], crop: Box | None) -> list[Box]:
             needed = before.box  # it looks at the whole picture
             parts.append(needed)
         elif isinstance(step, NetworkPass):
-            core, cells = _core(step.model, needed), before.cells(step.model.cell)
+            core, cells = core_of(step.model, needed), before.cells(step.model.cell)
             parts.append(core.scaled(step.model.cell * step.model.scale).grown(0, within=before.scaled(step.model.scale).box))
-            needed = core.grown(_reach(step.model), within=cells.box).scaled(step.model.cell).grown(0, within=before.box)
+            needed = core.grown(reach_of(step.model), within=cells.box).scaled(step.model.cell).grown(0, within=before.box)
         else:
             parts.append(needed)
             across, down = before.width / step.size.width, before.height / step.size.height
             needed = needed.covered(across, down).grown(ceil(LANCZOS_REACH * max(across, down, 1)), within=before.box)
     return parts[::-1]
-
-
-def _core(model: Model, part: Box) -> Box:
-    """The cells of a picture that a part of the network's answer is made of."""
-    side = model.cell * model.scale
-    return part.covered(1 / side, 1 / side)
-
-
-def _reach(model: Model) -> int:
-    return sum(segment.reach for segment in model.segments)
 
 
 @dataclass(frozen=True)
@@ -242,27 +209,22 @@ def _arrange(
     for number, (step, part) in enumerate(zip(passes, parts, strict=True)):
         # Tones that were changed once lie in 16 bits, so that changing them again makes no bands; the last pass is as deep as the photo.
         depth = 16 if isinstance(step, TonePass) and number < len(passes) - 1 else header.depth
-        in_place = isinstance(step, FacePass) and _source(passes, number) < number
+        source = _source(passes, number)
+        in_place = isinstance(step, FacePass) and source < number
         after = pictures[number] if in_place else _canvas(header, part.size, depth, largest_canvas)
         held = [pictures[earlier] for earlier in _awaited(passes, number)] + [pictures[number]] + [after] * (not in_place)
         model = _model_of(step)
         below = always + (networks[model.name] if model and not keeps_networks else 0) + sum(canvas.memory_bytes for canvas in held)
+        room = _Room(after.store, depth, precision, device, below, allowed)
         if isinstance(step, FacePass):
-            source = _source(passes, number)
-            plan: PassPlan = _plan_faces(
-                step, size, source, after.store, number=number, depth=depth, precision=precision, device=device, below=below
-            )
+            plans.append(_plan_faces(step, size, source, room, in_place=in_place))
         else:
-            plan = _plan_pass(step, size, part, after.store, depth=depth, precision=precision, device=device, below=below, allowed=allowed)
-        plans.append(plan)
-        peaks.append(plan.projected_bytes)
+            plans.append(_plan_pass(step, size, part, room))
+        peaks.append(plans[-1].projected_bytes)
         disk.append(sum(canvas.disk_bytes for canvas in held))
         size = size_after(step, size)
         pictures.append(after)
-    written_depth = header.depth if format_named(output_format).deep else 8
-    last = pictures[-1]
-    written = last.size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * written_depth // 8
-    peaks.append(always + last.memory_bytes + written + STREAM_BYTES)
+    peaks.append(always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, output_format))
     if max(peaks) > allowed:
         return None, peaks
     whole = Plan(
@@ -321,193 +283,73 @@ def _decoding_bytes(header: Header) -> int:
     return decoding
 
 
-def _plan_faces(
-    step: FacePass, size: Size, source: int, store: Store, *, number: int, depth: int, precision: Precision, device: Device, below: int
-) -> FacePlan:
-    """How faces are restored in a picture of `size`, the one before pass `number`, beside `below` bytes of other things."""
+def _encoding_bytes(header: Header, size: Size, output_format: str) -> int:
+    depth = header.depth if format_named(output_format).deep else 8
+    return STREAM_BYTES + size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * depth // 8
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What a pass works with: where its result lies and how deep it is, the device, and `below` bytes of other things of those allowed."""
+
+    store: Store
+    depth: int
+    precision: Precision
+    device: Device
+    below: int
+    allowed: int
+
+
+def _plan_faces(step: FacePass, size: Size, source: int, room: _Room, *, in_place: bool) -> FacePlan:
+    """How faces are restored in a picture of `size`."""
     model = model_named(step.options.model)
     pixels = model.architecture.side**2 if isinstance(model.architecture, GFPGANClean) else 0
-    network = pixels * (model.whole.bytes_per_pixel(precision) + _copies(model, model.scale))
+    network = pixels * (model.whole.bytes_per_pixel(room.precision) + copies_bytes(model, model.scale))
     restoring = step.options.at_most * FACE_BYTES + max(network, PASTE_BYTES)
     return FacePlan(
         step=step.options.name,
         options=step.options,
         model=model.name,
-        precision=precision,
+        precision=room.precision,
         size=size,
         source=source,
-        in_place=source < number,
-        store=store,
-        depth=depth,
-        projected_bytes=below + max(DETECTION_BYTES, restoring),
-        seconds=DETECTION_SECONDS + _USUAL_FACES * pixels * model.flops / (device.rates.of(precision) * 1e9) + START_SECONDS,
+        in_place=in_place,
+        store=room.store,
+        depth=room.depth,
+        projected_bytes=room.below + max(DETECTION_BYTES, restoring),
+        seconds=DETECTION_SECONDS + START_SECONDS + _USUAL_FACES * pixels * model.flops / (room.device.rates.of(room.precision) * 1e9),
     )
 
 
-def _plan_pass(
-    step: NetworkPass | ResamplePass | TonePass,
-    size: Size,
-    part: Box,
-    store: Store,
-    *,
-    depth: int,
-    precision: Precision,
-    device: Device,
-    below: int,
-    allowed: int,
-) -> PassPlan:
-    """How a pass runs over a picture of `size` beside `below` bytes of other things."""
+def _plan_pass(step: NetworkPass | ResamplePass | TonePass, size: Size, part: Box, room: _Room) -> PassPlan:
+    """How a pass runs over a picture of `size`."""
     if isinstance(step, NetworkPass):
-        core = _core(step.model, part)
-        plan = _plan_network(step.model, size, core, store, precision=precision, device=device, below=below, allowed=allowed)
-        return dataclasses.replace(plan, depth=depth, seconds=_network_seconds(plan, device))
+        plan = plan_network(
+            step.model,
+            size,
+            core_of(step.model, part),
+            room.store,
+            precision=room.precision,
+            device=room.device,
+            below=room.below,
+            allowed=room.allowed,
+        )
+        return dataclasses.replace(plan, depth=room.depth, seconds=network_seconds(plan, room.device))
     if isinstance(step, ResamplePass):
         seconds = part.size.pixels / RESAMPLE_PIXELS_PER_SECOND
-        return ResamplePlan(size, step.size, part, store, below + STREAM_BYTES, depth, seconds)
-    threads = max(1, min(device.cores, MOST_TONE_THREADS))
+        return ResamplePlan(size, step.size, part, room.store, room.below + STREAM_BYTES, room.depth, seconds)
+    threads = max(1, min(room.device.cores, MOST_TONE_THREADS))
     working = max(TONE_MEASURE_BYTES, threads * max(STRIP_PIXELS, size.width) * TONE_BYTES_PER_PIXEL)
     return TonePlan(
         step=step.options.name,
         options=step.options,
         size=size,
-        store=store,
-        depth=depth,
+        store=room.store,
+        depth=room.depth,
         threads=threads,
-        projected_bytes=below + working,
+        projected_bytes=room.below + working,
         seconds=size.pixels / TONE_PIXELS_PER_SECOND,
     )
-
-
-def _plan_network(
-    model: Model, size: Size, core: Box, store: Store, *, precision: Precision, device: Device, below: int, allowed: int
-) -> NetworkPlan:
-    """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so."""
-    # A part of the picture is to have the bits of the whole one: it reads as far as the network can see.
-    cells = size.cells(model.cell)
-    halo = model.halo if core == cells.box else _reach(model)
-    seen = core.grown(halo, within=cells.box).size
-
-    def plan(rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> NetworkPlan:
-        return NetworkPlan(
-            model=model.name,
-            precision=precision,
-            size=size,
-            result=size.scaled(model.scale),
-            core=core,
-            store=store,
-            area_rows=rows,
-            area_columns=columns,
-            halo=halo,
-            stages=stages,
-            projected_bytes=below + scratch,
-            cell=model.cell,
-        )
-
-    if seen.pixels <= WHOLE_PIXELS:
-        whole = _stage(model, 0, len(model.segments) - 1, max(seen.width, seen.height))
-        scratch = seen.pixels * (model.whole.bytes_per_pixel(precision) + _copies(model, model.scale))
-        if below + scratch <= allowed:
-            return plan(1, 1, (whole,), scratch)
-
-    fitting, least = [], below
-    feature_bytes = 2 * model.features * _VALUE_BYTES[precision]
-    for stages in _ways_to_cut(model, seen):
-        windows_bytes = [_window_bytes(model, stage, seen, precision) for stage in stages]
-        scratch = max(windows_bytes) + sum(_kept_bytes(model, stage, seen, precision) for stage in stages)
-        least = below + scratch  # the ways come with ever smaller windows
-        areas = _areas(core.size, seen, halo, feature_bytes, allowed - below - scratch)
-        if areas is not None:
-            rows, columns = areas
-            features = feature_bytes * _largest(core.size, rows, columns, halo, within=seen).pixels
-            answer = plan(rows, columns, stages, scratch + features)
-            touched = sum(windows_bytes) * rows * columns
-            fitting.append((_network_seconds(answer, device) + touched / TOUCH_BYTES_PER_SECOND, answer))
-    if not fitting:
-        # Not smaller ones: areas of single pixels might fit, and would take for ever, to count as well as to run.
-        rows, columns = ceil(core.size.height / SMALLEST_SIDE), ceil(core.size.width / SMALLEST_SIDE)
-        smallest = _largest(core.size, rows, columns, halo, within=seen)
-        return plan(rows, columns, stages, least - below + feature_bytes * smallest.pixels)
-    return min(fitting, key=lambda entry: entry[0])[1]
-
-
-def _ways_to_cut(model: Model, size: Size) -> Iterator[tuple[Stage, ...]]:
-    """Ways to group the segments into stages and to bound their windows: the head goes with the first group, the tail alone."""
-    last = len(model.segments) - 1
-    if last and max(size.width, size.height) <= model.segments[1].window:
-        yield _stages(model, group=SEGMENTS_OF_ONE_WINDOW, shrink=1)
-    shrink = 1
-    while True:
-        stages = _stages(model, group=1, shrink=shrink)
-        yield stages
-        if all(stage.side == SMALLEST_SIDE for stage in stages):
-            return
-        shrink *= 2
-
-
-def _stages(model: Model, *, group: int, shrink: int) -> tuple[Stage, ...]:
-    last = len(model.segments) - 1
-    starts = [0, *range(1 + group, last, group), last] if last else [0]
-    stops = [*(start - 1 for start in starts[1:]), last]
-    return tuple(_stage(model, a, b, max(SMALLEST_SIDE, model.segments[b].window // shrink)) for a, b in zip(starts, stops, strict=True))
-
-
-def _stage(model: Model, first: int, last: int, side: int) -> Stage:
-    part = model.segments[first : last + 1]
-    return Stage(first, last, sum(s.reach for s in part), side, sum(s.flops for s in part))
-
-
-def _window_bytes(model: Model, stage: Stage, size: Size, precision: Precision) -> int:
-    scale = model.scale if stage.last == len(model.segments) - 1 else 1
-    segments = model.segments[stage.first : stage.last + 1]
-    scratch = max(segment.scratch.bytes_per_pixel(precision) for segment in segments)
-    return _read(size, stage).pixels * (scratch + _copies(model, scale))
-
-
-def _kept_bytes(model: Model, stage: Stage, size: Size, precision: Precision) -> int:
-    """What a compiled stage keeps between its windows, as long as it is loaded: its kernels and its input's buffer."""
-    channels = model.features if stage.first else CHANNELS * model.cell**2
-    return STAGE_BYTES + _read(size, stage).pixels * channels * _VALUE_BYTES[precision]
-
-
-def _read(size: Size, stage: Stage) -> Size:
-    return _largest(size, ceil(size.height / stage.side), ceil(size.width / stage.side), stage.reach, within=size)
-
-
-def _copies(model: Model, scale: int) -> int:
-    return WINDOW_COPIES_BYTES * model.cell**2 * (1 + scale * scale)
-
-
-def _areas(core: Size, seen: Size, halo: int, feature_bytes: int, room: int) -> tuple[int, int] | None:
-    """Rows and columns of the areas over `core` whose features fit into `room` bytes and that recompute the fewest pixels; None if none
-    fit. Their halos stay within `seen`.
-    """
-    if core.height > core.width:
-        turned = _areas(core.turned, seen.turned, halo, feature_bytes, room)
-        return None if turned is None else turned[::-1]
-
-    def too_large(columns: int) -> bool:
-        return _largest(core, rows, columns, halo, within=seen).pixels * feature_bytes > room
-
-    fitting = []
-    for rows in range(1, ceil(core.height / SMALLEST_SIDE) + 1):
-        counts = range(1, ceil(core.width / SMALLEST_SIDE) + 1)
-        columns = bisect_left(counts, True, key=lambda columns: not too_large(columns)) + 1  # the fewest: more only recompute more
-        if columns <= len(counts):
-            read = _largest(core, rows, columns, halo, within=seen)
-            fitting.append((read.pixels * rows * columns, rows * columns, rows, columns))
-    return min(fitting)[2:] if fitting else None
-
-
-def _largest(size: Size, rows: int, columns: int, halo: int, *, within: Size) -> Size:
-    """An upper bound of what one of `rows` x `columns` windows over a picture of `size` reads."""
-    return Size(
-        min(within.width, ceil(size.width / columns) + 2 * halo),
-        min(within.height, ceil(size.height / rows) + 2 * halo),
-    )
-
-
-def _network_seconds(plan: NetworkPlan, device: Device) -> float:
-    return plan.flops / (device.rates.of(plan.precision) * 1e9) + START_SECONDS
 
 
 def _too_large(header: Header, output_format: str, peaks: list[int], allowed: int) -> str:

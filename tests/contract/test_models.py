@@ -17,8 +17,8 @@ from img_enhance.networks import segments_of, shapes_of
 from img_enhance.networks.ops import Ops, Weights
 from img_enhance.networks.segment import NamedWeights, Segment
 from img_enhance.plan import CHANNELS
-from img_enhance.planner import SMALLEST_SIDE
 from img_enhance.runtimes.reference import NumpyOps
+from img_enhance.sweep_planner import SMALLEST_SIDE
 from img_enhance.weights.ncnn import read_ncnn
 from img_enhance.weights.store import load, present
 from random_weights import random_weights

@@ -1,0 +1,174 @@
+"""Plans how a network sweeps a picture: which stages, windows and areas are the fastest that fit in memory."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from math import ceil
+
+from img_enhance.geometry import Box, Size
+from img_enhance.models import Model, Precision
+from img_enhance.plan import CHANNELS, Device, NetworkPlan, Stage, Store
+
+# What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
+STAGE_BYTES = 4_000_000
+
+# Up to so many pixels a network is compiled as one, which starts faster; beyond, segment by segment, which needs less memory.
+WHOLE_PIXELS = 256 * 256
+
+# float32 copies of a window on its way in and out of the network, per pixel read and per pixel of its answer.
+WINDOW_COPIES_BYTES = 3 * 4 * CHANNELS
+
+SMALLEST_SIDE = 32
+
+# A photo that is one window needs no halos, so that several segments can be one stage: fewer stages touch fresh memory fewer times,
+# more stages show progress more often.
+SEGMENTS_OF_ONE_WINDOW = 8
+
+_VALUE_BYTES: dict[Precision, int] = {"f32": 4, "bf16": 2}
+
+# Rates that only serve to choose and to estimate: memory handed out by the system for the first time (measured 2026-11: 0.8-2 GB/s on a
+# virtual machine), and the time to load and compile a network.
+TOUCH_BYTES_PER_SECOND = 1.2e9
+START_SECONDS = 1.0
+
+
+def core_of(model: Model, part: Box) -> Box:
+    """The cells of a picture that a part of the network's answer is made of."""
+    side = model.cell * model.scale
+    return part.covered(1 / side, 1 / side)
+
+
+def reach_of(model: Model) -> int:
+    """How far a network sees in theory, in cells."""
+    return sum(segment.reach for segment in model.segments)
+
+
+def plan_network(
+    model: Model, size: Size, core: Box, store: Store, *, precision: Precision, device: Device, below: int, allowed: int
+) -> NetworkPlan:
+    """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so."""
+    # A part of the picture is to have the bits of the whole one: it reads as far as the network can see.
+    cells = size.cells(model.cell)
+    halo = model.halo if core == cells.box else reach_of(model)
+    seen = core.grown(halo, within=cells.box).size
+
+    def plan(rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> NetworkPlan:
+        return NetworkPlan(
+            model=model.name,
+            precision=precision,
+            size=size,
+            result=size.scaled(model.scale),
+            core=core,
+            store=store,
+            area_rows=rows,
+            area_columns=columns,
+            halo=halo,
+            stages=stages,
+            projected_bytes=below + scratch,
+            cell=model.cell,
+        )
+
+    if seen.pixels <= WHOLE_PIXELS:
+        whole = _stage(model, 0, len(model.segments) - 1, max(seen.width, seen.height))
+        scratch = seen.pixels * (model.whole.bytes_per_pixel(precision) + copies_bytes(model, model.scale))
+        if below + scratch <= allowed:
+            return plan(1, 1, (whole,), scratch)
+
+    fitting, least = [], below
+    feature_bytes = 2 * model.features * _VALUE_BYTES[precision]
+    for stages in _ways_to_cut(model, seen):
+        windows_bytes = [_window_bytes(model, stage, seen, precision) for stage in stages]
+        scratch = max(windows_bytes) + sum(_kept_bytes(model, stage, seen, precision) for stage in stages)
+        least = below + scratch  # the ways come with ever smaller windows
+        areas = _areas(core.size, seen, halo, feature_bytes, allowed - below - scratch)
+        if areas is not None:
+            rows, columns = areas
+            features = feature_bytes * _largest(core.size, rows, columns, halo, within=seen).pixels
+            answer = plan(rows, columns, stages, scratch + features)
+            touched = sum(windows_bytes) * rows * columns
+            fitting.append((network_seconds(answer, device) + touched / TOUCH_BYTES_PER_SECOND, answer))
+    if not fitting:
+        # Not smaller ones: areas of single pixels might fit, and would take for ever, to count as well as to run.
+        rows, columns = ceil(core.size.height / SMALLEST_SIDE), ceil(core.size.width / SMALLEST_SIDE)
+        smallest = _largest(core.size, rows, columns, halo, within=seen)
+        return plan(rows, columns, stages, least - below + feature_bytes * smallest.pixels)
+    return min(fitting, key=lambda entry: entry[0])[1]
+
+
+def network_seconds(plan: NetworkPlan, device: Device) -> float:
+    return plan.flops / (device.rates.of(plan.precision) * 1e9) + START_SECONDS
+
+
+def copies_bytes(model: Model, scale: int) -> int:
+    return WINDOW_COPIES_BYTES * model.cell**2 * (1 + scale * scale)
+
+
+def _ways_to_cut(model: Model, size: Size) -> Iterator[tuple[Stage, ...]]:
+    """Ways to group the segments into stages and to bound their windows: the head goes with the first group, the tail alone."""
+    last = len(model.segments) - 1
+    if last and max(size.width, size.height) <= model.segments[1].window:
+        yield _stages(model, group=SEGMENTS_OF_ONE_WINDOW, shrink=1)
+    shrink = 1
+    while True:
+        stages = _stages(model, group=1, shrink=shrink)
+        yield stages
+        if all(stage.side == SMALLEST_SIDE for stage in stages):
+            return
+        shrink *= 2
+
+
+def _stages(model: Model, *, group: int, shrink: int) -> tuple[Stage, ...]:
+    last = len(model.segments) - 1
+    starts = [0, *range(1 + group, last, group), last] if last else [0]
+    stops = [*(start - 1 for start in starts[1:]), last]
+    return tuple(_stage(model, a, b, max(SMALLEST_SIDE, model.segments[b].window // shrink)) for a, b in zip(starts, stops, strict=True))
+
+
+def _stage(model: Model, first: int, last: int, side: int) -> Stage:
+    part = model.segments[first : last + 1]
+    return Stage(first, last, sum(s.reach for s in part), side, sum(s.flops for s in part))
+
+
+def _window_bytes(model: Model, stage: Stage, size: Size, precision: Precision) -> int:
+    scale = model.scale if stage.last == len(model.segments) - 1 else 1
+    segments = model.segments[stage.first : stage.last + 1]
+    scratch = max(segment.scratch.bytes_per_pixel(precision) for segment in segments)
+    return _read(size, stage).pixels * (scratch + copies_bytes(model, scale))
+
+
+def _kept_bytes(model: Model, stage: Stage, size: Size, precision: Precision) -> int:
+    """What a compiled stage keeps between its windows, as long as it is loaded: its kernels and its input's buffer."""
+    channels = model.features if stage.first else CHANNELS * model.cell**2
+    return STAGE_BYTES + _read(size, stage).pixels * channels * _VALUE_BYTES[precision]
+
+
+def _read(size: Size, stage: Stage) -> Size:
+    return _largest(size, ceil(size.height / stage.side), ceil(size.width / stage.side), stage.reach, within=size)
+
+
+def _areas(core: Size, seen: Size, halo: int, feature_bytes: int, room: int) -> tuple[int, int] | None:
+    """Rows and columns of the areas over `core` whose features fit into `room` bytes and that recompute the fewest pixels; None if none
+    fit. Their halos stay within `seen`.
+    """
+    if core.height > core.width:
+        turned = _areas(core.turned, seen.turned, halo, feature_bytes, room)
+        return None if turned is None else turned[::-1]
+
+    def too_large(columns: int) -> bool:
+        return _largest(core, rows, columns, halo, within=seen).pixels * feature_bytes > room
+
+    fitting = []
+    for rows in range(1, ceil(core.height / SMALLEST_SIDE) + 1):
+        counts = range(1, ceil(core.width / SMALLEST_SIDE) + 1)
+        columns = bisect_left(counts, True, key=lambda columns: not too_large(columns)) + 1  # the fewest: more only recompute more
+        if columns <= len(counts):
+            read = _largest(core, rows, columns, halo, within=seen)
+            fitting.append((read.pixels * rows * columns, rows * columns, rows, columns))
+    return min(fitting)[2:] if fitting else None
+
+
+def _largest(size: Size, rows: int, columns: int, halo: int, *, within: Size) -> Size:
+    """An upper bound of what one of `rows` x `columns` windows over a picture of `size` reads."""
+    return Size(
+        min(within.width, ceil(size.width / columns) + 2 * halo),
+        min(within.height, ceil(size.height / rows) + 2 * halo),
+    )
