@@ -16,7 +16,7 @@ FLOORS = (
     ("networks",),
     ("memory", "devices", "canvas", "bleed", "files", "image_io", "weights", "runtimes", "faces"),
     ("sweep", "probe", "steps", "texture", "analysis", "suggest", "job"),
-    ("compare", "engine", "result", "settings"),
+    ("compare", "passes", "engine", "result", "settings"),
     ("client", "service"),
     (
         "cli",

@@ -7,20 +7,16 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from img_enhance.bleed import bleed
 from img_enhance.cancelling import IsCancelled, Tick, ticking
-from img_enhance.canvas import Pixels, check_room, new_canvas, scratch_folder
-from img_enhance.color import with_depth
+from img_enhance.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.devices import find_device, free_bytes
 from img_enhance.errors import MemoryBudgetError, NotFinite
-from img_enhance.faces.restore import FaceRecord, faces_wanted, restore_faces
 from img_enhance.geometry import Box
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample
 from img_enhance.job import Job, all_passes, check_photo, losses, output_format_of
@@ -28,6 +24,7 @@ from img_enhance.memory import Peak, anonymous_bytes, give_back
 from img_enhance.models import FACE_DETECTOR, Model, Precision, model_named
 from img_enhance.networks import segments_of
 from img_enhance.options import Machine
+from img_enhance.passes import Done, Running, change_tones, paste_faces, reduce_size, run_network
 from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
 from img_enhance.plan import FacePlan, NetworkPlan, Pass, PassPlan, Plan, ResamplePlan, TonePlan
 from img_enhance.planner import allowed_bytes, choose_precision, make_plan
@@ -36,11 +33,9 @@ from img_enhance.progress import OnProgress, Progress
 from img_enhance.recipe import AUTO, Reason, Recipe
 from img_enhance.result import Result, StepRecord
 from img_enhance.runtimes import runtime_on
-from img_enhance.runtimes.runtime import Picture
 from img_enhance.settings import weight_store
-from img_enhance.steps import Facts, tone_step
 from img_enhance.suggest import Suggestion, suggest, suggest_file
-from img_enhance.sweep import Network, sweep
+from img_enhance.sweep import Network
 from img_enhance.units import bytes_text
 from img_enhance.weights.cache import WeightStore, located
 from img_enhance.weights.store import load
@@ -206,10 +201,7 @@ class Engine:
             if not plan.keeps_networks:
                 self._release_others((model_named(step.model),) if isinstance(step, (NetworkPlan, FacePlan)) else ())
             with _measured(_name(step), records) as facts:
-                if isinstance(step, FacePlan):
-                    photo = self._restore_faces(step, photo, sources.pop(step.source), folder, tick, report(step), facts, warnings)
-                else:
-                    photo = self._pass(step, photo, held, folder, tick, report(step), facts, warnings)
+                photo = self._pass(step, photo, held, sources, Running(folder, tick, report(step), facts, warnings))
             held = step.part
             give_back()
         if not plan.keeps_networks:
@@ -227,97 +219,16 @@ class Engine:
             weights[FACE_DETECTOR.name] = FACE_DETECTOR.sha256
         return Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings), job.reasons)
 
-    def _pass(
-        self,
-        step: NetworkPlan | ResamplePlan | TonePlan,
-        photo: Photo,
-        held: Box,
-        folder: Path | None,
-        tick: Tick,
-        done: Done,
-        facts: dict[str, Any],
-        said: list[str],
-    ) -> Photo:
+    def _pass(self, step: PassPlan, photo: Photo, held: Box, sources: dict[int, Photo], running: Running) -> Photo:
         """The photo after one pass; its pixels are those of `held` before and of `step.part` after it."""
         if isinstance(step, TonePlan):
-            return self._change_tones(step, photo, folder, tick, done, facts, said)
-        canvas = new_canvas(step.part.size, step.store, folder, depth=step.depth)
+            return change_tones(step, photo, running)
         if isinstance(step, ResamplePlan):
-            resample(photo.pixels, canvas, tick, whole=step.size, held=held, size=step.result, part=step.part)
-            done(1.0)
-        else:
-            self._sweep(step, photo, held, canvas, tick, done)
-        return dataclasses.replace(photo, pixels=canvas, alpha=None)
-
-    def _change_tones(
-        self, plan: TonePlan, photo: Photo, folder: Path | None, tick: Tick, done: Done, record: dict[str, Any], said: list[str]
-    ) -> Photo:
-        """The photo with its tones as the step says, or the very same where the step finds nothing to do."""
-        step = tone_step(plan.options)
-        tick()
-        facts: Facts = step.measure(photo, plan.options)
-        record |= {"changed": facts.changes, **facts.record()}
-        said += facts.said
-        if not facts.changes and photo.depth <= plan.depth:
-            done(1.0)
-            return photo
-        canvas = new_canvas(plan.size, plan.store, folder, depth=plan.depth)
-
-        def change(box: Box) -> None:
-            pixels = photo.pixels[box.slices]
-            canvas[box.slices] = step.apply(pixels, box, facts, plan.depth) if facts.changes else with_depth(pixels, plan.depth)
-
-        with ThreadPoolExecutor(plan.threads) as threads:
-            running = []
-            try:
-                running = [threads.submit(change, box) for box in plan.strips()]
-                for number, future in enumerate(running, 1):
-                    tick()
-                    future.result()
-                    done(number / len(running))
-            finally:
-                for future in running:
-                    future.cancel()
-        return dataclasses.replace(photo, pixels=canvas)
-
-    def _restore_faces(
-        self,
-        plan: FacePlan,
-        photo: Photo,
-        source: Photo,
-        folder: Path | None,
-        tick: Tick,
-        done: Done,
-        record: dict[str, Any],
-        said: list[str],
-    ) -> Photo:
-        """The photo with the faces of `source` restored, or the very same where there is none."""
-        level = plan.options.enhance_level
-        detector = located(FACE_DETECTOR, self.store)
-        faces, others = faces_wanted(source.pixels, detector, plan.options, tick=tick) if level else ([], [])
-        records = [FaceRecord(face.box, face.score, restored=False, why=why) for face, why in others]
-        # Tones that were changed before lie in 16 bits, which must not become the depth of a photo that had 8.
-        if not plan.in_place and (faces or photo.depth != plan.depth):
-            canvas = new_canvas(plan.size, plan.store, folder, depth=plan.depth)
-            for strip in plan.strips():
-                canvas[strip.slices] = with_depth(photo.pixels[strip.slices], plan.depth)
-            photo = dataclasses.replace(photo, pixels=canvas)
-        if faces:
-            network = self._network(model_named(plan.model), plan.precision)
-
-            def restore(face: Picture) -> Picture:
-                answer = network.whole().run([face], tick)
-                if not network.runtime.is_finite(answer):
-                    raise NotFinite(f"{plan.model} in {plan.precision} answered NaN or infinity")
-                return network.runtime.picture(answer)
-
-            records = [*restore_faces(photo.pixels, source.pixels, faces, restore, plan.options, tick=tick, done=done), *records]
-            network.release()
-        elif level:
-            said.append("no face was found")
-        record |= {"changed": any(one.restored for one in records), "faces": [dataclasses.asdict(one) for one in records]}
-        done(1.0)
-        return photo
+            return reduce_size(step, photo, held, running)
+        if isinstance(step, FacePlan):
+            network = partial(self._network, model_named(step.model), step.precision)
+            return paste_faces(step, photo, sources.pop(step.source), located(FACE_DETECTOR, self.store), network, running)
+        return run_network(step, photo, held, self._probed_network(step), running)
 
     def _check_weights(self, plan: Plan) -> None:
         """Pass if all downloaded weights are here, before hours of work on what comes first.
@@ -350,35 +261,6 @@ class Engine:
             bleed(photo.pixels, photo.alpha)
         return photo
 
-    def _sweep(self, plan: NetworkPlan, photo: Photo, held: Box, canvas: Pixels, tick: Tick, done: Done) -> None:
-        pixels = photo.pixels
-        in_white, out_white = np.float32(np.iinfo(pixels.dtype).max), np.float32(np.iinfo(canvas.dtype).max)
-        finished = 0
-
-        def read(box: Box) -> Picture:
-            return np.multiply(pixels[box.seen_from(held).slices], 1 / in_white, dtype=np.float32)
-
-        def write(box: Box, answer: Picture) -> None:
-            if photo.grey:  # networks answer with a little colour
-                answer[:] = answer.mean(axis=2, keepdims=True)
-            np.multiply(answer, out_white, out=answer)
-            np.clip(answer, 0, out_white, out=answer)
-            canvas[box.seen_from(plan.part).slices] = np.rint(answer, out=answer)
-
-        def count(flops: int) -> None:
-            nonlocal finished
-            finished += flops
-            done(finished / total)
-
-        total = plan.flops
-        network = self._probed_network(plan)
-        try:
-            sweep(network, read, write, plan, tick=tick, done=count)
-        finally:
-            if len(plan.stages) > 1:
-                # Stages keep buffers as large as their windows, which the plan of the next photo does not know of.
-                network.close()
-
     def _network(self, model: Model, precision: Precision) -> Network:
         """The network; its stages are compiled when they are asked for."""
         key = (model.name, precision)
@@ -403,9 +285,6 @@ def _check_free(plan: Plan) -> None:
             f"needs {bytes_text(plan.projected_bytes)} of memory, {bytes_text(free)} are free now; "
             f"close other programs, or use --max-memory {max(1, free // 10**8) / 10:.1f}G"
         )
-
-
-Done = Callable[[float], None]
 
 
 def _reporter(plan: Plan, progress: OnProgress | None) -> Callable[[PassPlan], Done]:
