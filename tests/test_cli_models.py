@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from img_enhance import cli_models, models, weight_files
+from img_enhance import models, weight_files
 from img_enhance.cli import main
 from img_enhance.models import MODELS, WheelWeights, model_named
 from img_enhance.weight_files import WEIGHT_FILES, WeightFile
@@ -390,7 +390,7 @@ def test_options_that_ask_nothing_ask_nothing(option: str, file: WeightFile, pho
 def test_both_files_of_a_mixed_model_are_asked_for(
     here: tuple[str, ...], asked: str, run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_models, "found", lambda file, _store: photo if file.name in here else None)
+    monkeypatch.setattr("img_enhance.weights.cache.found", lambda file, _store: photo if file.name in here else None)
     ran = run("enhance", photo, "--model", "realesr-general-x4v3", "--denoise", "0.5")
     assert ran.code == 3
     assert f"run: img-enhance models pull {asked}\n" in ran.err

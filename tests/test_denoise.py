@@ -40,7 +40,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, Values]:
         return found[weights.name]
 
     monkeypatch.setattr(weights_store, "_downloaded", downloaded)
-    monkeypatch.setattr("img_enhance.engine.located", lambda file, _store: Path(file.file))
+    monkeypatch.setattr("img_enhance.engine.check_located", lambda _files, _store: None)
     return found
 
 

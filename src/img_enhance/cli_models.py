@@ -17,7 +17,7 @@ from img_enhance.models import FACE_MODELS, MODELS, DownloadedWeights, Model
 from img_enhance.settings import weight_store
 from img_enhance.units import bytes_text
 from img_enhance.weight_files import WEIGHT_FILES, WeightFile
-from img_enhance.weights.cache import WeightStore, copies, found, missing
+from img_enhance.weights.cache import WeightStore, check_located, copies, found, missing
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work
     pass
@@ -58,11 +58,11 @@ def offer(files: tuple[WeightFile, ...], store: WeightStore, *, ask: bool, tick:
 
     Raises: WeightsMissing with the command that brings them; what `pull` raises.
     """
+    if not ask or store.offline or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        check_located(files, store)
     for file in files:
         if found(file, store) is not None:
             continue
-        if not ask or store.offline or not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise missing(file, store)
         say(f"{file.name} is not on this machine: {bytes_text(file.bytes)}, {file.origin}, license {file.license}.")
         _say_note(file)
         if not _agreed(f"Download it to {store.home}? [y/N] "):

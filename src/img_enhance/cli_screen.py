@@ -84,7 +84,7 @@ def _plain_lines() -> OnProgress:
         seconds = time.perf_counter() - started
         rate = progress.fraction * progress.megapixels / seconds
         left = seconds * (1 - progress.fraction) / progress.fraction
-        say(f"{progress.fraction:4.0%} of {progress.megapixels:.2f} MP, {rate:.3f} MP/s, {seconds_text(left)} left")
+        say(f"{10 * tenths:3}% of {progress.megapixels:.2f} MP, {rate:.3f} MP/s, {seconds_text(left)} left")
 
     return line
 

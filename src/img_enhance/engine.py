@@ -37,7 +37,7 @@ from img_enhance.settings import weight_store
 from img_enhance.suggest import Suggestion, suggest, suggest_file
 from img_enhance.sweep import Network
 from img_enhance.units import bytes_text
-from img_enhance.weights.cache import WeightStore, located
+from img_enhance.weights.cache import WeightStore, check_located, located
 from img_enhance.weights.store import load
 
 
@@ -186,7 +186,7 @@ class Engine:
         folder = scratch_folder(self.machine.scratch) if plan.disk_bytes else None
         if folder is not None:
             check_room(folder, plan.disk_bytes)
-        self._check_weights(plan)
+        check_located(plan.weight_files, self.store)  # before hours of work on what comes first
         self._release_others(plan.models if plan.keeps_networks else ())
         records: list[StepRecord] = []
         warnings = list(job.warnings)
@@ -229,14 +229,6 @@ class Engine:
             network = partial(self._network, model_named(step.model), step.precision)
             return paste_faces(step, photo, sources.pop(step.source), located(FACE_DETECTOR, self.store), network, running)
         return run_network(step, photo, held, self._probed_network(step), running)
-
-    def _check_weights(self, plan: Plan) -> None:
-        """Pass if all downloaded weights are here, before hours of work on what comes first.
-
-        Raises: WeightsMissing with the command that brings them.
-        """
-        for file in plan.weight_files:
-            located(file, self.store)
 
     def _release_others(self, models: tuple[Model, ...]) -> None:
         """Give back the networks that are not of these models."""

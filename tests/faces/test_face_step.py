@@ -324,6 +324,8 @@ def test_enhance_by_name_needs_the_weights(photo: Path, tmp_path: Path, monkeypa
     monkeypatch.delenv("IMG_ENHANCE_WEIGHTS_PATH", raising=False)
     assert main(["enhance", str(photo), "--gfpgan", "--offline"]) == 3
     assert "yunet-2026may" in capsys.readouterr().err
+    assert main(["enhance", str(photo), "--gfpgan"]) == 3
+    assert "run: img-enhance models pull yunet-2026may gfpgan-1.4" in capsys.readouterr().err
     assert not photo.with_name("children_enhanced.png").exists()
 
 

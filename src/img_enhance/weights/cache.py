@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,19 @@ def found(file: WeightFile, store: WeightStore, *, trusting: bool = True) -> Pat
         if path.parent == store.home:
             _set_aside(path)
     return None
+
+
+def check_located(files: Iterable[WeightFile], store: WeightStore) -> None:
+    """Pass if all these files are here and whole.
+
+    Raises: WeightsMissing with the one command that brings all that are not; what `found` raises.
+    """
+    lacking = [file for file in files if found(file, store) is None]
+    if len(lacking) == 1 or (lacking and store.offline):
+        raise missing(lacking[0], store)
+    if lacking:
+        names = [file.name for file in lacking]
+        raise WeightsMissing(f"the weights {' and '.join(names)} are not on this machine; run: img-enhance models pull {' '.join(names)}")
 
 
 def missing(file: WeightFile, store: WeightStore) -> WeightsMissing:
