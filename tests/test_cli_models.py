@@ -386,7 +386,10 @@ def test_options_that_ask_nothing_ask_nothing(option: str, file: WeightFile, pho
     assert server[1] == []
 
 
-@pytest.mark.parametrize(("here", "asked"), [((), "realesr-general-x4v3"), (("realesr-general-x4v3",), "realesr-general-wdn-x4v3")])
+@pytest.mark.parametrize(
+    ("here", "asked"),
+    [((), "realesr-general-x4v3 realesr-general-wdn-x4v3"), (("realesr-general-x4v3",), "realesr-general-wdn-x4v3")],
+)
 def test_both_files_of_a_mixed_model_are_asked_for(
     here: tuple[str, ...], asked: str, run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
