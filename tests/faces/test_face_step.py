@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from face_pictures import points_of
 from PIL import Image
 
 from face_weights import FILE, use_random_weights
 from img_enhance import models, weight_files
 from img_enhance.cli import main
 from img_enhance.engine import Engine
-from img_enhance.errors import WeightsMissing
+from img_enhance.errors import NotFinite, WeightsMissing
+from img_enhance.faces.align import alignment, crop, inside
+from img_enhance.faces.detect import Face
+from img_enhance.faces.paste import paste, patch
+from img_enhance.faces.restore import restore_faces
 from img_enhance.geometry import Box
 from img_enhance.memory import anonymous_bytes, give_back
-from img_enhance.models import FACE_DETECTOR, GFPGANClean
+from img_enhance.models import FACE_DETECTOR, GFPGANClean, model_named
 from img_enhance.options import GFPGAN, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.plan import FacePlan
@@ -26,6 +31,7 @@ from img_enhance.recipe import AUTO, Recipe
 from img_enhance.result import Result
 from img_enhance.suggest import suggest
 from img_enhance.weights.cache import WeightStore
+from img_enhance.weights.store import load
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
 
@@ -205,7 +211,10 @@ def test_networks_are_given_back_between_steps_when_memory_is_short(store: Weigh
         job = engine.prepare(Photo(children), recipe)
         assert not job.plan.keeps_networks
         assert job.plan.projected_bytes < plan.projected_bytes
-        np.testing.assert_array_equal(engine.run(job).photo.pixels, expected)
+        loaded: set[tuple[str, ...]] = set()
+        np.testing.assert_array_equal(engine.run(job, progress=lambda _: loaded.add(engine.loaded)).photo.pixels, expected)
+        assert loaded >= {("realesr-animevideov3",), ("gfpgan-1.4",)}
+        assert all(len(names) <= 1 for names in loaded)
         assert engine.loaded == ()
 
 
@@ -228,6 +237,27 @@ def test_runs_keep_no_memory(engine: Engine, children: Pixels) -> None:
         run(engine, Photo(small), GFPGAN())
     give_back()
     assert anonymous_bytes() - before < 20 * MEGABYTE * _RUNS / 100
+
+
+def test_a_face_that_is_not_finite_fails_the_photo(store: WeightStore, children: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = {name: np.array(values) for name, values in load(model_named("gfpgan-1.4"), store).items()}
+    broken["final_linear.bias"][0] = np.nan
+    monkeypatch.setattr("img_enhance.engine.load", lambda *_: broken)
+    with Engine(Machine(precision="f32"), store) as engine, pytest.raises(NotFinite, match=r"gfpgan-1\.4"):
+        run(engine, Photo(children), GFPGAN())
+
+
+def test_faces_that_overlap_are_pasted_once(children: Pixels) -> None:
+    faces = [Face(Box(60, 60, 160, 190), 0.9, points_of((x, 130), side=150)) for x in (90, 130)]
+    pixels = children.copy()
+    restore_faces(pixels, children, faces, lambda face: -face, GFPGAN(enhance_level=0.6))
+    size = Photo(children).size
+    patches = []
+    for face in faces:
+        place = alignment(face.points)
+        base = crop(children, place)
+        patches.append(patch(1 - base, base, inside(place, size), place, size))
+    np.testing.assert_array_equal(pixels, paste(children, size.box, tuple(patches), strength=0.6))
 
 
 def test_missing_weights_are_an_error_before_the_work(data: Path, tmp_path: Path, children: Pixels) -> None:

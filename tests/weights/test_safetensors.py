@@ -12,6 +12,7 @@ import pytest
 from golden_tensors import GOLDEN, TENSORS, check
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
+from img_enhance.runtimes.openvino import GraphOps
 from img_enhance.weights.safetensors import LARGEST_HEADER, read_safetensors
 
 FOUR = np.arange(4, dtype=np.float32).tobytes()
@@ -183,3 +184,10 @@ def test_a_changed_byte_gives_tensors_or_a_refusal(tmp_path: Path) -> None:
         else:
             assert sum(values.nbytes for values in found.values()) <= 2 * len(data)
     assert refused > 150
+
+
+def test_openvino_reads_weights_where_they_lie_in_the_file(file: Write) -> None:
+    values = read_safetensors(file({"weight": ROW}))["weight"]
+    node = GraphOps().constant(values).get_node()
+    assert np.shares_memory(node.data, values)
+    np.testing.assert_array_equal(node.data[0], values)
