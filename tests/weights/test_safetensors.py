@@ -187,7 +187,8 @@ def test_a_changed_byte_gives_tensors_or_a_refusal(tmp_path: Path) -> None:
 
 
 def test_openvino_reads_weights_where_they_lie_in_the_file(file: Write) -> None:
-    values = read_safetensors(file({"weight": ROW}))["weight"]
+    text = json.dumps({"weight": ROW})
+    values = read_safetensors(file(text + " " * (-len(text) % 8)))["weight"]  # as the format asks for, so that values lie aligned
     node = GraphOps().constant(values).get_node()
     assert np.shares_memory(node.data, values)
     np.testing.assert_array_equal(node.data[0], values)
