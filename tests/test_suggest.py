@@ -39,6 +39,7 @@ GOOD = PhotoFacts(
     white_fraction=0.001,
     rms_contrast=22.0,
     exposure_stops=0.0,
+    exposure_confidence=1.0,
     cast=Cast(6504, 0.003, 0.9),
     texture=Texture(noise_sigma=1 / 255, blur=0.3, blocking=0.02),
 )
@@ -97,10 +98,18 @@ def test_a_grey_photo_has_no_cast() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stops", "strength"), [(1.3, "+1.3 EV"), (0.9, "+0.9 EV"), (-1.0, "-1.0 EV"), (0.89, None), (-0.99, None), (0.0, None)]
+    ("stops", "sure", "strength"),
+    [
+        (1.3, 1.0, "+1.3 EV"),
+        (0.9, 1.0, "+0.9 EV"),
+        (-0.8, 0.85, "-0.8 EV"),
+        (0.89, 1.0, None),
+        (-1.5, 0.75, None),  # a white background, perhaps
+        (0.0, 1.0, None),
+    ],
 )
-def test_exposure_is_corrected_beyond_the_dead_zone(stops: float, strength: str | None) -> None:
-    suggestion = suggested(exposure_stops=stops)
+def test_exposure_is_corrected_where_it_is_surely_wrong(stops: float, sure: float, strength: str | None) -> None:
+    suggestion = suggested(exposure_stops=stops, exposure_confidence=sure)
     reason = next(reason for reason in suggestion.reasons if reason.step == "exposure_correction")
     assert (reason.chosen, reason.strength or None) == (strength is not None, strength)
     assert "median luminance 0.2" in reason.words
@@ -256,16 +265,6 @@ def test_a_dark_photo_in_lamp_light_or_shade_is_balanced_and_brightened(
     light = (sample / 255) ** 2.2 * gains / 6
     suggestion = suggest(Photo(np.asarray(np.rint(np.clip(light, 0, 1) ** (1 / 2.2) * 255), np.uint8)))
     assert {"white_balance", "exposure_correction"} <= set(steps(suggestion))
-
-
-def test_a_light_that_only_one_size_shows_is_not_believed(sample: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
-    confidences = {sample.shape[1]: 0.9, round(0.8 * sample.shape[1]): 0.2}
-
-    def found(photo: Photo, _: WhiteBalance) -> Cast:
-        return Cast(3000, 0.0, confidences[photo.size.width])
-
-    monkeypatch.setattr("img_enhance.analysis.white_balance.measure", found)
-    assert suggest(Photo(sample)).facts.cast == Cast(3000, 0.0, 0.2)
 
 
 def test_a_small_good_photo_is_only_enlarged(data: Path) -> None:

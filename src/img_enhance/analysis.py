@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,10 +21,6 @@ Mask = npt.NDArray[np.bool_]
 
 # Light is measured on every n-th pixel of every n-th row, so many at most: percentiles of more differ in the fourth digit.
 LATTICE_PIXELS = 500_000
-
-# The second look for a colour cast is on a copy of this size.
-_SMALLER = 0.8
-_WHOLLY = 0.999
 
 # Percentiles are of everything that is not fully transparent.
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -63,7 +58,7 @@ class PhotoFacts:
 
     `visible_fraction` is of pixels that are not fully transparent, `black_fraction` of visible ones whose channels are all 0 (in 8 bits),
     `white_fraction` of those with a channel at 255. `rms_contrast` is the standard deviation of CIE lightness, 0 to 50 (Peli, Contrast in
-    complex images, 1990). `exposure_stops` is what exposure_correction would change, `cast` what white_balance finds (nothing in a grey
+    complex images, 1990). `exposure_stops` is what exposure_correction would change, `exposure_confidence` in [0, 1] how sure that is, `cast` what white_balance finds (nothing in a grey
     photo). `jpeg_quality` is that of the file's own tables, `faces` what a detector counted (`suggest.py`).
     """
 
@@ -78,6 +73,7 @@ class PhotoFacts:
     white_fraction: float
     rms_contrast: float
     exposure_stops: float
+    exposure_confidence: float
     cast: Cast | None
     texture: Texture
     jpeg_quality: int | None = None
@@ -102,6 +98,7 @@ def analyse(photo: Photo, *, jpeg_quality: int | None = None) -> PhotoFacts:
     seen = sparse.pixels.reshape(-1, 3) if sparse.alpha is None else sparse.pixels[sparse.alpha > 0]
     light = encoding_of(photo.metadata.icc).decode(seen) @ encoding_of(photo.metadata.icc).luminance
     brightest = np.maximum(np.maximum(seen[:, 0], seen[:, 1]), seen[:, 2]) >> (photo.depth - 8)
+    exposed = exposure_correction.measure(photo, ExposureCorrection())
     return PhotoFacts(
         width=photo.size.width,
         height=photo.size.height,
@@ -113,35 +110,19 @@ def analyse(photo: Photo, *, jpeg_quality: int | None = None) -> PhotoFacts:
         black_fraction=_share(brightest == 0),
         white_fraction=_share(brightest == 255),
         rms_contrast=float(lightness(light).std()) if light.size else 0.0,
-        exposure_stops=exposure_correction.measure(photo, ExposureCorrection()).ev,
-        cast=_cast(photo, sparse),
+        exposure_stops=exposed.ev,
+        exposure_confidence=exposed.confidence,
+        cast=_cast(photo),
         texture=measure_texture(photo),
         jpeg_quality=jpeg_quality,
     )
 
 
-def _cast(photo: Photo, sparse: Photo) -> Cast | None:
-    """What white_balance finds in `photo`, believed as far as a smaller copy shows it too: a real light is seen at any size.
-
-    That keeps three of five lights that are none from being believed, and loses no real one (quality bench's tune set, 2026-11).
-    """
+def _cast(photo: Photo) -> Cast | None:
     if photo.grey:
         return None
     found = white_balance.measure(photo, WhiteBalance())
-    again = white_balance.measure(_smaller(sparse), WhiteBalance()).confidence if found.confidence else 0.0
-    return Cast(found.kelvin, found.duv, min(found.confidence, again))
-
-
-def _smaller(photo: Photo) -> Photo:
-    """A copy at four fifths of the width and height, averaged."""
-    height, width = (max(1, round(_SMALLER * side)) for side in photo.pixels.shape[:2])
-    pixels: Any = cv2.resize(np.ascontiguousarray(photo.pixels), (width, height), interpolation=cv2.INTER_AREA)
-    if photo.alpha is None:
-        return dataclasses.replace(photo, pixels=pixels)
-    # Only what is wholly visible, so that hidden colours stay out.
-    seen = np.ascontiguousarray(photo.alpha > 0, np.float32)
-    alpha = cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA) > _WHOLLY
-    return dataclasses.replace(photo, pixels=pixels, alpha=alpha.astype(pixels.dtype))
+    return Cast(found.kelvin, found.duv, found.confidence)
 
 
 def thinned(photo: Photo, most_pixels: int = LATTICE_PIXELS) -> Photo:

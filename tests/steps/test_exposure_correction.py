@@ -13,7 +13,7 @@ from img_enhance.options import ExposureCorrection
 from img_enhance.photo import Photo
 from img_enhance.steps import tone_step
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts, curve_of, measure
-from img_enhance.steps.exposure_estimate import DEAD_ZONE_STOPS
+from img_enhance.steps.exposure_estimate import BRIGHT_ZONE_STOPS, DARK_ZONE_STOPS
 from img_enhance.steps.fusion import lifted
 from img_enhance.steps.sample import sample
 from img_enhance.steps.tone import Curve
@@ -102,7 +102,7 @@ def test_leaves_a_white_background_as_it_is(good: Pixels) -> None:
 
 def test_dead_zone_has_no_small_corrections(good: Pixels) -> None:
     found = {facts_of(exposed(good, stops)).ev for stops in np.linspace(-2, 2, 17)}
-    assert all(ev == 0 or abs(ev) > DEAD_ZONE_STOPS for ev in found)
+    assert all(ev == 0 or ev > DARK_ZONE_STOPS or ev <= -BRIGHT_ZONE_STOPS for ev in found)
     assert 0 in found
 
 

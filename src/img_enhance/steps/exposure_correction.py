@@ -50,6 +50,11 @@ class ExposureCorrectionFacts:
     said: tuple[str, ...]
 
     @property
+    def confidence(self) -> float:
+        """How sure the change is, in [0, 1]: too much light is never quite certain, light that is nowhere used is."""
+        return self.exposure.over_probability if self.ev < 0 else 1.0
+
+    @property
     def changes(self) -> bool:
         return self.ev != 0 or self.lattice is not None
 

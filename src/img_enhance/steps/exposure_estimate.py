@@ -1,21 +1,29 @@
-"""How many stops a photo is under- or over-exposed, from the distribution of its light."""
+"""How many stops a photo is under- or over-exposed, from the distribution of its light.
+
+Too dark is told by light that is nowhere used. Too bright looks like a white background or a sky: a small network, which learned the
+difference from photos made brighter by known amounts (`bench/quality_fit.py`), tells them apart.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from img_enhance.steps.learned import Perceptron, perceptron
+from img_enhance.steps.light_shares import CLIPPED_LIGHT, light_shares
 from img_enhance.steps.sample import Sample
 
-# Light counts as clipped from here on: the code 252 of 8 bits in sRGB, as JPEG rings around white.
-_CLIPPED_LIGHT = 0.973
 # Code 1 of 8 bits in sRGB and less is black.
 _BLACK_LIGHT = 0.00035
 
-# Nothing is done within this many stops: photos are taken and finished with so much freedom.
-DEAD_ZONE_STOPS = 0.85
+# Nothing is done within so many stops: photos are taken and finished with so much freedom. The second is the least that was learned.
+DARK_ZONE_STOPS = 0.85
+BRIGHT_ZONE_STOPS = 0.7
+# The probability of too much light from which there is more for it than against it.
+_LIKELY = 0.5
 MOST_STOPS = 4.0
 
 # Luminance of black in the mean of logarithms, as in Reinhard, Stark, Shirley, Ferwerda 2002, equation 1.
@@ -27,7 +35,8 @@ class Exposure:
     """Measures of a photo's light, in stops below white where they are brightnesses, as shares of its pixels where they are shares.
 
     `white_stops`: the 99.9th percentile of the largest channel. `key_stops`: the mean logarithm of luminance. `middle_stops`: its median.
-    `clipped_share`: some channel at white; `white_share`: all at white; `black_share`: all at black. An empty photo has none of all.
+    `clipped_share`: some channel at white; `white_share`: all at white; `black_share`: all at black. `over_probability`: how likely there was
+    too much light; `over_stops`: how much, if so. An empty photo has none of all.
     """
 
     white_stops: float
@@ -36,6 +45,8 @@ class Exposure:
     clipped_share: float
     white_share: float
     black_share: float
+    over_probability: float = 0.0
+    over_stops: float = 0.0
 
     def record(self) -> dict[str, Any]:
         """The measures, as JSON values."""
@@ -47,15 +58,23 @@ def exposure_of(seen: Sample) -> Exposure:
     luminance, largest = seen.luminance[seen.counts], seen.largest[seen.counts]
     if luminance.size == 0:
         return Exposure(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    clipped = largest >= _CLIPPED_LIGHT
+    over, stops = learned()(light_shares(seen.luminance, seen.largest, seen.smallest, seen.counts))
     return Exposure(
         white_stops=_stops(float(np.percentile(largest, _WHITE_PERCENT))),
         key_stops=-float(np.mean(np.log2(luminance + np.float32(_LOG_FLOOR)), dtype=np.float64)),
         middle_stops=_stops(float(np.median(luminance))),
-        clipped_share=float(np.mean(clipped)),
-        white_share=float(np.mean(seen.smallest[seen.counts] >= _CLIPPED_LIGHT)),
+        clipped_share=float(np.mean(largest >= CLIPPED_LIGHT)),
+        white_share=float(np.mean(seen.smallest[seen.counts] >= CLIPPED_LIGHT)),
         black_share=float(np.mean(largest <= _BLACK_LIGHT)),
+        over_probability=float(1 / (1 + np.exp(-over))),
+        over_stops=float(stops),
     )
+
+
+@cache
+def learned() -> Perceptron:
+    """Reads `light_shares`; answers the logarithm of the odds that there was too much light, and by how many stops if so."""
+    return perceptron("exposure")
 
 
 def _stops(light: float) -> float:
@@ -74,24 +93,11 @@ _WHITE_PERCENT = 99.9
 
 def _stops_too_dark(exposure: Exposure) -> float:
     """A well exposed photo uses its range up to white; so a low-key one, with a few lights, is left as it is."""
-    return exposure.white_stops if exposure.white_stops > DEAD_ZONE_STOPS else 0.0
-
-
-# Stops over, by the square root of the part of a photo that is clipped. Fitted 2026-11 to the tuning half of the bench's photos at 0, 0.5,
-# 1, 1.5 and 2 EV: right to 0.45 EV (root mean square, each photo left out in turn); key, median and the share next to white add nothing.
-_STOPS_OF_CLIPPED_ROOT = 1.93
-_STOPS_UNCLIPPED = 0.08
-
-# A white background or sky is white in all channels; where light was too much, colours are clipped in one or two of them as well. From so
-# much of the clipped part in colour on the photo is taken to be over-exposed, and fully so from the second figure on.
-_COLOURED_FROM, _COLOURED_TO = 0.04, 0.12
+    return exposure.white_stops if exposure.white_stops > DARK_ZONE_STOPS else 0.0
 
 
 def _stops_too_bright(exposure: Exposure) -> float:
-    """Nearly all of it by how much is clipped, unless that is a background."""
-    if exposure.clipped_share == 0:
+    """Where nothing is clipped there is nothing that can tell, and nothing to save."""
+    if exposure.over_probability < _LIKELY or exposure.clipped_share == 0:
         return 0.0
-    coloured = 1 - exposure.white_share / exposure.clipped_share
-    sure = float(np.clip((coloured - _COLOURED_FROM) / (_COLOURED_TO - _COLOURED_FROM), 0, 1))
-    stops = (_STOPS_UNCLIPPED + _STOPS_OF_CLIPPED_ROOT * float(np.sqrt(exposure.clipped_share))) * sure
-    return stops if stops > DEAD_ZONE_STOPS else 0.0
+    return max(BRIGHT_ZONE_STOPS, exposure.over_stops)

@@ -1,28 +1,31 @@
-"""The colour of the light in a photo, and how certain it is: lights that exist are weighed by how well they explain the photo.
+"""The colour of the light in a photo, and how certain it is that there is a cast: by filters learned from photos in known light.
 
-Four witnesses are heard: the brightest things, the bright ones, the edges, and the set of colours that occur. Each says how well each
-of some hundred lights explains what it sees; the prior knows that lights lie near the locus of daylight and lamps, and that most photos
-are right as they are. The posterior gives the probability that there is a cast, hence the confidence, and the mean light if so.
+In logarithms of cone response ratios another light moves all colours of a photo by the same step. So the colours that occur, counted in a
+grid, are compared with what is usual in white light, moved to each light in turn: a correlation with learned filters gives each light's
+evidence. A small network reads the evidence of all lights together with how the photo is exposed, and decides whether there is a cast.
 
-Sources: shades of grey, Finlayson and Trezzi 2004; grey edge, van de Weijer, Gevers and Gijsenij 2007; colour by correlation, Finlayson,
-Hordley and Hubel 2001; their joint decision after Brainard and Freeman 1997, "Bayesian color constancy".
+Sources: convolutional color constancy, Barron 2015; the correlation by Fourier transforms, Barron and Tsai, "Fast Fourier color constancy",
+2017; `bench/quality_fit.py` learns the weights, and names the photos.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
 from img_enhance.color import Encoding, Floats
-from img_enhance.illuminant import WHITE_KELVIN, Array, chromaticity, cones, cones_of_rgb, of_cones, ordinary_duv
+from img_enhance.illuminant import Array, cones_of_rgb, of_cones
 from img_enhance.photo import Photo
+from img_enhance.steps.learned import Perceptron, arrays, perceptron
+from img_enhance.steps.light_shares import light_shares
 
 Mask = npt.NDArray[np.bool_]
 
-METHOD = "Bayesian, over shades of grey, grey edge and colour by correlation"
+METHOD = "convolutional color constancy"
 
 # The photo is read in a grid of at most so many pixels, which are averaged in cells, about so many.
 _READ_PIXELS = 600_000
@@ -34,72 +37,38 @@ _DARK, _BRIGHT = 0.007, 0.955
 _COUNTED_SHARE = 0.5
 _FEWEST_CELLS = 16
 
-# The lights that are weighed: from shade of 15400 K to lamps of 2440 K, in mired, and Duv either side of daylight and lamps.
-_MIRED = np.linspace(65, 410, 28)
-_DUV = np.linspace(-0.028, 0.028, 9)
-_WHITE_MIRED = 1e6 / WHITE_KELVIN
-
 # Cone responses below this part of the middle one are no light's, but noise or colours that no eye has seen.
 LEAST_RESPONSE = 0.02
-
 # Light of a cell in any response, at least: less is noise.
 _LEAST_LIGHT = 1e-4
+# A gradient, the sum of its responses, from which it counts as an edge.
+_LEAST_EDGE = 3e-4
 
-# Logarithms of response ratios: the short wavelengths' vary so many times more than the long ones', among lights as among estimates.
-_SHORT_TO_LONG = 2.2
+# The grid of colours: logarithms of the long and the short response over the middle one, from the first corner in steps.
+GRID = 70
+GRID_CORNER = np.array([-1.2, -3.2])
+GRID_STEP = np.array([0.04, 0.08])
 
+# Colours are counted apart by how far they are below white, in stops; edges by their rank, the strongest first.
+_STOPS_BELOW = (0.5, 1, 2, 3.5)
+_RANKS = (0.05, 0.5)
+CHANNELS = len(_STOPS_BELOW) + 1 + len(_RANKS) + 1
+# The share of the photo from which a colour counts for more than half: what covers a wall is one witness, not thousands.
+_HALF_SHARE = 0.001
 
-@dataclass(frozen=True, eq=False)
-class Witness:
-    """An estimate of the light by the Minkowski norm of order `norm` of the cells, or of their `edges`.
+# The lights that are weighed: points of the grid from here on, (long, short). White lies between four points.
+LIGHTS = (25, 28)
+FIRST_LIGHT = (21, 20)
+WHITE_AT = -GRID_CORNER / GRID_STEP - 0.5 - FIRST_LIGHT
 
-    How far it is believed: `weight` times the log-density of Student's kind with `scale`, found on the quality bench's tune set (2026-11).
-    """
-
-    norm: float
-    edges: bool
-    weight: float
-    scale: float
-
-
-_WITNESSES = (Witness(30, False, 2.34, 0.058), Witness(6, False, 0.315, 0.364), Witness(6, True, 0.391, 0.062))
-
-# The same for the brightest linear light, one channel of which may be clipped; the scales are those of red and blue over green.
-_BRIGHTEST_NORM = 30
-# From this mean of a cell up to _BRIGHT, ever more of it may be clipped.
-_MAYBE_CLIPPED = 0.85
-_CLIPPED_WEIGHT = 3.23
-_CLIPPED_SCALES = (0.188, 0.048)
-
-# The luminance of the brightest things, white being 1: up to the first, they are a red wall, leaves or the sky; from the second, there is
-# something white. In the tune set it is 0.47 to 0.94.
-_WHITE_LUMINANCE = (0.25, 0.45)
-_BRIGHT_QUANTILE = 0.995
+# Evidence is read on a scale on which so much, a logarithm of odds, is strong.
+STRONG = 6.0
 
 # A photo that is too dark as a whole has its white below 1: where so few of its pixels are brighter in any channel, as exposure_correction
-# has it. But white is at least so many times as bright as the dark things are: what spans less is a plain wall or sky. In the tune set
-# photos span 3 (snow) to 400 times, most 8 and more.
+# has it. But white is at least so many times as bright as the dark things are: what spans less is a plain wall or sky.
 _WHITE_QUANTILE = 0.999
 _DARK_QUANTILE = 0.05
 _LEAST_RANGE = 10
-
-# Colour by correlation: how fast natural colours grow rarer away from grey, how frequent any colour is at least, from which share of the
-# photo a colour counts fully, and how much one colour is believed.
-_RARER_LONG, _RARER_SHORT = 0.078, 0.147
-_ANY_COLOUR = 0.046
-_FULL_SHARE = 0.00541
-_BELIEF = 0.0325
-_COLOUR_STEP = np.array([0.08, 0.16])
-_MOST_COLOURS = 160
-
-# The prior: logarithm of how much likelier the photo's own white is than a warmer light at an ordinary Duv, how much likelier a colder one
-# is than a warmer, and how fast all grow rarer beside the locus. Lights colder than white differ from it and from each other so little
-# that no photo has strong evidence for one: without the second figure a photo in shade is taken for one of blue things (tune set, 2026-11).
-_WHITE_LOG_ODDS = 8.0
-_COLDER_LOG_ODDS = 2.0
-_DUV_WIDTH = 0.005
-# The probability of a cast from which there is any confidence in it; the prior alone, without any evidence, comes to 0.044.
-_LEAST_PROBABILITY = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,25 +80,126 @@ class Estimate:
     method: str
 
 
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is seen of a photo: `colours` (CHANNELS, GRID, GRID) in [0, 1), how much each colour counts, and `shares` as of light_shares."""
+
+    colours: Floats
+    shares: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class IlluminantWeights:
+    """What is learned. `filters` (CHANNELS, GRID - LIGHTS[0] + 1, GRID - LIGHTS[1] + 1); `prior` (LIGHTS), logarithms of odds of each light
+    against white; `decision` reads all evidence and answers the logarithm of the odds of white, apart from what the evidence says itself.
+    """
+
+    filters: Floats
+    prior: Floats
+    decision: Perceptron
+
+
+@cache
+def learned() -> IlluminantWeights:
+    """The weights that come with the library."""
+    return IlluminantWeights(arrays()["illuminant.filters"], arrays()["illuminant.prior"], perceptron("illuminant"))
+
+
 def estimated(photo: Photo, encoding: Encoding) -> Estimate:
     """The light in the photo if it has a cast, and the confidence that it has one."""
-    light, visible = read(photo, encoding)
+    evidence = evidence_of(photo, encoding)
+    if evidence is None:
+        return Estimate(of_cones(np.ones(3)), 0.0, METHOD)
+    return _decision(*log_odds(evidence, learned()))
+
+
+def evidence_of(photo: Photo, encoding: Encoding) -> Evidence | None:
+    """What is seen of the photo, or None where hardly anything is between black and white."""
+    light, visible = _read(photo, encoding)
     largest, smallest = _extremes(light)
     lit = visible & (largest > _DARK)
-    middle = light.sum(axis=2) - largest - smallest
     cells, counted = _cells(light, lit & (largest < _BRIGHT))
     if np.count_nonzero(counted) < _FEWEST_CELLS:
-        return Estimate(of_cones(np.ones(3)), 0.0, METHOD)
+        return None
     to_cones = cones_of_rgb(encoding)
-    responses = np.maximum(cells @ to_cones.T, _LEAST_LIGHT)
-    lights, log_prior = candidates()
-    explained = _colours_explained(responses[counted], lights)
-    for witness in _WITNESSES:
-        explained += _heard(witness, responses, counted, lights)
-    brightest, counted = _cells(light, lit & (middle < _BRIGHT))
-    explained += _clipped_white_explained(brightest[counted], lights, to_cones)
-    trust = _trust(brightest[counted] @ encoding.luminance / _white_level(largest[visible]))
-    return _decision(log_prior + trust * explained, lights)
+    white = _white_level(largest[visible])
+    middle = light.sum(axis=2) - largest - smallest
+    clipped = _cells(light, lit & (middle < _BRIGHT) & (largest >= _BRIGHT))
+    shares = np.concatenate(
+        [
+            _shares_by_brightness(cells[counted], white, to_cones),
+            _shares_by_rank(_edges(_responses(cells, to_cones), counted), np.count_nonzero(counted)),
+            [_histogram(_responses(clipped[0][clipped[1]], to_cones)) / counted.size],
+        ]
+    )
+    return Evidence(
+        (shares / (shares + _HALF_SHARE)).astype(np.float32), light_shares(light @ encoding.luminance, largest, smallest, visible)
+    )
+
+
+def _responses(light: Array, to_cones: Array) -> Array:
+    return np.maximum(light @ to_cones.T, _LEAST_LIGHT)
+
+
+def _shares_by_brightness(light: Array, white: float, to_cones: Array) -> Array:
+    """The share of each colour among the cells (N, 3), apart by how bright they are."""
+    below = np.digitize(-np.log2(np.clip(light.max(axis=1) / white, _LEAST_LIGHT, 1)), _STOPS_BELOW)
+    responses = _responses(light, to_cones)
+    return np.stack([_histogram(responses[below == group]) for group in range(len(_STOPS_BELOW) + 1)]) / len(light)
+
+
+def _shares_by_rank(edges: Array, cells: int) -> Array:
+    """How often each colour occurs among edges (N, 3), the strongest apart, for each of the photo's cells; weak edges are left out."""
+    strength = edges.sum(axis=1)
+    edges, strength = edges[strength > _LEAST_EDGE], strength[strength > _LEAST_EDGE]
+    rank = np.argsort(np.argsort(-strength, kind="stable"), kind="stable") / max(1, len(strength))
+    group = np.digitize(rank, _RANKS)
+    return np.stack([_histogram(edges[group == number]) for number in range(len(_RANKS))]) / cells
+
+
+def _histogram(responses: Array) -> Array:
+    """(GRID, GRID) how often each colour occurs among (N, 3) cone responses; those beyond the grid count at its border."""
+    long, short = np.clip(np.floor((log_ratios(responses) - GRID_CORNER) / GRID_STEP), 0, GRID - 1).astype(int).T
+    return np.bincount(long * GRID + short, minlength=GRID**2).reshape(GRID, GRID).astype(np.float64)
+
+
+def log_ratios(responses: Array) -> Array:
+    """(..., 2) logarithms of the long and the short response over the middle one."""
+    bounded = np.maximum(responses, LEAST_RESPONSE * responses[..., 1:2])
+    return np.asarray(np.log(bounded[..., (0, 2)] / bounded[..., 1:2]))
+
+
+def log_odds(evidence: Evidence, weights: IlluminantWeights) -> tuple[float, Floats]:
+    """The logarithms of how likely white is, and (LIGHTS) each other light; what is common to all is left out."""
+    seen = _correlation(evidence.colours, weights.filters)
+    white = _between(seen, WHITE_AT)
+    lights = seen - white + weights.prior
+    read = np.concatenate([np.tanh(lights.ravel() / STRONG), evidence.shares])
+    return float(weights.decision(read)[0]), lights
+
+
+def _correlation(colours: Floats, filters: Floats) -> Floats:
+    """(LIGHTS) sums over all channels of `colours` times `filters` moved to each light."""
+    product = np.fft.rfft2(colours) * np.conj(np.fft.rfft2(filters, s=colours.shape[1:]))
+    return np.fft.irfft2(product.sum(axis=0), s=colours.shape[1:])[: LIGHTS[0], : LIGHTS[1]].astype(np.float32)
+
+
+def _between(values: Floats, at: Array) -> float:
+    """The value at a place between four points of (N, M), linear in either direction."""
+    (row, column), (down, right) = np.floor(at).astype(int), at % 1
+    here = values[row : row + 2, column : column + 2]
+    return float(np.array([1 - down, down]) @ here @ np.array([1 - right, right]))
+
+
+def _decision(white: float, lights: Floats) -> Estimate:
+    """The probability that there is a cast, and the mean light if so."""
+    top = float(lights.max())
+    likely = np.exp(lights.astype(np.float64) - top)
+    rows, columns = ((np.arange(count) + first + 0.5) for count, first in zip(LIGHTS, FIRST_LIGHT, strict=True))
+    long = (likely.sum(axis=1) @ (rows * GRID_STEP[0] + GRID_CORNER[0])) / likely.sum()
+    short = (likely.sum(axis=0) @ (columns * GRID_STEP[1] + GRID_CORNER[1])) / likely.sum()
+    odds = top + np.log(likely.sum()) - white
+    return Estimate(of_cones(np.exp([long, 0, short])), float(1 / (1 + np.exp(-odds))), METHOD)
 
 
 def _white_level(largest: Floats) -> float:
@@ -138,16 +208,7 @@ def _white_level(largest: Floats) -> float:
     return min(1.0, max(_DARK, float(white), _LEAST_RANGE * float(dark)))
 
 
-def _trust(luminance: Array) -> float:
-    """How far the witnesses are believed, by `luminance` of which white has 1 at the photo's exposure.
-
-    Not where nothing is as bright as a white or light grey thing would be, in whatever light.
-    """
-    none, full = _WHITE_LUMINANCE
-    return float(np.clip((np.quantile(luminance, _BRIGHT_QUANTILE) - none) / (full - none), 0, 1))
-
-
-def read(photo: Photo, encoding: Encoding) -> tuple[Floats, Mask]:
+def _read(photo: Photo, encoding: Encoding) -> tuple[Floats, Mask]:
     """Linear light of a grid of the photo's pixels, (h, w, 3), and which are not fully transparent, (h, w)."""
     height, width = photo.pixels.shape[:2]
     step = ceil(sqrt(height * width / _READ_PIXELS))
@@ -175,78 +236,8 @@ def _cell_sums(values: Floats, cell: int) -> Floats:
     return np.asarray(np.add.reduceat(rows, range(0, max(1, width - cell + 1), cell), axis=1))
 
 
-def candidates() -> tuple[Array, Array]:
-    """The lights that are weighed as (N, 2) logarithms of their response ratios, and their prior log-probabilities (N,).
-
-    The first is the photo's own white.
-    """
-    mired, duv = (axis.ravel() for axis in np.meshgrid(_MIRED, _DUV, indexing="ij"))
-    others = cones(chromaticity(1e6 / mired, ordinary_duv(1e6 / mired) + duv))
-    lights = log_ratios(np.vstack([np.ones(3), others]))
-    return lights, np.concatenate([[_WHITE_LOG_ODDS], _COLDER_LOG_ODDS * (mired < _WHITE_MIRED) - np.abs(duv) / _DUV_WIDTH])
-
-
-def log_ratios(responses: Array) -> Array:
-    """(..., 2) logarithms of the long and the short response over the middle one."""
-    bounded = np.maximum(responses, LEAST_RESPONSE * responses[..., 1:2])
-    return np.asarray(np.log(bounded[..., (0, 2)] / bounded[..., 1:2]))
-
-
-def _heard(witness: Witness, responses: Array, counted: Mask, lights: Array) -> Array:
-    """(N,) log-likelihood of each light by one witness."""
-    values, which = _edges(responses, counted) if witness.edges else (responses, counted)
-    chosen = values[which]
-    if not chosen.any():
-        return np.zeros(len(lights))
-    off = (lights - log_ratios(_norm(chosen, witness.norm))) / (witness.scale * np.array([1, _SHORT_TO_LONG]))
-    return np.asarray(-witness.weight * np.log1p((off**2).sum(axis=1)))
-
-
-def _norm(values: Array, order: float) -> Array:
-    """(3,) Minkowski norms of (N, 3), means in place of sums."""
-    top = values.max(axis=0)
-    return np.asarray(top * np.mean((values / top) ** order, axis=0) ** (1 / order))
-
-
-def _clipped_white_explained(light: Array, lights: Array, to_cones: Array) -> Array:
-    """(N,) log-likelihood of each light by the brightest linear light (N, 3), of which one channel may be clipped.
-
-    White in a strong light is clipped in the light's own channel, and what it shows of that is a lower bound: so here a light may be
-    further out in the channel that is clipped, and is believed by the other two.
-    """
-    clipped = np.clip((light.max(axis=0) - _MAYBE_CLIPPED) / (_BRIGHT - _MAYBE_CLIPPED), 0, 1)
-    responses = np.exp(np.insert(lights, 1, 0, axis=1))
-    off = log_ratios(responses @ np.linalg.inv(to_cones).T) - log_ratios(_norm(np.maximum(light, _LEAST_LIGHT), _BRIGHTEST_NORM))
-    off -= clipped[[0, 2]] * np.maximum(off, 0)
-    off -= clipped[1] * np.minimum(off, 0)
-    return np.asarray(-_CLIPPED_WEIGHT * np.log1p(((off / _CLIPPED_SCALES) ** 2).sum(axis=1)))
-
-
-def _edges(responses: Array, counted: Mask) -> tuple[Array, Mask]:
-    """(h - 1, w - 1, 3) magnitudes of the gradient, and where all it is made of counts."""
+def _edges(responses: Array, counted: Mask) -> Array:
+    """(N, 3) magnitudes of the gradient of (h, w, 3), where all it is made of counts."""
     here, below, right = responses[:-1, :-1], responses[1:, :-1], responses[:-1, 1:]
-    return np.hypot(below - here, right - here), counted[:-1, :-1] & counted[1:, :-1] & counted[:-1, 1:]
-
-
-def _colours_explained(responses: Array, lights: Array) -> Array:
-    """(N,) log-likelihood of each light by the colours that occur: few natural colours are far from grey.
-
-    A colour counts once however large the thing is that has it, so that a red wall is one witness for red light and not thousands.
-    """
-    ratios = log_ratios(responses)
-    steps, which = np.unique(np.floor(ratios / _COLOUR_STEP).astype(int), axis=0, return_inverse=True)
-    count = np.bincount(which.ravel(), minlength=len(steps))
-    middle = np.stack([np.bincount(which.ravel(), ratios[:, axis]) / count for axis in (0, 1)], axis=1)
-    most = np.argsort(-count, kind="stable")[:_MOST_COLOURS]
-    away = (middle[most, None] - lights) / (_RARER_LONG, _RARER_SHORT)
-    rarity = np.log(_ANY_COLOUR + np.exp(-np.hypot(away[..., 0], away[..., 1])))
-    return np.asarray(_BELIEF * np.minimum(1, count[most] / (_FULL_SHARE * len(ratios))) @ rarity)
-
-
-def _decision(log_posterior: Array, lights: Array) -> Estimate:
-    posterior = np.exp(log_posterior - log_posterior.max())
-    cast = posterior[1:] / posterior[1:].sum()
-    long, short = np.exp(cast @ lights[1:])
-    probability = 1 - posterior[0] / posterior.sum()
-    confidence = max(0.0, (probability - _LEAST_PROBABILITY) / (1 - _LEAST_PROBABILITY))
-    return Estimate(of_cones(np.array([long, 1, short])), float(confidence), METHOD)
+    counts = counted[:-1, :-1] & counted[1:, :-1] & counted[:-1, 1:]
+    return np.asarray(np.hypot(below - here, right - here)[counts])

@@ -1,0 +1,122 @@
+"""What the automatic mode learned from: photos under lights and exposures that are known, because they were made here."""
+
+import multiprocessing
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from img_enhance.color import srgb
+from img_enhance.photo import Photo
+from img_enhance.steps.illuminant_estimate import evidence_of
+from measure import say
+from photos import Pixels
+from quality.collection import reduced
+from quality.degradations import CAST, DEGRADATIONS, EXPOSURE, UNDEGRADED, Degradation, degraded
+from quality.light import BRADFORD, DAYLIGHT_KELVIN, white_of
+
+Array = npt.NDArray[Any]
+
+MOST_PIXELS = 120_000
+# One photo in so many is not learned from: the bench's own degradations of it are what is reported.
+KEPT_OF = 5
+
+# Photos whose channels differ by less, of 255, are grey, and say nothing of lights.
+_LEAST_COLOUR = 2
+# Lights that nobody corrects, in mired (a million over kelvin), and in distance beside daylight.
+_NEAR_MIRED, _NEAR_DUV = (1e6 / 7000, 1e6 / 6004), 0.003
+_NEAR_STOPS = 0.65
+# Colder and warmer lights, and greener and more purple ones.
+_COLD_MIRED, _WARM_MIRED, _ANY_MIRED = (65, 138), (175, 410), (100, 300)
+_TINTS = (0.009, 0.028)
+_OVER_STOPS, _UNDER_STOPS = (0.75, 2.2), (-3, -0.9)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What is seen of a photo in a light: `colours` (CHANNELS, GRID, GRID) float16 and `shares`, see `evidence_of`; and what was done to it."""
+
+    photo: str
+    given: Degradation
+    colours: Array
+    shares: Array
+
+    @property
+    def kept(self) -> bool:
+        return kept(self.photo)
+
+    @property
+    def light(self) -> Array:
+        """(2,) logarithms of the light's long and short cone response over the middle one."""
+        long, middle, short = (BRADFORD @ white_of(self.given.kelvin, self.given.duv)) / (BRADFORD @ white_of(DAYLIGHT_KELVIN))
+        return np.log([long / middle, max(short, 1e-3) / middle])
+
+
+def kept(photo: str) -> bool:
+    """Whether the photo of this name is kept for reporting."""
+    return zlib.crc32(photo.encode()) % KEPT_OF == 0
+
+
+def lessons_of(folder: Path, *, photos: int | None, jobs: int) -> list[Lesson]:
+    """All that can be learned from the photos of a folder, or from so many of them."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))[:photos]
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return [lesson for lessons in _counted(pool.map(_lessons, paths, chunksize=4), len(paths)) for lesson in lessons]
+
+
+def _counted(found: Iterator[list[Lesson]], of: int) -> Iterator[list[Lesson]]:
+    for number, lessons in enumerate(found, 1):
+        if number % 50 == 0 or number == of:
+            say(f"  {number} of {of} photos")
+        yield lessons
+
+
+def _lessons(path: Path) -> list[Lesson]:
+    """None of a photo that is grey."""
+    with Image.open(path) as image:
+        pixels = reduced(image.convert("RGB"), MOST_PIXELS)
+    if np.abs(pixels - pixels.mean(axis=2, keepdims=True)).mean() < _LEAST_COLOUR:
+        return []
+    return list(_seen(path.name, pixels, DEGRADATIONS if kept(path.name) else drawn(path.name)))
+
+
+def _seen(name: str, pixels: Pixels, given: Sequence[Degradation]) -> Iterator[Lesson]:
+    for degradation in given:
+        evidence = evidence_of(Photo(degraded(pixels, degradation, photo=name)), srgb())
+        if evidence is not None:
+            yield Lesson(name, degradation, evidence.colours.astype(np.float16), evidence.shares)
+
+
+def drawn(name: str) -> list[Degradation]:
+    """Lights and exposures of a photo to learn from; always the same ones for a name."""
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+
+    def near(family: str, stops: float = 0) -> Degradation:
+        return Degradation("near", family, stops, _kelvin(random, _NEAR_MIRED), random.uniform(-_NEAR_DUV, _NEAR_DUV))
+
+    def cast(mired: tuple[float, float], stops: float = 0) -> Degradation:
+        return Degradation("cast", CAST, stops, _kelvin(random, mired), random.uniform(-_NEAR_DUV, _NEAR_DUV))
+
+    def tint() -> Degradation:
+        return Degradation("tint", CAST, 0, _kelvin(random, _ANY_MIRED), random.choice((-1, 1)) * random.uniform(*_TINTS))
+
+    return [
+        *(near(UNDEGRADED, stops) for stops in (0, random.uniform(-_NEAR_STOPS, _NEAR_STOPS), 0, random.uniform(-_NEAR_STOPS, _NEAR_STOPS))),
+        *(near(EXPOSURE, random.uniform(*_OVER_STOPS)) for _ in range(3)),
+        near(EXPOSURE, random.uniform(*_UNDER_STOPS)),
+        *(cast(_COLD_MIRED) for _ in range(2)),
+        *(cast(_WARM_MIRED) for _ in range(2)),
+        cast(_WARM_MIRED, random.uniform(-1, 0.5)),
+        cast(_COLD_MIRED if random.random() < 0.5 else _WARM_MIRED, random.uniform(*_UNDER_STOPS)),
+        *(tint() for _ in range(3)),
+    ]
+
+
+def _kelvin(random: np.random.Generator, mired: tuple[float, float]) -> float:
+    return float(1e6 / random.uniform(*mired))

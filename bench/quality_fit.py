@@ -1,0 +1,234 @@
+"""Learns the weights by which the automatic mode tells casts and too much light, and writes them into the library. Needs PyTorch.
+
+python bench/quality_fit.py FOLDER              a folder of ordinary photos, a thousand or so; half an hour on two cores
+python bench/quality_fit.py FOLDER -o FILE      elsewhere than into the library
+
+Four photos in five are learned from, in lights and exposures drawn at random; of the fifth it prints how often the bench's own degradations
+are found, at several rates of false alarms.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from img_enhance.steps.illuminant_estimate import CHANNELS, FIRST_LIGHT, GRID, GRID_CORNER, GRID_STEP, LIGHTS, STRONG, WHITE_AT
+from img_enhance.steps.light_shares import SHARES
+from measure import say
+from photos import ROOT
+from quality.degradations import CAST, UNDEGRADED
+from quality.lessons import Lesson, lessons_of
+from tables import Column, Table
+
+Array = npt.NDArray[Any]
+Weights = dict[str, Any]
+
+WEIGHTS = ROOT / "src" / "img_enhance" / "steps" / "learned.npz"
+
+_FILTER = (GRID - LIGHTS[0] + 1, GRID - LIGHTS[1] + 1)
+_HIDDEN = 32
+_BATCH = 256
+
+# How much the filters and the prior are held smooth and small.
+_SMOOTH, _SMALL, _PRIOR_SMOOTH = 3e-3, 3e-4, 1e-3
+_DECAY = 1e-3
+_DROPOUT = 0.3
+_EPOCHS, _RATE, _SMALL_NETWORK_RATE = 10, 0.02, 3e-3
+
+# Exposure: the light that counts as too much, how much its amount counts beside the question whether, and the steps of learning.
+_OVER_STOPS = 0.7
+_AMOUNT_WEIGHT = 0.3
+_EXPOSURE_EPOCHS, _EXPOSURE_DECAY = 40, 1e-2
+
+# Of well lit photos that were kept, so many per cent may be taken for having a cast when the confidence is a half.
+CAST_FALSE_ALARMS = 6.5
+FALSE_ALARMS = (10, 8, 6.5, 5, 3)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Learn, report, write."""
+    arguments = _parser().parse_args(given)
+    say("looking at photos in all lights")
+    lessons = lessons_of(arguments.folder, photos=arguments.photos, jobs=arguments.jobs)
+    learned, kept = ([lesson for lesson in lessons if lesson.kept is wanted] for wanted in (False, True))
+    torch.manual_seed(0)
+    say(f"learning lights from {len(learned)} pictures")
+    illuminant, score = learn_lights(learned, epochs=arguments.epochs)
+    casts = score(kept)
+    alarms = float(np.quantile(casts[_family(kept, UNDEGRADED)], 1 - CAST_FALSE_ALARMS / 100))
+    illuminant["illuminant.out_bias"] += alarms
+    print(_table("Casts found", kept, casts - alarms, CAST).text())
+    say("learning exposure")
+    exposure, judge = learn_exposure(learned)
+    print(_table("Too much light found", kept, judge(kept), "+").text())
+    np.savez_compressed(arguments.output, **{name: array.astype(np.float16) for name, array in {**illuminant, **exposure}.items()})
+    say(f"written: {arguments.output}")
+    return 0
+
+
+Score = Callable[[Sequence[Lesson]], Array]
+
+
+def learn_lights(lessons: Sequence[Lesson], *, epochs: int = _EPOCHS) -> tuple[Weights, Score]:
+    """The arrays of `IlluminantWeights` by name, and what gives the logarithms of the odds of a cast in lessons."""
+    spectra, shares, wanted = _spectra(lessons), _tensor(lessons, "shares"), _wanted(lessons)
+    mean, spread = shares.mean(0), shares.std(0) + 1e-3
+    filters = torch.zeros(CHANNELS, *_FILTER, requires_grad=True)
+    prior = torch.full(LIGHTS, -3.0, requires_grad=True)
+    decision = _perceptron(LIGHTS[0] * LIGHTS[1] + SHARES, 1)
+
+    def scores(seen: Any, shares: Any) -> Any:
+        turned = torch.fft.rfft2(filters, s=(GRID, GRID)).conj()
+        found = torch.fft.irfft2((seen * turned).sum(1), s=(GRID, GRID))[:, : LIGHTS[0], : LIGHTS[1]]
+        lights = (found - _at_white(found)[:, None, None] + prior).flatten(1)
+        white = decision(torch.cat([torch.tanh(lights / STRONG), (shares - mean) / spread], 1))
+        return torch.cat([white, lights], 1)
+
+    def loss(batch: Any) -> Any:
+        likely = torch.log_softmax(scores(spectra[batch], shares[batch]), 1)
+        return -(wanted[batch] * likely).sum(1).mean() + _SMOOTH * _steps(filters) + _SMALL * (filters**2).sum() + _PRIOR_SMOOTH * _steps(prior)
+
+    groups = [
+        {"params": [filters, prior], "lr": _RATE, "weight_decay": 0.0},
+        {"params": list(decision.parameters()), "lr": _SMALL_NETWORK_RATE, "weight_decay": _DECAY},
+    ]
+    _descend(loss, groups, count=len(lessons), epochs=epochs, network=decision)
+
+    def odds(lessons: Sequence[Lesson]) -> Array:
+        with torch.no_grad():
+            found = scores(_spectra(lessons), _tensor(lessons, "shares"))
+            return np.asarray((torch.logsumexp(found[:, 1:], 1) - found[:, 0]).numpy())
+
+    arrays = {"illuminant.filters": filters.detach().numpy(), "illuminant.prior": prior.detach().numpy()}
+    # The shares' scale goes into the first layer.
+    first, last = decision[0], decision[-1]
+    hidden = first.weight.detach().clone()
+    hidden[:, -SHARES:] /= spread
+    bias = first.bias.detach() - hidden[:, -SHARES:] @ mean
+    return {**arrays, **_arrays("illuminant", hidden, bias, last)}, odds
+
+
+def learn_exposure(lessons: Sequence[Lesson]) -> tuple[Weights, Score]:
+    """The arrays of exposure's perceptron by name, and what gives the logarithms of the odds of too much light in lessons."""
+    shares = _tensor(lessons, "shares")
+    mean, spread = shares.mean(0), shares.std(0) + 1e-3
+    stops = torch.tensor([lesson.given.stops for lesson in lessons], dtype=torch.float32)
+    over = (stops >= _OVER_STOPS).float()
+    network = _perceptron(SHARES, 2)
+
+    def loss(batch: Any) -> Any:
+        found = network((shares[batch] - mean) / spread)
+        whether = torch.nn.functional.binary_cross_entropy_with_logits(found[:, 0], over[batch])
+        return whether + _AMOUNT_WEIGHT * (over[batch] * (found[:, 1] - stops[batch]) ** 2).mean()
+
+    groups = [{"params": list(network.parameters()), "lr": _SMALL_NETWORK_RATE, "weight_decay": _EXPOSURE_DECAY}]
+    _descend(loss, groups, count=len(lessons), epochs=_EXPOSURE_EPOCHS, network=network)
+
+    def odds(lessons: Sequence[Lesson]) -> Array:
+        with torch.no_grad():
+            return np.asarray(network((_tensor(lessons, "shares") - mean) / spread)[:, 0].numpy())
+
+    hidden = network[0].weight.detach() / spread
+    return _arrays("exposure", hidden, network[0].bias.detach() - hidden @ mean, network[-1]), odds
+
+
+def _perceptron(inputs: int, outputs: int) -> Any:
+    network = torch.nn.Sequential(
+        torch.nn.Linear(inputs, _HIDDEN), torch.nn.ReLU(), torch.nn.Dropout(_DROPOUT), torch.nn.Linear(_HIDDEN, outputs)
+    )
+    torch.nn.init.zeros_(network[-1].weight)
+    torch.nn.init.zeros_(network[-1].bias)
+    return network
+
+
+def _arrays(name: str, hidden: Any, bias: Any, last: Any) -> Weights:
+    """As `learned.Perceptron` wants them."""
+    parts = {"hidden": hidden.T, "hidden_bias": bias, "out": last.weight.detach().T, "out_bias": last.bias.detach()}
+    return {f"{name}.{part}": value.numpy().copy() for part, value in parts.items()}
+
+
+def _descend(loss: Callable[[Any], Any], groups: list[dict[str, Any]], *, count: int, epochs: int, network: Any) -> None:
+    """Adam over all pictures, `epochs` times, in ever smaller steps."""
+    optimizer = torch.optim.AdamW(groups)
+    largest = [group["lr"] for group in optimizer.param_groups]
+    network.train()
+    for epoch in range(epochs):
+        for group, rate in zip(optimizer.param_groups, largest, strict=True):
+            group["lr"] = rate * (1 - epoch / epochs)
+        for batch in torch.randperm(count).split(_BATCH):
+            optimizer.zero_grad()
+            loss(batch).backward()
+            optimizer.step()
+    network.eval()
+
+
+def _spectra(lessons: Sequence[Lesson]) -> Any:
+    parts = [lessons[start : start + 1000] for start in range(0, len(lessons), 1000)]
+    return torch.cat([torch.fft.rfft2(_tensor(part, "colours")) for part in parts])
+
+
+def _tensor(lessons: Sequence[Lesson], field: str) -> Any:
+    return torch.from_numpy(np.stack([getattr(lesson, field) for lesson in lessons])).float()
+
+
+def _wanted(lessons: Sequence[Lesson]) -> Any:
+    """(N, 1 + lights) what should be answered: white, or the light, which is shared out among the four points around it."""
+    wanted = torch.zeros(len(lessons), 1 + LIGHTS[0] * LIGHTS[1])
+    for row, lesson in zip(wanted, lessons, strict=True):
+        if lesson.given.family != CAST:
+            row[0] = 1
+            continue
+        at = np.clip((lesson.light - GRID_CORNER) / GRID_STEP - 0.5 - FIRST_LIGHT, 0, np.array(LIGHTS) - 1.001)
+        (long, short), (right, down) = at.astype(int), at % 1
+        for column, part in ((0, (1 - right) * (1 - down)), (1, (1 - right) * down), (LIGHTS[1], right * (1 - down)), (LIGHTS[1] + 1, right * down)):
+            row[1 + long * LIGHTS[1] + short + column] += part
+    return wanted
+
+
+def _at_white(found: Any) -> Any:
+    (long, short), (right, down) = np.floor(WHITE_AT).astype(int), WHITE_AT % 1
+    here = found[:, long : long + 2, short : short + 2]
+    return (here * torch.tensor(np.outer([1 - right, right], [1 - down, down])).float()).sum((1, 2))
+
+
+def _steps(values: Any) -> Any:
+    """The sum of the squared steps along the last two axes."""
+    return (values[..., 1:, :] - values[..., :-1, :]).square().sum() + (values[..., 1:] - values[..., :-1]).square().sum()
+
+
+def _family(lessons: Sequence[Lesson], family: str) -> Array:
+    return np.array([lesson.given.family == family for lesson in lessons])
+
+
+def _table(title: str, lessons: Sequence[Lesson], odds: Array, of: str) -> Table:
+    """How many per cent of each degradation are found, at several rates of false alarms; `of` is a family, or a name's beginning."""
+    well = odds[_family(lessons, UNDEGRADED)]
+    names = dict.fromkeys(lesson.given.name for lesson in lessons if of in (lesson.given.family, lesson.given.name[0]) and lesson.given.family != UNDEGRADED)
+    rows = []
+    for alarms in FALSE_ALARMS:
+        least = np.quantile(well, 1 - alarms / 100)
+        found = (100 * np.mean(odds[[lesson.given.name == name for lesson in lessons]] > least) for name in names)
+        rows.append((alarms, float(1 / (1 + np.exp(-least))), *map(float, found)))
+    columns = (Column("false alarms %", ".1f"), Column("probability", ".2f"), *(Column(name, ".0f") for name in names))
+    photos = len({lesson.photo for lesson in lessons})
+    return Table(title, f"Per cent of {photos} photos that were not learned from, by the degradation; at several false alarms.", columns, tuple(rows))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="a folder of photos")
+    parser.add_argument("-o", "--output", type=Path, default=WEIGHTS, metavar="FILE", help="where the weights go (default: into the library)")
+    parser.add_argument("--photos", type=int, metavar="N", help="only the first N photos")
+    parser.add_argument("--epochs", type=int, default=_EPOCHS, metavar="N", help=f"how often all pictures are gone through (default {_EPOCHS})")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes that share the work (default: one a core)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""What the automatic mode learned from, and that learning still runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import SAMPLE, TORCH
+from img_enhance.steps.illuminant_estimate import CHANNELS, GRID, GRID_CORNER, GRID_STEP
+from img_enhance.steps.light_shares import SHARES
+from quality.degradations import CAST, UNDEGRADED
+from quality.lessons import drawn, kept, lessons_of
+
+# The second is kept for reporting.
+NAMES = ("learned_0.png", "kept_3.png")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("photos")
+    with Image.open(SAMPLE) as image:
+        small = image.convert("RGB").resize((90, 60))
+    for name in NAMES:
+        small.save(made / name)
+    small.convert("L").convert("RGB").save(made / "grey.png")
+    (made / "notes.txt").write_text("no photo")
+    return made
+
+
+def test_what_is_drawn_for_a_photo_is_always_the_same_and_differs_between_photos() -> None:
+    assert drawn("a.jpg") == drawn("a.jpg")
+    assert drawn("a.jpg") != drawn("b.jpg")
+
+
+def test_lessons_are_colours_and_shares_of_every_photo_but_grey_ones(folder: Path) -> None:
+    assert [kept(name) for name in NAMES] == [False, True]
+    lessons = lessons_of(folder, photos=None, jobs=1)
+    assert {lesson.photo for lesson in lessons} == set(NAMES)
+    assert {lesson.colours.shape for lesson in lessons} == {(CHANNELS, GRID, GRID)}
+    assert {lesson.shares.shape for lesson in lessons} == {(SHARES,)}
+
+
+def test_a_light_moves_all_colours_by_its_ratios(folder: Path) -> None:
+    lessons = [lesson for lesson in lessons_of(folder, photos=None, jobs=1) if lesson.kept]
+    white = next(lesson for lesson in lessons if lesson.given.name == "untouched")
+    assert white.given.family == UNDEGRADED
+    assert np.abs(white.light).max() < 1e-6
+    steps = np.arange(GRID) + 0.5
+    for cast in (lesson for lesson in lessons if lesson.given.name in ("4300 K", "12000 K", "green")):
+        assert cast.given.family == CAST
+        for axis in (0, 1):
+            mean = [np.average(steps, weights=lesson.colours.sum(axis=(0, 2 - axis))) for lesson in (white, cast)]
+            assert (mean[1] - mean[0]) * GRID_STEP[axis] == pytest.approx(cast.light[axis], abs=0.05)
+    assert GRID_CORNER[0] < white.light[0] < GRID_CORNER[0] + GRID * GRID_STEP[0]
+
+
+@TORCH[0]
+def test_learning_writes_weights_that_the_library_reads(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="learns with PyTorch, which is not installed")
+    import quality_fit
+    from img_enhance.steps import learned
+
+    assert quality_fit.main([str(folder), "--epochs", "1", "--jobs", "1", "-o", str(tmp_path / "learned.npz")]) == 0
+    with np.load(tmp_path / "learned.npz") as made:
+        assert {name: made[name].shape for name in made.files} == {name: array.shape for name, array in learned.arrays().items()}
+    assert "Casts found" in capsys.readouterr().out

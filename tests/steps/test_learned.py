@@ -1,0 +1,30 @@
+"""The weights that come with the library fit the code that reads them."""
+
+import numpy as np
+
+from img_enhance.steps import exposure_estimate, illuminant_estimate
+from img_enhance.steps.illuminant_estimate import CHANNELS, GRID, LIGHTS
+from img_enhance.steps.learned import Perceptron, arrays
+from img_enhance.steps.light_shares import SHARES
+
+
+def test_perceptron_is_one_hidden_layer() -> None:
+    network = Perceptron(
+        hidden=np.array([[1, -1], [2, 0]], np.float32),
+        hidden_bias=np.array([0.5, 0.5], np.float32),
+        out=np.array([[1], [10]], np.float32),
+        out_bias=np.array([-1], np.float32),
+    )
+    assert network(np.array([1, 1], np.float32)).tolist() == [2.5]
+    assert network(np.array([-1, 0], np.float32)).tolist() == [14]
+
+
+def test_learned_weights_have_their_shapes_and_are_finite() -> None:
+    lights = illuminant_estimate.learned()
+    assert lights.filters.shape == (CHANNELS, GRID - LIGHTS[0] + 1, GRID - LIGHTS[1] + 1)
+    assert lights.prior.shape == LIGHTS
+    assert lights.decision.hidden.shape[0] == LIGHTS[0] * LIGHTS[1] + SHARES
+    assert lights.decision.out.shape[1:] == (1,)
+    assert exposure_estimate.learned().hidden.shape[0] == SHARES
+    assert exposure_estimate.learned().out.shape[1:] == (2,)
+    assert all(np.isfinite(array).all() for array in arrays().values())
