@@ -2,7 +2,7 @@
 
 import multiprocessing
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from photos import Pixels
 from quality.collection import reduced
 from quality.degradations import CAST, DEGRADATIONS, EXPOSURE, UNDEGRADED, Degradation, degraded
 from quality.light import BRADFORD, DAYLIGHT_KELVIN, white_of
+from quality.made_up import on_white, part_of, patches, wall
 
 Array = npt.NDArray[Any]
 
@@ -36,6 +37,8 @@ _NEAR_STOPS = 0.65
 _COLD_MIRED, _WARM_MIRED, _ANY_MIRED = (65, 138), (175, 410), (100, 300)
 _TINTS = (0.009, 0.028)
 _OVER_STOPS, _UNDER_STOPS = (0.75, 2.2), (-3, -0.9)
+# The sides of a part of a photo: enough to see the light by, and not enough.
+_LARGE_PART, _SMALL_PART = (0.4, 0.8), (0.08, 0.25)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,22 +86,29 @@ def _lessons(path: Path) -> list[Lesson]:
         pixels = reduced(image.convert("RGB"), MOST_PIXELS)
     if np.abs(pixels - pixels.mean(axis=2, keepdims=True)).mean() < _LEAST_COLOUR:
         return []
-    return list(_seen(path.name, pixels, DEGRADATIONS if kept(path.name) else drawn(path.name)))
+    given = ((pixels, degradation) for degradation in DEGRADATIONS) if kept(path.name) else drawn(path.name, pixels)
+    return list(_seen(path.name, given))
 
 
-def _seen(name: str, pixels: Pixels, given: Sequence[Degradation]) -> Iterator[Lesson]:
-    for degradation in given:
+def _seen(name: str, given: Iterable[tuple[Pixels, Degradation]]) -> Iterator[Lesson]:
+    for pixels, degradation in given:
         evidence = evidence_of(Photo(degraded(pixels, degradation, photo=name)), srgb())
         if evidence is not None:
             yield Lesson(name, degradation, evidence.colours.astype(np.float16), evidence.shares)
 
 
-def drawn(name: str) -> list[Degradation]:
-    """Lights and exposures of a photo to learn from; always the same ones for a name."""
+def drawn(name: str, pixels: Pixels) -> Iterator[tuple[Pixels, Degradation]]:
+    """Pictures to learn from, each with what happens to it: the photo, parts of it, and made-up ones. Always the same for a photo."""
     random = np.random.default_rng(zlib.crc32(name.encode()))
 
     def near(family: str, stops: float = 0) -> Degradation:
         return Degradation("near", family, stops, _kelvin(random, _NEAR_MIRED), random.uniform(-_NEAR_DUV, _NEAR_DUV))
+
+    def about() -> Degradation:
+        return near(UNDEGRADED, random.choice((0, random.uniform(-_NEAR_STOPS, _NEAR_STOPS))))
+
+    def over() -> Degradation:
+        return near(EXPOSURE, random.uniform(*_OVER_STOPS))
 
     def cast(mired: tuple[float, float], stops: float = 0) -> Degradation:
         return Degradation("cast", CAST, stops, _kelvin(random, mired), random.uniform(-_NEAR_DUV, _NEAR_DUV))
@@ -106,16 +116,20 @@ def drawn(name: str) -> list[Degradation]:
     def tint() -> Degradation:
         return Degradation("tint", CAST, 0, _kelvin(random, _ANY_MIRED), random.choice((-1, 1)) * random.uniform(*_TINTS))
 
-    return [
-        *(near(UNDEGRADED, stops) for stops in (0, random.uniform(-_NEAR_STOPS, _NEAR_STOPS), 0, random.uniform(-_NEAR_STOPS, _NEAR_STOPS))),
-        *(near(EXPOSURE, random.uniform(*_OVER_STOPS)) for _ in range(3)),
-        near(EXPOSURE, random.uniform(*_UNDER_STOPS)),
-        *(cast(_COLD_MIRED) for _ in range(2)),
-        *(cast(_WARM_MIRED) for _ in range(2)),
-        cast(_WARM_MIRED, random.uniform(-1, 0.5)),
-        cast(_COLD_MIRED if random.random() < 0.5 else _WARM_MIRED, random.uniform(*_UNDER_STOPS)),
-        *(tint() for _ in range(3)),
-    ]
+    def any_cast() -> Degradation:
+        return random.choice((cast(_COLD_MIRED), cast(_WARM_MIRED), tint()))
+
+    dark = random.uniform(*_UNDER_STOPS)
+    whole = (about(), about(), about(), over(), over(), near(EXPOSURE, dark), cast(_COLD_MIRED), cast(_COLD_MIRED), cast(_WARM_MIRED))
+    yield from ((pixels, degradation) for degradation in whole)
+    yield from ((pixels, degradation) for degradation in (cast(_WARM_MIRED, random.uniform(-1, 0.5)), any_cast(), tint(), tint()))
+    yield pixels, cast(_COLD_MIRED if random.random() < 0.5 else _WARM_MIRED, random.uniform(*_UNDER_STOPS))
+    yield from ((part_of(pixels, random, _LARGE_PART), degradation) for degradation in (about(), over(), any_cast()))
+    # What is seen of a single thing is its own colour, whatever the light.
+    yield part_of(pixels, random, _SMALL_PART), about()
+    yield from ((on_white(pixels, random), degradation) for degradation in (about(), any_cast()))
+    yield wall(random), about()
+    yield from ((patches(random), degradation) for degradation in (about(), any_cast()))
 
 
 def _kelvin(random: np.random.Generator, mired: tuple[float, float]) -> float:

@@ -29,8 +29,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_is_drawn_for_a_photo_is_always_the_same_and_differs_between_photos() -> None:
-    assert drawn("a.jpg") == drawn("a.jpg")
-    assert drawn("a.jpg") != drawn("b.jpg")
+    photo = np.random.default_rng(1).integers(0, 256, (60, 90, 3), np.uint8)
+    once, again, other = (list(drawn(name, photo)) for name in ("a.jpg", "a.jpg", "b.jpg"))
+    for (pixels, given), (same_pixels, same_given) in zip(once, again, strict=True):
+        assert given == same_given
+        np.testing.assert_array_equal(pixels, same_pixels)
+    assert [given for _, given in once] != [given for _, given in other]
 
 
 def test_lessons_are_colours_and_shares_of_every_photo_but_grey_ones(folder: Path) -> None:

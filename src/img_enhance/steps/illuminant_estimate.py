@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import ceil, sqrt
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -223,17 +224,15 @@ def _extremes(light: Floats) -> tuple[Floats, Floats]:
 
 
 def _cells(light: Floats, counts: Mask) -> tuple[Array, Mask]:
-    """(h, w, 3) means over cells of the pixels that count, and which cells have enough of them, (h, w)."""
+    """(h, w, 3) means over cells of the pixels that count, and which cells have enough of them, (h, w).
+
+    What is left over at the right and below is left out, unless it is all there is.
+    """
     side = max(1, round(sqrt(counts.size / _CELLS)))
-    sums = _cell_sums(np.dstack([light * counts[..., None], counts]), side).astype(np.float64)
-    return sums[..., :3] / np.maximum(sums[..., 3:], 1), sums[..., 3] >= _COUNTED_SHARE * side**2
-
-
-def _cell_sums(values: Floats, cell: int) -> Floats:
-    """(h, w, C) sums over cells of `cell` x `cell`; what is left over at the right and below is left out, unless it is all there is."""
-    height, width = values.shape[:2]
-    rows = np.add.reduceat(values, range(0, max(1, height - cell + 1), cell), axis=0)
-    return np.asarray(np.add.reduceat(rows, range(0, max(1, width - cell + 1), cell), axis=1))
+    rows, columns = (max(1, whole // side) for whole in counts.shape)
+    used = np.dstack([light * counts[..., None], counts])[: rows * side, : columns * side]
+    means = cv2.resize(used, (columns, rows), interpolation=cv2.INTER_AREA).reshape(rows, columns, 4).astype(np.float64)
+    return means[..., :3] / np.maximum(means[..., 3:], 1e-9), means[..., 3] >= _COUNTED_SHARE
 
 
 def _edges(responses: Array, counted: Mask) -> Array:
