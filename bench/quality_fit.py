@@ -92,7 +92,12 @@ def learn_lights(lessons: Sequence[Lesson], *, epochs: int = _EPOCHS) -> tuple[W
 
     def loss(batch: Any) -> Any:
         likely = torch.log_softmax(scores(spectra[batch], shares[batch]), 1)
-        return -(wanted[batch] * likely).sum(1).mean() + _SMOOTH * _steps(filters) + _SMALL * (filters**2).sum() + _PRIOR_SMOOTH * _steps(prior)
+        return (
+            -(wanted[batch] * likely).sum(1).mean()
+            + _SMOOTH * _steps(filters)
+            + _SMALL * (filters**2).sum()
+            + _PRIOR_SMOOTH * _steps(prior)
+        )
 
     groups = [
         {"params": [filters, prior], "lr": _RATE, "weight_decay": 0.0},
@@ -186,7 +191,12 @@ def _wanted(lessons: Sequence[Lesson]) -> Any:
             continue
         at = np.clip((lesson.light - GRID_CORNER) / GRID_STEP - 0.5 - FIRST_LIGHT, 0, np.array(LIGHTS) - 1.001)
         (long, short), (right, down) = at.astype(int), at % 1
-        for column, part in ((0, (1 - right) * (1 - down)), (1, (1 - right) * down), (LIGHTS[1], right * (1 - down)), (LIGHTS[1] + 1, right * down)):
+        for column, part in (
+            (0, (1 - right) * (1 - down)),
+            (1, (1 - right) * down),
+            (LIGHTS[1], right * (1 - down)),
+            (LIGHTS[1] + 1, right * down),
+        ):
             row[1 + long * LIGHTS[1] + short + column] += part
     return wanted
 
@@ -209,7 +219,9 @@ def _family(lessons: Sequence[Lesson], family: str) -> Array:
 def _table(title: str, lessons: Sequence[Lesson], odds: Array, of: str) -> Table:
     """How many per cent of each degradation are found, at several rates of false alarms; `of` is a family, or a name's beginning."""
     well = odds[_family(lessons, UNDEGRADED)]
-    names = dict.fromkeys(lesson.given.name for lesson in lessons if of in (lesson.given.family, lesson.given.name[0]) and lesson.given.family != UNDEGRADED)
+    names = dict.fromkeys(
+        lesson.given.name for lesson in lessons if of in (lesson.given.family, lesson.given.name[0]) and lesson.given.family != UNDEGRADED
+    )
     rows = []
     for alarms in FALSE_ALARMS:
         least = np.quantile(well, 1 - alarms / 100)
@@ -217,16 +229,24 @@ def _table(title: str, lessons: Sequence[Lesson], odds: Array, of: str) -> Table
         rows.append((alarms, float(1 / (1 + np.exp(-least))), *map(float, found)))
     columns = (Column("false alarms %", ".1f"), Column("probability", ".2f"), *(Column(name, ".0f") for name in names))
     photos = len({lesson.photo for lesson in lessons})
-    return Table(title, f"Per cent of {photos} photos that were not learned from, by the degradation; at several false alarms.", columns, tuple(rows))
+    return Table(
+        title, f"Per cent of {photos} photos that were not learned from, by the degradation; at several false alarms.", columns, tuple(rows)
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="a folder of photos")
-    parser.add_argument("-o", "--output", type=Path, default=WEIGHTS, metavar="FILE", help="where the weights go (default: into the library)")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=WEIGHTS, metavar="FILE", help="where the weights go (default: into the library)"
+    )
     parser.add_argument("--photos", type=int, metavar="N", help="only the first N photos")
-    parser.add_argument("--epochs", type=int, default=_EPOCHS, metavar="N", help=f"how often all pictures are gone through (default {_EPOCHS})")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes that share the work (default: one a core)")
+    parser.add_argument(
+        "--epochs", type=int, default=_EPOCHS, metavar="N", help=f"how often all pictures are gone through (default {_EPOCHS})"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes that share the work (default: one a core)"
+    )
     return parser
 
 

@@ -43,7 +43,10 @@ _LARGE_PART, _SMALL_PART = (0.4, 0.8), (0.08, 0.25)
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What is seen of a photo in a light: `colours` (CHANNELS, GRID, GRID) float16 and `shares`, see `evidence_of`; and what was done to it."""
+    """What is seen of a photo in a light, and what was done to it.
+
+    `colours` (CHANNELS, GRID, GRID) float16 and `shares` are those of `evidence_of`.
+    """
 
     photo: str
     given: Degradation
@@ -117,7 +120,7 @@ def drawn(name: str, pixels: Pixels) -> Iterator[tuple[Pixels, Degradation]]:
         return Degradation("tint", CAST, 0, _kelvin(random, _ANY_MIRED), random.choice((-1, 1)) * random.uniform(*_TINTS))
 
     def any_cast() -> Degradation:
-        return random.choice((cast(_COLD_MIRED), cast(_WARM_MIRED), tint()))
+        return (cast(_COLD_MIRED), cast(_WARM_MIRED), tint())[random.integers(3)]
 
     dark = random.uniform(*_UNDER_STOPS)
     whole = (about(), about(), about(), over(), over(), near(EXPOSURE, dark), cast(_COLD_MIRED), cast(_COLD_MIRED), cast(_WARM_MIRED))

@@ -35,7 +35,8 @@ def on_white(pixels: Pixels, random: Random) -> Pixels:
 def wall(random: Random) -> Pixels:
     """One thing of one colour, from grey to as colourful as paint is, with shading and a little texture."""
     hue = np.exp(random.normal(0, random.uniform(0, 1.2), 3))
-    shade = np.linspace(*np.sort(random.uniform(0.05, 1, 2)), _HEIGHT)[:, None, None] * random.normal(1, random.uniform(0, 0.1), (_HEIGHT, _WIDTH, 1))
+    dark, bright = np.sort(random.uniform(0.05, 1, 2)).tolist()
+    shade = np.linspace(dark, bright, _HEIGHT)[:, None, None] * random.normal(1, random.uniform(0, 0.1), (_HEIGHT, _WIDTH, 1))
     return encode((shade * (hue / hue.max()) * random.normal(1, random.uniform(0, 0.03), (_HEIGHT, _WIDTH, 3))).astype(np.float32))
 
 

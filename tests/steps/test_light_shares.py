@@ -16,8 +16,8 @@ def of(light: float, *, counts: np.ndarray[tuple[int, int], np.dtype[np.bool_]] 
 
 
 def test_counts_what_exceeds_each_stop() -> None:
-    light = np.exp2(-np.linspace(0.05, 9.95, 240, dtype=np.float32)).reshape(12, 20)
-    shares = light_shares(light, light, light / 2, np.ones(light.shape, bool)) ** 2
+    light = np.exp2(-np.linspace(0.05, 9.95, 240, dtype=np.float32)).reshape(12, 20).astype(np.float32)
+    shares = light_shares(light, light, np.float32(0.5) * light, np.ones(light.shape, bool)) ** 2
     np.testing.assert_allclose(shares[LUMINANCE], np.array(STOPS) / 9.9, atol=0.01)
     np.testing.assert_array_equal(shares[LARGEST], shares[LUMINANCE])
     np.testing.assert_allclose(shares[SMALLEST], (np.array(STOPS) - 1).clip(0) / 9.9, atol=0.01)

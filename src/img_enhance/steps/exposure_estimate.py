@@ -35,8 +35,8 @@ class Exposure:
     """Measures of a photo's light, in stops below white where they are brightnesses, as shares of its pixels where they are shares.
 
     `white_stops`: the 99.9th percentile of the largest channel. `key_stops`: the mean logarithm of luminance. `middle_stops`: its median.
-    `clipped_share`: some channel at white; `white_share`: all at white; `black_share`: all at black. `over_probability`: how likely there was
-    too much light; `over_stops`: how much, if so. An empty photo has none of all.
+    `clipped_share`: some channel at white; `white_share`: all at white; `black_share`: all at black. `over_probability`: how likely there
+    was too much light; `over_stops`: how much, if so. An empty photo has none of all.
     """
 
     white_stops: float

@@ -129,7 +129,7 @@ def evidence_of(photo: Photo, encoding: Encoding) -> Evidence | None:
     shares = np.concatenate(
         [
             _shares_by_brightness(cells[counted], white, to_cones),
-            _shares_by_rank(_edges(_responses(cells, to_cones), counted), np.count_nonzero(counted)),
+            _shares_by_rank(_edges(_responses(cells, to_cones), counted), int(np.count_nonzero(counted))),
             [_histogram(_responses(clipped[0][clipped[1]], to_cones)) / counted.size],
         ]
     )

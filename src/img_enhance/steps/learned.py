@@ -17,7 +17,10 @@ _FILE = "learned.npz"
 
 @dataclass(frozen=True, eq=False)
 class Perceptron:
-    """One hidden layer: (N,) inputs, rectified linear units, (M,) answers. `hidden` is (N, H), `hidden_bias` (H,), `out` (H, M), `out_bias` (M,)."""
+    """(N,) inputs, one hidden layer of H rectified linear units, (M,) answers.
+
+    `hidden` is (N, H), `hidden_bias` (H,), `out` (H, M), `out_bias` (M,).
+    """
 
     hidden: Floats
     hidden_bias: Floats

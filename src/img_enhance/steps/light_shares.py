@@ -33,8 +33,10 @@ def light_shares(luminance: Floats, largest: Floats, smallest: Floats, counts: M
     exceeding = [_exceeding(light[counts]) for light in (luminance, largest, smallest)]
     some, every = largest >= CLIPPED_LIGHT, smallest >= CLIPPED_LIGHT
     clipped = [_share(some, counts), _share(every, counts)]
-    bands = [_share(a, c) for mask in (some, every) for a, c in zip(np.array_split(mask, _BANDS), np.array_split(counts, _BANDS), strict=True)]
-    return np.sqrt(np.concatenate([*exceeding, clipped, bands])).astype(np.float32)
+    bands = [
+        _share(a, c) for mask in (some, every) for a, c in zip(np.array_split(mask, _BANDS), np.array_split(counts, _BANDS), strict=True)
+    ]
+    return np.asarray(np.sqrt(np.concatenate([*exceeding, clipped, bands])), np.float32)
 
 
 def _exceeding(light: Floats) -> npt.NDArray[Any]:
