@@ -59,8 +59,8 @@ class PhotoFacts:
     `visible_fraction` is of pixels that are not fully transparent, `black_fraction` of visible ones whose channels are all 0 (in 8 bits),
     `white_fraction` of those with a channel at 255. `rms_contrast` is the standard deviation of CIE lightness, 0 to 50 (Peli, Contrast in
     complex images, 1990). `exposure_stops` is what exposure_correction would change, `exposure_confidence` in [0, 1] how sure that is,
-    `cast` what white_balance finds (nothing in a grey photo). `jpeg_quality` is that of the file's own tables, `faces` what a detector counted
-    (`suggest.py`).
+    `cast` what white_balance finds (nothing in a grey photo). `jpeg_quality` is that of the file's own tables, `faces` what a detector
+    counted (`suggest.py`).
     """
 
     width: int
