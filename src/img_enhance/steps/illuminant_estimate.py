@@ -66,10 +66,12 @@ WHITE_AT = -GRID_CORNER / GRID_STEP - 0.5 - FIRST_LIGHT
 STRONG = 6.0
 
 # A photo that is too dark as a whole has its white below 1: where so few of its pixels are brighter in any channel, as exposure_correction
-# has it. But white is at least so many times as bright as the dark things are: what spans less is a plain wall or sky.
+# has it. But white is at least so many times as bright as the dark things are: what spans less is a plain wall or sky. With its white below
+# the last, it is looked at as if it had been brightened.
 _WHITE_QUANTILE = 0.999
 _DARK_QUANTILE = 0.05
 _LEAST_RANGE = 10
+_DARK_WHITE = 0.55
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,27 +117,28 @@ def estimated(photo: Photo, encoding: Encoding) -> Estimate:
 
 
 def evidence_of(photo: Photo, encoding: Encoding) -> Evidence | None:
-    """What is seen of the photo, or None where hardly anything is between black and white."""
+    """What is seen of the photo, or None where hardly anything is between black and white, or all of it has one colour."""
     light, visible = _read(photo, encoding)
     largest, smallest = _extremes(light)
     lit = visible & (largest > _DARK)
+    if not lit.any():
+        return None
+    white = _white_level(largest[visible])
+    if white < _DARK_WHITE:
+        light, largest, smallest, white = light / white, largest / white, smallest / white, 1.0
     cells, counted = _cells(light, lit & (largest < _BRIGHT))
     if np.count_nonzero(counted) < _FEWEST_CELLS:
         return None
     to_cones = cones_of_rgb(encoding)
-    white = _white_level(largest[visible])
+    by_brightness = _shares_by_brightness(cells[counted], white, to_cones)
+    if np.count_nonzero(by_brightness.sum(axis=0)) == 1:
+        return None
     middle = light.sum(axis=2) - largest - smallest
-    clipped = _cells(light, lit & (middle < _BRIGHT) & (largest >= _BRIGHT))
-    shares = np.concatenate(
-        [
-            _shares_by_brightness(cells[counted], white, to_cones),
-            _shares_by_rank(_edges(_responses(cells, to_cones), counted), int(np.count_nonzero(counted))),
-            [_histogram(_responses(clipped[0][clipped[1]], to_cones)) / counted.size],
-        ]
-    )
-    return Evidence(
-        (shares / (shares + _HALF_SHARE)).astype(np.float32), light_shares(light @ encoding.luminance, largest, smallest, visible)
-    )
+    clipped, counts = _cells(light, lit & (middle < _BRIGHT) & (largest >= _BRIGHT))
+    edges = _shares_by_rank(_edges(_responses(cells, to_cones), counted), int(np.count_nonzero(counted)))
+    shares = np.concatenate([by_brightness, edges, [_histogram(_responses(clipped[counts], to_cones)) / counted.size]])
+    colours = (shares / (shares + _HALF_SHARE)).astype(np.float32)
+    return Evidence(colours, light_shares(light @ encoding.luminance, largest, smallest, visible))
 
 
 def _responses(light: Array, to_cones: Array) -> Array:
