@@ -77,11 +77,12 @@ def test_a_good_large_photo_is_left_alone() -> None:
     ("cast", "chosen"),
     [
         (Cast(3000, 0.0, 0.9), True),
-        (Cast(9000, 0.004, 0.5), True),
-        (Cast(6500, 0.02, 0.5), True),  # green
-        (Cast(6500, -0.02, 0.5), True),  # magenta
+        (Cast(9000, 0.004, 0.65), True),
+        (Cast(6500, 0.02, 0.65), True),  # green
+        (Cast(6500, -0.02, 0.65), True),  # magenta
         (Cast(6100, 0.003, 1.0), False),
         (Cast(6900, 0.003, 1.0), False),
+        (Cast(9000, 0.004, 0.6), False),
         (Cast(3000, 0.0, 0.1), False),  # a sunset, perhaps
         (None, False),
     ],
