@@ -31,8 +31,8 @@ LEAST_KELVIN_OFF = 500
 DAYLIGHT_DUV = 0.003
 LEAST_DUV_OFF = 0.006
 # Most photos are right as they are, and a good one that is changed annoys more than a bad one that is not. Of 100 right photos that
-# nothing was learned from, 5 are above the first and 3 above the third (`bench/quality_fit.py`, 2026-11). Photos are taken and finished with
-# freedom within the second; too dark is told by light that is nowhere used.
+# nothing was learned from, 5 are above the first and 3 above the third (`bench/quality_fit.py`, 2026-11). The second is a freedom that
+# photographers take; too dark is told by light that is nowhere used.
 LEAST_SURE_CAST = 0.63
 LEAST_STOPS_DARK = 0.9
 LEAST_SURE_BRIGHT = 0.77
