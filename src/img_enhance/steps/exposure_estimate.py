@@ -96,8 +96,13 @@ def _stops_too_dark(exposure: Exposure) -> float:
     return exposure.white_stops if exposure.white_stops > DARK_ZONE_STOPS else 0.0
 
 
+# Where light was too much, colours are clipped in one or two channels as well: in at least so much of what is clipped. Else it is a white
+# background, or a grey photo, which cannot be told from one.
+_LEAST_COLOURED = 0.04
+
+
 def _stops_too_bright(exposure: Exposure) -> float:
-    """Where nothing is clipped there is nothing that can tell, and nothing to save."""
-    if exposure.over_probability < _LIKELY or exposure.clipped_share == 0:
+    coloured = exposure.clipped_share - exposure.white_share
+    if exposure.over_probability < _LIKELY or coloured <= _LEAST_COLOURED * exposure.clipped_share:
         return 0.0
     return max(BRIGHT_ZONE_STOPS, exposure.over_stops)
