@@ -13,7 +13,7 @@ from img_enhance.options import ExposureCorrection
 from img_enhance.photo import Photo
 from img_enhance.steps import tone_step
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts, curve_of, measure
-from img_enhance.steps.exposure_estimate import BRIGHT_ZONE_STOPS, DARK_ZONE_STOPS
+from img_enhance.steps.exposure_estimate import BRIGHT_ZONE_STOPS, DARK_ZONE_STOPS, Exposure, estimated_stops
 from img_enhance.steps.fusion import lifted
 from img_enhance.steps.sample import sample
 from img_enhance.steps.tone import Curve
@@ -98,6 +98,12 @@ def test_leaves_a_white_background_as_it_is(good: Pixels) -> None:
     product = np.full((300, 300, 3), 255, np.uint8)
     product[90:210, 70:230] = good
     assert facts_of(product).ev == 0
+
+
+@pytest.mark.parametrize(("white", "stops"), [(0.3, -1.5), (0.49, 0.0), (0.5, 0.0)])
+def test_what_is_clipped_in_all_channels_is_a_background(white: float, stops: float) -> None:
+    sure = Exposure(0, 2, 2, clipped_share=0.5, white_share=white, black_share=0, over_probability=0.99, over_stops=1.5)
+    assert estimated_stops(sure) == stops
 
 
 def test_dead_zone_has_no_small_corrections(good: Pixels) -> None:
