@@ -94,6 +94,11 @@ def test_white_balance_is_for_lights_that_are_surely_not_daylight(cast: Cast | N
         assert f"{cast.kelvin:.0f} K" in words(suggestion, "white_balance")
 
 
+def test_what_is_said_of_a_light_depends_on_how_sure_it_is() -> None:
+    said = [words(suggested(cast=Cast(3000, 0.0, sure)), "white_balance") for sure in (0.05, 0.5, 0.9)]
+    assert [text.split(";")[0].split(" of ")[0] for text in said] == ["no cast is seen", "the light may be", "the light is"]
+
+
 def test_a_grey_photo_has_no_cast() -> None:
     assert words(suggested(cast=None, grey=True), "white_balance") == "the photo is grey"
 

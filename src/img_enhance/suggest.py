@@ -31,9 +31,10 @@ LEAST_KELVIN_OFF = 500
 DAYLIGHT_DUV = 0.003
 LEAST_DUV_OFF = 0.006
 # Most photos are right as they are, and a good one that is changed annoys more than a bad one that is not. Of 100 right photos that
-# nothing was learned from, 5 are above the first and 3 above the third (`bench/quality_fit.py`, 2026-11). The second is a freedom that
-# photographers take; too dark is told by light that is nowhere used.
+# nothing was learned from, 5 are above the first and 3 above the last (`bench/quality_fit.py`, 2026-11). Darkness within the
+# third is a freedom that photographers take; more of it is told by light that is nowhere used.
 LEAST_SURE_CAST = 0.63
+LEAST_WORTH_SAYING = 0.1
 LEAST_STOPS_DARK = 0.9
 LEAST_SURE_BRIGHT = 0.77
 
@@ -179,6 +180,8 @@ def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
     light = f"{cast.kelvin:.0f} K, Duv {cast.duv:+.3f}"
     if abs(cast.kelvin - DAYLIGHT_KELVIN) < LEAST_KELVIN_OFF and abs(cast.duv - DAYLIGHT_DUV) < LEAST_DUV_OFF:
         return _Verdict(None, f"the light is of {light}: daylight, or near it (within {LEAST_KELVIN_OFF} K and Duv {LEAST_DUV_OFF:g})")
+    if cast.confidence < LEAST_WORTH_SAYING:
+        return _Verdict(None, f"no cast is seen; if there were one, the light would be of {light} (confidence {cast.confidence:.2f})")
     if cast.confidence < LEAST_SURE_CAST:
         unsure = f"confidence {cast.confidence:.2f}, at least {LEAST_SURE_CAST:g} is needed"
         return _Verdict(None, f"the light may be of {light}, but the photo may as well be of that colour ({unsure})")
