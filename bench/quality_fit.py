@@ -19,10 +19,11 @@ import numpy.typing as npt
 import torch
 
 from img_enhance.steps.illuminant_estimate import CHANNELS, FIRST_LIGHT, GRID, GRID_CORNER, GRID_STEP, LIGHTS, STRONG, WHITE_AT
+from img_enhance.steps.learned import probability
 from img_enhance.steps.light_shares import SHARES
 from measure import say
 from photos import ROOT
-from quality.degradations import CAST, UNDEGRADED
+from quality.degradations import CAST, DEGRADATIONS, EXPOSURE, UNDEGRADED
 from quality.lessons import Lesson, lessons_of
 from tables import Column, Table
 
@@ -39,7 +40,7 @@ _BATCH = 256
 _SMOOTH, _SMALL, _PRIOR_SMOOTH = 3e-3, 3e-4, 1e-3
 _DECAY = 1e-3
 _DROPOUT = 0.3
-_EPOCHS, _RATE, _SMALL_NETWORK_RATE = 10, 0.02, 3e-3
+_EPOCHS, _RATE, _SMALL_NETWORK_RATE = 12, 0.02, 3e-3
 
 # Exposure: the light that counts as too much, how much its amount counts beside the question whether, and the steps of learning.
 _OVER_STOPS = 0.7
@@ -49,6 +50,10 @@ _EXPOSURE_EPOCHS, _EXPOSURE_DECAY = 40, 1e-2
 # Of well lit photos that were kept, so many per cent may be taken for having a cast when the confidence is a half.
 CAST_FALSE_ALARMS = 6.5
 FALSE_ALARMS = (10, 8, 6.5, 5, 3)
+_CASTS = tuple(degradation.name for degradation in DEGRADATIONS if degradation.family == CAST)
+_TOO_BRIGHT = tuple(degradation.name for degradation in DEGRADATIONS if degradation.family == EXPOSURE and degradation.stops > 0)
+
+Score = Callable[[Sequence[Lesson]], Array]
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -63,16 +68,13 @@ def main(given: Sequence[str] | None = None) -> int:
     casts = score(kept)
     alarms = float(np.quantile(casts[_family(kept, UNDEGRADED)], 1 - CAST_FALSE_ALARMS / 100))
     illuminant["illuminant.out_bias"] += alarms
-    print(_table("Casts found", kept, casts - alarms, CAST).text())
+    print(_table("Casts found", kept, casts - alarms, _CASTS).text())
     say("learning exposure")
     exposure, judge = learn_exposure(learned)
-    print(_table("Too much light found", kept, judge(kept), "+").text())
+    print(_table("Too much light found", kept, judge(kept), _TOO_BRIGHT).text())
     np.savez_compressed(arguments.output, **{name: array.astype(np.float16) for name, array in {**illuminant, **exposure}.items()})
     say(f"written: {arguments.output}")
     return 0
-
-
-Score = Callable[[Sequence[Lesson]], Array]
 
 
 def learn_lights(lessons: Sequence[Lesson], *, epochs: int = _EPOCHS) -> tuple[Weights, Score]:
@@ -121,7 +123,7 @@ def learn_lights(lessons: Sequence[Lesson], *, epochs: int = _EPOCHS) -> tuple[W
 
 def learn_exposure(lessons: Sequence[Lesson]) -> tuple[Weights, Score]:
     """The arrays of exposure's perceptron by name, and what gives the logarithms of the odds of too much light in lessons."""
-    shares = _tensor(lessons, "shares")
+    shares = _tensor(lessons, "exposure_shares")
     mean, spread = shares.mean(0), shares.std(0) + 1e-3
     stops = torch.tensor([lesson.given.stops for lesson in lessons], dtype=torch.float32)
     over = (stops >= _OVER_STOPS).float()
@@ -137,7 +139,7 @@ def learn_exposure(lessons: Sequence[Lesson]) -> tuple[Weights, Score]:
 
     def odds(lessons: Sequence[Lesson]) -> Array:
         with torch.no_grad():
-            return np.asarray(network((_tensor(lessons, "shares") - mean) / spread)[:, 0].numpy())
+            return np.asarray(network((_tensor(lessons, "exposure_shares") - mean) / spread)[:, 0].numpy())
 
     hidden = network[0].weight.detach() / spread
     return _arrays("exposure", hidden, network[0].bias.detach() - hidden @ mean, network[-1]), odds
@@ -216,17 +218,14 @@ def _family(lessons: Sequence[Lesson], family: str) -> Array:
     return np.array([lesson.given.family == family for lesson in lessons])
 
 
-def _table(title: str, lessons: Sequence[Lesson], odds: Array, of: str) -> Table:
-    """How many per cent of each degradation are found, at several rates of false alarms; `of` is a family, or a name's beginning."""
+def _table(title: str, lessons: Sequence[Lesson], odds: Array, names: Sequence[str]) -> Table:
+    """How many per cent of the degradations of these names are found, at several rates of false alarms."""
     well = odds[_family(lessons, UNDEGRADED)]
-    names = dict.fromkeys(
-        lesson.given.name for lesson in lessons if of in (lesson.given.family, lesson.given.name[0]) and lesson.given.family != UNDEGRADED
-    )
     rows = []
     for alarms in FALSE_ALARMS:
         least = np.quantile(well, 1 - alarms / 100)
         found = (100 * np.mean(odds[[lesson.given.name == name for lesson in lessons]] > least) for name in names)
-        rows.append((alarms, float(1 / (1 + np.exp(-least))), *map(float, found)))
+        rows.append((alarms, float(probability(least)), *map(float, found)))
     columns = (Column("false alarms %", ".1f"), Column("probability", ".2f"), *(Column(name, ".0f") for name in names))
     photos = len({lesson.photo for lesson in lessons})
     return Table(

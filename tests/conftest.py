@@ -99,6 +99,13 @@ TORCH = [
 ]
 
 
+def needs_torch(test: Callable[..., None]) -> Callable[..., None]:
+    """Marks of a test that runs with PyTorch only."""
+    for mark in TORCH:
+        test = mark(test)
+    return test
+
+
 @pytest.fixture(params=["openvino", pytest.param("torch", marks=TORCH)])
 def runtime_name(request: pytest.FixtureRequest) -> RuntimeName:
     """Every runtime, on the CPU."""

@@ -14,7 +14,9 @@ from PIL import Image
 
 from img_enhance.color import srgb
 from img_enhance.photo import Photo
+from img_enhance.steps.exposure_estimate import shares_of
 from img_enhance.steps.illuminant_estimate import evidence_of
+from img_enhance.steps.sample import sample
 from measure import say
 from photos import Pixels
 from quality.collection import reduced
@@ -45,13 +47,14 @@ _LARGE_PART, _SMALL_PART = (0.4, 0.8), (0.08, 0.25)
 class Lesson:
     """What is seen of a photo in a light, and what was done to it.
 
-    `colours` (CHANNELS, GRID, GRID) float16 and `shares` are those of `evidence_of`.
+    `colours` (CHANNELS, GRID, GRID) float16 and `shares` are those of `evidence_of`, `exposure_shares` those that exposure is judged by.
     """
 
     photo: str
     given: Degradation
     colours: Array
     shares: Array
+    exposure_shares: Array
 
     @property
     def kept(self) -> bool:
@@ -95,9 +98,10 @@ def _lessons(path: Path) -> list[Lesson]:
 
 def _seen(name: str, given: Iterable[tuple[Pixels, Degradation]]) -> Iterator[Lesson]:
     for pixels, degradation in given:
-        evidence = evidence_of(Photo(degraded(pixels, degradation, photo=name)), srgb())
+        photo = Photo(degraded(pixels, degradation, photo=name))
+        evidence = evidence_of(photo, srgb())
         if evidence is not None:
-            yield Lesson(name, degradation, evidence.colours.astype(np.float16), evidence.shares)
+            yield Lesson(name, degradation, evidence.colours.astype(np.float16), evidence.shares, shares_of(sample(photo, srgb())))
 
 
 def drawn(name: str, pixels: Pixels) -> Iterator[tuple[Pixels, Degradation]]:

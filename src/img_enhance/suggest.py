@@ -30,13 +30,14 @@ DAYLIGHT_KELVIN = 6504
 LEAST_KELVIN_OFF = 500
 DAYLIGHT_DUV = 0.003
 LEAST_DUV_OFF = 0.006
-# Most photos are right as they are, and a good one that is changed annoys more than a bad one that is not. Of 100 right photos that
-# nothing was learned from, 5 are above the first and 3 above the last (`bench/quality_fit.py`, 2026-11). Darkness within the
-# third is a freedom that photographers take; more of it is told by light that is nowhere used.
-LEAST_SURE_CAST = 0.63
-LEAST_WORTH_SAYING = 0.1
+# Less darkness is a freedom that photographers take; more is told by light that is nowhere used.
 LEAST_STOPS_DARK = 0.9
+# Most photos are right as they are, and a good one that is changed annoys more than a bad one that is not. Of 100 right photos that
+# nothing was learned from, 5 are above the confidence in a cast and 3 above that in too much light (`bench/quality_fit.py`, 2026-11).
+LEAST_SURE_CAST = 0.63
 LEAST_SURE_BRIGHT = 0.77
+# Below this there is no cast to speak of.
+LEAST_CAST_TO_DOUBT = 0.1
 
 # Percentiles 1 to 99 of CIE lightness of a photo in haze or behind glass are nearer to each other than the first; equalisation is half at
 # the first and full from the second on. Untouched photos of the tune set span 59 and more, under a veil of light (0.3 of their own light
@@ -180,7 +181,7 @@ def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
     light = f"{cast.kelvin:.0f} K, Duv {cast.duv:+.3f}"
     if abs(cast.kelvin - DAYLIGHT_KELVIN) < LEAST_KELVIN_OFF and abs(cast.duv - DAYLIGHT_DUV) < LEAST_DUV_OFF:
         return _Verdict(None, f"the light is of {light}: daylight, or near it (within {LEAST_KELVIN_OFF} K and Duv {LEAST_DUV_OFF:g})")
-    if cast.confidence < LEAST_WORTH_SAYING:
+    if cast.confidence < LEAST_CAST_TO_DOUBT:
         return _Verdict(None, f"no cast is seen; if there were one, the light would be of {light} (confidence {cast.confidence:.2f})")
     if cast.confidence < LEAST_SURE_CAST:
         unsure = f"confidence {cast.confidence:.2f}, at least {LEAST_SURE_CAST:g} is needed"

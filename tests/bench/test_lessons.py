@@ -1,16 +1,19 @@
 """What the automatic mode learned from, and that learning still runs."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import SAMPLE, TORCH
-from img_enhance.steps.illuminant_estimate import CHANNELS, GRID, GRID_CORNER, GRID_STEP
+from conftest import SAMPLE, needs_torch
+from img_enhance.steps import learned
+from img_enhance.steps.illuminant_estimate import CHANNELS, GRID, GRID_CORNER, GRID_STEP, Evidence, IlluminantWeights, log_odds
+from img_enhance.steps.learned import Perceptron
 from img_enhance.steps.light_shares import SHARES
 from quality.degradations import CAST, UNDEGRADED
-from quality.lessons import drawn, kept, lessons_of
+from quality.lessons import Lesson, drawn, kept, lessons_of
 
 # The second is kept for reporting.
 NAMES = ("learned_0.png", "kept_3.png")
@@ -28,6 +31,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def lessons(folder: Path) -> list[Lesson]:
+    return lessons_of(folder, photos=None, jobs=1)
+
+
 def test_what_is_drawn_for_a_photo_is_always_the_same_and_differs_between_photos() -> None:
     photo = np.random.default_rng(1).integers(0, 256, (60, 90, 3), np.uint8)
     once, again, other = (list(drawn(name, photo)) for name in ("a.jpg", "a.jpg", "b.jpg"))
@@ -37,21 +45,20 @@ def test_what_is_drawn_for_a_photo_is_always_the_same_and_differs_between_photos
     assert [given for _, given in once] != [given for _, given in other]
 
 
-def test_lessons_are_colours_and_shares_of_every_photo_but_grey_ones(folder: Path) -> None:
+def test_lessons_are_colours_and_shares_of_every_photo_but_grey_ones(lessons: list[Lesson]) -> None:
     assert [kept(name) for name in NAMES] == [False, True]
-    lessons = lessons_of(folder, photos=None, jobs=1)
     assert {lesson.photo for lesson in lessons} == set(NAMES)
     assert {lesson.colours.shape for lesson in lessons} == {(CHANNELS, GRID, GRID)}
-    assert {lesson.shares.shape for lesson in lessons} == {(SHARES,)}
+    assert {lesson.shares.shape for lesson in lessons} == {lesson.exposure_shares.shape for lesson in lessons} == {(SHARES,)}
 
 
-def test_a_light_moves_all_colours_by_its_ratios(folder: Path) -> None:
-    lessons = [lesson for lesson in lessons_of(folder, photos=None, jobs=1) if lesson.kept]
-    white = next(lesson for lesson in lessons if lesson.given.name == "untouched")
+def test_a_light_moves_all_colours_by_its_ratios(lessons: list[Lesson]) -> None:
+    given = {lesson.given.name: lesson for lesson in lessons if lesson.kept}
+    white = given["untouched"]
     assert white.given.family == UNDEGRADED
     assert np.abs(white.light).max() < 1e-6
     steps = np.arange(GRID) + 0.5
-    for cast in (lesson for lesson in lessons if lesson.given.name in ("4300 K", "12000 K", "green")):
+    for cast in (given[name] for name in ("4300 K", "12000 K", "green")):
         assert cast.given.family == CAST
         for axis in (0, 1):
             mean = [np.average(steps, weights=lesson.colours.sum(axis=(0, 2 - axis))) for lesson in (white, cast)]
@@ -59,11 +66,26 @@ def test_a_light_moves_all_colours_by_its_ratios(folder: Path) -> None:
     assert GRID_CORNER[0] < white.light[0] < GRID_CORNER[0] + GRID * GRID_STEP[0]
 
 
-@TORCH[0]
-def test_learning_writes_weights_that_the_library_reads(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("torch", reason="learns with PyTorch, which is not installed")
+def network(arrays: dict[str, Any], name: str) -> Perceptron:
+    return Perceptron(*(arrays[f"{name}.{part}"] for part in ("hidden", "hidden_bias", "out", "out_bias")))
+
+
+@needs_torch
+def test_the_library_answers_as_what_was_learned_does(lessons: list[Lesson]) -> None:
     import quality_fit
-    from img_enhance.steps import learned
+
+    arrays, casts = quality_fit.learn_lights(lessons, epochs=2)
+    weights = IlluminantWeights(arrays["illuminant.filters"], arrays["illuminant.prior"], network(arrays, "illuminant"))
+    answers = [log_odds(Evidence(lesson.colours.astype(np.float32), lesson.shares), weights) for lesson in lessons]
+    odds = [np.logaddexp.reduce(lights.ravel()) - white for white, lights in answers]
+    np.testing.assert_allclose(odds, casts(lessons), atol=1e-3)
+    arrays, over = quality_fit.learn_exposure(lessons)
+    np.testing.assert_allclose([network(arrays, "exposure")(one.exposure_shares)[0] for one in lessons], over(lessons), atol=1e-3)
+
+
+@needs_torch
+def test_learning_writes_weights_that_the_library_reads(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import quality_fit
 
     assert quality_fit.main([str(folder), "--epochs", "1", "--jobs", "1", "-o", str(tmp_path / "learned.npz")]) == 0
     with np.load(tmp_path / "learned.npz") as made:

@@ -1,6 +1,5 @@
 """Faces end to end, with random weights: found in a real photo, restored, pasted into the enlarged one, and told about."""
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from face_pictures import points_of
 from PIL import Image
 
+from conftest import needs_torch
 from face_weights import FILE, use_random_weights
 from img_enhance import models, weight_files
 from img_enhance.cli import main
@@ -99,8 +99,7 @@ def test_faces_are_found_before_and_pasted_after_the_photo_is_enlarged(engine: E
     assert not changed.any()
 
 
-@pytest.mark.torch
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed; make test-torch installs it")
+@needs_torch
 def test_pytorch_restores_the_same_faces(engine: Engine, store: WeightStore, children: Pixels) -> None:
     expected = run(engine, Photo(children), GFPGAN()).photo.pixels
     with Engine(Machine(device="torch", precision="f32"), store) as other:

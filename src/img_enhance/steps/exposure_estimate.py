@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from img_enhance.steps.learned import Perceptron, perceptron
+from img_enhance.color import Floats
+from img_enhance.steps.learned import Perceptron, perceptron, probability
 from img_enhance.steps.light_shares import CLIPPED_LIGHT, light_shares
 from img_enhance.steps.sample import Sample
 
 # Code 1 of 8 bits in sRGB and less is black.
 _BLACK_LIGHT = 0.00035
 
-# Nothing is done within so many stops: photos are taken and finished with so much freedom. The second is the least that was learned.
+# A photo that is less too dark is left alone: photos are taken and finished with so much freedom.
 DARK_ZONE_STOPS = 0.85
+# The least correction of one that is too bright: less was not learned.
 BRIGHT_ZONE_STOPS = 0.7
 # The probability of too much light from which there is more for it than against it.
 _LIKELY = 0.5
@@ -58,7 +60,7 @@ def exposure_of(seen: Sample) -> Exposure:
     luminance, largest = seen.luminance[seen.counts], seen.largest[seen.counts]
     if luminance.size == 0:
         return Exposure(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    over, stops = learned()(light_shares(seen.luminance, seen.largest, seen.smallest, seen.counts))
+    over, stops = learned()(shares_of(seen))
     return Exposure(
         white_stops=_stops(float(np.percentile(largest, _WHITE_PERCENT))),
         key_stops=-float(np.mean(np.log2(luminance + np.float32(_LOG_FLOOR)), dtype=np.float64)),
@@ -66,14 +68,19 @@ def exposure_of(seen: Sample) -> Exposure:
         clipped_share=float(np.mean(largest >= CLIPPED_LIGHT)),
         white_share=float(np.mean(seen.smallest[seen.counts] >= CLIPPED_LIGHT)),
         black_share=float(np.mean(largest <= _BLACK_LIGHT)),
-        over_probability=float(1 / (1 + np.exp(-over))),
+        over_probability=float(probability(over)),
         over_stops=float(stops),
     )
 
 
+def shares_of(seen: Sample) -> Floats:
+    """The `light_shares` of a sample of which some pixels count."""
+    return light_shares(seen.luminance, seen.largest, seen.smallest, seen.counts)
+
+
 @cache
 def learned() -> Perceptron:
-    """Reads `light_shares`; answers the logarithm of the odds that there was too much light, and by how many stops if so."""
+    """Reads `shares_of`; answers the logarithm of the odds that there was too much light, and by how many stops if so."""
     return perceptron("exposure")
 
 

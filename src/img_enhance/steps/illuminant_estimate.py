@@ -21,7 +21,7 @@ import numpy.typing as npt
 from img_enhance.color import Encoding, Floats
 from img_enhance.illuminant import Array, cones_of_rgb, of_cones
 from img_enhance.photo import Photo
-from img_enhance.steps.learned import Perceptron, arrays, perceptron
+from img_enhance.steps.learned import Perceptron, arrays, perceptron, probability
 from img_enhance.steps.light_shares import light_shares
 
 Mask = npt.NDArray[np.bool_]
@@ -93,8 +93,10 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class IlluminantWeights:
-    """What is learned. `filters` (CHANNELS, GRID - LIGHTS[0] + 1, GRID - LIGHTS[1] + 1); `prior` (LIGHTS), logarithms of odds of each light
-    against white; `decision` reads all evidence and answers the logarithm of the odds of white, apart from what the evidence says itself.
+    """What is learned.
+
+    `filters` (CHANNELS, GRID - LIGHTS[0] + 1, GRID - LIGHTS[1] + 1); `prior` (LIGHTS), logarithms of the odds of each light against white;
+    `decision` reads the evidence for all lights and the shares, and answers the logarithm of the odds of white on the lights' scale.
     """
 
     filters: Floats
@@ -203,7 +205,7 @@ def _decision(white: float, lights: Floats) -> Estimate:
     long = (likely.sum(axis=1) @ (rows * GRID_STEP[0] + GRID_CORNER[0])) / likely.sum()
     short = (likely.sum(axis=0) @ (columns * GRID_STEP[1] + GRID_CORNER[1])) / likely.sum()
     odds = top + np.log(likely.sum()) - white
-    return Estimate(of_cones(np.exp([long, 0, short])), float(1 / (1 + np.exp(-odds))), METHOD)
+    return Estimate(of_cones(np.exp([long, 0, short])), float(probability(odds)), METHOD)
 
 
 def _white_level(largest: Floats) -> float:

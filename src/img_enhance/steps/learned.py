@@ -8,9 +8,8 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from img_enhance.color import Floats
 
 _FILE = "learned.npz"
 
@@ -33,10 +32,15 @@ class Perceptron:
 
 
 @cache
-def arrays() -> dict[str, npt.NDArray[Any]]:
+def arrays() -> dict[str, Floats]:
     """All weights by name, as float32; the file keeps them in half precision."""
     with files("img_enhance.steps").joinpath(_FILE).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
         return {name: loaded[name].astype(np.float32) for name in loaded.files}
+
+
+def probability(log_odds: Any) -> Any:
+    """The probability, in [0, 1], of what has odds of these natural logarithms, a number or an array; however large they are."""
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(log_odds, np.float64)))
 
 
 def perceptron(name: str) -> Perceptron:
