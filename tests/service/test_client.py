@@ -220,11 +220,13 @@ def test_a_killed_service_delivers_after_its_restart(tmp_path: Path) -> None:
                 assert not waiting.done()
                 time.sleep(0.02)
             first.kill()
+            while not told:  # else the second may be there before the client asks again
+                assert not waiting.done()
+                time.sleep(0.02)
             second = Served(data, {"PORT": str(first.port)})
             try:
-                enhanced = waiting.result(60)
+                enhanced = waiting.result(120)
                 assert client.status()["queue"]["jobs"] == {"done": 1}
             finally:
                 second.kill()
     assert enhanced.job.state == "done"
-    assert told
