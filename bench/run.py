@@ -71,7 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="tiny photos, once each")
     parser.add_argument("--repeats", type=int, metavar="N", help="runs of each command, instead of each table's own number")
     parser.add_argument(
-        "--largest", type=float, default=float("inf"), metavar="MP", help="leave larger photos out of file-to-file (4 MP take half an hour)"
+        "--largest",
+        type=float,
+        default=float("inf"),
+        metavar="MP",
+        help="leave larger photos out of file-to-file and memory (4 MP: an hour)",
     )
     parser.add_argument("--peers-python", metavar="PATH", help="interpreter with torch, ncnn, numpy and pillow (or BENCH_PEERS_PYTHON)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures too")

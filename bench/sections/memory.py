@@ -25,6 +25,8 @@ def tables(settings: Settings) -> Iterator[Table]:
     rows: list[tuple[Cell, ...]] = []
     precision = choose_precision("auto", detect_cpu())
     for size in QUICK_SIZES if settings.quick else SIZES:
+        if size.pixels > settings.largest_megapixels * 1e6:
+            continue
         plenty = plan_of(MODEL, size, precision=precision).allowed_bytes
         little = budget_that_forces_areas(MODEL, size, precision=precision)
         rows += [_row(settings, size, plenty), _row(settings, size, little)]
