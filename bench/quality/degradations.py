@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from photos import Pixels
-from quality.light import DAYLIGHT_KELVIN, Linear, cast_matrix, decode, encode, through
+from quality.light import DAYLIGHT_KELVIN, Linear, cast_matrix, channel_matrix, decode, encode, through
 
 EXPOSURE, CAST, LOW_LIGHT, UNDEGRADED = "exposure", "cast", "low light", "undegraded"
 FAMILIES = (EXPOSURE, CAST, LOW_LIGHT, UNDEGRADED)
@@ -19,7 +19,7 @@ READ_ELECTRONS = 5.0
 
 @dataclass(frozen=True)
 class Degradation:
-    """What happens to the light: `stops` of exposure, an illuminant that nobody corrected.
+    """What happens to the light: `stops` of exposure, an illuminant that nobody corrected, channel by channel if `by_channel`.
 
     `noise` counts the light after `stops` in electrons, with photon and read noise, and then lifts by `gain_stops`.
     """
@@ -29,6 +29,7 @@ class Degradation:
     stops: float = 0
     kelvin: float = DAYLIGHT_KELVIN
     duv: float = 0
+    by_channel: bool = False
     noise: bool = False
     gain_stops: float = 0
 
@@ -59,7 +60,8 @@ def degraded(pixels: Pixels, degradation: Degradation, *, photo: str) -> Pixels:
     """The picture a camera would have given, (H, W, 3) uint8. Noise is that of the photo's and the degradation's names, always the same."""
     if degradation.name == "untouched":
         return pixels
-    linear = through(decode(pixels), cast_matrix(degradation.kelvin, degradation.duv)) * np.float32(2**degradation.stops)
+    matrix = (channel_matrix if degradation.by_channel else cast_matrix)(degradation.kelvin, degradation.duv)
+    linear = through(decode(pixels), matrix) * np.float32(2**degradation.stops)
     if degradation.noise:
         linear = _counted(linear, _generator(photo, degradation.name)) * np.float32(2**degradation.gain_stops)
     return encode(linear)

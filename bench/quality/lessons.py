@@ -2,7 +2,7 @@
 
 import multiprocessing
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,10 @@ from quality.made_up import on_white, part_of, patches, wall
 
 Array = npt.NDArray[Any]
 
+SUFFIXES = (".jpg", ".jpeg", ".png")
 MOST_PIXELS = 120_000
+# So many pictures are made of each photo, of all that could be: other photos teach more than the same ones again.
+MOST_LESSONS = 14
 # One photo in so many is not learned from: the bench's own degradations of it are what is reported.
 KEPT_OF = 5
 
@@ -38,6 +41,7 @@ _NEAR_STOPS = 0.65
 # Colder and warmer lights, and greener and more purple ones.
 _COLD_MIRED, _WARM_MIRED, _ANY_MIRED = (65, 138), (175, 410), (100, 300)
 _TINTS = (0.009, 0.028)
+_CAST_DUV = 0.006
 _OVER_STOPS, _UNDER_STOPS = (0.75, 2.2), (-3, -0.9)
 # The sides of a part of a photo: enough to see the light by, and not enough.
 _LARGE_PART, _SMALL_PART = (0.4, 0.8), (0.08, 0.25)
@@ -72,9 +76,9 @@ def kept(photo: str) -> bool:
     return zlib.crc32(photo.encode()) % KEPT_OF == 0
 
 
-def lessons_of(folder: Path, *, photos: int | None, jobs: int) -> list[Lesson]:
-    """All that can be learned from the photos of a folder, or from so many of them."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))[:photos]
+def lessons_of(folders: Sequence[Path], *, photos: int | None, jobs: int) -> list[Lesson]:
+    """All that can be learned from the photos of folders, or from so many of each."""
+    paths = [path for folder in folders for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)[:photos]]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         return [lesson for lessons in _counted(pool.map(_lessons, paths, chunksize=4), len(paths)) for lesson in lessons]
 
@@ -92,8 +96,9 @@ def _lessons(path: Path) -> list[Lesson]:
         pixels = reduced(image.convert("RGB"), MOST_PIXELS)
     if np.abs(pixels - pixels.mean(axis=2, keepdims=True)).mean() < _LEAST_COLOUR:
         return []
-    given = ((pixels, degradation) for degradation in DEGRADATIONS) if kept(path.name) else drawn(path.name, pixels)
-    return list(_seen(path.name, given))
+    if kept(path.name):
+        return list(_seen(path.name, ((pixels, degradation) for degradation in DEGRADATIONS)))
+    return list(_seen(path.name, drawn(path.name, pixels)))
 
 
 def _seen(name: str, given: Iterable[tuple[Pixels, Degradation]]) -> Iterator[Lesson]:
@@ -104,9 +109,15 @@ def _seen(name: str, given: Iterable[tuple[Pixels, Degradation]]) -> Iterator[Le
             yield Lesson(name, degradation, evidence.colours.astype(np.float16), evidence.shares, shares_of(sample(photo, srgb())))
 
 
-def drawn(name: str, pixels: Pixels) -> Iterator[tuple[Pixels, Degradation]]:
-    """Pictures to learn from, each with what happens to it: the photo, parts of it, and made-up ones. Always the same for a photo."""
+def drawn(name: str, pixels: Pixels) -> list[tuple[Pixels, Degradation]]:
+    """MOST_LESSONS pictures to learn from, each with what happens to it. Always the same for a photo."""
     random = np.random.default_rng(zlib.crc32(name.encode()))
+    every = list(_drawn(pixels, random))
+    return [every[number] for number in random.permutation(len(every))[:MOST_LESSONS]]
+
+
+def _drawn(pixels: Pixels, random: np.random.Generator) -> Iterator[tuple[Pixels, Degradation]]:
+    """The photo, parts of it, and made-up ones."""
 
     def near(family: str, stops: float = 0) -> Degradation:
         return Degradation("near", family, stops, _kelvin(random, _NEAR_MIRED), random.uniform(-_NEAR_DUV, _NEAR_DUV))
@@ -118,10 +129,14 @@ def drawn(name: str, pixels: Pixels) -> Iterator[tuple[Pixels, Degradation]]:
         return near(EXPOSURE, random.uniform(*_OVER_STOPS))
 
     def cast(mired: tuple[float, float], stops: float = 0) -> Degradation:
-        return Degradation("cast", CAST, stops, _kelvin(random, mired), random.uniform(-_NEAR_DUV, _NEAR_DUV))
+        return lit("cast", mired, random.uniform(-_CAST_DUV, _CAST_DUV), stops)
 
     def tint() -> Degradation:
-        return Degradation("tint", CAST, 0, _kelvin(random, _ANY_MIRED), random.choice((-1, 1)) * random.uniform(*_TINTS))
+        return lit("tint", _ANY_MIRED, random.choice((-1, 1)) * random.uniform(*_TINTS))
+
+    def lit(name: str, mired: tuple[float, float], duv: float, stops: float = 0) -> Degradation:
+        # The bench's casts are what eyes would see in another light, those of cameras are nearer to the other kind.
+        return Degradation(name, CAST, stops, _kelvin(random, mired), duv, by_channel=bool(random.random() < 0.5))
 
     def any_cast() -> Degradation:
         return (cast(_COLD_MIRED), cast(_WARM_MIRED), tint())[random.integers(3)]

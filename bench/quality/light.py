@@ -67,6 +67,12 @@ def cast_matrix(kelvin: float, duv: float = 0.0) -> Matrix:
     return matrix
 
 
+def channel_matrix(kelvin: float, duv: float = 0.0) -> Matrix:
+    """As `cast_matrix`, but each channel of linear RGB gets its own gain: so a camera that was set to another light makes its picture."""
+    gains = np.linalg.inv(XYZ_OF_RGB) @ white_of(kelvin, duv)
+    return np.diag(np.maximum(gains, 0))
+
+
 def through(linear: Linear, matrix: npt.NDArray[Any]) -> Linear:
     """Every colour of a picture through a matrix."""
     return linear @ matrix.T.astype(np.float32)

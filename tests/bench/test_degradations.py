@@ -12,7 +12,7 @@ import pytest
 from quality.angle import mean_angle
 from quality.collection import PHOTOS, SETS
 from quality.degradations import DEGRADATIONS, FAMILIES, Degradation, degraded
-from quality.light import DAYLIGHT_KELVIN, cast_matrix, decode, encode, white_of
+from quality.light import DAYLIGHT_KELVIN, cast_matrix, channel_matrix, decode, encode, white_of
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -39,6 +39,14 @@ def test_exposure_multiplies_the_light_and_clips_at_white(cat: Pixels, name: str
 def test_daylight_casts_nothing(cat: Pixels) -> None:
     assert np.allclose(cast_matrix(DAYLIGHT_KELVIN), np.eye(3), atol=1e-12)
     assert np.array_equal(degraded(cat, Degradation("6504 K", "cast", kelvin=DAYLIGHT_KELVIN), photo="cat"), cat)
+
+
+@pytest.mark.parametrize(("kelvin", "duv"), [(2500, 0.0), (3200, 0.003), (9000, 0.0), (6504, 0.02), (6504, -0.02)])
+def test_channel_by_channel_white_has_the_same_light_and_nothing_is_mixed(kelvin: float, duv: float) -> None:
+    matrix = channel_matrix(kelvin, duv)
+    # The standards' white and the matrix of sRGB are rounded to four digits.
+    np.testing.assert_allclose(matrix @ np.ones(3), cast_matrix(kelvin, duv) @ np.ones(3), atol=2e-3)
+    assert np.array_equal(matrix, np.diag(np.diag(matrix)))
 
 
 def test_known_illuminants_have_their_published_whites() -> None:

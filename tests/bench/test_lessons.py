@@ -12,8 +12,8 @@ from img_enhance.steps import learned
 from img_enhance.steps.illuminant_estimate import CHANNELS, GRID, GRID_CORNER, GRID_STEP, Evidence, IlluminantWeights, log_odds
 from img_enhance.steps.learned import Perceptron
 from img_enhance.steps.light_shares import SHARES
-from quality.degradations import CAST, UNDEGRADED
-from quality.lessons import Lesson, drawn, kept, lessons_of
+from quality.degradations import CAST, EXPOSURE, UNDEGRADED
+from quality.lessons import MOST_LESSONS, Lesson, drawn, kept, lessons_of
 
 # The second is kept for reporting.
 NAMES = ("learned_0.png", "kept_3.png")
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lessons(folder: Path) -> list[Lesson]:
-    return lessons_of(folder, photos=None, jobs=1)
+    return lessons_of([folder], photos=None, jobs=1)
 
 
 def test_what_is_drawn_for_a_photo_is_always_the_same_and_differs_between_photos() -> None:
@@ -43,6 +43,17 @@ def test_what_is_drawn_for_a_photo_is_always_the_same_and_differs_between_photos
         assert given == same_given
         np.testing.assert_array_equal(pixels, same_pixels)
     assert [given for _, given in once] != [given for _, given in other]
+
+
+def test_lessons_are_of_all_kinds_and_casts_of_both() -> None:
+    photo = np.random.default_rng(1).integers(0, 256, (60, 90, 3), np.uint8)
+    given = [given for number in range(12) for _, given in drawn(f"{number}.jpg", photo)]
+    assert len(given) == 12 * MOST_LESSONS
+    assert {(one.name, one.by_channel) for one in given} == {
+        ("near", False),
+        *((name, by) for name in ("cast", "tint") for by in (True, False)),
+    }
+    assert {one.family for one in given} == {UNDEGRADED, EXPOSURE, CAST}
 
 
 def test_lessons_are_colours_and_shares_of_every_photo_but_grey_ones(lessons: list[Lesson]) -> None:

@@ -31,9 +31,17 @@ def test_one_light_exceeds_all_stops_below_it(light: float, exceeded: int) -> No
 def test_clipped_light_is_counted_where_it_is() -> None:
     largest, smallest = np.zeros((6, 4), np.float32), np.zeros((6, 4), np.float32)
     largest[:2], smallest[0] = 1, 1
-    # Of the whole in some channel and in all, then of each third in some, and in all.
-    expected = [1 / 3, 1 / 6, 1, 0, 0, 1 / 2, 0, 0]
+    # Of the whole in some channel and in all, then of each third in some, and in all, and of blocks, each of which is a pixel here.
+    expected = [1 / 3, 1 / 6, 1, 0, 0, 1 / 2, 0, 0, 1 / 3, 1 / 6]
     np.testing.assert_allclose(light_shares(largest, largest, smallest, ALL)[CLIPPED] ** 2, expected, atol=1e-6)
+
+
+def test_points_are_not_clipped_blocks() -> None:
+    light = np.zeros((160, 160), np.float32)
+    light[:80, :40] = 1
+    light[::10, 80::10] = 1
+    shares = light_shares(light, light, light, np.ones(light.shape, bool))[CLIPPED] ** 2
+    np.testing.assert_allclose(shares[[0, -2, -1]], [1 / 8 + 0.5 / 100, 1 / 8, 1 / 8], atol=1e-6)
 
 
 def test_only_pixels_that_count_are_counted() -> None:
@@ -42,5 +50,5 @@ def test_only_pixels_that_count_are_counted() -> None:
     counts = light > 0
     np.testing.assert_array_equal(light_shares(light, light, light, counts), of(1.0))
     counts[:2] = False
-    bands = light_shares(light, light, light, counts)[CLIPPED]
-    assert bands.tolist() == [1, 1, 0, 1, 1, 0, 1, 1]
+    clipped = light_shares(light, light, light, counts)[CLIPPED]
+    assert clipped.tolist() == [1, 1, 0, 1, 1, 0, 1, 1, 1, 1]

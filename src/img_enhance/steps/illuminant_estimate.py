@@ -50,10 +50,14 @@ GRID = 70
 GRID_CORNER = np.array([-1.2, -3.2])
 GRID_STEP = np.array([0.04, 0.08])
 
-# Colours are counted apart by how far they are below white, in stops; edges by their rank, the strongest first.
+# Colours are counted apart by how far they are below white, in stops; edges by their rank, the strongest first. Then all colours once more,
+# by the half of the photo they are in and by whether the light changes there, from cell to cell, by more than a part of itself: a smooth
+# blue above is sky.
 _STOPS_BELOW = (0.5, 1, 2, 3.5)
 _RANKS = (0.05, 0.5)
-CHANNELS = len(_STOPS_BELOW) + 1 + len(_RANKS) + 1
+_ROUGH = 0.06
+_PLACES = 4
+CHANNELS = len(_STOPS_BELOW) + 1 + len(_RANKS) + 1 + _PLACES
 # The share of the photo from which a colour counts for more than half: what covers a wall is one witness, not thousands.
 _HALF_SHARE = 0.001
 
@@ -132,13 +136,15 @@ def evidence_of(photo: Photo, encoding: Encoding) -> Evidence | None:
     if np.count_nonzero(counted) < _FEWEST_CELLS:
         return None
     to_cones = cones_of_rgb(encoding)
-    by_brightness = _shares_by_brightness(cells[counted], white, to_cones)
+    responses = _responses(cells, to_cones)
+    by_brightness = _shares_by_brightness(cells[counted], responses[counted], white)
     if np.count_nonzero(by_brightness.sum(axis=0)) == 1:
         return None
     middle = light.sum(axis=2) - largest - smallest
     clipped, counts = _cells(light, lit & (middle < _BRIGHT) & (largest >= _BRIGHT))
-    edges = _shares_by_rank(_edges(_responses(cells, to_cones), counted), int(np.count_nonzero(counted)))
-    shares = np.concatenate([by_brightness, edges, [_histogram(_responses(clipped[counts], to_cones)) / counted.size]])
+    by_rank = _shares_by_rank(_edges(responses, counted), int(np.count_nonzero(counted)))
+    of_clipped = _histogram(_responses(clipped[counts], to_cones)) / counted.size
+    shares = np.concatenate([by_brightness, by_rank, of_clipped[None], _shares_by_place(responses, counted)])
     colours = (shares / (shares + _HALF_SHARE)).astype(np.float32)
     return Evidence(colours, light_shares(light @ encoding.luminance, largest, smallest, visible))
 
@@ -147,10 +153,9 @@ def _responses(light: Array, to_cones: Array) -> Array:
     return np.maximum(light @ to_cones.T, _LEAST_LIGHT)
 
 
-def _shares_by_brightness(light: Array, white: float, to_cones: Array) -> Array:
-    """The share of each colour among the cells (N, 3), apart by how bright they are."""
+def _shares_by_brightness(light: Array, responses: Array, white: float) -> Array:
+    """The share of each colour among cells, given as linear light and as responses (N, 3), apart by how bright they are."""
     below = np.digitize(-np.log2(np.clip(light.max(axis=1) / white, _LEAST_LIGHT, 1)), _STOPS_BELOW)
-    responses = _responses(light, to_cones)
     return np.stack([_histogram(responses[below == group]) for group in range(len(_STOPS_BELOW) + 1)]) / len(light)
 
 
@@ -161,6 +166,14 @@ def _shares_by_rank(edges: Array, cells: int) -> Array:
     rank = np.argsort(np.argsort(-strength, kind="stable"), kind="stable") / max(1, len(strength))
     group = np.digitize(rank, _RANKS)
     return np.stack([_histogram(edges[group == number]) for number in range(len(_RANKS))]) / cells
+
+
+def _shares_by_place(responses: Array, counted: Mask) -> Array:
+    """The share of each colour among the cells (h, w, 3) that count: smooth and rough ones of the upper half, then of the lower."""
+    middle = responses[..., 1]
+    steps = np.hypot(np.diff(middle, axis=0, append=middle[-1:]), np.diff(middle, axis=1, append=middle[:, -1:]))
+    place = (steps > _ROUGH * middle) + 2 * (np.arange(len(middle)) >= len(middle) / 2)[:, None]
+    return np.stack([_histogram(responses[counted & (place == number)]) for number in range(_PLACES)]) / np.count_nonzero(counted)
 
 
 def _histogram(responses: Array) -> Array:
