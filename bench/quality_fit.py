@@ -1,6 +1,6 @@
 """Learns the weights by which the automatic mode tells casts and too much light, and writes them into the library. Needs PyTorch.
 
-python bench/quality_fit.py FOLDER...           folders of ordinary photos, thousands in all; a second and a half each on two cores
+python bench/quality_fit.py FOLDER...           folders of ordinary photos, thousands in all; most of a second each on two cores
 python bench/quality_fit.py FOLDER -o FILE      elsewhere than into the library
 
 Four photos in five are learned from, in lights and exposures drawn at random; of the fifth it prints how often the bench's own degradations

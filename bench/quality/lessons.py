@@ -96,9 +96,8 @@ def _lessons(path: Path) -> list[Lesson]:
         pixels = reduced(image.convert("RGB"), MOST_PIXELS)
     if np.abs(pixels - pixels.mean(axis=2, keepdims=True)).mean() < _LEAST_COLOUR:
         return []
-    if kept(path.name):
-        return list(_seen(path.name, ((pixels, degradation) for degradation in DEGRADATIONS)))
-    return list(_seen(path.name, drawn(path.name, pixels)))
+    given = [(pixels, degradation) for degradation in DEGRADATIONS] if kept(path.name) else drawn(path.name, pixels)
+    return list(_seen(path.name, given))
 
 
 def _seen(name: str, given: Iterable[tuple[Pixels, Degradation]]) -> Iterator[Lesson]:

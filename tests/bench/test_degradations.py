@@ -49,6 +49,13 @@ def test_channel_by_channel_white_has_the_same_light_and_nothing_is_mixed(kelvin
     assert np.array_equal(matrix, np.diag(np.diag(matrix)))
 
 
+def test_a_cast_channel_by_channel_leaves_what_a_channel_lacks_black() -> None:
+    red = np.full((4, 4, 3), (200, 0, 0), np.uint8)
+    by_eye, by_channel = (degraded(red, Degradation("cold", "cast", kelvin=9000, by_channel=by), photo="red") for by in (False, True))
+    assert by_channel[..., 1:].max() == 0 < by_eye[..., 1:].max()
+    assert 0 < by_channel[0, 0, 0] < 200
+
+
 def test_known_illuminants_have_their_published_whites() -> None:
     # CIE 15: illuminant A is a black body of 2856 K, D50 is daylight of 5003 K, D65 of 6504 K, D75 of 7504 K.
     assert white_of(2856) == pytest.approx([1.0985, 1, 0.3558], abs=0.003)
