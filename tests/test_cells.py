@@ -71,7 +71,7 @@ def test_an_odd_photo_is_mirrored_at_its_end(short: Network, cat: Pixels) -> Non
 
 
 @pytest.mark.parametrize("starts", [(0, 2, 3), (0, 1, 2, 3), (0, 3)])
-@pytest.mark.parametrize("side", [9, 16, 17])
+@pytest.mark.parametrize("side", [2, 3, 5])
 def test_cuts_give_the_same_bits(starts: tuple[int, ...], side: int, short: Network, cat: Pixels) -> None:
     picture = as_picture(cat)[:65, :71]
     whole = swept(short, picture, plan_of(SHORT, picture, "f32"))
@@ -80,10 +80,10 @@ def test_cuts_give_the_same_bits(starts: tuple[int, ...], side: int, short: Netw
 
 
 def test_areas_with_their_halo_give_the_same_picture_where_the_reach_is_covered(short: Network, cat: Pixels) -> None:
-    picture = as_picture(cat)[:9, :79]
+    picture = np.tile(as_picture(cat)[:9], (1, 2, 1))[:, :159]
     plan = plan_of(SHORT, picture, "f32", columns=2)
     areas = list(dataclasses.replace(plan, halo=34).areas())
-    assert [area.read for area in areas] == [Box(0, 0, 40, 5), Box(0, 0, 40, 5)]
+    assert [area.read for area in areas] == [Box(0, 0, 74, 5), Box(6, 0, 80, 5)]
     one = swept(short, picture, plan_of(SHORT, picture, "f32"))
     assert np.array_equal(swept(short, picture, dataclasses.replace(plan, halo=34)), one)
     assert not np.array_equal(swept(short, picture, dataclasses.replace(plan, halo=4)), one)

@@ -119,10 +119,10 @@ def test_both_files_must_be_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("side", [16, 33])
+@pytest.mark.parametrize("side", [3, 16])
 def test_cuts_of_a_mixed_network_give_the_same_bits(side: int, cat: Pixels) -> None:
     model = denoising(GENERAL, 0.5)
     net = Network(segments_of(model.architecture), load(model), OpenVINO("f32"))
-    picture = as_picture(cat)[:50, :60]
+    picture = as_picture(cat)[:, :80]
     whole = swept(net, picture, plan_of(model, picture, "f32"))
     assert np.array_equal(swept(net, picture, plan_of(model, picture, "f32", side=side)), whole)

@@ -6,14 +6,13 @@ means anonymous memory: pages of files do not count, because the system can drop
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
 from typing import Literal
 
 from img_enhance.geometry import Box, Size
 from img_enhance.models import FACE_DETECTOR, Model, Precision, RuntimeName, model_named
 from img_enhance.options import GFPGAN, StepOptions
 from img_enhance.weight_files import WeightFile
-from img_enhance.windows import Window, cuts, grid, windows
+from img_enhance.windows import Range, Window, fewest, grid, length, overlapping, windows
 
 Store = Literal["memory", "disk"]
 
@@ -89,7 +88,7 @@ Pass = NetworkPass | ResamplePass | TonePass | FacePass
 
 @dataclass(frozen=True)
 class Stage:
-    """Segments `first` to `last` (included) compiled as one network and run over windows of at most `side` pixels."""
+    """Segments `first` to `last` (included) as one network, run over windows that read at most `side` pixels and a halo each way."""
 
     first: int
     last: int
@@ -150,19 +149,18 @@ class NetworkPlan:
         total = 0
         for stage in self.stages:
             # Areas and windows are rows times columns, so that the sum over them is a product.
-            high = self._read_along(stage, box.top, box.bottom, self.area_rows, size.height)
-            wide = self._read_along(stage, box.left, box.right, self.area_columns, size.width)
+            high = self._read_along((box.top, box.bottom), stage, self.area_rows, size.height)
+            wide = self._read_along((box.left, box.right), stage, self.area_columns, size.width)
             total += stage.flops * high * wide
         return total
 
-    def _read_along(self, stage: Stage, start: int, stop: int, areas: int, end: int) -> int:
+    def _read_along(self, core: Range, stage: Stage, areas: int, end: int) -> int:
         """Pixels that the windows of a stage read along one side of the picture, from 0 to `end`, overlaps counted again."""
-        following, read = self._following(stage), 0
-        for a, b in cuts(start, stop, areas):
-            low, high = max(0, a - self.halo), min(end, b + self.halo)
-            first, last = max(low, a - following), min(high, b + following)
-            parts = cuts(first, last, ceil((last - first) / stage.side)) if last > first else []
-            read += sum(min(high, q + stage.reach) - max(low, p - stage.reach) for p, q in parts)
+        around, read = self._following(stage) + stage.reach, 0
+        for (start, stop), (low, high) in overlapping(core, areas, halo=self.halo, within=(0, end)):
+            seen = min(high, stop + around) - max(low, start - around)
+            parts = fewest(seen, side=stage.side, halo=stage.reach)
+            read += parts * length(seen, parts, halo=stage.reach)
         return read
 
     @property

@@ -2,11 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from math import ceil
 
 from img_enhance.geometry import Box, Size
 from img_enhance.models import Model, Precision
 from img_enhance.plan import CHANNELS, Device, NetworkPlan, Stage, Store
+from img_enhance.windows import fewest, length
 
 # What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
 STAGE_BYTES = 4_000_000
@@ -76,21 +76,23 @@ def plan_network(
     fitting, least = [], below
     feature_bytes = 2 * model.features * _VALUE_BYTES[precision]
     for stages in _ways_to_cut(model, seen):
-        windows_bytes = [_window_bytes(model, stage, seen, precision) for stage in stages]
-        scratch = max(windows_bytes) + sum(_kept_bytes(model, stage, seen, precision) for stage in stages)
-        least = below + scratch  # the ways come with ever smaller windows
-        areas = _areas(core.size, seen, halo, feature_bytes, allowed - below - scratch)
-        if areas is not None:
-            rows, columns = areas
-            features = feature_bytes * _largest(core.size, rows, columns, halo, within=seen).pixels
-            answer = plan(rows, columns, stages, scratch + features)
-            touched = sum(windows_bytes) * rows * columns
-            fitting.append((network_seconds(answer, device) + touched / TOUCH_BYTES_PER_SECOND, answer))
+        for one_area in (True, False):
+            reads = [_read(seen, stage, one_area=one_area) for stage in stages]
+            windows_bytes = [_window_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True)]
+            kept_bytes = (_kept_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True))
+            scratch = max(windows_bytes) + sum(kept_bytes)
+            least = below + scratch  # the ways come with ever smaller windows
+            areas = _areas(seen, halo, feature_bytes, allowed - below - scratch, most=1 if one_area else None)
+            if areas is not None:
+                rows, columns = areas
+                features = feature_bytes * _area(seen, rows, columns, halo).pixels
+                answer = plan(rows, columns, stages, scratch + features)
+                touched = sum(windows_bytes) * rows * columns
+                fitting.append((network_seconds(answer, device) + touched / TOUCH_BYTES_PER_SECOND, answer))
     if not fitting:
         # Not smaller ones: areas of single pixels might fit, and would take for ever, to count as well as to run.
-        rows, columns = ceil(core.size.height / SMALLEST_SIDE), ceil(core.size.width / SMALLEST_SIDE)
-        smallest = _largest(core.size, rows, columns, halo, within=seen)
-        return plan(rows, columns, stages, least - below + feature_bytes * smallest.pixels)
+        rows, columns = _most(seen.height, halo), _most(seen.width, halo)
+        return plan(rows, columns, stages, least - below + feature_bytes * _area(seen, rows, columns, halo).pixels)
     return min(fitting, key=lambda entry: entry[0])[1]
 
 
@@ -128,47 +130,57 @@ def _stage(model: Model, first: int, last: int, side: int) -> Stage:
     return Stage(first, last, sum(s.reach for s in part), side, sum(s.flops for s in part))
 
 
-def _window_bytes(model: Model, stage: Stage, size: Size, precision: Precision) -> int:
+def _window_bytes(model: Model, stage: Stage, read: Size, precision: Precision) -> int:
     scale = model.scale if stage.last == len(model.segments) - 1 else 1
     segments = model.segments[stage.first : stage.last + 1]
     scratch = max(segment.scratch.bytes_per_pixel(precision) for segment in segments)
-    return _read(size, stage).pixels * (scratch + copies_bytes(model, scale))
+    return read.pixels * (scratch + copies_bytes(model, scale))
 
 
-def _kept_bytes(model: Model, stage: Stage, size: Size, precision: Precision) -> int:
+def _kept_bytes(model: Model, stage: Stage, read: Size, precision: Precision) -> int:
     """What a compiled stage keeps between its windows, as long as it is loaded: its kernels and its input's buffer."""
     channels = model.features if stage.first else CHANNELS * model.cell**2
-    return STAGE_BYTES + _read(size, stage).pixels * channels * _VALUE_BYTES[precision]
+    return STAGE_BYTES + read.pixels * channels * _VALUE_BYTES[precision]
 
 
-def _read(size: Size, stage: Stage) -> Size:
-    return _largest(size, ceil(size.height / stage.side), ceil(size.width / stage.side), stage.reach, within=size)
+def _read(seen: Size, stage: Stage, *, one_area: bool) -> Size:
+    """What a window of a stage reads at most: exactly where there is one area, an upper bound where there may be any."""
+
+    def along(pixels: int) -> int:
+        if one_area:
+            return length(pixels, fewest(pixels, side=stage.side, halo=stage.reach), halo=stage.reach)
+        return min(pixels, stage.side + 2 * stage.reach)
+
+    return Size(along(seen.width), along(seen.height))
 
 
-def _areas(core: Size, seen: Size, halo: int, feature_bytes: int, room: int) -> tuple[int, int] | None:
-    """Rows and columns of the areas over `core` whose features fit into `room` bytes and that recompute the fewest pixels; None if none
-    fit. Their halos stay within `seen`.
+def _area(seen: Size, rows: int, columns: int, halo: int) -> Size:
+    """What each of `rows` x `columns` areas reads."""
+    return Size(length(seen.width, columns, halo=halo), length(seen.height, rows, halo=halo))
+
+
+def _most(seen: int, halo: int) -> int:
+    """Into how many areas a side may be cut."""
+    return fewest(seen, side=SMALLEST_SIDE, halo=halo)
+
+
+def _areas(seen: Size, halo: int, feature_bytes: int, room: int, *, most: int | None = None) -> tuple[int, int] | None:
+    """Rows and columns, at most so many each, of the areas whose features fit into `room` bytes and that compute the fewest pixels.
+
+    None if none fit.
     """
-    if core.height > core.width:
-        turned = _areas(core.turned, seen.turned, halo, feature_bytes, room)
+    if seen.height > seen.width:
+        turned = _areas(seen.turned, halo, feature_bytes, room, most=most)
         return None if turned is None else turned[::-1]
 
     def too_large(columns: int) -> bool:
-        return _largest(core, rows, columns, halo, within=seen).pixels * feature_bytes > room
+        return _area(seen, rows, columns, halo).pixels * feature_bytes > room
 
     fitting = []
-    for rows in range(1, ceil(core.height / SMALLEST_SIDE) + 1):
-        counts = range(1, ceil(core.width / SMALLEST_SIDE) + 1)
+    for rows in range(1, (most or _most(seen.height, halo)) + 1):
+        counts = range(1, (most or _most(seen.width, halo)) + 1)
         columns = bisect_left(counts, True, key=lambda columns: not too_large(columns)) + 1  # the fewest: more only recompute more
         if columns <= len(counts):
-            read = _largest(core, rows, columns, halo, within=seen)
+            read = _area(seen, rows, columns, halo)
             fitting.append((read.pixels * rows * columns, rows * columns, rows, columns))
     return min(fitting)[2:] if fitting else None
-
-
-def _largest(size: Size, rows: int, columns: int, halo: int, *, within: Size) -> Size:
-    """An upper bound of what one of `rows` x `columns` windows over a picture of `size` reads."""
-    return Size(
-        min(within.width, ceil(size.width / columns) + 2 * halo),
-        min(within.height, ceil(size.height / rows) + 2 * halo),
-    )

@@ -41,17 +41,17 @@ def test_f32_gives_the_picture_of_openvino(model: Model, networks: NetworksOf, c
 @pytest.mark.parametrize("name", [ANIME, COMPACT])
 def test_same_picture_twice_gives_the_same_bytes(name: str, precision: Precision, networks: NetworksOf, cat: Pixels) -> None:
     net = networks(name, precision, "torch")
-    picture = as_picture(cat)[:30, :34]
-    plan = plan_of(model_named(name), picture, precision, side=32)
+    picture = as_picture(cat)[:30, :44]
+    plan = plan_of(model_named(name), picture, precision, side=4)
     first = swept(net, picture, plan)
     again = swept(Network(net.segments, net.weights, net.runtime), picture, plan)
     assert np.array_equal(first, again)
 
 
-@pytest.mark.parametrize(("name", "starts", "side"), [(ANIME, (0, 2, 3, 4, 5, 6, 7), 17), (ANIME, (0, 4, 7), 32), (COMPACT, (0,), 17)])
+@pytest.mark.parametrize(("name", "starts", "side"), [(ANIME, (0, 2, 3, 4, 5, 6, 7), 5), (ANIME, (0, 1, 3, 5, 7), 5), (COMPACT, (0,), 3)])
 def test_cuts_give_nearly_the_same_picture(name: str, starts: tuple[int, ...], side: int, networks: NetworksOf, cat: Pixels) -> None:
     net, model = networks(name, "f32", "torch"), model_named(name)
-    picture = as_picture(cat)[:34, :40]
+    picture = as_picture(cat)[:40, :70]
     whole = swept(net, picture, plan_of(model, picture, "f32"))
     found = swept(net, picture, plan_of(model, picture, "f32", starts=starts, side=side))
     assert np.abs(found - whole).max() <= CUTS_WORST
