@@ -85,6 +85,7 @@ class ExposureCorrection:
     enhance_level: float = option(1.0, help="how much of the correction to do, 0 to 1", minimum=0, maximum=1, placeholder="LEVEL")
     ev: float | None = option(None, help="change of exposure in stops (default: as measured)", minimum=-4, maximum=4, placeholder="STOPS")
     local: str = option("auto", help="lift dark regions by themselves; auto does in photos of high contrast", choices=("auto", "on", "off"))
+    amplify_noise: bool | None = option(None, help="brighten without taking out noise that is seen then")
 
     def __post_init__(self) -> None:
         check(self)

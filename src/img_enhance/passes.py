@@ -56,8 +56,10 @@ def change_tones(plan: TonePlan, photo: Photo, running: Running) -> Photo:
     canvas = running.canvas(plan)
 
     def change(box: Box) -> None:
-        pixels = photo.pixels[box.slices]
-        canvas[box.slices] = step.apply(pixels, box, facts, plan.depth) if facts.changes else with_depth(pixels, plan.depth)
+        if facts.changes:
+            canvas[box.slices] = step.applied(photo.pixels, box, facts, plan.depth)
+        else:
+            canvas[box.slices] = with_depth(photo.pixels[box.slices], plan.depth)
 
     with ThreadPoolExecutor(plan.threads) as threads:
         futures = []

@@ -21,6 +21,9 @@ CHANNELS = 3
 # Whole pictures are changed in strips of so many pixels.
 STRIP_PIXELS = 256 * 1024
 
+# So many rows above and below its own a strip may look at.
+MOST_TONE_REACH = 2
+
 
 @dataclass(frozen=True)
 class Rates:

@@ -14,6 +14,7 @@ from img_enhance.models import DownloadedWeights, GFPGANClean, Model, Precision,
 from img_enhance.photo import Header, format_named
 from img_enhance.plan import (
     CHANNELS,
+    MOST_TONE_REACH,
     STRIP_PIXELS,
     Device,
     FacePass,
@@ -339,7 +340,7 @@ def _plan_pass(step: NetworkPass | ResamplePass | TonePass, size: Size, part: Bo
         seconds = part.size.pixels / RESAMPLE_PIXELS_PER_SECOND
         return ResamplePlan(size, step.size, part, room.store, room.below + STREAM_BYTES, room.depth, seconds)
     threads = max(1, min(room.device.cores, MOST_TONE_THREADS))
-    working = max(TONE_MEASURE_BYTES, threads * max(STRIP_PIXELS, size.width) * TONE_BYTES_PER_PIXEL)
+    working = max(TONE_MEASURE_BYTES, threads * (max(STRIP_PIXELS, size.width) + 2 * MOST_TONE_REACH * size.width) * TONE_BYTES_PER_PIXEL)
     return TonePlan(
         step=step.options.name,
         options=step.options,

@@ -15,7 +15,8 @@ from img_enhance.steps import clahe, exposure_correction, real_esrgan, white_bal
 class Facts(Protocol):
     """What a step measured of a whole photo, with all that `apply` needs; small, and it pickles.
 
-    `changes` is false where `apply` would change nothing; `said` are sentences for the result's warnings.
+    `changes` is false where `apply` would change nothing; `reach` is how many pixels around each `apply` looks at, at most
+    `plan.MOST_TONE_REACH`; `said` are sentences for the result's warnings.
     """
 
     @property
@@ -23,6 +24,9 @@ class Facts(Protocol):
 
     @property
     def said(self) -> tuple[str, ...]: ...
+
+    @property
+    def reach(self) -> int: ...
 
     def record(self) -> dict[str, Any]:
         """The measured numbers as JSON values."""
@@ -41,13 +45,18 @@ class ToneStep:
     """A step on light or colour.
 
     `measure(photo, options) -> facts` looks at the whole photo, once, and does not modify it. `apply(pixels, box, facts, depth) -> pixels`
-    is pure: what becomes of the photo's part `box`, in `depth` bits a channel. A pixel's answer depends on its value, its place and the
-    facts only, so that no cut shows.
+    is pure: what becomes of the photo's part `box`, in `depth` bits a channel. A pixel's answer depends on its value, its place, the facts
+    and what lies within their reach, which must be in `box` too, so that no cut shows. `applied` sees to that.
     """
 
     options: type[Any]
     measure: Callable[[Photo, Any], Any]
     apply: Callable[[Pixels, Box, Any, int], Pixels]
+
+    def applied(self, photo: Pixels, box: Box, facts: Facts, depth: int) -> Pixels:
+        """What becomes of the part `box` of a whole photo, (H, W, 3)."""
+        seen = box.grown(facts.reach, within=Size(photo.shape[1], photo.shape[0]).box)
+        return self.apply(photo[seen.slices], seen, facts, depth)[box.seen_from(seen).slices]
 
     def passes(self, _: Size, options: Any) -> tuple[Pass, ...]:
         return (TonePass(options),)

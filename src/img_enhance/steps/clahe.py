@@ -20,7 +20,7 @@ from img_enhance.options import CLAHE
 from img_enhance.photo import Photo
 from img_enhance.steps.lattice import Lattice
 from img_enhance.steps.lightness import light_table, lightness_table
-from img_enhance.steps.noise import NoiseLevels, noise_levels
+from img_enhance.steps.noise import VISIBLE_NOISE, NoiseLevels, noise_levels
 from img_enhance.steps.tone import Target, decoded, looked_up, luminance_of, relit, root_index
 
 LEVELS = 256
@@ -31,10 +31,6 @@ _LEAST_TILE_SIDE = 32
 
 # Histograms come from so many pixels of a photo at most; of a photo up to this size from all.
 _COUNTED_PIXELS = 2_500_000
-
-# Noise of this standard deviation, in levels of 255, is 1 of 100 in lightness, a just noticeable difference. Noise above it is not made
-# stronger, noise below it no stronger than that.
-VISIBLE_NOISE = 2.55
 
 # The largest channel comes no nearer to white than a tenth of the distance that it or the new grey has.
 _LEAST_DISTANCE_FROM_WHITE = 0.1
@@ -56,6 +52,10 @@ class CLAHEFacts:
     encoding: Encoding
     grey: bool
     said: tuple[str, ...] = ()
+
+    @property
+    def reach(self) -> int:
+        return 0
 
     def record(self) -> dict[str, Any]:
         """What was measured, as JSON values; noise as standard deviations in levels of 255 of lightness."""
@@ -138,7 +138,7 @@ class Tiling:
 
 
 def steepest(noise: NoiseLevels) -> Doubles:
-    """(256,): the steepest slope at each level with which noise stays as it is, or invisible."""
+    """(256,): the steepest slope at each level with which visible noise stays as it is, and other noise invisible."""
     return np.maximum(1.0, VISIBLE_NOISE / np.maximum(noise.at(np.arange(LEVELS) / (LEVELS - 1)), 1e-9))
 
 

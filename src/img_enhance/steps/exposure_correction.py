@@ -1,4 +1,7 @@
-"""Exposure: one tone curve in linear light, and gains that follow the place where a photo's contrast is too high for one curve."""
+"""Exposure: one tone curve in linear light, and gains that follow the place where a photo's contrast is too high for one curve.
+
+Noise that brightening would show is taken out before.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from img_enhance.photo import Photo
 from img_enhance.steps.exposure_estimate import Exposure, estimated_stops, exposure_of
 from img_enhance.steps.fusion import contrast_of, fusion_lattice, lifted
 from img_enhance.steps.lattice import Lattice
+from img_enhance.steps.noise import coloured_noise_levels
+from img_enhance.steps.noise_filter import REACH, variances_to_take_out, without_noise
 from img_enhance.steps.sample import Sample, sample
 from img_enhance.steps.tone import Curve, Target, looked_up, relit, root_index
 
@@ -37,7 +42,7 @@ _SAID_SHARE = 0.02
 class ExposureCorrectionFacts:
     """What was measured, and what `apply` needs: `ev` is the change of exposure in stops, `local` the local gains' strength in [0, 1].
 
-    `table` is (65536,) float32, the tone curve at `tone.root_index`.
+    `table` is (65536,) float32, the tone curve at `tone.root_index`. `variances` are those of the noise that is taken out, None for none.
     """
 
     ev: float
@@ -47,6 +52,7 @@ class ExposureCorrectionFacts:
     grey: bool
     table: Floats
     lattice: Lattice | None
+    variances: Floats | None
     said: tuple[str, ...]
 
     @property
@@ -58,9 +64,14 @@ class ExposureCorrectionFacts:
     def changes(self) -> bool:
         return self.ev != 0 or self.lattice is not None
 
+    @property
+    def reach(self) -> int:
+        return 0 if self.variances is None else REACH
+
     def record(self) -> dict[str, Any]:
         """What was measured, as JSON values."""
-        return {"ev_stops": round(self.ev, 3), "local_strength": round(self.local, 3), **self.exposure.record()}
+        own = {"ev_stops": round(self.ev, 3), "local_strength": round(self.local, 3), "noise_reduced": self.variances is not None}
+        return {**own, **self.exposure.record()}
 
 
 def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFacts:
@@ -73,13 +84,18 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
     table = curve_of(ev, seen).table()
     strength = _local_strength(seen, table, ev, options.local) * options.enhance_level
     lattice = fusion_lattice(seen, table, strength, photo.pixels.shape[:2]) if strength > 0 else None
-    return ExposureCorrectionFacts(ev, strength, exposure, encoding, photo.grey, table, lattice, _said(ev, exposure))
+    variances = None
+    if ev > 0 and not photo.grey and not options.amplify_noise:
+        variances = variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)
+    return ExposureCorrectionFacts(ev, strength, exposure, encoding, photo.grey, table, lattice, variances, _said(ev, exposure))
 
 
 def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) -> Pixels:
     """The part `box` of the photo, (h, w, 3), with its exposure corrected, in `depth` bits."""
     if not facts.changes and depth == 8 * pixels.itemsize:
         return pixels
+    if facts.variances is not None:
+        pixels = without_noise(pixels, facts.variances)
 
     # A clipped channel was brighter than it says. By the ratios of channels, orange would turn to olive as it is darkened; by each channel
     # alone, pale skin to yellow. Half of each looks best, and measures as well as the better one (2026-11).

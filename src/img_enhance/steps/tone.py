@@ -92,7 +92,7 @@ def relit(pixels: Pixels, encoding: Encoding, depth: int, *, grey: bool, relight
             coloured = _coloured(planes, luminance, largest, relight(rows, luminance, largest))
             made = [encoded(plane, table) for plane, table in zip(coloured, encode, strict=True)]
         cv2.merge(made, result[rows])
-        _keep_clear_of_the_ends(pixels[rows], result[rows])
+        keep_clear_of_the_ends(pixels[rows], result[rows])
     return result
 
 
@@ -153,7 +153,8 @@ def encoded(light: Floats, table: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return looked_up(table, root_index(np.clip(light, 0, 1)))
 
 
-def _keep_clear_of_the_ends(pixels: Pixels, result: Pixels) -> None:
+def keep_clear_of_the_ends(pixels: Pixels, result: Pixels) -> None:
+    """Change `result` so that nothing in it is black or white that is not in `pixels`."""
     was_white, was_not_black = pixels == np.iinfo(pixels.dtype).max, pixels != 0
     highest = was_white.astype(result.dtype)
     highest += np.iinfo(result.dtype).max - 1

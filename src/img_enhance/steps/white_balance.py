@@ -59,6 +59,10 @@ class WhiteBalanceFacts:
     def changes(self) -> bool:
         return self.matrix is not None
 
+    @property
+    def reach(self) -> int:
+        return 0
+
     def record(self) -> dict[str, Any]:
         """What was measured, as JSON values; `gains` are those of red, green and blue of a grey thing in this light."""
         return {
