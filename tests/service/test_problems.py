@@ -13,6 +13,7 @@ from img_enhance.form import fields
 from img_enhance.options import STEP_OPTIONS, Input, Limits, Output
 from img_enhance.service import refusals
 from img_enhance.service.catalogue import KINDS, as_data
+from img_enhance.service.problems import problem_response
 from img_enhance.service.public import public
 from img_enhance.service.worker import failure
 
@@ -54,6 +55,11 @@ def test_every_code_has_one_row() -> None:
     ours = {kind for kind in every_class() if kind.__module__ in (errors.__name__, refusals.__name__)}
     assert {kind.error for kind in KINDS} == ours - elsewhere
     assert len({kind.code for kind in KINDS}) == len(KINDS)
+
+
+def test_only_what_passes_by_itself_asks_to_come_again() -> None:
+    asking = {kind.code for kind in KINDS if "retry-after" in problem_response(as_data(kind.error("words"))).headers}
+    assert asking == {"quota", "saturated", "stopping", "store"}
 
 
 def test_the_page_states_every_row() -> None:

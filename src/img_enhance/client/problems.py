@@ -8,7 +8,6 @@ from typing import Any
 from img_enhance import errors
 from img_enhance.errors import ImgEnhanceError, MachineError, UserError
 from img_enhance.service import refusals
-from img_enhance.service.refusals import QuotaReached, Saturated, Stopping, StoreBroken
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -18,9 +17,6 @@ KINDS: dict[str, type[ImgEnhanceError]] = {
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, ImgEnhanceError)
 }
-
-# Refusals that pass by themselves. Others with the same statuses, such as a photo that needs too much memory, would come again.
-PASSING = (QuotaReached, Saturated, Stopping, StoreBroken)
 
 
 class Passing(Exception):

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 from img_enhance import __version__
 from img_enhance.client.form import Form
-from img_enhance.client.problems import MEDIA_TYPE, PASSING, Passing, error_of
+from img_enhance.client.problems import MEDIA_TYPE, Passing, error_of
 from img_enhance.errors import ImgEnhanceError, IntegrityError, OptionError, ServiceUnreachable
+from img_enhance.service.refusals import PASSING
 
 _BLOCK_BYTES = 256 * 1024
 _MOST_PROBLEM_BYTES = 100_000

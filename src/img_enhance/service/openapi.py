@@ -144,5 +144,5 @@ EVENTS_ANSWER: Answers = {
 }
 PROBLEMS: Answers = {
     "4XX": {"description": "The request must change", "model": ProblemView, "content": {MEDIA_TYPE: {}}},
-    "5XX": {"description": "The service cannot; 503 and 507 pass", "model": ProblemView, "content": {MEDIA_TYPE: {}}},
+    "5XX": {"description": "The service cannot; those with Retry-After pass", "model": ProblemView, "content": {MEDIA_TYPE: {}}},
 }

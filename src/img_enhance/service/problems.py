@@ -10,11 +10,12 @@ from starlette.responses import JSONResponse
 
 from img_enhance.service.catalogue import kind_of
 from img_enhance.service.protocol import Failed
+from img_enhance.service.refusals import PASSING
 
 MEDIA_TYPE = "application/problem+json"
 
 # What to send with refusals that pass by themselves.
-_RETRY_SECONDS = {429: 10, 503: 10}
+_RETRY_SECONDS = 10
 
 _CLOSED_REQUEST = 499
 
@@ -39,8 +40,8 @@ def problem_body(failed: Failed, members: Mapping[str, Any] | None = None) -> di
 def problem_response(failed: Failed, *, members: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The answer; those that pass by themselves say when to try again."""
     sent = dict(headers or {})
-    if failed.status in _RETRY_SECONDS:
-        sent.setdefault("Retry-After", str(_RETRY_SECONDS[failed.status]))
+    if kind_of(failed.code).error in PASSING:
+        sent.setdefault("Retry-After", str(_RETRY_SECONDS))
     if failed.status == HTTPStatus.UNAUTHORIZED:
         sent.setdefault("WWW-Authenticate", 'Bearer realm="img-enhance"')
     return JSONResponse(problem_body(failed, members), failed.status, sent, media_type=MEDIA_TYPE)

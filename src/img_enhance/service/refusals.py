@@ -143,3 +143,8 @@ class Bug(MachineError):
 
     code = "bug"
     http_status = 500
+
+
+# What passes by itself, so that it is worth trying again. Others with the same statuses, such as a photo that needs too much memory, would
+# come again.
+PASSING = (QuotaReached, Saturated, Stopping, StoreBroken)
