@@ -134,6 +134,20 @@ def test_windows_of_every_stage_cover_what_the_next_stage_reads(size: Size, name
 
 
 @settings(max_examples=60)
+@given(SMALL_SIZES, st.sampled_from([ANIME, PHOTO]), PRECISIONS, st.integers(240, 700))
+def test_windows_of_a_stage_have_few_sizes(size: Size, name: str, precision: Precision, megabytes: int) -> None:
+    try:
+        plan = network_plan(planned(size, enlarge(name), allowed=megabytes * 10**6, precision=precision))
+    except MemoryBudgetError:
+        return
+    for stage in plan.stages:
+        # For each direction: areas at one border, at the other and between, and rounding.
+        assert len({window.read.size for area in plan.areas() for window in plan.windows(area, stage)}) <= 16
+        if plan.answered(first := next(plan.areas()), stage) == first.read:
+            assert len({window.read.size for area in plan.areas() for window in plan.windows(area, stage)}) == 1
+
+
+@settings(max_examples=60)
 @given(SMALL_SIZES, MODELS, PRECISIONS, st.integers(240, 1500))
 def test_operations_are_those_of_the_actual_windows(size: Size, name: str, precision: Precision, megabytes: int) -> None:
     try:
