@@ -11,6 +11,10 @@ from img_enhance.windows import fewest, length
 # What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
 STAGE_BYTES = 4_000_000
 
+# What the heap may keep in holes where areas follow each other, each through all stages: five runs of one plan took 400 to 474 MB (measured
+# 2026-11).
+AREAS_BYTES = 32_000_000
+
 # Up to so many pixels a network is compiled as one, which starts faster; beyond, segment by segment, which needs less memory.
 WHOLE_PIXELS = 256 * 256
 
@@ -80,7 +84,7 @@ def plan_network(
             reads = [_read(seen, stage, one_area=one_area) for stage in stages]
             windows_bytes = [_window_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True)]
             kept_bytes = (_kept_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True))
-            scratch = max(windows_bytes) + sum(kept_bytes)
+            scratch = max(windows_bytes) + sum(kept_bytes) + (0 if one_area else AREAS_BYTES)
             least = below + scratch  # the ways come with ever smaller windows
             areas = _areas(seen, halo, feature_bytes, allowed - below - scratch, most=1 if one_area else None)
             if areas is not None:
