@@ -141,10 +141,12 @@ def test_windows_of_a_stage_have_few_sizes(size: Size, name: str, precision: Pre
     except MemoryBudgetError:
         return
     for stage in plan.stages:
+        sizes = {window.read.size for area in plan.areas() for window in plan.windows(area, stage)}
         # For each direction: areas at one border, at the other and between, and rounding.
-        assert len({window.read.size for area in plan.areas() for window in plan.windows(area, stage)}) <= 16
-        if plan.answered(first := next(plan.areas()), stage) == first.read:
-            assert len({window.read.size for area in plan.areas() for window in plan.windows(area, stage)}) == 1
+        assert len(sizes) <= 16
+        first = next(plan.areas())
+        if plan.answered(first, stage) == first.read:
+            assert len(sizes) == 1
 
 
 @settings(max_examples=60)

@@ -57,7 +57,7 @@ def change_tones(plan: TonePlan, photo: Photo, running: Running) -> Photo:
 
     def change(box: Box) -> None:
         if facts.changes:
-            canvas[box.slices] = step.applied(photo.pixels, box, facts, plan.depth)
+            canvas[box.slices] = step.apply_to(photo.pixels, box, facts, plan.depth)
         else:
             canvas[box.slices] = with_depth(photo.pixels[box.slices], plan.depth)
 

@@ -86,13 +86,16 @@ def plan_network(
             kept_bytes = (_kept_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True))
             scratch = max(windows_bytes) + sum(kept_bytes) + (0 if one_area else AREAS_BYTES)
             least = below + scratch  # the ways come with ever smaller windows
-            areas = _areas(seen, halo, feature_bytes, allowed - below - scratch, most=1 if one_area else None)
+            most_pixels = (allowed - below - scratch) // feature_bytes
+            single = (1, 1) if seen.pixels <= most_pixels else None
+            areas = single if one_area else _areas(seen, halo, most_pixels)
             if areas is not None:
                 rows, columns = areas
                 features = feature_bytes * _area(seen, rows, columns, halo).pixels
                 answer = plan(rows, columns, stages, scratch + features)
                 touched = sum(windows_bytes) * rows * columns
                 fitting.append((network_seconds(answer, device) + touched / TOUCH_BYTES_PER_SECOND, answer))
+                break  # where one area fits, several only recompute more
     if not fitting:
         # Not smaller ones: areas of single pixels might fit, and would take for ever, to count as well as to run.
         rows, columns = _most(seen.height, halo), _most(seen.width, halo)
@@ -168,21 +171,18 @@ def _most(seen: int, halo: int) -> int:
     return fewest(seen, side=SMALLEST_SIDE, halo=halo)
 
 
-def _areas(seen: Size, halo: int, feature_bytes: int, room: int, *, most: int | None = None) -> tuple[int, int] | None:
-    """Rows and columns, at most so many each, of the areas whose features fit into `room` bytes and that compute the fewest pixels.
-
-    None if none fit.
-    """
+def _areas(seen: Size, halo: int, most_pixels: int) -> tuple[int, int] | None:
+    """Rows and columns of the areas of at most `most_pixels` that compute the fewest pixels; None if even the smallest are larger."""
     if seen.height > seen.width:
-        turned = _areas(seen.turned, halo, feature_bytes, room, most=most)
+        turned = _areas(seen.turned, halo, most_pixels)
         return None if turned is None else turned[::-1]
 
     def too_large(columns: int) -> bool:
-        return _area(seen, rows, columns, halo).pixels * feature_bytes > room
+        return _area(seen, rows, columns, halo).pixels > most_pixels
 
     fitting = []
-    for rows in range(1, (most or _most(seen.height, halo)) + 1):
-        counts = range(1, (most or _most(seen.width, halo)) + 1)
+    for rows in range(1, _most(seen.height, halo) + 1):
+        counts = range(1, _most(seen.width, halo) + 1)
         columns = bisect_left(counts, True, key=lambda columns: not too_large(columns)) + 1  # the fewest: more only recompute more
         if columns <= len(counts):
             read = _area(seen, rows, columns, halo)

@@ -45,7 +45,7 @@ def run_in_parts(pixels: Pixels, options: Any, parts: list[Box], **more: Any) ->
     facts = step.measure(photo, options)
     result = np.zeros_like(pixels)
     for part in parts:
-        result[part.slices] = step.applied(pixels, part, facts, photo.depth)
+        result[part.slices] = step.apply_to(pixels, part, facts, photo.depth)
     return result
 
 

@@ -46,14 +46,14 @@ class ToneStep:
 
     `measure(photo, options) -> facts` looks at the whole photo, once, and does not modify it. `apply(pixels, box, facts, depth) -> pixels`
     is pure: what becomes of the photo's part `box`, in `depth` bits a channel. A pixel's answer depends on its value, its place, the facts
-    and what lies within their reach, which must be in `box` too, so that no cut shows. `applied` sees to that.
+    and what lies within their reach, which must be in `box` too, so that no cut shows. `apply_to` sees to that.
     """
 
     options: type[Any]
     measure: Callable[[Photo, Any], Any]
     apply: Callable[[Pixels, Box, Any, int], Pixels]
 
-    def applied(self, photo: Pixels, box: Box, facts: Facts, depth: int) -> Pixels:
+    def apply_to(self, photo: Pixels, box: Box, facts: Facts, depth: int) -> Pixels:
         """What becomes of the part `box` of a whole photo, (H, W, 3)."""
         seen = box.grown(facts.reach, within=Size(photo.shape[1], photo.shape[0]).box)
         return self.apply(photo[seen.slices], seen, facts, depth)[box.seen_from(seen).slices]

@@ -24,8 +24,8 @@ _MAY_STAY = 0.5
 
 # The noise of brightness and of a difference of two channels, as variances in those of a grey's. Noise that is the same in all channels
 # and independent has 0.67 and 3.6 (sRGB's weights); more than that leaves less of it, and was best on photos with known noise (2026-11).
-_OF_BRIGHTNESS = np.float32(1.5)
-_OF_DIFFERENCE = np.float32(8.0)
+_BRIGHTNESS_VARIANCE = np.float32(1.5)
+_DIFFERENCE_VARIANCE = np.float32(8.0)
 
 # Codes at which the table is computed.
 _STEP = 64
@@ -64,8 +64,8 @@ def without_noise(pixels: Pixels, variances: Floats) -> Pixels:
     blue -= green
     red -= green
     variance = looked_up(variances, np.rint(_mean(brightness)).astype(np.uint16))
-    brightness = _smoothed(brightness, variance * _OF_BRIGHTNESS)
-    variance *= _OF_DIFFERENCE
+    brightness = _smoothed(brightness, variance * _BRIGHTNESS_VARIANCE)
+    variance *= _DIFFERENCE_VARIANCE
     blue, red = _smoothed(blue, variance), _smoothed(red, variance)
     green = brightness - (blue + red) * np.float32(0.25)
     result = np.empty(pixels.shape, np.uint16)
