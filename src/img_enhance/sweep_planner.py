@@ -86,9 +86,9 @@ def plan_network(
             kept_bytes = (_kept_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True))
             scratch = max(windows_bytes) + sum(kept_bytes) + (0 if one_area else AREAS_BYTES)
             least = below + scratch  # the ways come with ever smaller windows
-            most_pixels = (allowed - below - scratch) // feature_bytes
-            single = (1, 1) if seen.pixels <= most_pixels else None
-            areas = single if one_area else _areas(seen, halo, most_pixels)
+            room = allowed - below - scratch
+            single = (1, 1) if seen.pixels * feature_bytes <= room else None
+            areas = single if one_area else _areas(seen, halo, feature_bytes, room)
             if areas is not None:
                 rows, columns = areas
                 features = feature_bytes * _area(seen, rows, columns, halo).pixels
@@ -171,14 +171,14 @@ def _most(seen: int, halo: int) -> int:
     return fewest(seen, side=SMALLEST_SIDE, halo=halo)
 
 
-def _areas(seen: Size, halo: int, most_pixels: int) -> tuple[int, int] | None:
-    """Rows and columns of the areas of at most `most_pixels` that compute the fewest pixels; None if even the smallest are larger."""
+def _areas(seen: Size, halo: int, feature_bytes: int, room: int) -> tuple[int, int] | None:
+    """Rows and columns of the areas whose features fit into `room` bytes and that compute the fewest pixels; None if none fit."""
     if seen.height > seen.width:
-        turned = _areas(seen.turned, halo, most_pixels)
+        turned = _areas(seen.turned, halo, feature_bytes, room)
         return None if turned is None else turned[::-1]
 
     def too_large(columns: int) -> bool:
-        return _area(seen, rows, columns, halo).pixels > most_pixels
+        return _area(seen, rows, columns, halo).pixels * feature_bytes > room
 
     fitting = []
     for rows in range(1, _most(seen.height, halo) + 1):
