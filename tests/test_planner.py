@@ -14,9 +14,22 @@ from img_enhance import planner as planning
 from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.geometry import Box, Size
 from img_enhance.models import MODEL_NAMES, Precision, model_named
+from img_enhance.options import ExposureCorrection
 from img_enhance.photo import Header
-from img_enhance.plan import Device, NetworkPass, NetworkPlan, Pass, Plan, Rates, ResamplePass, ResamplePlan
-from img_enhance.planner import allowed_bytes, choose_precision, make_plan
+from img_enhance.plan import (
+    MOST_TONE_REACH,
+    Device,
+    NetworkPass,
+    NetworkPlan,
+    Pass,
+    Plan,
+    Rates,
+    ResamplePass,
+    ResamplePlan,
+    TonePass,
+    TonePlan,
+)
+from img_enhance.planner import TONE_BYTES_PER_PIXEL, allowed_bytes, choose_precision, make_plan
 
 COMPACT, ANIME, PHOTO = "realesr-animevideov3", "realesrgan-x4plus-anime", "realesrgan-x4plus"
 
@@ -353,3 +366,14 @@ def test_pytorch_itself_is_counted() -> None:
     assert torch.projected_bytes - openvino.projected_bytes == planning.TORCH_BYTES
     assert torch.reserved_bytes - openvino.reserved_bytes == planning.TORCH_BYTES
     assert (torch.runtime, torch.place, torch.reason, torch.channels_last) == ("torch", "cuda:0", "because", True)
+
+
+def test_rows_that_a_strip_looks_at_are_counted() -> None:
+    size, cores = Size(60_000, 100), 8
+    device = dataclasses.replace(DEVICE, cores=cores)
+    steps = (TonePass(ExposureCorrection()),)
+    plan = make_plan(Header("png", size), steps, output_format="png", precision="f32", device=device, allowed=4 * 10**9)
+    (only,) = plan.passes
+    assert isinstance(only, TonePlan)
+    most = max(strip.grown(MOST_TONE_REACH, within=size.box).size.pixels for strip in only.strips())
+    assert plan.projected_bytes - plan.reserved_bytes >= cores * most * TONE_BYTES_PER_PIXEL

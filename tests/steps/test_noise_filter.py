@@ -135,6 +135,18 @@ def test_nothing_becomes_black_or_white_that_was_not(depth: int) -> None:
     assert not ((found == 65_535) & (pixels != white)).any()
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_colours_that_are_smoothed_across_an_edge_stay_in_range(turned: bool) -> None:
+    y, x = np.mgrid[:40, :40]
+    pixels = np.where((x + y)[..., None] % 2 == 0, np.array([2, 2, 2]), np.array([2, 250, 250])).astype(np.uint8)
+    pixels = 255 - pixels if turned else pixels
+    # So much that differences of colour are all noise, and brightness is not: the red of the dark pixels would fall below black.
+    found = without_noise(pixels, np.full(65_536, (50.0 * 257) ** 2, np.float32))
+    assert found.min() > 0
+    assert found.max() < 65_535
+    assert min(found.min(), 65_535 - found.max()) == 1
+
+
 def test_equal_channels_stay_equal() -> None:
     grey = np.repeat(noisy(smooth_scene(stops=-2), 4)[..., :1], 3, axis=-1)
     found = without_noise(grey, np.full(65_536, 1e6, np.float32))
