@@ -1,8 +1,14 @@
 """Runtimes: each implements the operations that networks are written in."""
 
+import sys
+
 from img_enhance.models import Precision
 from img_enhance.plan import Device
 from img_enhance.runtimes.runtime import Runtime
+
+# OpenVINO is to find its package for statistics missing: it would report every start to its maker. And it does so from a forked process, at
+# a moment when numpy may be multiplying: its threads are then gone and it waits for them for ever (seen in 3 of 180 starts, 2026-11).
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def runtime_on(device: Device, precision: Precision) -> Runtime:
