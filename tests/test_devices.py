@@ -163,7 +163,9 @@ def test_a_chosen_gpu_is_described_by_its_own_facts(cpu: Device) -> None:
     assert device.native_bf16
     assert device.channels_last
     assert device.rates.f32 > cpu.rates.f32
+    assert device.own_memory
     assert not device_of(Choice("torch", APPLE, "")).channels_last
+    assert not device_of(Choice("torch", APPLE, "")).own_memory, "Apple's GPUs work in the machine's memory"
     assert not device_of(Choice("torch", RADEON, "")).native_bf16
 
 
@@ -171,3 +173,9 @@ def test_pytorch_on_the_cpu_is_the_same_processor_but_slower(cpu: Device) -> Non
     device = device_of(Choice("torch", None, ""))
     assert (device.name, device.place, device.native_bf16) == (cpu.name, "cpu", cpu.native_bf16)
     assert device.rates.f32 < cpu.rates.f32
+    assert not device.own_memory
+
+
+def test_only_a_device_with_memory_of_its_own_is_asked_for_it(cpu: Device) -> None:
+    assert devices.claim_gpu_memory(cpu, 10**9) is None
+    assert devices.claim_gpu_memory(device_of(Choice("torch", APPLE, "")), 10**9) is None

@@ -60,3 +60,14 @@ def test_box_seen_from_a_larger_one_shows_the_same_pixels(pair: tuple[Box, Box],
     inner = box.seen_from(outer)
     assert inner.size == box.size
     assert (inner.left + outer.left, inner.top + outer.top) == (box.left, box.top)
+
+
+@given(boxes_within())
+def test_halves_are_the_box_cut_across_its_longer_side(pair: tuple[Box, Box]) -> None:
+    box, _ = pair
+    one, other = box.halves
+    assert one.size.pixels + other.size.pixels == box.size.pixels
+    assert (one.left, one.top) == (box.left, box.top)
+    assert (other.right, other.bottom) == (box.right, box.bottom)
+    assert max(one.size.width, one.size.height) <= max(box.size.width, box.size.height)
+    assert abs(one.size.pixels - other.size.pixels) <= min(box.size.width, box.size.height)

@@ -243,6 +243,8 @@ def _plan_line(plan: Plan) -> str:
     parts = [f"{plan.device} by {plan.runtime} ({plan.reason}), {plan.precision}", f"{plan.size} to {plan.result}"]
     parts += [_pass_text(step) for step in plan.passes]
     parts.append(f"at most {bytes_text(plan.projected_bytes)} of {bytes_text(plan.allowed_bytes)} memory")
+    if plan.gpu_allowed_bytes is not None:
+        parts.append(f"{bytes_text(plan.gpu_projected_bytes or 0)} of {bytes_text(plan.gpu_allowed_bytes)} GPU memory")
     if plan.disk_bytes:
         parts.append(f"{bytes_text(plan.disk_bytes)} of scratch disk")
     parts.append(f"about {seconds_text(plan.seconds)}")

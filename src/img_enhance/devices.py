@@ -81,6 +81,15 @@ def find_device(wanted: str = "auto", *, require_gpu: bool = False) -> Device:
     return device_of(choose(wanted, take_snapshot(wanted), require_gpu=require_gpu))
 
 
+def claim_gpu_memory(device: Device, wanted: int | None) -> int | None:
+    """The bytes of the device's own memory that this process may use from now on, None where it has none of its own."""
+    if not device.own_memory:
+        return None
+    from img_enhance.runtimes.torch import claim_memory
+
+    return claim_memory(device.place, wanted)
+
+
 def take_snapshot(wanted: str) -> Snapshot:
     """What is on this machine, as far as it matters to `wanted`."""
     seen = Snapshot(openvino=_is_installed("openvino"), torch=_is_installed("torch"), drivers=_drivers())
@@ -133,6 +142,7 @@ def device_of(choice: Choice) -> Device:
         reason=choice.reason,
         # Convolutions on Apple's GPUs have answered wrongly to tensors with channels last, and gain nothing from them.
         channels_last=gpu.place != "mps",
+        own_memory=gpu.place != "mps",
     )
 
 

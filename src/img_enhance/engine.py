@@ -15,8 +15,8 @@ from typing import Any
 from img_enhance.bleed import bleed
 from img_enhance.cancelling import IsCancelled, Tick, ticking
 from img_enhance.canvas import check_room, new_canvas, scratch_folder
-from img_enhance.devices import find_device, free_bytes
-from img_enhance.errors import MemoryBudgetError, NotFinite
+from img_enhance.devices import claim_gpu_memory, find_device, free_bytes
+from img_enhance.errors import GpuMemoryFull, MemoryBudgetError, NotFinite
 from img_enhance.geometry import Box
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample
 from img_enhance.job import Job, all_passes, check_photo, losses, output_format_of
@@ -52,7 +52,9 @@ class Engine:
         self.store = store or weight_store(os.environ)
         self.device = find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu))
         self._allowed = allowed_bytes(self.machine.max_memory, self.device)
+        self._gpu_allowed = claim_gpu_memory(self.device, self.machine.max_gpu_memory)
         choose_precision(self.machine.precision, self.device)  # refuses what the device does not have before any photo
+        self._spare: Engine | None = None
         self._networks: dict[tuple[str, Precision], Network] = {}
         self._probed: set[tuple[str, Precision, tuple[tuple[int, int], ...]]] = set()
 
@@ -73,6 +75,8 @@ class Engine:
             network.close()
         self._networks.clear()
         self._probed.clear()
+        if self._spare is not None:
+            self._spare.close()
         give_back()
 
     def prepare(self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None) -> Job:
@@ -110,10 +114,7 @@ class Engine:
         passes, size = all_passes(recipe, header.size)
         crop = recipe.output.box
         check_holds(format_named(output_format), size if crop is None else crop.size)
-        precision = choose_precision(self.machine.precision, self.device, header.depth)
-        if header.size.pixels == 1:
-            # OpenVINO 2026.4 computes the compact network wrong on a single pixel in bf16: 10 dB from the reference.
-            precision = "f32"
+        plan = self._plan(header, passes, output_format, crop)
         return Job(
             source=source,
             header=header,
@@ -121,11 +122,11 @@ class Engine:
             reasons=reasons,
             passes=passes,
             output_format=output_format,
-            plan=self._plan(header, passes, output_format, precision, crop),
+            plan=plan,
             warnings=(
                 *warnings,
                 *(f"{reason.step}: {reason.words}" for reason in reasons if reason.lacking),
-                *losses(header, format_named(output_format), precision),
+                *losses(header, format_named(output_format), plan.precision),
                 *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
             ),
         )
@@ -154,31 +155,63 @@ class Engine:
         return self.run(self.prepare(photo, recipe), progress=progress, cancelled=cancelled)
 
     def run(self, job: Job, *, progress: OnProgress | None = None, cancelled: IsCancelled | None = None) -> Result:
-        """Do a prepared job. A reduced precision that misbehaves is done again in f32, and the result says so.
+        """Do a prepared job. A reduced precision that misbehaves is done again in f32, what a GPU's memory turns out to have no room for
+        on the CPU unless a GPU was asked for, and the result says so.
 
         Raises: as `enhance`.
         """
+        if job.plan.place != self.device.place:
+            return self._on_cpu().run(job, progress=progress, cancelled=cancelled)
         try:
             return self._run(job, progress, ticking(cancelled))
         except (NotFinite, PrecisionRefused) as error:
             if job.plan.precision == "f32":
                 raise
-            plan = self._plan(job.header, job.passes, job.output_format, "f32", job.plan.crop)
-            warning = f"{error}; the photo was done again in f32"
-            self.close()
-            again = dataclasses.replace(job, plan=plan, warnings=(*job.warnings, warning))
-        return self._run(again, progress, ticking(cancelled))
+            again = self._again(job, f"{error}; the photo was done again in f32", precision="f32")
+        except GpuMemoryFull as error:
+            if not self._may_use_cpu:
+                raise
+            again = self._on_cpu()._again(job, f"{_first_words(error)}: the photo was done again on the CPU")
+        self.close()
+        return self.run(again, progress=progress, cancelled=cancelled)
 
-    def _plan(self, header: Header, passes: tuple[Pass, ...], output_format: str, precision: Precision, crop: Box | None) -> Plan:
-        return make_plan(
-            header,
-            passes,
-            output_format=output_format,
-            precision=precision,
-            device=self.device,
-            allowed=self._allowed,
-            crop=crop,
-        )
+    def _again(self, job: Job, warning: str, *, precision: Precision | None = None) -> Job:
+        plan = self._plan(job.header, job.passes, job.output_format, job.plan.crop, precision=precision)
+        return dataclasses.replace(job, plan=plan, warnings=(*job.warnings, warning))
+
+    @property
+    def _may_use_cpu(self) -> bool:
+        return self._gpu_allowed is not None and self.machine.device == "auto" and not self.machine.require_gpu
+
+    def _on_cpu(self) -> Engine:
+        """An engine on the CPU, for what the GPU's memory has no room for."""
+        if self._spare is None:
+            self._spare = Engine(dataclasses.replace(self.machine, device="cpu"), self.store)
+        return self._spare
+
+    def _plan(
+        self, header: Header, passes: tuple[Pass, ...], output_format: str, crop: Box | None, *, precision: Precision | None = None
+    ) -> Plan:
+        """The plan, in this precision or the best one; on the CPU where the GPU's memory is too small and the CPU may be used."""
+        if header.size.pixels == 1:
+            # OpenVINO 2026.4 computes the compact network wrong on a single pixel in bf16: 10 dB from the reference.
+            precision = "f32"
+        try:
+            return make_plan(
+                header,
+                passes,
+                output_format=output_format,
+                precision=precision or choose_precision(self.machine.precision, self.device, header.depth),
+                device=self.device,
+                allowed=self._allowed,
+                gpu_allowed=self._gpu_allowed,
+                crop=crop,
+            )
+        except GpuMemoryFull as error:
+            if not self._may_use_cpu:
+                raise
+            plan = self._on_cpu()._plan(header, passes, output_format, crop)
+            return dataclasses.replace(plan, reason=f"auto: {_first_words(error)}")
 
     def _run(self, job: Job, progress: OnProgress | None, tick: Tick) -> Result:
         plan = job.plan
@@ -268,6 +301,11 @@ class Engine:
             probe(network, plan)
             self._probed.add(cut)
         return network
+
+
+def _first_words(error: Exception) -> str:
+    """What an error says, without what it advises."""
+    return str(error).partition(";")[0]
 
 
 def _check_free(plan: Plan) -> None:

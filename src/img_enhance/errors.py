@@ -10,6 +10,7 @@
     |   +-- OutputError             a result that cannot go where it is sent  409
     +-- MachineError                this machine                              exit 3
     |   +-- MemoryBudgetError       the work does not fit in memory           503
+    |   |   +-- GpuMemoryFull       nor in that of the GPU                    503
     |   +-- DiskError               the disk is full or cannot be written     507
     |   +-- DeviceError             a device or a precision it does not have  503
     |   +-- WeightsMissing          weights that are not on this machine      503
@@ -96,6 +97,12 @@ class MemoryBudgetError(MachineError):
     """The projected memory is above what is allowed or free."""
 
     code = "memory_budget"
+
+
+class GpuMemoryFull(MemoryBudgetError):
+    """A GPU's own memory is too small, or others hold it."""
+
+    code = "gpu_memory_full"
 
 
 class DiskError(MachineError):

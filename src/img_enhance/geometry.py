@@ -54,6 +54,15 @@ class Box:
         """Index of an `(H, W, ...)` array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    @property
+    def halves(self) -> "tuple[Box, Box]":
+        """The two parts that a cut across the longer side leaves."""
+        if self.size.width > self.size.height:
+            middle = (self.left + self.right) // 2
+            return Box(self.left, self.top, middle, self.bottom), Box(middle, self.top, self.right, self.bottom)
+        middle = (self.top + self.bottom) // 2
+        return Box(self.left, self.top, self.right, middle), Box(self.left, middle, self.right, self.bottom)
+
     def grown(self, margin: int, *, within: "Box") -> "Box":
         """This box with `margin` pixels more on each side, cut off where `within` ends."""
         return Box(

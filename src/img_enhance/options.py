@@ -245,6 +245,13 @@ class Machine:
         unit="bytes",
         placeholder="BYTES",
     )
+    max_gpu_memory: int | None = option(
+        None,
+        help="memory of the graphics card that networks may use, such as 3G (default: nine tenths of what is free there)",
+        minimum=100_000_000,
+        unit="bytes",
+        placeholder="BYTES",
+    )
     max_pixels: int = option(
         500_000_000,
         help="refuse photos with more pixels than this, from the header (default 500M)",

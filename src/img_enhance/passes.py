@@ -105,11 +105,13 @@ def run_network(plan: NetworkPlan, photo: Photo, held: Box, network: Network, ru
         running.done(finished / total)
 
     try:
-        sweep(network, read, write, plan, tick=running.tick, done=count)
+        cut_up = sweep(network, read, write, plan, tick=running.tick, done=count)
     finally:
         if len(plan.stages) > 1:
             # Stages keep buffers as large as their windows, which the plan of the next photo does not know of.
             network.close()
+    if cut_up:
+        running.warnings.append(f"the GPU's memory was fuller than planned: {cut_up} windows were cut into smaller ones")
     return dataclasses.replace(photo, pixels=canvas, alpha=None)
 
 

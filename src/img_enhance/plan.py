@@ -41,7 +41,8 @@ class Device:
     """What a device can do. `memory_bytes` is what it has in all, containers' limits taken into account.
 
     `place` is the device as its runtime names it ("cpu", "cuda:0", "mps"), `reason` why it was chosen. `channels_last` is how values
-    lie in memory while a network runs.
+    lie in memory while a network runs. `own_memory` says that networks, features and scratch lie in a memory of the device's own: a
+    graphics card, not a GPU that shares the machine's.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Device:
     place: str = "cpu"
     reason: str = ""
     channels_last: bool = True
+    own_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """How a network sweeps a picture, or its part `core`: areas x stages x windows, all in cells of `cell` x `cell` pixels."""
+    """How a network sweeps a picture, or its part `core`: areas x stages x windows, all in cells of `cell` x `cell` pixels.
+
+    `gpu_bytes` is the peak in a device's own memory, 0 where it has none.
+    """
 
     model: str
     precision: Precision
@@ -118,6 +123,7 @@ class NetworkPlan:
     depth: int = 8
     seconds: float = 0.0
     cell: int = 1
+    gpu_bytes: int = 0
     kind: Literal["network"] = "network"
 
     @property
@@ -239,6 +245,7 @@ class FacePlan(_SizeStays):
     depth: int
     projected_bytes: int
     seconds: float = 0.0
+    gpu_bytes: int = 0
     kind: Literal["faces"] = "faces"
 
 
@@ -249,7 +256,8 @@ PassPlan = NetworkPlan | ResamplePlan | TonePlan | FacePlan
 class Plan:
     """How a recipe runs on one photo. `crop` is the part of the result that is asked for, None for all of it.
 
-    `keeps_networks` says that networks stay in memory from one pass to the next, and for the next photo.
+    `keeps_networks` says that networks stay in memory from one pass to the next, and for the next photo. `gpu_allowed_bytes` and
+    `gpu_projected_bytes` are of a GPU's own memory, None where it has none.
     """
 
     device: str
@@ -269,6 +277,8 @@ class Plan:
     projected_bytes: int
     disk_bytes: int
     seconds: float
+    gpu_allowed_bytes: int | None = None
+    gpu_projected_bytes: int | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:

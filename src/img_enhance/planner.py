@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import ceil
 
-from img_enhance.errors import DeviceError, MemoryBudgetError, OptionError
+from img_enhance.errors import DeviceError, GpuMemoryFull, MemoryBudgetError, OptionError
 from img_enhance.geometry import Box, Size
 from img_enhance.models import DownloadedWeights, GFPGANClean, Model, Precision, model_named
 from img_enhance.photo import Header, format_named
@@ -20,6 +20,7 @@ from img_enhance.plan import (
     FacePass,
     FacePlan,
     NetworkPass,
+    NetworkPlan,
     Pass,
     PassPlan,
     Plan,
@@ -30,7 +31,7 @@ from img_enhance.plan import (
     TonePlan,
     size_after,
 )
-from img_enhance.sweep_planner import START_SECONDS, copies_bytes, core_of, network_seconds, plan_network, reach_of
+from img_enhance.sweep_planner import START_SECONDS, VALUE_BYTES, copies_bytes, core_of, network_seconds, plan_network, reach_of
 from img_enhance.units import bytes_text
 
 # The interpreter with numpy, OpenVINO and libvips loaded, their threads' stacks and arenas included (measured 2026-11: 75 MB).
@@ -112,12 +113,15 @@ def make_plan(
     precision: Precision,
     device: Device,
     allowed: int,
+    gpu_allowed: int | None = None,
     crop: Box | None = None,
 ) -> Plan:
     """The plan that runs `passes` one after the other within `allowed` bytes, or only what `crop` of the result needs.
 
-    Raises: MemoryBudgetError, with the projected and the allowed bytes, when no way of running them fits; OptionError when `crop` does
-    not lie within the result.
+    `gpu_allowed` are the bytes of a device's own memory, where it has one: networks, features and scratch lie there.
+
+    Raises: MemoryBudgetError, with the projected and the allowed bytes, when no way of running them fits, GpuMemoryFull when it is the
+    device's own memory that is too small; OptionError when `crop` does not lie within the result.
     """
     parts = _parts(header.size, passes, crop)
     for keeps_networks, largest_canvas in product((True, False), (int(allowed * CANVAS_SHARE), 0)):
@@ -129,11 +133,15 @@ def make_plan(
             precision=precision,
             device=device,
             allowed=allowed,
+            gpu_allowed=gpu_allowed,
             keeps_networks=keeps_networks,
             largest_canvas=largest_canvas,
         )
-        if plan is not None:
+        gpu_fits = gpu_allowed is None or (plan.gpu_projected_bytes or 0) <= gpu_allowed
+        if gpu_fits and plan.projected_bytes <= allowed:
             return dataclasses.replace(plan, crop=crop)
+    if plan.projected_bytes <= allowed:
+        raise GpuMemoryFull(_too_little_gpu(plan))
     raise MemoryBudgetError(_too_large(header, output_format, peaks, allowed))
 
 
@@ -197,13 +205,16 @@ def _arrange(
     precision: Precision,
     device: Device,
     allowed: int,
+    gpu_allowed: int | None,
     keeps_networks: bool,
     largest_canvas: int,
-) -> tuple[Plan | None, list[int]]:
-    """The plan with canvases of up to `largest_canvas` bytes in memory, None when it does not fit, and the peak of each phase."""
+) -> tuple[Plan, list[int]]:
+    """The plan with canvases of up to `largest_canvas` bytes in memory, whether it fits or not, and the peak of each phase."""
     reserved = RESERVED_BYTES + (TORCH_BYTES if device.runtime == "torch" else 0)
-    networks = {model.name: _resident_bytes(model) for model in map(_model_of, passes) if model is not None}
+    models = {model.name: model for model in map(_model_of, passes) if model is not None}
+    networks = {name: _resident_bytes(model) for name, model in models.items()}
     always = reserved + (sum(networks.values()) if keeps_networks else 0)
+    on_gpu = {name: model.weights.values * VALUE_BYTES[precision] for name, model in models.items()}
     size, plans = header.size, list[PassPlan]()
     pictures = [_canvas(header, size, header.depth, largest_canvas)]
     peaks, disk = [always + pictures[0].memory_bytes + _decoding_bytes(header)], [pictures[0].disk_bytes]
@@ -216,7 +227,8 @@ def _arrange(
         held = [pictures[earlier] for earlier in _awaited(passes, number)] + [pictures[number]] + [after] * (not in_place)
         model = _model_of(step)
         below = always + (networks[model.name] if model and not keeps_networks else 0) + sum(canvas.memory_bytes for canvas in held)
-        room = _Room(after.store, depth, precision, device, below, allowed)
+        gpu_below = sum(on_gpu.values()) if keeps_networks else on_gpu.get(model.name if model else "", 0)
+        room = _Room(after.store, depth, precision, device, below, allowed, gpu_below, gpu_allowed)
         if isinstance(step, FacePass):
             plans.append(_plan_faces(step, size, source, room, in_place=in_place))
         else:
@@ -226,8 +238,6 @@ def _arrange(
         size = size_after(step, size)
         pictures.append(after)
     peaks.append(always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, output_format))
-    if max(peaks) > allowed:
-        return None, peaks
     whole = Plan(
         device=device.name,
         runtime=device.runtime,
@@ -246,8 +256,14 @@ def _arrange(
         projected_bytes=max(peaks),
         disk_bytes=max(disk),
         seconds=sum(plan.seconds for plan in plans),
+        gpu_allowed_bytes=gpu_allowed,
+        gpu_projected_bytes=None if gpu_allowed is None else max((_gpu_bytes(plan) for plan in plans), default=0),
     )
     return whole, peaks
+
+
+def _gpu_bytes(plan: PassPlan) -> int:
+    return plan.gpu_bytes if isinstance(plan, (NetworkPlan, FacePlan)) else 0
 
 
 def _model_of(step: Pass) -> Model | None:
@@ -291,7 +307,10 @@ def _encoding_bytes(header: Header, size: Size, output_format: str) -> int:
 
 @dataclass(frozen=True)
 class _Room:
-    """What a pass works with: where its result lies and how deep it is, the device, and `below` bytes of other things of those allowed."""
+    """What a pass works with: where its result lies and how deep it is, the device, and `below` bytes of other things of those allowed.
+
+    Likewise of the device's own memory, where `gpu_allowed` is not None.
+    """
 
     store: Store
     depth: int
@@ -299,6 +318,8 @@ class _Room:
     device: Device
     below: int
     allowed: int
+    gpu_below: int
+    gpu_allowed: int | None
 
 
 def _plan_faces(step: FacePass, size: Size, source: int, room: _Room, *, in_place: bool) -> FacePlan:
@@ -306,7 +327,8 @@ def _plan_faces(step: FacePass, size: Size, source: int, room: _Room, *, in_plac
     model = model_named(step.options.model)
     pixels = model.architecture.side**2 if isinstance(model.architecture, GFPGANClean) else 0
     network = pixels * (model.whole.bytes_per_pixel(room.precision) + copies_bytes(model, model.scale))
-    restoring = step.options.at_most * FACE_BYTES + max(network, PASTE_BYTES)
+    own_memory = room.gpu_allowed is not None
+    restoring = step.options.at_most * FACE_BYTES + (PASTE_BYTES if own_memory else max(network, PASTE_BYTES))
     return FacePlan(
         step=step.options.name,
         options=step.options,
@@ -319,22 +341,14 @@ def _plan_faces(step: FacePass, size: Size, source: int, room: _Room, *, in_plac
         depth=room.depth,
         projected_bytes=room.below + max(DETECTION_BYTES, restoring),
         seconds=DETECTION_SECONDS + START_SECONDS + _USUAL_FACES * pixels * model.flops / (room.device.rates.of(room.precision) * 1e9),
+        gpu_bytes=room.gpu_below + network if own_memory else 0,
     )
 
 
 def _plan_pass(step: NetworkPass | ResamplePass | TonePass, size: Size, part: Box, room: _Room) -> PassPlan:
     """How a pass runs over a picture of `size`."""
     if isinstance(step, NetworkPass):
-        plan = plan_network(
-            step.model,
-            size,
-            core_of(step.model, part),
-            room.store,
-            precision=room.precision,
-            device=room.device,
-            below=room.below,
-            allowed=room.allowed,
-        )
+        plan = _plan_network(step.model, size, part, room)
         return dataclasses.replace(plan, depth=room.depth, seconds=network_seconds(plan, room.device))
     if isinstance(step, ResamplePass):
         seconds = part.size.pixels / RESAMPLE_PIXELS_PER_SECOND
@@ -350,6 +364,32 @@ def _plan_pass(step: NetworkPass | ResamplePass | TonePass, size: Size, part: Bo
         threads=threads,
         projected_bytes=room.below + working,
         seconds=size.pixels / TONE_PIXELS_PER_SECOND,
+    )
+
+
+def _plan_network(model: Model, size: Size, part: Box, room: _Room) -> NetworkPlan:
+    """How a network sweeps a picture, in the machine's memory or in a device's own."""
+    below, allowed = (room.below, room.allowed) if room.gpu_allowed is None else (room.gpu_below, room.gpu_allowed)
+    core = core_of(model, part)
+    plan = plan_network(model, size, core, room.store, precision=room.precision, device=room.device, below=below, allowed=allowed)
+    if room.gpu_allowed is None:
+        return plan
+    # Of the machine's memory only windows on their way there and back.
+    return dataclasses.replace(plan, gpu_bytes=plan.projected_bytes, projected_bytes=room.below + _copied_bytes(model, plan))
+
+
+def _copied_bytes(model: Model, plan: NetworkPlan) -> int:
+    """The most that a window's copies take on their way into the first stage or out of the last."""
+    area = next(plan.areas())
+    first, last = (next(plan.windows(area, stage)).read.size.pixels for stage in (plan.stages[0], plan.stages[-1]))
+    return max(first * copies_bytes(model, 1), last * copies_bytes(model, model.scale))
+
+
+def _too_little_gpu(plan: Plan) -> str:
+    needed, allowed = plan.gpu_projected_bytes or 0, plan.gpu_allowed_bytes or 0
+    return (
+        f"needs at least {bytes_text(needed)} of the GPU's memory, allowed {bytes_text(allowed)}; "
+        "try a larger --max-gpu-memory, --device cpu, or --model realesr-animevideov3"
     )
 
 

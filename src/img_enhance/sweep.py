@@ -1,19 +1,23 @@
 """Runs a network over a picture of any size: areas x stages x windows, as the plan says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from img_enhance.cancelling import Tick
-from img_enhance.errors import NotFinite
+from img_enhance.errors import GpuMemoryFull, NotFinite
 from img_enhance.geometry import Box
 from img_enhance.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import NetworkPlan, Stage
 from img_enhance.runtimes.runtime import Array, Compiled, Picture, Runtime
+from img_enhance.windows import Window
 
 Read = Callable[[Box], Picture]
 Write = Callable[[Box, Picture], None]
 Done = Callable[[int], None]
+
+# A window that is too large for the memory of a GPU is halved until a side of it is as short as this.
+LEAST_HALVED_SIDE = 32
 
 
 class Network:
@@ -24,6 +28,8 @@ class Network:
         self.weights = weights
         self.runtime = runtime
         self._compiled: dict[tuple[int, int], Compiled] = {}
+        # Windows of so many pixels were too large for the device's own memory, by the stage.
+        self._too_large: dict[tuple[int, int], int] = {}
 
     def segment(self, stage: Stage) -> Segment:
         return joined(self.segments[stage.first : stage.last + 1])
@@ -41,6 +47,14 @@ class Network:
             self._compiled[first, last] = self.runtime.compile(self.segments[first : last + 1], self.weights)
         return self._compiled[first, last]
 
+    def fits(self, stage: Stage, pixels: int) -> bool:
+        """False where a window of no more pixels was too large for the device's own memory before."""
+        return pixels < self._too_large.get((stage.first, stage.last), pixels + 1)
+
+    def note_too_large(self, stage: Stage, pixels: int) -> None:
+        """Remember that a window of so many pixels is too large for the device's own memory."""
+        self._too_large[stage.first, stage.last] = pixels
+
     def release(self) -> None:
         """Give the scratch memory back; the next run takes it again."""
         for compiled in self._compiled.values():
@@ -51,38 +65,85 @@ class Network:
         self._compiled.clear()
 
 
-def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick: Tick, done: Done) -> None:
-    """Run `network` as `plan` says.
+def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick: Tick, done: Done) -> int:
+    """Run `network` as `plan` says; the answer is how many windows had to be cut up because a GPU's memory was too full for them.
 
     `read(box)` gives pixels of the picture as (H, W, 3) float32 in [0, 1]; `write(box, pixels)` takes those of the result, not clipped.
     `tick` is called many times a second and may raise to stop; `done` is told the operations of each window.
     At one precision the pictures of all plans with the same areas are identical to the last bit, on the processors tested.
 
-    Raises: NotFinite when a window's answer holds NaN or infinity.
+    Raises: NotFinite when a window's answer holds NaN or infinity; GpuMemoryFull when a GPU has no room for the smallest window, or for
+    what lies between stages.
     """
+    cut_up = 0
     for area in plan.areas():
         features: Array = None
         for stage in plan.stages:
-            segment, compiled = network.segment(stage), network.compiled(stage)
-            is_last = stage is plan.stages[-1]
-            following = None if is_last else network.runtime.features(area.read.size, segment.channels_out)
-            # The largest first: scratch that is taken once serves all, while a growing one leaves holes behind.
-            for window in sorted(plan.windows(area, stage), key=lambda window: -window.read.size.pixels):
-                tick()
-                seen = window.read.seen_from(area.read).slices
-                inputs = [_picture(read, window.read, plan) if name == "picture" else features[seen] for name in segment.inputs]
-                answer = compiled.run(inputs, tick)
-                if not network.runtime.is_finite(answer):
-                    raise NotFinite(f"{segment.name} of {plan.model} in {plan.precision} answered NaN or infinity")
-                core = answer[window.core.seen_from(window.read).scaled(segment.scale).slices]
-                if following is None:
-                    place = window.core.scaled(segment.scale).grown(0, within=plan.result.box)
-                    write(place, network.runtime.picture(core[: place.size.height, : place.size.width]))
-                else:
-                    following[window.core.seen_from(area.read).slices] = core
-                done(window.read.size.pixels * stage.flops)
-            compiled.release()
-            features = following
+            features, cut = _run_stage(network, plan, stage, area, features, read=read, write=write, tick=tick, done=done)
+            cut_up += cut
+    return cut_up
+
+
+def _run_stage(
+    network: Network,
+    plan: NetworkPlan,
+    stage: Stage,
+    area: Window,
+    features: Array,
+    *,
+    read: Read,
+    write: Write,
+    tick: Tick,
+    done: Done,
+) -> tuple[Array, int]:
+    """What a stage makes of the features before it, over an area, or None after the last; and how many windows had to be cut up."""
+    segment, compiled = network.segment(stage), network.compiled(stage)
+    following = None if stage is plan.stages[-1] else network.runtime.features(area.read.size, segment.channels_out)
+    cut_up = 0
+
+    def answered(box: Box) -> Array:
+        seen = box.seen_from(area.read).slices
+        return compiled.run([_picture(read, box, plan) if name == "picture" else features[seen] for name in segment.inputs], tick)
+
+    # The largest first: scratch that is taken once serves all, while a growing one leaves holes behind.
+    for window in sorted(plan.windows(area, stage), key=lambda window: -window.read.size.pixels):
+        tick()
+        parts = 0
+        for part, answer in _in_parts(network, stage, window, answered, within=area.read):
+            if not network.runtime.is_finite(answer):
+                raise NotFinite(f"{segment.name} of {plan.model} in {plan.precision} answered NaN or infinity")
+            core = answer[part.core.seen_from(part.read).scaled(segment.scale).slices]
+            if following is None:
+                place = part.core.scaled(segment.scale).grown(0, within=plan.result.box)
+                write(place, network.runtime.picture(core[: place.size.height, : place.size.width]))
+            else:
+                following[part.core.seen_from(area.read).slices] = core
+            parts += 1
+        cut_up += parts > 1
+        done(window.read.size.pixels * stage.flops)
+    compiled.release()
+    return following, cut_up
+
+
+def _in_parts(
+    network: Network, stage: Stage, window: Window, answered: Callable[[Box], Array], *, within: Box
+) -> Iterator[tuple[Window, Array]]:
+    """The answer to a window, or those to its parts where a GPU's memory is too full for it as a whole."""
+    pixels = window.read.size.pixels
+    smallest = max(window.core.size.width, window.core.size.height) <= LEAST_HALVED_SIDE
+    if smallest or network.fits(stage, pixels):
+        try:
+            answer = answered(window.read)
+        except GpuMemoryFull:
+            if smallest:
+                raise
+            network.note_too_large(stage, pixels)
+        else:
+            yield window, answer
+            return
+    for half in window.core.halves:
+        part = Window(half, half.grown(stage.reach, within=within))
+        yield from _in_parts(network, stage, part, answered, within=within)
 
 
 def _picture(read: Read, box: Box, plan: NetworkPlan) -> Picture:

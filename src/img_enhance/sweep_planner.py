@@ -27,7 +27,7 @@ SMALLEST_SIDE = 32
 # more stages show progress more often.
 SEGMENTS_OF_ONE_WINDOW = 8
 
-_VALUE_BYTES: dict[Precision, int] = {"f32": 4, "bf16": 2}
+VALUE_BYTES: dict[Precision, int] = {"f32": 4, "bf16": 2}
 
 # Rates that only serve to choose and to estimate: memory handed out by the system for the first time (measured 2026-11: 0.8-2 GB/s on a
 # virtual machine), and the time to load and compile a network.
@@ -78,13 +78,15 @@ def plan_network(
             return plan(1, 1, (whole,), scratch)
 
     fitting, least = [], below
-    feature_bytes = 2 * model.features * _VALUE_BYTES[precision]
+    feature_bytes = 2 * model.features * VALUE_BYTES[precision]
     for stages in _ways_to_cut(model, seen):
         for one_area in (True, False):
             reads = [_read(seen, stage, one_area=one_area) for stage in stages]
             windows_bytes = [_window_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True)]
             kept_bytes = (_kept_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True))
-            scratch = max(windows_bytes) + sum(kept_bytes) + (0 if one_area else AREAS_BYTES)
+            scratch = max(windows_bytes)
+            if not device.own_memory:  # there PyTorch keeps nothing between windows, and the allocator no holes that it could not use
+                scratch += sum(kept_bytes) + (0 if one_area else AREAS_BYTES)
             least = below + scratch  # the ways come with ever smaller windows
             room = allowed - below - scratch
             single = (1, 1) if seen.pixels * feature_bytes <= room else None
@@ -93,7 +95,7 @@ def plan_network(
                 rows, columns = areas
                 features = feature_bytes * _area(seen, rows, columns, halo).pixels
                 answer = plan(rows, columns, stages, scratch + features)
-                touched = sum(windows_bytes) * rows * columns
+                touched = 0 if device.own_memory else sum(windows_bytes) * rows * columns
                 fitting.append((network_seconds(answer, device) + touched / TOUCH_BYTES_PER_SECOND, answer))
                 break  # where one area fits, several only recompute more
     if not fitting:
@@ -147,7 +149,7 @@ def _window_bytes(model: Model, stage: Stage, read: Size, precision: Precision) 
 def _kept_bytes(model: Model, stage: Stage, read: Size, precision: Precision) -> int:
     """What a compiled stage keeps between its windows, as long as it is loaded: its kernels and its input's buffer."""
     channels = model.features if stage.first else CHANNELS * model.cell**2
-    return STAGE_BYTES + read.pixels * channels * _VALUE_BYTES[precision]
+    return STAGE_BYTES + read.pixels * channels * VALUE_BYTES[precision]
 
 
 def _read(seen: Size, stage: Stage, *, one_area: bool) -> Size:

@@ -1,5 +1,6 @@
 """PyTorch's pictures are OpenVINO's, the same every time and however a photo is cut up."""
 
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -7,7 +8,8 @@ import numpy.typing as npt
 import pytest
 
 from conftest import TORCH
-from img_enhance.errors import MemoryBudgetError
+from img_enhance.errors import GpuMemoryFull
+from img_enhance.geometry import Size
 from img_enhance.models import MODELS, Model, Precision, RRDBNet, RuntimeName, SRVGGNetCompact, model_named
 from img_enhance.networks import segments_of, shapes_of
 from img_enhance.runtimes.reference import run_reference
@@ -98,8 +100,68 @@ def test_a_full_gpu_is_said_with_a_way_out(networks: NetworksOf, cat: Pixels, mo
     monkeypatch.setattr(torch.nn.functional, "conv2d", full)
     net = networks(COMPACT, "f32", "torch")
     compiled = net.runtime.compile(net.segments, net.weights)
-    with pytest.raises(MemoryBudgetError, match=r"GPU's memory is full \(CUDA out of memory. Tried to allocate 2.00 GiB.\); use --device"):
+    with pytest.raises(GpuMemoryFull, match=r"GPU's memory is full \(CUDA out of memory. Tried to allocate 2.00 GiB.\); use --device"):
         compiled.run([as_picture(cat)], lambda: None)
+
+
+def test_what_a_window_took_is_given_back_before_the_gpu_is_said_to_be_full(
+    networks: NetworksOf, cat: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    made: list[weakref.ref[torch.Tensor]] = []
+    convolution = torch.nn.functional.conv2d
+
+    def full_at_the_third(*arguments: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
+        if len(made) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        answer: torch.Tensor = convolution(*arguments, **named)
+        made.append(weakref.ref(answer))
+        return answer
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", full_at_the_third)
+    net = networks(COMPACT, "f32", "torch")
+    compiled = net.runtime.compile(net.segments, net.weights)
+    with pytest.raises(GpuMemoryFull) as failure:
+        compiled.run([as_picture(cat)], lambda: None)
+    assert failure.value.__context__ is None
+    assert [tensor() for tensor in made] == [None, None]
+
+
+@pytest.mark.parametrize("place", ["features", "weights"])
+def test_a_gpu_without_room_for_features_or_weights_is_said(place: str, networks: NetworksOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    net = networks(COMPACT, "f32", "torch")
+    monkeypatch.setattr(torch, *({"features": "empty", "weights": "from_numpy"}[place], full))
+    with pytest.raises(GpuMemoryFull):
+        net.runtime.features(Size(4, 4), 3) if place == "features" else net.runtime.compile(net.segments, net.weights)
+
+
+@pytest.mark.parametrize(("wanted", "allowed"), [(None, 2_700_000_000), (1_000_000_000, 1_000_000_000), (9_000_000_000, 4_000_000_000)])
+def test_a_gpus_memory_is_claimed_and_kept_to(wanted: int | None, allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from img_enhance.runtimes.torch import claim_memory
+
+    told: list[tuple[float, str]] = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _place: (3_000_000_000, 4_000_000_000))
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share, place: told.append((share, place)))
+    assert claim_memory("cuda:1", wanted) == allowed
+    assert told == [(allowed / 4_000_000_000, "cuda:1")]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_a_value_that_is_not_finite_is_found_among_many(wrong: float, precision: Precision, networks: NetworksOf) -> None:
+    runtime = networks(COMPACT, precision, "torch").runtime
+    features = runtime.features(Size(40, 30), 64)
+    features[:] = 1e4
+    assert runtime.is_finite(features)
+    features[13, 7, 5] = wrong
+    assert not runtime.is_finite(features)
 
 
 def test_this_machines_gpus_are_those_of_pytorch() -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from img_enhance.cancelling import Tick
 from img_enhance.devices import Gpu
-from img_enhance.errors import MemoryBudgetError
+from img_enhance.errors import GpuMemoryFull
 from img_enhance.geometry import Size
 from img_enhance.memory import give_back
 from img_enhance.models import Precision
@@ -22,6 +22,9 @@ from img_enhance.runtimes.runtime import Picture
 
 Place = Callable[[Weights], torch.Tensor]
 Function = Callable[..., torch.Tensor]
+
+# Of the memory that is free on a GPU; the rest is for libraries that take theirs beside PyTorch's allocator, and for other programs.
+FREE_SHARE = 0.9
 
 _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
 
@@ -131,23 +134,31 @@ class Torch:
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 
     def features(self, size: Size, channels: int) -> torch.Tensor:
-        """Uninitialised features for a picture of this size."""
-        return torch.empty((size.height, size.width, channels), dtype=_DTYPES[self.precision], device=self._device)
+        """Uninitialised features for a picture of this size.
+
+        Raises: GpuMemoryFull when the device's own memory has no room for them.
+        """
+        shape = (size.height, size.width, channels)
+        return _unless_full(lambda: torch.empty(shape, dtype=_DTYPES[self.precision], device=self._device))
 
     def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> "Compiled":
-        """Consecutive segments as one network for windows of any size."""
+        """Consecutive segments as one network for windows of any size.
+
+        Raises: GpuMemoryFull when the device's own memory has no room for the weights.
+        """
         segment = joined(segments)
-        ops = RecordingOps(len(segment.inputs), self._weight)
+        ops = RecordingOps(len(segment.inputs), lambda values: _unless_full(lambda: self._weight(values)))
         answer = segment.function(ops, weights, *range(len(segment.inputs)))
         return Compiled(ops.steps, answer, self._window)
 
     def is_finite(self, values: torch.Tensor) -> bool:
         """Whether no value is NaN or infinite."""
-        return bool(torch.isfinite(values).all())
+        # A sum takes no memory worth the name, and is not finite where a value is not; f32 does not overflow by adding up features.
+        return bool(torch.isfinite(values.sum(dtype=torch.float32)))
 
     def picture(self, answer: torch.Tensor) -> Picture:
         """The last segment's answer as a numpy array, which may be changed."""
-        values: Picture = answer.float().cpu().numpy()
+        values: Picture = answer.cpu().float().numpy()
         return values
 
     def _weight(self, values: Weights) -> torch.Tensor:
@@ -174,13 +185,10 @@ class Compiled:
     def run(self, inputs: list[Any], tick: Tick) -> torch.Tensor:
         """The (H, W, C) answer to (H, W, C) inputs. `tick` is called before every operation and may raise.
 
-        Raises: MemoryBudgetError when the device's own memory is full.
+        Raises: GpuMemoryFull when the device's own memory is full; what the window took is given back.
         """
-        try:
-            with torch.inference_mode(), _exact():
-                return self._run([self._window(values) for values in inputs], tick)
-        except torch.OutOfMemoryError as error:
-            raise MemoryBudgetError(f"the GPU's memory is full ({str(error).splitlines()[0]}); use --device cpu") from None
+        with torch.inference_mode(), _exact():
+            return _unless_full(lambda: self._run([self._window(values) for values in inputs], tick))
 
     def _run(self, inputs: list[torch.Tensor], tick: Tick) -> torch.Tensor:
         values = dict(enumerate(inputs))
@@ -196,9 +204,38 @@ class Compiled:
 
     def release(self) -> None:
         """Give the scratch memory back; the next run takes it again."""
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        _empty_cache()
         give_back()
+
+
+def _unless_full(work: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """What `work` answers.
+
+    Raises: GpuMemoryFull when the device's own memory is full.
+    """
+    try:
+        return work()
+    except torch.OutOfMemoryError as error:
+        full = str(error).splitlines()[0]
+    # Here and not above: as long as the first error is known, so are the tensors of the calls that it went through.
+    _empty_cache()
+    raise GpuMemoryFull(f"the GPU's memory is full ({full}); use --device cpu, or close what else uses the GPU")
+
+
+def _empty_cache() -> None:
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def claim_memory(place: str, wanted: int | None) -> int:
+    """The bytes of a GPU's own memory that this process may use from now on: those wanted, or nine tenths of what is free there.
+
+    PyTorch is told to keep to it.
+    """
+    free, total = torch.cuda.mem_get_info(place)
+    allowed = int(FREE_SHARE * free) if wanted is None else min(wanted, total)
+    torch.cuda.set_per_process_memory_fraction(allowed / total, place)
+    return allowed
 
 
 def _exact() -> AbstractContextManager[Any]:

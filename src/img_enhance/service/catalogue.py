@@ -55,6 +55,7 @@ KINDS = (
     Kind(errors.OutputError, "ask for another output_format"),
     Kind(errors.MachineError, _OPERATOR, private=True),
     Kind(errors.MemoryBudgetError, "ask for a smaller factor or a faster model, or send a smaller photo"),
+    Kind(errors.GpuMemoryFull, "ask for a smaller factor or a faster model, or send the photo again later"),
     Kind(errors.DiskError, _OPERATOR, private=True),
     Kind(errors.DeviceError, _OPERATOR, private=True),
     Kind(errors.WeightsMissing, f"take another model, or {_OPERATOR}", private=True),

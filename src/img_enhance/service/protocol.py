@@ -25,6 +25,7 @@ class Setup:
     device: str
     precision: str
     max_memory: int | None
+    max_gpu_memory: int | None
     max_pixels: int
     max_result_pixels: int
     warm_model: str

@@ -166,6 +166,7 @@ class Service:
             device=device,
             precision=settings.precision,
             max_memory=settings.worker_memory or max(_LEAST_WORKER_BYTES, share),
+            max_gpu_memory=settings.worker_gpu_memory,
             max_pixels=int(settings.max_megapixels * 1e6),
             max_result_pixels=int(settings.max_result_megapixels * 1e6),
             warm_model=settings.warm_model,

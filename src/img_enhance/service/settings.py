@@ -61,6 +61,13 @@ class Settings:
         unit="bytes",
         placeholder="BYTES",
     )
+    worker_gpu_memory: int | None = option(
+        None,
+        help="memory of the graphics card for each worker, such as 3G (default: nine tenths of what is free when it starts)",
+        minimum=100_000_000,
+        unit="bytes",
+        placeholder="BYTES",
+    )
     precision: str = option("auto", help="arithmetic of the networks", choices=("auto", "f32", "bf16"))
     warm_model: str = option("realesrgan-x4plus", help="the model that is compiled before /readyz says yes", choices=MODEL_NAMES)
     idle_seconds: float = option(600, help="models are given back after so long without work", minimum=1, placeholder="SECONDS")

@@ -239,7 +239,13 @@ def _processors(engine: Engine, setup: Setup) -> dict[str, Any]:
 def _machine(setup: Setup) -> Machine:
     from img_enhance.options import Machine
 
-    return Machine(device=setup.device, precision=setup.precision, max_memory=setup.max_memory, max_pixels=setup.max_pixels)
+    return Machine(
+        device=setup.device,
+        precision=setup.precision,
+        max_memory=setup.max_memory,
+        max_gpu_memory=setup.max_gpu_memory,
+        max_pixels=setup.max_pixels,
+    )
 
 
 def _limit(setup: Setup) -> None:
