@@ -6,7 +6,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-torch soak serve check format bench bench-large bench-fifteen bench-quality clean
+.PHONY: demo test test-torch soak serve check format bench bench-large bench-fifteen bench-quality bench-gpu clean
 
 demo: .venv/base.stamp
 	mkdir -p demo
@@ -44,6 +44,9 @@ bench-large: .venv/dev.stamp
 
 bench-fifteen: .venv/dev.stamp
 	$(BIN)/python bench/fifteen.py
+
+bench-gpu: .venv/torch.stamp
+	$(BIN)/python bench/gpu.py
 
 bench-quality: .venv/bench-quality.stamp
 	$(BIN)/python bench/quality_run.py

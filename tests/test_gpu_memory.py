@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from img_enhance import engine as engine_module
 from img_enhance.cancelling import Tick
-from img_enhance.devices import detect_cpu
+from img_enhance.devices import detect_cpu, find_device
 from img_enhance.engine import Engine
 from img_enhance.errors import GpuMemoryFull, MemoryBudgetError
 from img_enhance.geometry import Size
@@ -26,7 +26,9 @@ from img_enhance.photo import Header, Photo
 from img_enhance.plan import Device, FacePass, FacePlan, NetworkPass, NetworkPlan, Pass, Plan, Rates
 from img_enhance.planner import make_plan
 from img_enhance.recipe import Recipe
+from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
+from img_enhance.runtimes.runtime import Runtime
 from img_enhance.sweep import Network, sweep
 from test_sweep import as_picture, plan_of, swept
 
@@ -145,13 +147,10 @@ class Small(Compiled):
         return super().run(inputs, tick)
 
 
-def small_runtime(most: int, seen: list[Small]) -> type[OpenVINO]:
+def small_runtime(most: int, seen: list[Small]) -> OpenVINO:
     """A runtime in f32 that has room for windows of at most `most` pixels."""
 
     class SmallRuntime(OpenVINO):
-        def __init__(self, _precision: Precision = "f32") -> None:
-            super().__init__("f32")
-
         def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> Compiled:
             compiled = super().compile(segments, weights)
             compiled.__class__ = Small
@@ -159,12 +158,12 @@ def small_runtime(most: int, seen: list[Small]) -> type[OpenVINO]:
             seen.append(compiled)  # type: ignore[arg-type]
             return compiled
 
-    return SmallRuntime
+    return SmallRuntime("f32")
 
 
 def on_small(network: Network, most: int) -> tuple[Network, list[Small]]:
     seen: list[Small] = []
-    return Network(network.segments, network.weights, small_runtime(most, seen)()), seen
+    return Network(network.segments, network.weights, small_runtime(most, seen)), seen
 
 
 @pytest.mark.parametrize(("name", "most"), [(COMPACT, 70 * 60), (COMPACT, 68 * 60), (ANIME, 64 * 70)])
@@ -215,17 +214,15 @@ def with_card(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A function that gives this machine a card with so much memory, whose networks have room for windows of so many pixels."""
 
     def give(*, allowed: int, most: int = 10**9) -> None:
-        real, ready = engine_module.find_device, engine_module.runtime_on
-
         def find(wanted: str = "auto", *, require_gpu: bool = False) -> Device:
             card = dataclasses.replace(detect_cpu(), name="Test card", place="cuda:0", own_memory=True, native_bf16=False)
-            return real(wanted, require_gpu=require_gpu) if wanted == "cpu" else card
+            return find_device(wanted, require_gpu=require_gpu) if wanted == "cpu" else card
 
         def claim(device: Device, _wanted: int | None) -> int | None:
             return allowed if device.own_memory else None
 
-        def runtime(device: Device, precision: Precision) -> OpenVINO:
-            return small_runtime(most, [])() if device.own_memory else ready(device, precision)  # type: ignore[return-value]
+        def runtime(device: Device, precision: Precision) -> Runtime:
+            return small_runtime(most, []) if device.own_memory else runtime_on(device, precision)
 
         monkeypatch.setattr(engine_module, "find_device", find)
         monkeypatch.setattr(engine_module, "claim_gpu_memory", claim)
@@ -238,12 +235,11 @@ RECIPE = Recipe(steps=(RealESRGAN(model=COMPACT),))
 
 
 @pytest.fixture
-def expected(engine: Engine, cat: Pixels) -> Pixels:
-    pixels: Pixels = engine.enhance(Photo(cat), RECIPE).photo.pixels
-    return pixels
+def expected(engine: Engine, cat: Pixels) -> npt.NDArray[Any]:
+    return engine.enhance(Photo(cat), RECIPE).photo.pixels
 
 
-def test_a_card_with_room_is_used_and_its_memory_recorded(with_card: Callable[..., None], cat: Pixels, expected: Pixels) -> None:
+def test_a_card_with_room_is_used_and_its_memory_recorded(with_card: Callable[..., None], cat: Pixels, expected: npt.NDArray[Any]) -> None:
     with_card(allowed=10**9)
     with Engine() as engine:
         result = engine.enhance(Photo(cat), RECIPE)
@@ -254,7 +250,7 @@ def test_a_card_with_room_is_used_and_its_memory_recorded(with_card: Callable[..
     assert result.warnings == ()
 
 
-def test_windows_that_were_cut_up_are_said(with_card: Callable[..., None], cat: Pixels, expected: Pixels) -> None:
+def test_windows_that_were_cut_up_are_said(with_card: Callable[..., None], cat: Pixels, expected: npt.NDArray[Any]) -> None:
     with_card(allowed=10**9, most=5000)
     with Engine() as engine:
         result = engine.enhance(Photo(cat), RECIPE)
@@ -275,7 +271,7 @@ def test_a_card_that_is_too_small_leaves_the_photo_to_the_cpu(with_card: Callabl
 
 
 def test_a_card_that_is_full_all_the_same_leaves_the_photo_to_the_cpu(
-    with_card: Callable[..., None], cat: Pixels, expected: Pixels
+    with_card: Callable[..., None], cat: Pixels, expected: npt.NDArray[Any]
 ) -> None:
     with_card(allowed=10**9, most=300)  # the trial's picture of 16 x 16 fits
     with Engine(Machine(precision="f32")) as engine:

@@ -1,0 +1,1 @@
+"""What img-enhance is measured against; scripts that run in an environment of their own."""
