@@ -15,6 +15,7 @@ from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.geometry import Box, Size
 from img_enhance.models import MODEL_NAMES, Precision, model_named
 from img_enhance.options import ExposureCorrection
+from img_enhance.pass_planner import TONE_BYTES_PER_PIXEL
 from img_enhance.photo import Header
 from img_enhance.plan import (
     MOST_TONE_REACH,
@@ -29,7 +30,7 @@ from img_enhance.plan import (
     TonePass,
     TonePlan,
 )
-from img_enhance.planner import TONE_BYTES_PER_PIXEL, allowed_bytes, choose_precision, make_plan
+from img_enhance.planner import allowed_bytes, choose_precision, make_plan
 
 COMPACT, ANIME, PHOTO = "realesr-animevideov3", "realesrgan-x4plus-anime", "realesrgan-x4plus"
 

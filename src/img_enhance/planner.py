@@ -10,12 +10,11 @@ from math import ceil
 
 from img_enhance.errors import DeviceError, GpuMemoryFull, MemoryBudgetError, OptionError
 from img_enhance.geometry import Box, Size
-from img_enhance.models import DownloadedWeights, GFPGANClean, Model, Precision, model_named
+from img_enhance.models import DownloadedWeights, Model, Precision, model_named
+from img_enhance.pass_planner import STREAM_BYTES, Room, plan_faces, plan_pass
 from img_enhance.photo import Header, format_named
 from img_enhance.plan import (
     CHANNELS,
-    MOST_TONE_REACH,
-    STRIP_PIXELS,
     Device,
     FacePass,
     FacePlan,
@@ -25,13 +24,11 @@ from img_enhance.plan import (
     PassPlan,
     Plan,
     ResamplePass,
-    ResamplePlan,
     Store,
     TonePass,
-    TonePlan,
     size_after,
 )
-from img_enhance.sweep_planner import START_SECONDS, VALUE_BYTES, copies_bytes, core_of, network_seconds, plan_network, reach_of
+from img_enhance.sweep_planner import VALUE_BYTES, core_of, reach_of
 from img_enhance.units import bytes_text
 
 # The interpreter with numpy, OpenVINO and libvips loaded, their threads' stacks and arenas included (measured 2026-11: 75 MB).
@@ -44,9 +41,6 @@ TORCH_BYTES = 150_000_000
 RESIDENT_BYTES_PER_VALUE = 13.2
 RESIDENT_BYTES_PER_MAPPED_VALUE = 10.6
 COMPILED_BYTES = 12_000_000
-
-# libvips' buffers while a file is read or written line by line (measured on 16 to 64 MP: 20-60 MB).
-STREAM_BYTES = 70_000_000
 
 # Some decoders hold the whole picture, and all do for interlaced files: a progressive JPEG's coefficients take 2 bytes a value, then
 # come the pixels. For 8 bits a channel (measured 2026-11 on 12 MP, alpha included, beyond the stream's: AVIF 11.8, BMP 7.3, TIFF in
@@ -66,26 +60,6 @@ CANVAS_SHARE = 0.2
 
 # How many pixels of the larger picture a reduction to half sees at most, on each side and per halving: three lobes, and libvips' rounding.
 LANCZOS_REACH = 5
-
-# Rates that only serve to estimate.
-RESAMPLE_PIXELS_PER_SECOND = 30e6
-TONE_PIXELS_PER_SECOND = 20e6
-
-# Tones are changed by at most so many threads at a time; each strip is worked on in float32 copies.
-MOST_TONE_THREADS = 8
-TONE_BYTES_PER_PIXEL = 100
-
-# What measuring a whole photo takes beside its canvas: reduced copies, histograms, tables.
-TONE_MEASURE_BYTES = 150_000_000
-
-# Faces: what finding them takes in a photo of any size (measured 2026-11 on 48 MP: 200 MB), what a restored face takes until it is pasted
-# (the network's square in float32), and cutting out and pasting beside the network's scratch.
-DETECTION_BYTES = 220_000_000
-FACE_BYTES = 5_000_000
-PASTE_BYTES = 80_000_000
-DETECTION_SECONDS = 1.5
-# How many faces a photo is taken to have for the estimate of time.
-_USUAL_FACES = 3
 
 
 def allowed_bytes(max_memory: int | None, device: Device) -> int:
@@ -211,10 +185,8 @@ def _arrange(
 ) -> tuple[Plan, list[int]]:
     """The plan with canvases of up to `largest_canvas` bytes in memory, whether it fits or not, and the peak of each phase."""
     reserved = RESERVED_BYTES + (TORCH_BYTES if device.runtime == "torch" else 0)
-    models = {model.name: model for model in map(_model_of, passes) if model is not None}
-    networks = {name: _resident_bytes(model) for name, model in models.items()}
-    always = reserved + (sum(networks.values()) if keeps_networks else 0)
-    on_gpu = {name: model.weights.values * VALUE_BYTES[precision] for name, model in models.items()}
+    networks = list(dict.fromkeys(model for model in map(_model_of, passes) if model is not None))
+    always = reserved + (sum(map(_resident_bytes, networks)) if keeps_networks else 0)
     size, plans = header.size, list[PassPlan]()
     pictures = [_canvas(header, size, header.depth, largest_canvas)]
     peaks, disk = [always + pictures[0].memory_bytes + _decoding_bytes(header)], [pictures[0].disk_bytes]
@@ -226,13 +198,14 @@ def _arrange(
         after = pictures[number] if in_place else _canvas(header, part.size, depth, largest_canvas)
         held = [pictures[earlier] for earlier in _awaited(passes, number)] + [pictures[number]] + [after] * (not in_place)
         model = _model_of(step)
-        below = always + (networks[model.name] if model and not keeps_networks else 0) + sum(canvas.memory_bytes for canvas in held)
-        gpu_below = sum(on_gpu.values()) if keeps_networks else on_gpu.get(model.name if model else "", 0)
-        room = _Room(after.store, depth, precision, device, below, allowed, gpu_below, gpu_allowed)
+        loaded = networks if keeps_networks else [model] if model else []
+        below = reserved + sum(map(_resident_bytes, loaded)) + sum(canvas.memory_bytes for canvas in held)
+        gpu_below = sum(model.weights.values for model in loaded) * VALUE_BYTES[precision]
+        room = Room(after.store, depth, precision, device, below, allowed, gpu_below, gpu_allowed)
         if isinstance(step, FacePass):
-            plans.append(_plan_faces(step, size, source, room, in_place=in_place))
+            plans.append(plan_faces(step, size, source, room, in_place=in_place))
         else:
-            plans.append(_plan_pass(step, size, part, room))
+            plans.append(plan_pass(step, size, part, room))
         peaks.append(plans[-1].projected_bytes)
         disk.append(sum(canvas.disk_bytes for canvas in held))
         size = size_after(step, size)
@@ -303,86 +276,6 @@ def _decoding_bytes(header: Header) -> int:
 def _encoding_bytes(header: Header, size: Size, output_format: str) -> int:
     depth = header.depth if format_named(output_format).deep else 8
     return STREAM_BYTES + size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * depth // 8
-
-
-@dataclass(frozen=True)
-class _Room:
-    """What a pass works with: where its result lies and how deep it is, the device, and `below` bytes of other things of those allowed.
-
-    Likewise of the device's own memory, where `gpu_allowed` is not None.
-    """
-
-    store: Store
-    depth: int
-    precision: Precision
-    device: Device
-    below: int
-    allowed: int
-    gpu_below: int
-    gpu_allowed: int | None
-
-
-def _plan_faces(step: FacePass, size: Size, source: int, room: _Room, *, in_place: bool) -> FacePlan:
-    """How faces are restored in a picture of `size`."""
-    model = model_named(step.options.model)
-    pixels = model.architecture.side**2 if isinstance(model.architecture, GFPGANClean) else 0
-    network = pixels * (model.whole.bytes_per_pixel(room.precision) + copies_bytes(model, model.scale))
-    own_memory = room.gpu_allowed is not None
-    restoring = step.options.at_most * FACE_BYTES + (PASTE_BYTES if own_memory else max(network, PASTE_BYTES))
-    return FacePlan(
-        step=step.options.name,
-        options=step.options,
-        model=model.name,
-        precision=room.precision,
-        size=size,
-        source=source,
-        in_place=in_place,
-        store=room.store,
-        depth=room.depth,
-        projected_bytes=room.below + max(DETECTION_BYTES, restoring),
-        seconds=DETECTION_SECONDS + START_SECONDS + _USUAL_FACES * pixels * model.flops / (room.device.rates.of(room.precision) * 1e9),
-        gpu_bytes=room.gpu_below + network if own_memory else 0,
-    )
-
-
-def _plan_pass(step: NetworkPass | ResamplePass | TonePass, size: Size, part: Box, room: _Room) -> PassPlan:
-    """How a pass runs over a picture of `size`."""
-    if isinstance(step, NetworkPass):
-        plan = _plan_network(step.model, size, part, room)
-        return dataclasses.replace(plan, depth=room.depth, seconds=network_seconds(plan, room.device))
-    if isinstance(step, ResamplePass):
-        seconds = part.size.pixels / RESAMPLE_PIXELS_PER_SECOND
-        return ResamplePlan(size, step.size, part, room.store, room.below + STREAM_BYTES, room.depth, seconds)
-    threads = max(1, min(room.device.cores, MOST_TONE_THREADS))
-    working = max(TONE_MEASURE_BYTES, threads * (max(STRIP_PIXELS, size.width) + 2 * MOST_TONE_REACH * size.width) * TONE_BYTES_PER_PIXEL)
-    return TonePlan(
-        step=step.options.name,
-        options=step.options,
-        size=size,
-        store=room.store,
-        depth=room.depth,
-        threads=threads,
-        projected_bytes=room.below + working,
-        seconds=size.pixels / TONE_PIXELS_PER_SECOND,
-    )
-
-
-def _plan_network(model: Model, size: Size, part: Box, room: _Room) -> NetworkPlan:
-    """How a network sweeps a picture, in the machine's memory or in a device's own."""
-    below, allowed = (room.below, room.allowed) if room.gpu_allowed is None else (room.gpu_below, room.gpu_allowed)
-    core = core_of(model, part)
-    plan = plan_network(model, size, core, room.store, precision=room.precision, device=room.device, below=below, allowed=allowed)
-    if room.gpu_allowed is None:
-        return plan
-    # Of the machine's memory only windows on their way there and back.
-    return dataclasses.replace(plan, gpu_bytes=plan.projected_bytes, projected_bytes=room.below + _copied_bytes(model, plan))
-
-
-def _copied_bytes(model: Model, plan: NetworkPlan) -> int:
-    """The most that a window's copies take on their way into the first stage or out of the last."""
-    area = next(plan.areas())
-    first, last = (next(plan.windows(area, stage)).read.size.pixels for stage in (plan.stages[0], plan.stages[-1]))
-    return max(first * copies_bytes(model, 1), last * copies_bytes(model, model.scale))
 
 
 def _too_little_gpu(plan: Plan) -> str:
