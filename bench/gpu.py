@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from img_enhance.engine import Engine
+from img_enhance.errors import GpuMemoryFull
 from img_enhance.geometry import Size
 from img_enhance.models import Precision, model_named
 from img_enhance.networks import segments_of
@@ -145,11 +146,15 @@ def _network_table(bench: Bench) -> Table:
         picture = window.permute(2, 0, 1)[None]
         half, last = picture.to(bench.half).contiguous(), picture.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            seconds = [
-                bench.seconds(lambda: ours.run([window], lambda: None)),  # noqa: B023 - called before the next window
-                bench.seconds(lambda: upstreams(half)),  # noqa: B023
-                bench.seconds(lambda: compiled(last)),  # noqa: B023
-            ]
+            try:
+                seconds = [
+                    bench.seconds(lambda: ours.run([window], lambda: None)),  # noqa: B023 - called before the next window
+                    bench.seconds(lambda: upstreams(half)),  # noqa: B023
+                    bench.seconds(lambda: compiled(last)),  # noqa: B023
+                ]
+            except (GpuMemoryFull, torch.OutOfMemoryError):
+                say(f"  no room for {side}x{side}")
+                break
         rate, upstreams_rate, compiled_rate = (side * side / one for one in seconds)
         share = rate * MODEL.flops / ceiling
         rows.append(

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from img_enhance import devices
 from img_enhance import engine as engine_module
 from img_enhance.cancelling import Tick
 from img_enhance.devices import detect_cpu, find_device
 from img_enhance.engine import Engine
 from img_enhance.errors import GpuMemoryFull, MemoryBudgetError
 from img_enhance.geometry import Size
-from img_enhance.models import FACE_MODELS, MODEL_NAMES, Model, Precision, model_named
+from img_enhance.models import MODEL_NAMES, Model, Precision, model_named
 from img_enhance.networks.segment import NamedWeights, Segment
 from img_enhance.options import GFPGAN, Machine, RealESRGAN
 from img_enhance.photo import Header, Photo
@@ -48,8 +49,9 @@ FULL = "the GPU's memory is full (CUDA out of memory.); use --device cpu, or clo
 def planned(
     size: Size, *passes: Pass, allowed: int = 8 * 10**9, gpu_allowed: int | None = CARD_BYTES, precision: Precision = "f32"
 ) -> Plan:
-    header = Header("jpeg", size)
-    return make_plan(header, passes, output_format="png", precision=precision, device=CARD, allowed=allowed, gpu_allowed=gpu_allowed)
+    """The plan for CARD; without `gpu_allowed` for a device that works in the machine's memory."""
+    header, device = Header("jpeg", size), dataclasses.replace(CARD, own_memory=gpu_allowed is not None)
+    return make_plan(header, passes, output_format="png", precision=precision, device=device, allowed=allowed, gpu_allowed=gpu_allowed)
 
 
 def enlarge(name: str) -> NetworkPass:
@@ -120,26 +122,38 @@ def test_the_machines_own_memory_is_still_refused_first() -> None:
 
 def test_networks_of_two_passes_are_given_back_where_a_card_is_small() -> None:
     size, face = Size(400, 300), FacePass(GFPGAN())
-    roomy, narrow = (planned(size, enlarge(COMPACT), face, gpu_allowed=gpu_allowed) for gpu_allowed in (4 * 10**9, 1_000_000_000))
+    roomy = planned(size, enlarge(PHOTO), face)
     assert roomy.keeps_networks
     faces = roomy.passes[-1]
     assert isinstance(faces, FacePlan)
-    assert faces.gpu_bytes > FACE_MODELS[0].weights.values * 4
-    least = max(step.gpu_bytes for step in narrow.passes if isinstance(step, (NetworkPlan, FacePlan)))
-    assert least <= 1_000_000_000
+    # Just too little for both networks at a time: that for photos has to go before faces are restored.
+    narrow = planned(size, enlarge(PHOTO), face, gpu_allowed=faces.gpu_bytes - 1)
+    assert not narrow.keeps_networks
+    alone = narrow.passes[-1]
+    assert isinstance(alone, FacePlan)
+    assert alone.gpu_bytes == faces.gpu_bytes - model_named(PHOTO).weights.values * 4
     with pytest.raises(GpuMemoryFull):
-        planned(size, enlarge(COMPACT), face, gpu_allowed=300_000_000)
+        planned(size, enlarge(PHOTO), face, gpu_allowed=300_000_000)
+
+
+def test_a_whole_network_is_no_stage_on_a_card() -> None:
+    """Its halves would see as much as the whole, so that it could not do with less."""
+    small = Size(256, 256)
+    assert len(network_plan(planned(small, enlarge(PHOTO), gpu_allowed=None)).stages) == 1
+    assert len(network_plan(planned(small, enlarge(PHOTO))).stages) > 1
 
 
 class Small(Compiled):
-    """Has room for windows of at most `most` pixels; counts those that it refused and those it took."""
+    """Has room for windows of at most `most` pixels, or cells of `cell` x `cell`; counts those that it refused, and their pixels if not."""
 
     most: int
+    cell: int
     refused: int
     taken: list[int]
 
     def run(self, inputs: list[Any], tick: Tick) -> Any:
-        pixels = inputs[0].shape[0] * inputs[0].shape[1]
+        height, width, channels = inputs[0].shape
+        pixels = height * width // (self.cell**2 if channels == 3 else 1)
         if pixels > self.most:
             self.refused += 1
             raise GpuMemoryFull(FULL)
@@ -147,23 +161,23 @@ class Small(Compiled):
         return super().run(inputs, tick)
 
 
-def small_runtime(most: int, seen: list[Small]) -> OpenVINO:
+def small_runtime(most: int, seen: list[Small], *, cell: int = 1) -> OpenVINO:
     """A runtime in f32 that has room for windows of at most `most` pixels."""
 
     class SmallRuntime(OpenVINO):
         def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> Compiled:
             compiled = super().compile(segments, weights)
             compiled.__class__ = Small
-            compiled.most, compiled.refused, compiled.taken = most, 0, []  # type: ignore[attr-defined]
+            compiled.most, compiled.cell, compiled.refused, compiled.taken = most, cell, 0, []  # type: ignore[attr-defined]
             seen.append(compiled)  # type: ignore[arg-type]
             return compiled
 
     return SmallRuntime("f32")
 
 
-def on_small(network: Network, most: int) -> tuple[Network, list[Small]]:
+def on_small(network: Network, most: int, *, cell: int = 1) -> tuple[Network, list[Small]]:
     seen: list[Small] = []
-    return Network(network.segments, network.weights, small_runtime(most, seen)), seen
+    return Network(network.segments, network.weights, small_runtime(most, seen, cell=cell)), seen
 
 
 @pytest.mark.parametrize(("name", "most"), [(COMPACT, 70 * 60), (COMPACT, 68 * 60), (ANIME, 64 * 70)])
@@ -182,11 +196,13 @@ def test_windows_that_do_not_fit_are_halved_and_the_picture_stays(name: str, mos
 def test_what_did_not_fit_once_is_not_tried_again(network: NetworkOf, cat: Pixels) -> None:
     model, picture = model_named(COMPACT), as_picture(cat)
     plan = plan_of(model, picture, "f32")
-    narrow, (*seen,) = on_small(network(COMPACT, "f32"), 5000)
-    ((cut_up, again), stage) = ([_cut_up(narrow, picture, plan) for _ in range(2)], narrow.compiled(plan.stages[0]))
-    assert isinstance(stage, Small)
-    assert (cut_up, again, stage.refused) == (1, 1, 1)
-    assert not seen
+    narrow, seen = on_small(network(COMPACT, "f32"), 3200)
+    assert _cut_up(narrow, picture, plan) == 1
+    (stage,) = seen
+    # The whole of 90x70, its half and its quarter; then only windows that fit, of which none is twice as small as it might be.
+    assert stage.refused == 3
+    assert _cut_up(narrow, picture, plan) == 1
+    assert stage.refused == 6, "another photo may find the card empty"
 
 
 def _cut_up(network: Network, picture: npt.NDArray[np.float32], plan: NetworkPlan) -> int:
@@ -202,6 +218,25 @@ def test_progress_counts_every_window_once(network: NetworkOf, cat: Pixels) -> N
     assert sum(told) == plan.flops
 
 
+def test_halved_cells_at_odd_edges_give_the_same_picture(network: NetworkOf, cat: Pixels) -> None:
+    """realesrgan-x2plus reads the photo in cells of 2 x 2, and mirrors a last odd row and column."""
+    model, picture = model_named("realesrgan-x2plus"), as_picture(cat)[:69, :89]
+    plan = plan_of(model, picture, "f32", starts=tuple(range(len(model.segments))))
+    expected = swept(network(model.name, "f32"), picture, plan)
+    narrow, seen = on_small(network(model.name, "f32"), 45 * 34, cell=2)
+    np.testing.assert_array_equal(swept(narrow, picture, plan), expected)
+    assert all(stage.refused >= 1 for stage in seen)
+
+
+def test_what_would_not_become_smaller_is_not_halved(network: NetworkOf, cat: Pixels) -> None:
+    model, picture = model_named(ANIME), as_picture(cat)
+    narrow, seen = on_small(network(ANIME, "f32"), 4000)
+    with pytest.raises(GpuMemoryFull):
+        swept(narrow, picture, plan_of(model, picture, "f32"))
+    (stage,) = seen
+    assert stage.refused == 1
+
+
 def test_a_card_without_room_for_the_smallest_window_fails_the_photo(network: NetworkOf, cat: Pixels) -> None:
     picture = as_picture(cat)
     narrow, _ = on_small(network(COMPACT, "f32"), 100)
@@ -213,19 +248,20 @@ def test_a_card_without_room_for_the_smallest_window_fails_the_photo(network: Ne
 def with_card(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A function that gives this machine a card with so much memory, whose networks have room for windows of so many pixels."""
 
-    def give(*, allowed: int, most: int = 10**9) -> None:
+    def give(*, allowed: int, most: int = 10**9, native_bf16: bool = False) -> None:
         def find(wanted: str = "auto", *, require_gpu: bool = False) -> Device:
-            card = dataclasses.replace(detect_cpu(), name="Test card", place="cuda:0", own_memory=True, native_bf16=False)
+            card = dataclasses.replace(detect_cpu(), name="Test card", place="cuda:0", own_memory=True, native_bf16=native_bf16)
             return find_device(wanted, require_gpu=require_gpu) if wanted == "cpu" else card
 
-        def claim(device: Device, _wanted: int | None) -> int | None:
-            return allowed if device.own_memory else None
+        def claim(device: Device, _wanted: int | None, *, share: float) -> int | None:
+            return int(share * allowed) if device.own_memory else None
 
         def runtime(device: Device, precision: Precision) -> Runtime:
             return small_runtime(most, []) if device.own_memory else runtime_on(device, precision)
 
         monkeypatch.setattr(engine_module, "find_device", find)
         monkeypatch.setattr(engine_module, "claim_gpu_memory", claim)
+        monkeypatch.setattr(engine_module, "unclaim_gpu_memory", lambda _device: None)
         monkeypatch.setattr(engine_module, "runtime_on", runtime)
 
     return give
@@ -264,7 +300,7 @@ def test_a_card_that_is_too_small_leaves_the_photo_to_the_cpu(with_card: Callabl
     with_card(allowed=10**6)
     with Engine(Machine(precision="f32")) as engine:
         result = engine.enhance(Photo(cat), RECIPE)
-        assert engine.loaded == ()
+        assert engine.loaded == (COMPACT,), "what the CPU's engine has loaded counts too"
     assert result.plan.place == "cpu"
     assert result.plan.reason.startswith("auto: needs at least ")
     assert result.plan.reason.endswith("of the GPU's memory, allowed 1 MB")
@@ -278,8 +314,25 @@ def test_a_card_that_is_full_all_the_same_leaves_the_photo_to_the_cpu(
         result = engine.enhance(Photo(cat), RECIPE)
     np.testing.assert_array_equal(result.photo.pixels, expected)
     assert result.plan.place == "cpu"
+    assert result.plan.reason == "auto: the GPU's memory is full (CUDA out of memory.)"
     (warning,) = result.warnings
     assert warning == "the GPU's memory is full (CUDA out of memory.): the photo was done again on the CPU"
+
+
+def test_an_engine_has_its_share_of_a_card(with_card: Callable[..., None], cat: Pixels) -> None:
+    with_card(allowed=10**9)
+    with Engine(gpu_share=0.5) as engine:
+        assert engine.prepare(Photo(cat), RECIPE).plan.gpu_allowed_bytes == 500_000_000
+
+
+def test_bf16_that_was_asked_of_a_card_is_not_asked_of_a_cpu_without_it(
+    with_card: Callable[..., None], cat: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_card(allowed=10**6, native_bf16=True)
+    monkeypatch.setattr(devices, "_cpu_flags", lambda: (frozenset(), "Old CPU"))
+    with Engine(Machine(precision="bf16")) as engine:
+        plan = engine.prepare(Photo(cat), RECIPE).plan
+    assert (plan.place, plan.precision) == ("cpu", "f32")
 
 
 @pytest.mark.parametrize("machine", [Machine(device="cuda"), Machine(require_gpu=True)], ids=["--device cuda", "--require-gpu"])

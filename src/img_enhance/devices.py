@@ -81,13 +81,24 @@ def find_device(wanted: str = "auto", *, require_gpu: bool = False) -> Device:
     return device_of(choose(wanted, take_snapshot(wanted), require_gpu=require_gpu))
 
 
-def claim_gpu_memory(device: Device, wanted: int | None) -> int | None:
-    """The bytes of the device's own memory that this process may use from now on, None where it has none of its own."""
+def claim_gpu_memory(device: Device, wanted: int | None, *, share: float = 1.0) -> int | None:
+    """The bytes of the device's own memory that this process may use until they are given up, None where it has none of its own.
+
+    Without `wanted` they are a `share` of what is free.
+    """
     if not device.own_memory:
         return None
     from img_enhance.runtimes.torch import claim_memory
 
-    return claim_memory(device.place, wanted)
+    return claim_memory(device.place, wanted, share)
+
+
+def unclaim_gpu_memory(device: Device) -> None:
+    """Give up what `claim_gpu_memory` answered."""
+    if device.own_memory:
+        from img_enhance.runtimes.torch import unclaim_memory
+
+        unclaim_memory(device.place)
 
 
 def take_snapshot(wanted: str) -> Snapshot:

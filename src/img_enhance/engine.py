@@ -15,7 +15,7 @@ from typing import Any
 from img_enhance.bleed import bleed
 from img_enhance.cancelling import IsCancelled, Tick, ticking
 from img_enhance.canvas import check_room, new_canvas, scratch_folder
-from img_enhance.devices import claim_gpu_memory, find_device, free_bytes
+from img_enhance.devices import claim_gpu_memory, find_device, free_bytes, unclaim_gpu_memory
 from img_enhance.errors import GpuMemoryFull, MemoryBudgetError, NotFinite
 from img_enhance.geometry import Box
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample
@@ -40,19 +40,24 @@ from img_enhance.units import bytes_text
 from img_enhance.weights.cache import WeightStore, check_located, located
 from img_enhance.weights.store import load
 
+# The device of what a GPU has no room for, as Machine and plans name it.
+CPU = "cpu"
+
 
 class Engine:
     """Owns compiled networks; use it as a context manager, from one thread at a time.
 
-    `store` is where downloaded weights are; without one it is what the environment says, for this is the door for Python.
+    `store` is where downloaded weights are; without one it is what the environment says, for this is the door for Python. `gpu_share` is
+    the part of a GPU's free memory that is for this engine, where `machine` names no bytes: others may work beside it.
     """
 
-    def __init__(self, machine: Machine | None = None, store: WeightStore | None = None) -> None:
+    def __init__(self, machine: Machine | None = None, store: WeightStore | None = None, *, gpu_share: float = 1.0) -> None:
         self.machine = machine or Machine()
         self.store = store or weight_store(os.environ)
         self.device = find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu))
         self._allowed = allowed_bytes(self.machine.max_memory, self.device)
-        self._gpu_allowed = claim_gpu_memory(self.device, self.machine.max_gpu_memory)
+        self._gpu_share = gpu_share
+        self._gpu_allowed: int | None = None
         choose_precision(self.machine.precision, self.device)  # refuses what the device does not have before any photo
         self._spare: Engine | None = None
         self._networks: dict[tuple[str, Precision], Network] = {}
@@ -67,16 +72,16 @@ class Engine:
     @property
     def loaded(self) -> tuple[str, ...]:
         """The models whose networks are in memory."""
-        return tuple(sorted({name for name, _ in self._networks}))
+        spare = self._spare.loaded if self._spare is not None else ()
+        return tuple(sorted({name for name, _ in self._networks} | set(spare)))
 
     def close(self) -> None:
         """Give the networks' memory back; the engine can be used again."""
-        for network in self._networks.values():
-            network.close()
-        self._networks.clear()
-        self._probed.clear()
+        self._release_others(())
         if self._spare is not None:
             self._spare.close()
+        unclaim_gpu_memory(self.device)
+        self._gpu_allowed = None
         give_back()
 
     def prepare(self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None) -> Job:
@@ -160,34 +165,52 @@ class Engine:
 
         Raises: as `enhance`.
         """
-        if job.plan.place != self.device.place:
+        if job.plan.place == CPU and self.device.place != CPU:
+            self._release_others(())
             return self._on_cpu().run(job, progress=progress, cancelled=cancelled)
+        if self._spare is not None:
+            self._spare.close()  # its networks are in no plan for the GPU
         try:
             return self._run(job, progress, ticking(cancelled))
         except (NotFinite, PrecisionRefused) as error:
             if job.plan.precision == "f32":
                 raise
-            again = self._again(job, f"{error}; the photo was done again in f32", precision="f32")
+            plan = self._plan(job.header, job.passes, job.output_format, job.plan.crop, precision="f32")
+            warning = f"{error}; the photo was done again in f32"
         except GpuMemoryFull as error:
             if not self._may_use_cpu:
                 raise
-            again = self._on_cpu()._again(job, f"{_first_words(error)}: the photo was done again on the CPU")
-        self.close()
+            plan = self._plan_on_cpu(error, job.header, job.passes, job.output_format, job.plan.crop, precision=None)
+            warning = f"{_first_words(error)}: the photo was done again on the CPU"
+        self._release_others(())
+        give_back()
+        again = dataclasses.replace(job, plan=plan, warnings=(*job.warnings, warning))
         return self.run(again, progress=progress, cancelled=cancelled)
-
-    def _again(self, job: Job, warning: str, *, precision: Precision | None = None) -> Job:
-        plan = self._plan(job.header, job.passes, job.output_format, job.plan.crop, precision=precision)
-        return dataclasses.replace(job, plan=plan, warnings=(*job.warnings, warning))
 
     @property
     def _may_use_cpu(self) -> bool:
-        return self._gpu_allowed is not None and self.machine.device == "auto" and not self.machine.require_gpu
+        return self.device.place != CPU and self.machine.device == "auto" and not self.machine.require_gpu
 
     def _on_cpu(self) -> Engine:
         """An engine on the CPU, for what the GPU's memory has no room for."""
         if self._spare is None:
-            self._spare = Engine(dataclasses.replace(self.machine, device="cpu"), self.store)
+            precision = "f32" if self.machine.precision == "f32" else "auto"  # the CPU may not have what was asked of the GPU
+            self._spare = Engine(dataclasses.replace(self.machine, device=CPU, precision=precision), self.store)
         return self._spare
+
+    def _plan_on_cpu(
+        self,
+        error: GpuMemoryFull,
+        header: Header,
+        passes: tuple[Pass, ...],
+        output_format: str,
+        crop: Box | None,
+        *,
+        precision: Precision | None,
+    ) -> Plan:
+        """The plan for the CPU, because of `error`."""
+        plan = self._on_cpu()._plan(header, passes, output_format, crop, precision=precision)
+        return dataclasses.replace(plan, reason=f"auto: {_first_words(error)}")
 
     def _plan(
         self, header: Header, passes: tuple[Pass, ...], output_format: str, crop: Box | None, *, precision: Precision | None = None
@@ -196,6 +219,8 @@ class Engine:
         if header.size.pixels == 1:
             # OpenVINO 2026.4 computes the compact network wrong on a single pixel in bf16: 10 dB from the reference.
             precision = "f32"
+        if self._gpu_allowed is None:
+            self._gpu_allowed = claim_gpu_memory(self.device, self.machine.max_gpu_memory, share=self._gpu_share)
         try:
             return make_plan(
                 header,
@@ -210,8 +235,7 @@ class Engine:
         except GpuMemoryFull as error:
             if not self._may_use_cpu:
                 raise
-            plan = self._on_cpu()._plan(header, passes, output_format, crop)
-            return dataclasses.replace(plan, reason=f"auto: {_first_words(error)}")
+            return self._plan_on_cpu(error, header, passes, output_format, crop, precision=precision)
 
     def _run(self, job: Job, progress: OnProgress | None, tick: Tick) -> Result:
         plan = job.plan

@@ -16,6 +16,7 @@ from img_enhance.plan import (
     PassPlan,
     ResamplePass,
     ResamplePlan,
+    Stage,
     Store,
     TonePass,
     TonePlan,
@@ -121,6 +122,9 @@ def _plan_network(model: Model, size: Size, part: Box, room: Room) -> NetworkPla
 
 def _copied_bytes(model: Model, plan: NetworkPlan) -> int:
     """The most that a window's copies take on their way into the first stage or out of the last."""
-    area = next(plan.areas())
-    first, last = (next(plan.windows(area, stage)).read.size.pixels for stage in (plan.stages[0], plan.stages[-1]))
-    return max(first * copies_bytes(model, 1), last * copies_bytes(model, model.scale))
+
+    def read_by(stage: Stage) -> int:
+        most = stage.side + 2 * stage.reach
+        return min(most, plan.cells.width) * min(most, plan.cells.height)
+
+    return max(read_by(plan.stages[0]) * copies_bytes(model, 1), read_by(plan.stages[-1]) * copies_bytes(model, model.scale))

@@ -1,5 +1,6 @@
 """Runs a network over a picture of any size: areas x stages x windows, as the plan says."""
 
+import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -16,7 +17,7 @@ Read = Callable[[Box], Picture]
 Write = Callable[[Box, Picture], None]
 Done = Callable[[int], None]
 
-# A window that is too large for the memory of a GPU is halved until a side of it is as short as this.
+# A window that is too large for the memory of a GPU is halved until its longer side is as short as this.
 LEAST_HALVED_SIDE = 32
 
 
@@ -28,8 +29,6 @@ class Network:
         self.weights = weights
         self.runtime = runtime
         self._compiled: dict[tuple[int, int], Compiled] = {}
-        # Windows of so many pixels were too large for the device's own memory, by the stage.
-        self._too_large: dict[tuple[int, int], int] = {}
 
     def segment(self, stage: Stage) -> Segment:
         return joined(self.segments[stage.first : stage.last + 1])
@@ -46,14 +45,6 @@ class Network:
         if (first, last) not in self._compiled:
             self._compiled[first, last] = self.runtime.compile(self.segments[first : last + 1], self.weights)
         return self._compiled[first, last]
-
-    def fits(self, stage: Stage, pixels: int) -> bool:
-        """False where a window of no more pixels was too large for the device's own memory before."""
-        return pixels < self._too_large.get((stage.first, stage.last), pixels + 1)
-
-    def note_too_large(self, stage: Stage, pixels: int) -> None:
-        """Remember that a window of so many pixels is too large for the device's own memory."""
-        self._too_large[stage.first, stage.last] = pixels
 
     def release(self) -> None:
         """Give the scratch memory back; the next run takes it again."""
@@ -76,10 +67,12 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
     what lies between stages.
     """
     cut_up = 0
+    # Pixels of the smallest window of each stage that a GPU had no room for: what did not fit once is not tried again.
+    too_large = dict.fromkeys(plan.stages, sys.maxsize)
     for area in plan.areas():
         features: Array = None
         for stage in plan.stages:
-            features, cut = _run_stage(network, plan, stage, area, features, read=read, write=write, tick=tick, done=done)
+            features, cut = _run_stage(network, plan, stage, area, features, too_large, read=read, write=write, tick=tick, done=done)
             cut_up += cut
     return cut_up
 
@@ -90,6 +83,7 @@ def _run_stage(
     stage: Stage,
     area: Window,
     features: Array,
+    too_large: dict[Stage, int],
     *,
     read: Read,
     write: Write,
@@ -109,7 +103,7 @@ def _run_stage(
     for window in sorted(plan.windows(area, stage), key=lambda window: -window.read.size.pixels):
         tick()
         parts = 0
-        for part, answer in _in_parts(network, stage, window, answered, within=area.read):
+        for part, answer in _in_parts(stage, window, answered, too_large, within=area.read):
             if not network.runtime.is_finite(answer):
                 raise NotFinite(f"{segment.name} of {plan.model} in {plan.precision} answered NaN or infinity")
             core = answer[part.core.seen_from(part.read).scaled(segment.scale).slices]
@@ -126,24 +120,25 @@ def _run_stage(
 
 
 def _in_parts(
-    network: Network, stage: Stage, window: Window, answered: Callable[[Box], Array], *, within: Box
+    stage: Stage, window: Window, answered: Callable[[Box], Array], too_large: dict[Stage, int], *, within: Box
 ) -> Iterator[tuple[Window, Array]]:
     """The answer to a window, or those to its parts where a GPU's memory is too full for it as a whole."""
     pixels = window.read.size.pixels
-    smallest = max(window.core.size.width, window.core.size.height) <= LEAST_HALVED_SIDE
-    if smallest or network.fits(stage, pixels):
+    halves = [Window(half, half.grown(stage.reach, within=within)) for half in window.core.halves]
+    # Halves that see as much as the whole need as much memory.
+    is_last = max(window.core.size.width, window.core.size.height) <= LEAST_HALVED_SIDE or halves[0].read.size.pixels >= pixels
+    if is_last or pixels < too_large[stage]:
         try:
             answer = answered(window.read)
         except GpuMemoryFull:
-            if smallest:
+            if is_last:
                 raise
-            network.note_too_large(stage, pixels)
+            too_large[stage] = pixels
         else:
             yield window, answer
             return
-    for half in window.core.halves:
-        part = Window(half, half.grown(stage.reach, within=within))
-        yield from _in_parts(network, stage, part, answered, within=within)
+    for half in halves:
+        yield from _in_parts(stage, half, answered, too_large, within=within)
 
 
 def _picture(read: Read, box: Box, plan: NetworkPlan) -> Picture:

@@ -71,7 +71,8 @@ def plan_network(
             cell=model.cell,
         )
 
-    if seen.pixels <= WHOLE_PIXELS:
+    # PyTorch compiles nothing, and a network as a whole sees so far that its windows could not be made smaller on a full card.
+    if seen.pixels <= WHOLE_PIXELS and not device.own_memory:
         whole = _stage(model, 0, len(model.segments) - 1, max(seen.width, seen.height))
         scratch = seen.pixels * (model.whole.bytes_per_pixel(precision) + copies_bytes(model, model.scale))
         if below + scratch <= allowed:

@@ -100,7 +100,7 @@ def test_a_full_gpu_is_said_with_a_way_out(networks: NetworksOf, cat: Pixels, mo
     monkeypatch.setattr(torch.nn.functional, "conv2d", full)
     net = networks(COMPACT, "f32", "torch")
     compiled = net.runtime.compile(net.segments, net.weights)
-    with pytest.raises(GpuMemoryFull, match=r"GPU's memory is full \(CUDA out of memory. Tried to allocate 2.00 GiB.\); use --device"):
+    with pytest.raises(GpuMemoryFull, match=r"GPU's memory is full \(CUDA out of memory. Tried to allocate 2.00 GiB\); use --device"):
         compiled.run([as_picture(cat)], lambda: None)
 
 
@@ -141,17 +141,93 @@ def test_a_gpu_without_room_for_features_or_weights_is_said(place: str, networks
         net.runtime.features(Size(4, 4), 3) if place == "features" else net.runtime.compile(net.segments, net.weights)
 
 
-@pytest.mark.parametrize(("wanted", "allowed"), [(None, 2_700_000_000), (1_000_000_000, 1_000_000_000), (9_000_000_000, 4_000_000_000)])
-def test_a_gpus_memory_is_claimed_and_kept_to(wanted: int | None, allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, str]]:
+    """A card of 4 GB of which 3 are free and this process has 0.5; and what PyTorch is told to keep to."""
+    import torch
+
+    told: list[tuple[float, str]] = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _place: (3_000_000_000, 4_000_000_000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _place: 500_000_000)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share, place: told.append((share, place)))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("wanted", "share", "allowed"),
+    [
+        (None, 1, 2_700_000_000),
+        (None, 0.5, 1_350_000_000),
+        (1_000_000_000, 0.5, 1_000_000_000),
+        (9_000_000_000, 1, 3_000_000_000),
+    ],
+)
+def test_a_gpus_memory_is_claimed_and_given_up(wanted: int | None, share: float, allowed: int, card: list[tuple[float, str]]) -> None:
+    from img_enhance.runtimes.torch import claim_memory, unclaim_memory
+
+    assert claim_memory("cuda:1", wanted, share) == allowed
+    unclaim_memory("cuda:1")
+    assert card == [((500_000_000 + allowed) / 4_000_000_000, "cuda:1"), (1.0, "cuda:1")]
+
+
+def test_a_gpu_that_is_too_full_to_be_asked_has_nothing_to_claim(card: list[tuple[float, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from img_enhance.runtimes.torch import claim_memory
 
-    told: list[tuple[float, str]] = []
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _place: (3_000_000_000, 4_000_000_000))
-    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share, place: told.append((share, place)))
-    assert claim_memory("cuda:1", wanted) == allowed
-    assert told == [(allowed / 4_000_000_000, "cuda:1")]
+    def full(_place: str) -> None:
+        raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", full)
+    assert claim_memory("cuda:0", None, 1.0) == 0
+    assert card == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 3.81 GiB; process 4711 has more",
+            "CUDA out of memory. Tried to allocate 2.00 GiB",
+        ),
+        ("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED", "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"),
+        (
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`",
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling",
+        ),
+        ("MPS backend out of memory (MPS allocated: 5.00 GB)", "MPS backend out of memory"),
+    ],
+)
+def test_every_way_to_say_that_a_gpu_is_full_is_understood(
+    error: str, said: str, networks: NetworksOf, cat: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError(error)
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", full)
+    net = networks(COMPACT, "f32", "torch")
+    compiled = net.runtime.compile(net.segments, net.weights)
+    with pytest.raises(GpuMemoryFull) as failure:
+        compiled.run([as_picture(cat)], lambda: None)
+    assert str(failure.value).startswith(f"the GPU's memory is full ({said}")
+    assert "4711" not in str(failure.value)
+
+
+def test_other_errors_of_pytorch_stay_what_they_are(networks: NetworksOf, cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def wrong(*_: object, **__: object) -> None:
+        raise RuntimeError("expected 4 channels")
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", wrong)
+    net = networks(COMPACT, "f32", "torch")
+    compiled = net.runtime.compile(net.segments, net.weights)
+    with pytest.raises(RuntimeError, match="expected 4 channels"):
+        compiled.run([as_picture(cat)], lambda: None)
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])

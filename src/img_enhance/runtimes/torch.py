@@ -26,6 +26,15 @@ Function = Callable[..., torch.Tensor]
 # Of the memory that is free on a GPU; the rest is for libraries that take theirs beside PyTorch's allocator, and for other programs.
 FREE_SHARE = 0.9
 
+# What errors say, beside PyTorch's own class of them, when a device's memory is full.
+_FULL = (
+    "out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_NOT_INITIALIZED",
+)
+
 _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -154,11 +163,11 @@ class Torch:
     def is_finite(self, values: torch.Tensor) -> bool:
         """Whether no value is NaN or infinite."""
         # A sum takes no memory worth the name, and is not finite where a value is not; f32 does not overflow by adding up features.
-        return bool(torch.isfinite(values.sum(dtype=torch.float32)))
+        return bool(_unless_full(lambda: torch.isfinite(values.sum(dtype=torch.float32))))
 
     def picture(self, answer: torch.Tensor) -> Picture:
         """The last segment's answer as a numpy array, which may be changed."""
-        values: Picture = answer.cpu().float().numpy()
+        values: Picture = _unless_full(answer.cpu).float().numpy()
         return values
 
     def _weight(self, values: Weights) -> torch.Tensor:
@@ -204,7 +213,7 @@ class Compiled:
 
     def release(self) -> None:
         """Give the scratch memory back; the next run takes it again."""
-        _empty_cache()
+        empty_cache()
         give_back()
 
 
@@ -215,27 +224,56 @@ def _unless_full(work: Callable[[], torch.Tensor]) -> torch.Tensor:
     """
     try:
         return work()
-    except torch.OutOfMemoryError as error:
-        full = str(error).splitlines()[0]
+    except RuntimeError as error:
+        if not _says_full(error):
+            raise
+        # What follows names other processes.
+        full = str(error).splitlines()[0].partition(". GPU")[0].rstrip(".")
     # Here and not above: as long as the first error is known, so are the tensors of the calls that it went through.
-    _empty_cache()
+    empty_cache()
     raise GpuMemoryFull(f"the GPU's memory is full ({full}); use --device cpu, or close what else uses the GPU")
 
 
-def _empty_cache() -> None:
+def _says_full(error: RuntimeError) -> bool:
+    """Whether the cause is a device's memory: libraries that take theirs beside PyTorch's allocator have errors of their own."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _FULL)
+
+
+def empty_cache() -> None:
+    """Give the memory back that PyTorch keeps for later, where a GPU is in use."""
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
-def claim_memory(place: str, wanted: int | None) -> int:
-    """The bytes of a GPU's own memory that this process may use from now on: those wanted, or nine tenths of what is free there.
+def claim_memory(place: str, wanted: int | None, share: float) -> int:
+    """The bytes of a GPU's own memory that this process may take from now on: those wanted, or `share` of nine tenths of what is free.
 
-    PyTorch is told to keep to it.
+    PyTorch is told to keep to it, until `unclaim_memory`. It is 0 where the GPU is too full to be used at all.
     """
-    free, total = torch.cuda.mem_get_info(place)
-    allowed = int(FREE_SHARE * free) if wanted is None else min(wanted, total)
-    torch.cuda.set_per_process_memory_fraction(allowed / total, place)
+    empty_cache()
+    try:
+        free, total = torch.cuda.mem_get_info(place)
+    except RuntimeError as error:
+        if not _says_full(error):
+            raise
+        return 0
+    allowed = int(share * FREE_SHARE * free) if wanted is None else min(wanted, free)
+    # The limit counts what the process has already.
+    _limit(place, min(1.0, (torch.cuda.memory_reserved(place) + allowed) / total))
     return allowed
+
+
+def unclaim_memory(place: str) -> None:
+    """Give what is not in use back, and take the limit away: the process may have a use of its own for the GPU."""
+    empty_cache()
+    if torch.cuda.is_initialized():
+        _limit(place, 1.0)
+
+
+def _limit(place: str, share: float) -> None:
+    torch.cuda.set_per_process_memory_fraction(share, place)
 
 
 def _exact() -> AbstractContextManager[Any]:

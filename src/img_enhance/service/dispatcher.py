@@ -28,7 +28,7 @@ LEASE_SECONDS = 60.0
 RENEW_SECONDS = 10.0
 
 # Something that passes by itself: no room on the disk or in memory for now.
-_PASSING = ("disk", "storage_full", "memory_budget", "gpu_memory_full")
+_PASSING = ("disk", "storage_full", "memory_budget")
 PASSING_PAUSE_SECONDS = 10.0
 _PASSING_FOR_SECONDS = 600.0
 

@@ -26,6 +26,7 @@ class Setup:
     precision: str
     max_memory: int | None
     max_gpu_memory: int | None
+    gpu_share: float
     max_pixels: int
     max_result_pixels: int
     warm_model: str

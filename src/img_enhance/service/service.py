@@ -167,6 +167,7 @@ class Service:
             precision=settings.precision,
             max_memory=settings.worker_memory or max(_LEAST_WORKER_BYTES, share),
             max_gpu_memory=settings.worker_gpu_memory,
+            gpu_share=1 / len(settings.lanes),
             max_pixels=int(settings.max_megapixels * 1e6),
             max_result_pixels=int(settings.max_result_megapixels * 1e6),
             warm_model=settings.warm_model,

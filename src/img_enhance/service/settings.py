@@ -63,7 +63,7 @@ class Settings:
     )
     worker_gpu_memory: int | None = option(
         None,
-        help="memory of the graphics card for each worker, such as 3G (default: nine tenths of what is free when it starts)",
+        help="memory of the graphics card for each worker, such as 3G (default: nine tenths of what is free, shared out)",
         minimum=100_000_000,
         unit="bytes",
         placeholder="BYTES",

@@ -130,7 +130,7 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
     """Enhance photos one after the other; models are given back after a while without work."""
     from img_enhance.engine import Engine
 
-    with Engine(_machine(setup)) as engine:
+    with Engine(_machine(setup), gpu_share=setup.gpu_share) as engine:
         _warm(engine, setup.warm_model)
         channel.send(Ready(_processors(engine, setup)))
         channel.send(Loaded(engine.loaded))
