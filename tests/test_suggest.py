@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import SAMPLE
-from img_enhance.analysis import Cast, Luminance, PhotoFacts
+from img_enhance.analysis import Cast, Luminance, PhotoFacts, analyse
 from img_enhance.errors import DiskError, PhotoError, PhotoTooLarge
 from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, Limits, Machine, RealESRGAN, WhiteBalance
 from img_enhance.photo import Photo
@@ -242,6 +242,15 @@ def test_one_colour_needs_nothing(pixels: npt.NDArray[Any]) -> None:
     suggestion = suggest(Photo(pixels))
     assert suggestion.steps == ()
     assert {reason.words for reason in suggestion.reasons} == {"the photo is of one colour"}
+
+
+def test_one_colour_may_have_the_contrast_of_rounding() -> None:
+    """The mean of equal values is not quite that value on every processor, and with many values on most."""
+    facts = analyse(Photo(np.full((8, 8, 3), (9, 99, 200), np.uint8)))
+    rounded = suggest_for(dataclasses.replace(facts, rms_contrast=1e-8), Limits())
+    assert {reason.words for reason in rounded.reasons} == {"the photo is of one colour"}
+    seen = suggest_for(dataclasses.replace(facts, rms_contrast=1e-3), Limits())
+    assert {reason.words for reason in seen.reasons} != {"the photo is of one colour"}
 
 
 def test_what_nobody_sees_needs_nothing(cat: npt.NDArray[np.uint8]) -> None:

@@ -40,6 +40,9 @@ LEAST_SURE_BRIGHT = 0.82
 # Below this there is no cast to speak of.
 LEAST_CAST_TO_DOUBT = 0.1
 
+# What the standard deviation of equal lightnesses, 0 to 100, may come to: their mean is rounded, on some processors (2026-11: 7e-9).
+ROUNDING = 1e-5
+
 # Percentiles 1 to 99 of CIE lightness of a photo in haze or behind glass are nearer to each other than the first; equalisation is half at
 # the first and full from the second on. Untouched photos of the tune set span 59 and more, under a veil of light (0.3 of their own light
 # and 0.45 of white) 10 to 16.
@@ -170,7 +173,7 @@ def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
 def _nothing_to_see(facts: PhotoFacts) -> _Verdict | None:
     if facts.visible_fraction == 0:
         return _Verdict(None, "the photo is fully transparent")
-    if facts.luminance.p1 == facts.luminance.p99 and facts.rms_contrast == 0:
+    if facts.luminance.p1 == facts.luminance.p99 and facts.rms_contrast < ROUNDING:
         return _Verdict(None, "the photo is of one colour")
     return None
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img_enhance.geometry import Size
-from img_enhance.models import MODELS, Model, Precision, RuntimeName
+from img_enhance.models import MODELS, Model, Precision, RuntimeName, SRVGGNetCompact
 from img_enhance.networks.segment import NamedWeights, Segment
 from img_enhance.plan import Device
 from img_enhance.probe import psnr
@@ -95,8 +95,8 @@ def test_smallest_windows_equal_the_reference(
     network: NetworkOf,
     cat: npt.NDArray[np.uint8],
 ) -> None:
-    if (model.name, runtime_name, precision, width, height) == (COMPACT, "openvino", "bf16", 1, 1):
-        pytest.xfail("OpenVINO 2026.4.1 computes this network wrong on a single pixel in bf16 (10 dB); the engine must not rely on it")
+    if isinstance(model.architecture, SRVGGNetCompact) and (runtime_name, precision, width, height) == ("openvino", "bf16", 1, 1):
+        pytest.xfail("OpenVINO 2026.4.1 computes compact networks wrong on a single pixel in bf16 (10 and 33 dB); the engine uses f32")
     net = network(model.name, precision)
     picture = part(cat, model.cell * width, model.cell * height)
     found = answer(net, compiled_whole(net), picture)
