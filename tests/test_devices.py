@@ -34,6 +34,14 @@ def test_bf16_is_native_only_with_instructions_for_it(flags: str, native: bool, 
     assert (device.rates.bf16 > device.rates.f32) is native
 
 
+def test_a_processor_twice_as_wide_is_taken_to_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = []
+    for flags in ("avx512f avx512_bf16", "avx512f avx512_bf16 avx512_vp2intersect", "avx512f avx512_bf16 amx_bf16"):
+        monkeypatch.setattr(devices, "_cpu_flags", lambda flags=flags: (frozenset(flags.split()), "Test CPU"))
+        rates.append(detect_cpu().rates.bf16)
+    assert rates[0] < rates[1] < rates[2]
+
+
 def test_rates_grow_with_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_cores", lambda: 1)
     one = detect_cpu().rates
