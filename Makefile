@@ -76,4 +76,5 @@ clean:
 
 .venv/torch.stamp: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	rm -rf .mypy_cache  # it remembers that there was no torch, and reports errors that are none
 	touch $@
