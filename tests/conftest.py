@@ -106,7 +106,10 @@ def needs_torch(test: Callable[..., None]) -> Callable[..., None]:
     return test
 
 
-@pytest.fixture(params=["openvino", pytest.param("torch", marks=TORCH)])
+RUNTIMES = ["openvino", pytest.param("torch", marks=TORCH)]
+
+
+@pytest.fixture(params=RUNTIMES)
 def runtime_name(request: pytest.FixtureRequest) -> RuntimeName:
     """Every runtime, on the CPU."""
     chosen: RuntimeName = request.param

@@ -16,7 +16,7 @@ from img_enhance.bleed import bleed
 from img_enhance.cancelling import IsCancelled, Tick, ticking
 from img_enhance.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.devices import claim_gpu_memory, find_device, free_bytes, unclaim_gpu_memory
-from img_enhance.errors import GpuMemoryFull, MemoryBudgetError, NotFinite
+from img_enhance.errors import GpuMemoryFull, IntegrityError, MemoryBudgetError, NotFinite
 from img_enhance.geometry import Box
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample
 from img_enhance.job import Job, all_passes, check_photo, losses, output_format_of
@@ -174,6 +174,7 @@ class Engine:
             return self._run(job, progress, ticking(cancelled))
         except (NotFinite, PrecisionRefused) as error:
             if job.plan.precision == "f32":
+                self._release_others(())
                 raise
             plan = self._plan(job.header, job.passes, job.output_format, job.plan.crop, precision="f32")
             warning = f"{error}; the photo was done again in f32"
@@ -182,6 +183,9 @@ class Engine:
                 raise
             plan = self._plan_on_cpu(error, job.header, job.passes, job.output_format, job.plan.crop, precision=None)
             warning = f"{_first_words(error)}: the photo was done again on the CPU"
+        except IntegrityError:
+            self._release_others(())  # what answered wrong once is not asked again
+            raise
         self._release_others(())
         give_back()
         again = dataclasses.replace(job, plan=plan, warnings=(*job.warnings, warning))

@@ -14,15 +14,15 @@ import numpy as np
 from img_enhance.cancelling import Tick
 from img_enhance.canvas import Pixels, new_canvas
 from img_enhance.color import with_depth
-from img_enhance.errors import NotFinite
 from img_enhance.faces.restore import FaceRecord, faces_wanted, restore_faces
-from img_enhance.geometry import Box
+from img_enhance.geometry import Box, Size
 from img_enhance.image_io import resample
+from img_enhance.networks.segment import joined
 from img_enhance.photo import Photo
 from img_enhance.plan import FacePlan, NetworkPlan, ResamplePlan, TonePlan
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.steps import Facts, tone_step
-from img_enhance.sweep import Network, sweep
+from img_enhance.sweep import Network, check_answer, sweep
 
 # Told which part of a pass is done, 0 to 1.
 Done = Callable[[float], None]
@@ -134,8 +134,8 @@ def paste_faces(plan: FacePlan, photo: Photo, source: Photo, detector: Path, net
 
         def restore(face: Picture) -> Picture:
             answer = network.whole().run([face], running.tick)
-            if not network.runtime.is_finite(answer):
-                raise NotFinite(f"{plan.model} in {plan.precision} answered NaN or infinity")
+            size = Size(face.shape[1], face.shape[0])
+            check_answer(answer, joined(network.segments), size, network.runtime, name=f"{plan.model} in {plan.precision}")
             return network.runtime.picture(answer)
 
         restored = restore_faces(photo.pixels, source.pixels, faces, restore, plan.options, tick=running.tick, done=running.done)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from img_enhance.cancelling import Tick
-from img_enhance.errors import GpuMemoryFull, NotFinite
-from img_enhance.geometry import Box
+from img_enhance.errors import GpuMemoryFull, IntegrityError, NotFinite
+from img_enhance.geometry import Box, Size
 from img_enhance.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import NetworkPlan, Stage
 from img_enhance.runtimes.runtime import Array, Compiled, Picture, Runtime
@@ -63,8 +63,8 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
     `tick` is called many times a second and may raise to stop; `done` is told the operations of each window.
     At one precision the pictures of all plans with the same areas are identical to the last bit, on the processors tested.
 
-    Raises: NotFinite when a window's answer holds NaN or infinity; GpuMemoryFull when a GPU has no room for the smallest window, or for
-    what lies between stages.
+    Raises: NotFinite when a window's answer holds NaN or infinity; IntegrityError when it is not as large as its window asks for;
+    GpuMemoryFull when a GPU has no room for the smallest window, or for what lies between stages.
     """
     cut_up = 0
     # Pixels of the smallest window of each stage that a GPU had no room for: what did not fit once is not tried again.
@@ -92,6 +92,7 @@ def _run_stage(
 ) -> tuple[Array, int]:
     """What a stage makes of the features before it, over an area, or None after the last; and how many windows had to be cut up."""
     segment, compiled = network.segment(stage), network.compiled(stage)
+    name = f"{segment.name} of {plan.model} in {plan.precision}"
     following = None if stage is plan.stages[-1] else network.runtime.features(area.read.size, segment.channels_out)
     cut_up = 0
 
@@ -104,8 +105,7 @@ def _run_stage(
         tick()
         parts = 0
         for part, answer in _in_parts(stage, window, answered, too_large, within=area.read):
-            if not network.runtime.is_finite(answer):
-                raise NotFinite(f"{segment.name} of {plan.model} in {plan.precision} answered NaN or infinity")
+            check_answer(answer, segment, part.read.size, network.runtime, name=name)
             core = answer[part.core.seen_from(part.read).scaled(segment.scale).slices]
             if following is None:
                 place = part.core.scaled(segment.scale).grown(0, within=plan.result.box)
@@ -117,6 +117,21 @@ def _run_stage(
         done(window.read.size.pixels * stage.flops)
     compiled.release()
     return following, cut_up
+
+
+def check_answer(answer: Array, segment: Segment, window: Size, runtime: Runtime, *, name: str) -> None:
+    """Pass if an answer can be the one to a window of this size. `name` is for the message.
+
+    An answer of another size is another window's, maybe another photo's: it must not be cut to fit.
+
+    Raises: IntegrityError when it has another size; NotFinite when it holds NaN or infinity.
+    """
+    size = window.scaled(segment.scale)
+    shape, asked = tuple(answer.shape), (size.height, size.width, segment.channels_out)
+    if shape != asked:
+        raise IntegrityError(f"{name} answered {shape} where {asked} was asked for; nothing of it was used, please report this")
+    if not runtime.is_finite(answer):
+        raise NotFinite(f"{name} answered NaN or infinity")
 
 
 def _in_parts(
