@@ -152,7 +152,7 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
 
 def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
     photo, path = Path(message.photo), Path(message.result)
-    talk = _Talk(channel)
+    talk = Talk(channel)
     reach("worker started", message.fault)
     misbehave(message.fault)
     job = _prepared(engine, photo, message.request)
@@ -168,13 +168,14 @@ def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
     return Done(path.name, job.output_format, _pair(result.photo.size), record)
 
 
-class _Talk:
+class Talk:
     """The engine's two questions, answered from the socket: how far it may tell, and whether to stop."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._fraction = 0.0
         self._looked = self._said = time.monotonic()
+        self._cancelled = False
 
     def progress(self, progress: Progress) -> None:
         self._fraction = progress.fraction
@@ -185,9 +186,11 @@ class _Talk:
             self._said = now
             self._channel.send(Working(round(self._fraction, 4)))
         if now - self._looked < _LOOK_SECONDS:
-            return False
+            return self._cancelled
         self._looked = now
-        return self._channel.waits() and isinstance(self._channel.receive(), Cancel)
+        if self._channel.waits():
+            self._cancelled |= isinstance(self._channel.receive(), Cancel)
+        return self._cancelled
 
 
 def failure(error: BaseException, photo: Path) -> Failed:
