@@ -109,7 +109,7 @@ def served(data: Path, settings: Mapping[str, str] | None = None) -> Iterator[Se
             run.kill()
 
 
-def plain_photo(colour: tuple[int, int, int], *, side: int = 24) -> bytes:
+def plain_photo(colour: tuple[int, int, int], side: int = 24) -> bytes:
     """A PNG of one colour."""
     return png(np.full((side, side, 3), colour, np.uint8))
 
