@@ -28,7 +28,7 @@ from img_enhance.recipe import AUTO, Recipe
 from img_enhance.units import bytes_text, seconds_text
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work, so that --help answers at once
-    from img_enhance.plan import PassPlan, Plan
+    from img_enhance.plan import Plan
     from img_enhance.result import Result
     from img_enhance.suggest import Suggestion
 
@@ -241,7 +241,7 @@ def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[
 
 def _plan_line(plan: Plan) -> str:
     parts = [f"{plan.device} by {plan.runtime} ({plan.reason}), {plan.precision}", f"{plan.size} to {plan.result}"]
-    parts += [_pass_text(step) for step in plan.passes]
+    parts += [step.planned_text for step in plan.passes]
     parts.append(f"at most {bytes_text(plan.projected_bytes)} of {bytes_text(plan.allowed_bytes)} memory")
     if plan.gpu_allowed_bytes is not None:
         parts.append(f"{bytes_text(plan.gpu_projected_bytes or 0)} of {bytes_text(plan.gpu_allowed_bytes)} GPU memory")
@@ -251,31 +251,9 @@ def _plan_line(plan: Plan) -> str:
     return "Plan: " + "; ".join(parts)
 
 
-def _pass_text(step: PassPlan) -> str:
-    if step.kind == "tones":
-        return step.step
-    if step.kind == "faces":
-        return f"faces by {step.model}"
-    if step.kind == "resample":
-        return f"reduced to {step.result}"
-    areas = step.area_rows * step.area_columns
-    side = step.cell * max(stage.side for stage in step.stages)
-    last = step.stages[-1]
-    tiles = sum(1 for area in step.areas() for _ in step.windows(area, last))
-    return f"{step.model} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
-
-
 def _done_line(result: Result, output: Path, seconds: float, peak_bytes: int) -> str:
-    done = " and ".join(_done_text(step) for step in result.plan.passes) or "nothing to do"
-    return f"[OK] {output}: {result.photo.size}, {seconds_text(seconds)}, {bytes_text(peak_bytes)} of memory; {done}"
-
-
-def _done_text(step: PassPlan) -> str:
-    if step.kind == "tones":
-        return step.step
-    if step.kind == "faces":
-        return f"faces by {step.model}"
-    return f"reduced to {step.result}" if step.kind == "resample" else f"{step.model} {step.size} to {step.result}"
+    took = f"{seconds_text(seconds)}, {bytes_text(peak_bytes)} of memory"
+    return f"[OK] {output}: {result.photo.size}, {took}; {result.plan.done_text}"
 
 
 if __name__ == "__main__":

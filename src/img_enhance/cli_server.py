@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,15 +120,14 @@ def _dry_run(client: Client, photo: Path, recipe: Recipe, tell: Tell) -> int:
     plan = client.suggest(photo, recipe)
     for line in auto_lines(tuple(Reason(**reason) for reason in plan["reasons"])):
         tell(line)
-    steps = [step["step"] for step in plan["recipe"]["steps"]]
     size = f"to {plan['result']['width']}x{plan['result']['height']}"
-    tell("Plan: " + "; ".join([client.url, size, *steps, f"about {seconds_text(plan['estimated_seconds'])}"]))
+    tell("Plan: " + "; ".join([client.url, size, *_names(plan["recipe"]), f"about {seconds_text(plan['estimated_seconds'])}"]))
     return 0
 
 
 def _plan_line(client: Client, job: Job) -> str:
     parts = [f"{client.url}, job {job.id}", f"{job.photo['width']}x{job.photo['height']}"]
-    parts += [step["step"] for step in job.recipe["steps"]]
+    parts += _names(job.recipe)
     if job.queue_position is not None and job.queue_position > 1:
         parts.append(f"{job.queue_position - 1} before it")
     if job.seconds_left is not None:
@@ -139,15 +138,13 @@ def _plan_line(client: Client, job: Job) -> str:
 def _done_line(job: Job, client: Client, output: Path, seconds: float) -> str:
     assert job.result is not None
     assert job.record is not None
-    done = " and ".join(_done_text(step) for step in job.record["plan"]["passes"]) or "nothing to do"
+    # Older services do not say it; the steps are in every job.
+    done = job.record.get("done") or " and ".join(_names(job.recipe)) or "nothing to do"
     peak = max((step["measured_bytes"] for step in job.record["steps"]), default=0)
     size = Size(job.result["width"], job.result["height"])
     return f"[OK] {output}: {size}, {seconds_text(seconds)}, {bytes_text(peak)} of memory at {client.url}; {done}"
 
 
-def _done_text(step: dict[str, Any]) -> str:
-    """As the same line of a run on this machine."""
-    if step["kind"] == "tones":
-        return str(step["step"])
-    result = Size(**step["result"])
-    return f"reduced to {result}" if step["kind"] == "resample" else f"{step['model']} {Size(**step['size'])} to {result}"
+def _names(recipe: Mapping[str, Any]) -> list[str]:
+    """The steps of a recipe in JSON."""
+    return [step["step"] for step in recipe["steps"]]

@@ -261,7 +261,7 @@ class Engine:
                 sources[number] = photo
             if not plan.keeps_networks:
                 self._release_others((model_named(step.model),) if isinstance(step, (NetworkPlan, FacePlan)) else ())
-            with _measured(_name(step), records) as facts:
+            with _measured(step.name, records) as facts:
                 photo = self._pass(step, photo, held, sources, Running(folder, tick, report(step), facts, warnings))
             held = step.part
             give_back()
@@ -361,13 +361,6 @@ def _reporter(plan: Plan, progress: OnProgress | None) -> Callable[[PassPlan], D
         return done
 
     return part
-
-
-def _name(step: PassPlan) -> str:
-    """What a pass is called in the record."""
-    if isinstance(step, NetworkPlan):
-        return step.model
-    return "resample" if isinstance(step, ResamplePlan) else step.step
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """What a plan says: passes, and how each of them runs.
 
+A pass says itself what there is to say of it: its `name` in the record, `planned_text` before it runs, `done_text` after it.
+
 Words: *allowed* is the budget, *reserved* what the process needs before any photo, *projected* an upper bound of the peak. Memory
 means anonymous memory: pages of files do not count, because the system can drop them.
 """
@@ -127,6 +129,21 @@ class NetworkPlan:
     kind: Literal["network"] = "network"
 
     @property
+    def name(self) -> str:
+        return self.model
+
+    @property
+    def planned_text(self) -> str:
+        areas = self.area_rows * self.area_columns
+        side = self.cell * max(stage.side for stage in self.stages)
+        tiles = sum(1 for area in self.areas() for _ in self.windows(area, self.stages[-1]))
+        return f"{self.model} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
+
+    @property
+    def done_text(self) -> str:
+        return f"{self.model} {self.size} to {self.result}"
+
+    @property
     def cells(self) -> Size:
         """The picture's size in cells."""
         return self.size.cells(self.cell)
@@ -191,6 +208,18 @@ class ResamplePlan:
     seconds: float = 0.0
     kind: Literal["resample"] = "resample"
 
+    @property
+    def name(self) -> str:
+        return "resample"
+
+    @property
+    def planned_text(self) -> str:
+        return f"reduced to {self.result}"
+
+    @property
+    def done_text(self) -> str:
+        return self.planned_text
+
 
 class _SizeStays:
     """A pass whose result is as large as the picture before it."""
@@ -226,6 +255,18 @@ class TonePlan(_SizeStays):
     seconds: float = 0.0
     kind: Literal["tones"] = "tones"
 
+    @property
+    def name(self) -> str:
+        return self.step
+
+    @property
+    def planned_text(self) -> str:
+        return self.step
+
+    @property
+    def done_text(self) -> str:
+        return self.planned_text
+
 
 @dataclass(frozen=True)
 class FacePlan(_SizeStays):
@@ -247,6 +288,18 @@ class FacePlan(_SizeStays):
     seconds: float = 0.0
     gpu_bytes: int = 0
     kind: Literal["faces"] = "faces"
+
+    @property
+    def name(self) -> str:
+        return self.step
+
+    @property
+    def planned_text(self) -> str:
+        return f"faces by {self.model}"
+
+    @property
+    def done_text(self) -> str:
+        return self.planned_text
 
 
 PassPlan = NetworkPlan | ResamplePlan | TonePlan | FacePlan
@@ -279,6 +332,11 @@ class Plan:
     seconds: float
     gpu_allowed_bytes: int | None = None
     gpu_projected_bytes: int | None = None
+
+    @property
+    def done_text(self) -> str:
+        """What is said of all its passes when they are done."""
+        return " and ".join(step.done_text for step in self.passes) or "nothing to do"
 
     @property
     def models(self) -> tuple[Model, ...]:

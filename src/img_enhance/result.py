@@ -45,12 +45,13 @@ class Result:
     version: str = __version__
 
     def record(self) -> dict[str, Any]:
-        """Everything but the pixels, as JSON values."""
+        """Everything but the pixels, as JSON values. "done" is for who shows it and knows no kinds of passes."""
         return {
             "version": self.version,
             "recipe": self.recipe.to_mapping(),
             "reasons": [dataclasses.asdict(reason) for reason in self.reasons],
             "plan": dataclasses.asdict(self.plan),
+            "done": self.plan.done_text,
             "weights_sha256": self.weights,
             "steps": [dataclasses.asdict(step) for step in self.steps],
             "warnings": list(self.warnings),

@@ -101,12 +101,12 @@ def saying(values: Mapping[str, Any], status: int = 200) -> Act:
     return act
 
 
-def accepting() -> Act:
-    """Reads the photo and answers 202."""
+def accepting(job: Mapping[str, Any] = JOB) -> Act:
+    """Reads the photo and answers 202 with this job."""
 
     def act(handler: Handler) -> None:
         assert b'filename="photo"' in handler.body()
-        saying(JOB, 202)(handler)
+        saying(job, 202)(handler)
 
     return act
 

@@ -10,15 +10,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
-from fake_service import fake_service, page
+from fake_service import DONE, JOB, accepting, fake_service, page, saying
 from served import COMPACT, RECIPE, SHIFT, Served, mean_colour, noisy_photo, plain_photo, served
 
 from img_enhance.client import Client, Enhanced, Patience
 from img_enhance.client.checks import CHECKS
 from img_enhance.errors import ImgEnhanceError, OptionError, UnsupportedPhoto
-from img_enhance.options import KEY_VARIABLE
+from img_enhance.options import CLAHE, GFPGAN, KEY_VARIABLE, RealESRGAN
+from img_enhance.photo import Photo
 from img_enhance.recipe import Recipe
+from img_enhance.result import Result, StepRecord
+from small_plan import DONE_TEXT, PASSES, planned
 
 TWICE = Recipe.from_mapping(RECIPE)
 FLAGS = ("--model", COMPACT, "--upscale", "2")
@@ -109,6 +113,26 @@ def test_enhance_by_a_server_is_like_enhance_here(run: Run, service: Served, pho
     assert set(there) == set(here)
     assert there["recipe"] == here["recipe"]
     assert mean_colour(result) == pytest.approx(mean_colour(photo.with_name("red_enhanced.png").read_bytes()), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "words"),
+    [((), DONE_TEXT), (("done",), "real_esrgan and clahe and gfpgan"), (("done", "plan"), "real_esrgan and clahe and gfpgan")],
+    ids=["this version", "one whose record has no words", "one whose record has no plan"],
+)
+def test_says_what_was_done_by_a_pass_of_every_kind(left_out: tuple[str, ...], words: str, run: Run, photo: Path) -> None:
+    recipe = Recipe((RealESRGAN(), CLAHE(), GFPGAN()))
+    steps = (StepRecord("read", 0.1, 10**8), StepRecord("gfpgan", 0.2, 2 * 10**9))
+    record = Result(Photo(np.zeros((60, 80, 3), np.uint8)), recipe, planned(*PASSES), {}, steps, ("a warning",)).record()
+    record = {name: value for name, value in record.items() if name not in left_out}
+    job = DONE | {"recipe": recipe.to_mapping(), "record": record}
+    with fake_service({"POST enhance": [accepting(JOB | {"recipe": job["recipe"]})], "GET jobs/ID": [saying(job)]}) as fake:
+        code, out, err = run("enhance", photo, "--server", fake.url, "--gfpgan")
+    assert code == 0, err
+    assert "; real_esrgan; clahe; gfpgan" in err
+    assert "[WARNING] a warning" in err
+    assert out.startswith(f"[OK] {photo.with_name('red_enhanced.png')}: 20x10, ")
+    assert out.endswith(f" 2.0 GB of memory at {fake.url}; {words}\n")
 
 
 @pytest.mark.parametrize(

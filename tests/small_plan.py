@@ -1,0 +1,20 @@
+"""A small plan with a pass of every kind."""
+
+from img_enhance.geometry import Size
+from img_enhance.models import model_named
+from img_enhance.options import CLAHE, GFPGAN
+from img_enhance.photo import Header
+from img_enhance.plan import Device, FacePass, NetworkPass, Pass, Plan, Rates, ResamplePass, TonePass
+from img_enhance.planner import make_plan
+
+PHOTO_MODEL = "realesrgan-x4plus"
+PASSES = (NetworkPass(model_named(PHOTO_MODEL)), ResamplePass(Size(80, 60)), TonePass(CLAHE()), FacePass(GFPGAN()))
+# What is said of them when they are done.
+DONE_TEXT = f"{PHOTO_MODEL} 40x30 to 160x120 and reduced to 80x60 and clahe and faces by gfpgan-1.4"
+
+
+def planned(*passes: Pass, size: Size | None = None, allowed: int = 4 * 10**9) -> Plan:
+    """The plan of `passes` on a photo of 40x30, or `size`."""
+    device = Device(name="Test CPU", cores=2, native_bf16=True, rates=Rates(f32=300, bf16=1500), memory_bytes=16 * 10**9)
+    header = Header("png", size or Size(40, 30))
+    return make_plan(header, passes, output_format="png", precision="f32", device=device, allowed=allowed)
