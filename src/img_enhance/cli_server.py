@@ -118,7 +118,7 @@ def _submitted(client: Client, photo: Path, recipe: Recipe, *, quiet: bool) -> J
 
 def _dry_run(client: Client, photo: Path, recipe: Recipe, tell: Tell) -> int:
     plan = client.suggest(photo, recipe)
-    for line in auto_lines(tuple(Reason(**reason) for reason in plan["reasons"])):
+    for line in auto_lines(tuple(Reason.from_mapping(reason) for reason in plan["reasons"])):
         tell(line)
     size = f"to {plan['result']['width']}x{plan['result']['height']}"
     tell("Plan: " + "; ".join([client.url, size, *_names(plan["recipe"]), f"about {seconds_text(plan['estimated_seconds'])}"]))

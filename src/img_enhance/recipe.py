@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from img_enhance.errors import OptionError, RecipeError
@@ -85,6 +85,11 @@ class Reason:
     strength: str
     words: str
     lacking: bool = False
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "Reason":
+        """The reason in these JSON values, which may be of a later version that says more."""
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
 def _step(values: object, number: int) -> StepOptions:

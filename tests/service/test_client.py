@@ -135,6 +135,19 @@ def test_says_what_was_done_by_a_pass_of_every_kind(left_out: tuple[str, ...], w
     assert out.endswith(f" 2.0 GB of memory at {fake.url}; {words}\n")
 
 
+@pytest.mark.parametrize("flags", [(), ("--dry-run",)])
+def test_reasons_of_a_later_service_may_say_more(flags: tuple[str, ...], run: Run, photo: Path) -> None:
+    reasons = [{"step": "clahe", "chosen": True, "strength": "1.5", "words": "it is flat", "of a later version": 0.7}]
+    recipe = Recipe((CLAHE(),)).to_mapping()
+    job = DONE | {"photo": DONE["photo"] | {"reasons": reasons}, "recipe": recipe, "record": {"warnings": [], "steps": []}}
+    plan = {"recipe": recipe, "reasons": reasons, "result": DONE["result"], "estimated_seconds": 1.0}
+    acts = {"POST enhance": [accepting(job)], "GET jobs/ID": [saying(job)], "POST suggest": [saying(plan)]}
+    with fake_service(acts) as fake:
+        code, _, err = run("enhance", photo, "--server", fake.url, *flags)
+    assert code == 0, err
+    assert "Auto: clahe 1.5: it is flat\n" in err
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "words"),
     [

@@ -42,7 +42,7 @@ class Job:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Why its steps were chosen, where they were chosen automatically."""
-        return tuple(Reason(**reason) for reason in self.photo.get("reasons", ()))
+        return tuple(Reason.from_mapping(reason) for reason in self.photo.get("reasons", ()))
 
     @property
     def output_format(self) -> str:
