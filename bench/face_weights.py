@@ -9,36 +9,36 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance import models, weight_files
-from img_enhance.models import GFPGANClean
-from img_enhance.networks import shapes_of
+from img_enhance.models.networks.gfpgan import GFPGANClean
+from img_enhance.models.table import BUILT_IN, ModelTable
+from img_enhance.models.weight_files import GFPGAN_1_4
+from img_enhance.models.weight_sources import DownloadedWeights
 
 Array = npt.NDArray[np.float32]
 
-MODEL = models.FACE_MODELS[0]
+MODEL = BUILT_IN.faces[0]
 FILE = "random-gfpgan.safetensors"
 
 
-def use_random_weights(folder: Path, architecture: GFPGANClean | None = None) -> None:
-    """Put random weights in the place of the published ones, for this process; the file is written to `folder` once.
+def random_weights_table(folder: Path, architecture: GFPGANClean | None = None) -> ModelTable:
+    """The built-in models with random weights for faces in the place of the published ones; their file is written to `folder` once.
 
     `architecture` takes the place of the published network's, for tests.
     """
-    model = dataclasses.replace(MODEL, architecture=architecture or MODEL.architecture)
-    models.FACE_MODELS = (model, *models.FACE_MODELS[1:])
+    architecture = architecture or GFPGANClean()
     path = folder / FILE
     if not path.exists():
         draw = np.random.RandomState(0)
-        write_safetensors({name: _values(draw, name, shape) for name, shape in shapes_of(model.architecture).items()}, path)
-    rows = {row.name: row for row in weight_files.WEIGHT_FILES}
-    rows[MODEL.name] = dataclasses.replace(
-        rows[MODEL.name],
+        write_safetensors({name: _values(draw, name, shape) for name, shape in architecture.shapes.items()}, path)
+    file = dataclasses.replace(
+        GFPGAN_1_4,
         file=FILE,
         format="safetensors",
         bytes=path.stat().st_size,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
-    weight_files.WEIGHT_FILES = tuple(rows.values())
+    model = dataclasses.replace(MODEL, architecture=architecture, weights=DownloadedWeights(file))
+    return dataclasses.replace(BUILT_IN, faces=(model, *BUILT_IN.faces[1:]))
 
 
 def write_safetensors(tensors: dict[str, Array], path: Path) -> None:

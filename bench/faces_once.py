@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
-from face_weights import use_random_weights
+from face_weights import random_weights_table
+from img_enhance import settings
 from img_enhance.cli import main
 
 if __name__ == "__main__":
-    use_random_weights(Path(sys.argv[1]))
+    settings.BUILT_IN = random_weights_table(Path(sys.argv[1]))  # type: ignore[attr-defined]
     sys.exit(main(sys.argv[2:]))

@@ -22,13 +22,13 @@ import torch
 from img_enhance.engine import Engine
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.geometry import Size
-from img_enhance.models import Precision, model_named
-from img_enhance.networks import segments_of
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights.store import load
 from img_enhance.options import CLAHE, Machine, RealESRGAN
 from img_enhance.photo import Photo
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.torch import Torch
-from img_enhance.weights.store import load
 from machine import header, header_text
 from measure import say
 from peers.pytorch_rrdbnet import network as upstreams_network
@@ -37,7 +37,7 @@ from photos import Pixels, main_source, photo_pixels
 from pictures import difference
 from tables import Cell, Column, Table, verdict
 
-MODEL = model_named("realesrgan-x4plus")
+MODEL = BUILT_IN.named("realesrgan-x4plus")
 
 # Sides of the windows that the bare network is measured on, in pixels; sizes of whole photos; those of the predecessor's photos.
 SIDES, QUICK_SIDES = (128, 256, 512, 1024), (16, 24)
@@ -135,7 +135,7 @@ def _network_table(bench: Bench) -> Table:
     """Input pixels a second of the bare network on one window that lies on the device."""
     say("the bare network")
     ceiling = _ceiling(bench)
-    ours = Torch(bench.precision, place=bench.place).compile(segments_of(MODEL.architecture), load(MODEL))
+    ours = Torch(bench.precision, place=bench.place).compile(MODEL.segments, load(MODEL))
     upstreams = _upstreams(bench, bench.half)
     compiled = _upstreams(bench, bench.dtype, torch.channels_last)
     if not bench.quick:  # it takes minutes, on tiny pictures too

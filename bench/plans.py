@@ -5,7 +5,8 @@ import dataclasses
 from img_enhance.devices import detect_cpu
 from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Size
-from img_enhance.models import Model, Precision
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
 from img_enhance.photo import Header
 from img_enhance.plan import NetworkPass, NetworkPlan, Plan, Stage
 from img_enhance.planner import allowed_bytes, make_plan
@@ -63,5 +64,5 @@ def budget_that_forces_areas(model: Model, size: Size, *, precision: Precision) 
 
 
 def _stage(model: Model, first: int, last: int, side: int) -> Stage:
-    part = model.segments[first : last + 1]
-    return Stage(first, last, sum(s.reach for s in part), side, sum(s.flops for s in part))
+    reach = sum(segment.reach for segment in model.segments[first : last + 1])
+    return Stage(first, last, reach, side, sum(model.flops_of_segments[first : last + 1]))

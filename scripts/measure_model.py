@@ -1,4 +1,4 @@
-"""Measures what a model costs to run: the figures of its row in `models.py`.
+"""Measures what a model costs to run: the scratch that stands beside its segments.
 
     python scripts/measure_model.py realesrgan-x4plus [--precision bf16] [--runtime torch] [--random-weights] [--seconds 2]
 
@@ -19,12 +19,13 @@ import numpy as np
 from img_enhance.devices import Choice, detect_cpu, device_of
 from img_enhance.geometry import Size
 from img_enhance.memory import Peak, anonymous_bytes
-from img_enhance.models import MODEL_NAMES, Model, Precision, RuntimeName, model_named
-from img_enhance.networks import segments_of, shapes_of
-from img_enhance.networks.segment import NamedWeights
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import NamedWeights, Precision
+from img_enhance.models.table import BUILT_IN, MODEL_NAMES
+from img_enhance.models.weights.store import load
+from img_enhance.plan import RuntimeName
 from img_enhance.runtimes import runtime_on
 from img_enhance.settings import weight_store
-from img_enhance.weights.store import load
 
 SIDES = (96, 192, 320, 448)
 
@@ -33,7 +34,7 @@ def measure(
     model: Model, weights: NamedWeights, runtime_name: RuntimeName, precision: Precision, part: str, side: int, seconds: float
 ) -> dict[str, float]:
     """Scratch bytes per pixel, thousand pixels a second and weights' bytes of one part over a window of `side` pixels."""
-    segments = segments_of(model.architecture)
+    segments = model.segments
     chosen = segments if part == "whole" else next((s,) for s in segments if s.name.startswith(part))
     runtime = runtime_on(device_of(Choice(runtime_name, None, "")), precision)
     rng = np.random.default_rng(1)
@@ -67,7 +68,7 @@ def measure(
 def random_weights(model: Model) -> NamedWeights:
     """Small values in the shapes of the published ones."""
     rng = np.random.default_rng(2)
-    return {name: rng.standard_normal(shape, np.float32) * np.float32(0.03) for name, shape in shapes_of(model.architecture).items()}
+    return {name: rng.standard_normal(shape, np.float32) * np.float32(0.03) for name, shape in model.architecture.shapes.items()}
 
 
 def main() -> None:
@@ -82,12 +83,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.one:
         precision, part, side = arguments.one
-        model = model_named(arguments.model)
+        model = BUILT_IN.named(arguments.model)
         weights = random_weights(model) if arguments.random_weights else load(model, weight_store(os.environ))
         print(json.dumps(measure(model, weights, arguments.runtime, precision, part, int(side), arguments.seconds)))
         return
     device = detect_cpu()
-    model = model_named(arguments.model)
+    model = BUILT_IN.named(arguments.model)
     print(f"{model.name} on {device.name} by {arguments.runtime}, {device.cores} cores, {model.flops / 1e6:.2f} MFLOP a pixel or cell")
     print(f"{'part':<10}{'precision':<11}{'side':>5}{'scratch B/px':>14}{'1000 px/s':>11}{'weights':>9}")
     parts = ["whole"] if len(model.segments) == 1 else ["whole", *dict.fromkeys(s.name for s in model.segments)]

@@ -16,14 +16,14 @@ from PIL import Image
 from img_enhance.cli import main
 from img_enhance.devices import detect_cpu
 from img_enhance.engine import Engine
-from img_enhance.models import Precision, RuntimeName, model_named
-from img_enhance.networks import segments_of
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights.store import load, present
 from img_enhance.options import Machine, RealESRGAN
-from img_enhance.plan import Device
+from img_enhance.plan import Device, RuntimeName
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes import runtime_on
 from img_enhance.sweep import Network
-from img_enhance.weights.store import load, present
 from random_weights import picture_like_weights
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ def networks() -> Callable[[str, Precision, RuntimeName], Network]:
 
     def network_of(name: str, precision: Precision, runtime: RuntimeName) -> Network:
         if (name, precision, runtime) not in known:
-            model = model_named(name)
+            model = BUILT_IN.named(name)
             weights = load(model) if present(model) else picture_like_weights(model.architecture)
             device = dataclasses.replace(detect_cpu(), runtime=runtime)
-            known[name, precision, runtime] = Network(segments_of(model.architecture), weights, runtime_on(device, precision))
+            known[name, precision, runtime] = Network(model.segments, weights, runtime_on(device, precision))
         return known[name, precision, runtime]
 
     return network_of

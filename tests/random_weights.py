@@ -5,9 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.models import Architecture
-from img_enhance.networks import segments_of, shapes_of
-from img_enhance.networks.segment import Shapes
+from img_enhance.models.architecture import Architecture
+from img_enhance.models.networks.segment import Shapes
 from img_enhance.probe import probe_picture
 from img_enhance.runtimes.reference import run_reference
 
@@ -24,8 +23,8 @@ def random_weights(shapes: Shapes, seed: int = 0) -> dict[str, npt.NDArray[np.fl
 
 def picture_like_weights(architecture: Architecture, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
     """Random weights under which the answer to a picture spreads like a picture, so that errors can be given in decibels."""
-    weights = random_weights(shapes_of(architecture), seed)
-    answer = run_reference(segments_of(architecture), weights, probe_picture())
+    weights = random_weights(architecture.shapes, seed)
+    answer = run_reference(architecture.segments, weights, probe_picture())
     for name in list(weights)[-2:]:  # the last convolution's weights and biases
         weights[name] *= np.float32(_PICTURE_SPREAD / answer.std())
     return weights

@@ -1,14 +1,19 @@
 """A small plan with a pass of every kind."""
 
 from img_enhance.geometry import Size
-from img_enhance.models import model_named
+from img_enhance.models.table import BUILT_IN
 from img_enhance.options import CLAHE, GFPGAN
 from img_enhance.photo import Header
 from img_enhance.plan import Device, FacePass, NetworkPass, Pass, Plan, Rates, ResamplePass, TonePass
 from img_enhance.planner import make_plan
 
 PHOTO_MODEL = "realesrgan-x4plus"
-PASSES = (NetworkPass(model_named(PHOTO_MODEL)), ResamplePass(Size(80, 60)), TonePass(CLAHE()), FacePass(GFPGAN()))
+PASSES = (
+    NetworkPass(BUILT_IN.named(PHOTO_MODEL)),
+    ResamplePass(Size(80, 60)),
+    TonePass(CLAHE()),
+    FacePass(GFPGAN(), BUILT_IN.faces[0], BUILT_IN.detector),
+)
 # What is said of them when they are done.
 DONE_TEXT = f"{PHOTO_MODEL} 40x30 to 160x120 and reduced to 80x60 and clahe and faces by gfpgan-1.4"
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img_enhance.geometry import Box, Size
-from img_enhance.models import Model, RRDBNet, model_named
-from img_enhance.networks import segments_of
+from img_enhance.models.model import Model
+from img_enhance.models.networks.rrdbnet import RRDBNet
+from img_enhance.models.table import BUILT_IN
 from img_enhance.photo import Header
 from img_enhance.plan import CHANNELS, Device, NetworkPass, NetworkPlan, Rates
 from img_enhance.planner import make_plan
@@ -23,20 +24,19 @@ from test_sweep import as_picture, plan_of, swept
 
 Pixels = npt.NDArray[np.uint8]
 
-X2PLUS = model_named("realesrgan-x2plus")
+X2PLUS = BUILT_IN.named("realesrgan-x2plus")
 # The same network with 2 blocks for 23: all kinds of segments, in a tenth of the time.
 SHORT = dataclasses.replace(
     X2PLUS,
     name="short",
     architecture=RRDBNet(blocks=2, cell=2),
-    segments=(X2PLUS.segments[0], *X2PLUS.segments[1:3], X2PLUS.segments[-1]),
 )
 DEVICE = Device("Test CPU", 2, native_bf16=True, rates=Rates(300, 1500), memory_bytes=16 * 10**9)
 
 
 @pytest.fixture(scope="module")
 def short() -> Network:
-    return Network(segments_of(SHORT.architecture), picture_like_weights(SHORT.architecture), OpenVINO("f32"))
+    return Network(SHORT.segments, picture_like_weights(SHORT.architecture), OpenVINO("f32"))
 
 
 def planned(size: Size, megabytes: int) -> NetworkPlan:
@@ -112,7 +112,7 @@ def test_areas_cover_all_cells_once(width: int, height: int, megabytes: int) -> 
 
 
 def test_half_the_size_is_planned_like_a_photo_of_a_quarter_of_the_pixels() -> None:
-    large: Model = model_named("realesrgan-x4plus")
+    large: Model = BUILT_IN.named("realesrgan-x4plus")
     passes = (NetworkPass(large),)
     plan = make_plan(Header("png", Size(500, 400)), passes, output_format="png", precision="f32", device=DEVICE, allowed=4 * 10**9)
     (other,) = plan.passes

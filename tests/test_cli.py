@@ -25,7 +25,7 @@ from PIL import Image
 from conftest import SAMPLE
 from img_enhance import __version__
 from img_enhance.cli import main
-from img_enhance.models import MODELS
+from img_enhance.models.table import MODELS
 from img_enhance.recipe import Recipe
 
 Pixels = npt.NDArray[np.uint8]

@@ -20,15 +20,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from img_enhance import models, weight_files
+from img_enhance import settings
 from img_enhance.cli import main
-from img_enhance.models import MODELS, WheelWeights, model_named
-from img_enhance.weight_files import WEIGHT_FILES, WeightFile
-from img_enhance.weights.store import load
+from img_enhance.models.table import BUILT_IN, MODELS
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weight_sources import WheelWeights
+from img_enhance.models.weights.store import load
 
 Run = Callable[..., "Ran"]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")
-COMPACT = model_named("realesr-animevideov3")
+COMPACT = BUILT_IN.named("realesr-animevideov3")
 
 
 @dataclasses.dataclass
@@ -106,7 +107,7 @@ def file(server: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> Weig
     server[1].clear()
     data = weights()
     made = dataclasses.replace(
-        WEIGHT_FILES[0],
+        BUILT_IN.files[0],
         name="compact-1",
         file="compact.safetensors",
         format="safetensors",
@@ -115,8 +116,7 @@ def file(server: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> Weig
         sha256=hashlib.sha256(data).hexdigest(),
         license_note="For tests only.",
     )
-    monkeypatch.setattr(weight_files, "WEIGHT_FILES", (*WEIGHT_FILES, made))
-    monkeypatch.setattr("img_enhance.cli_models.WEIGHT_FILES", (*WEIGHT_FILES, made))
+    monkeypatch.setattr(settings, "BUILT_IN", dataclasses.replace(BUILT_IN, other_files=(*BUILT_IN.other_files, made)))
     return made
 
 
@@ -134,7 +134,7 @@ def test_models_and_models_list_are_the_same(run: Run) -> None:
 
 def test_list_has_every_model_and_every_weight_file_once(run: Run) -> None:
     names = [line.split()[0] for line in run("models", "list").out.splitlines()[1:]]
-    assert sorted(names) == sorted({model.name for model in MODELS} | {file.name for file in WEIGHT_FILES})
+    assert sorted(names) == sorted({model.name for model in MODELS} | {file.name for file in BUILT_IN.files})
 
 
 @pytest.mark.usefixtures("file")
@@ -147,7 +147,7 @@ def test_list_says_what_has_been_downloaded(run: Run) -> None:
     assert " yes " in line()
 
 
-@pytest.mark.parametrize("row", [*MODELS, *WEIGHT_FILES], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [*MODELS, *BUILT_IN.files], ids=lambda row: row.name)
 def test_show_says_whose_it_is_and_where_it_is(row: Any, run: Run) -> None:
     ran = run("models", "show", row.name)
     assert (ran.code, ran.err) == (0, "")
@@ -226,7 +226,7 @@ def test_pull_follows_the_settings(run: Run, server: tuple[str, list[str]], monk
 
 def test_pull_of_what_the_server_does_not_have_is_an_error_of_this_machine(run: Run, file: WeightFile, monkeypatch: Any) -> None:
     lost = dataclasses.replace(file, name="lost-1", file="lost.pth", url=file.url.replace("compact", "lost"))
-    monkeypatch.setattr("img_enhance.cli_models.WEIGHT_FILES", (lost,))
+    monkeypatch.setattr(settings, "BUILT_IN", dataclasses.replace(BUILT_IN, other_files=(lost,)))
     ran = run("models", "pull", "lost-1")
     assert ran.code == 3
     assert "answered 404 Not Found" in ran.err
@@ -264,12 +264,15 @@ def test_verify_reads_everything_and_finds_damage(run: Run, home: Path) -> None:
 # The command line with one model whose weights have to be downloaded.
 PROGRAM = """
 import dataclasses, json, sys
-from img_enhance import models, weight_files
-row, *arguments = sys.argv[1:]
-file = weight_files.WeightFile(**json.loads(row))
-weight_files.WEIGHT_FILES = (file,)
-models.MODELS = (dataclasses.replace(models.model_named("realesr-animevideov3"), weights=models.DownloadedWeights("compact-1")),)
+from img_enhance import settings
 from img_enhance.cli import main
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weight_sources import DownloadedWeights
+row, *arguments = sys.argv[1:]
+file = WeightFile(**json.loads(row))
+model = dataclasses.replace(BUILT_IN.named("realesr-animevideov3"), weights=DownloadedWeights(file))
+settings.BUILT_IN = dataclasses.replace(BUILT_IN, enlarging=(model,))
 sys.exit(main(arguments))
 """
 
@@ -393,7 +396,7 @@ def test_options_that_ask_nothing_ask_nothing(option: str, file: WeightFile, pho
 def test_both_files_of_a_mixed_model_are_asked_for(
     here: tuple[str, ...], asked: str, run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("img_enhance.weights.cache.found", lambda file, _store: photo if file.name in here else None)
+    monkeypatch.setattr("img_enhance.models.weights.cache.found", lambda file, _store: photo if file.name in here else None)
     ran = run("enhance", photo, "--model", "realesr-general-x4v3", "--denoise", "0.5")
     assert ran.code == 3
     assert f"run: img-enhance models pull {asked}\n" in ran.err
@@ -403,4 +406,3 @@ def test_modules_without_weights_of_their_own_load_nothing_heavy() -> None:
     code = "import sys, img_enhance.cli_models\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "openvino", "tqdm", "urllib.request"} & set(loaded)
-    assert models.MODELS is MODELS

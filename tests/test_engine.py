@@ -34,9 +34,9 @@ from img_enhance.errors import (
     WeightsMissing,
 )
 from img_enhance.geometry import Size
-from img_enhance.models import Precision, model_named
-from img_enhance.networks import segments_of
-from img_enhance.networks.segment import NamedWeights, Segment
+from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights.store import load
 from img_enhance.options import Machine, Output, RealESRGAN
 from img_enhance.photo import Header, Photo
 from img_enhance.plan import Device, NetworkPass
@@ -46,7 +46,6 @@ from img_enhance.progress import Progress
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
 from img_enhance.runtimes.reference import run_reference
-from img_enhance.weights.store import load
 
 Pixels = npt.NDArray[np.uint8]
 Save = Callable[[str, npt.NDArray[Any]], Path]
@@ -76,9 +75,9 @@ def compact(**options: Any) -> Recipe:
 
 def reference(pixels: Pixels, name: str = COMPACT) -> npt.NDArray[np.float32]:
     """What the numpy reference makes of a photo, in [0, 1]."""
-    model = model_named(name)
+    model = BUILT_IN.named(name)
     picture = as_picture(pixels)
-    return run_reference(segments_of(model.architecture), load(model), picture).clip(0, 1)
+    return run_reference(model.segments, load(model), picture).clip(0, 1)
 
 
 def as_picture(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -208,7 +207,7 @@ def test_result_records_how_it_was_made(engine: Engine, small: Pixels) -> None:
     result = engine.enhance(Photo(small), recipe)
     assert result.recipe == recipe
     assert result.warnings == ()
-    assert result.weights == {COMPACT: model_named(COMPACT).weights.sha256}
+    assert result.weights == {COMPACT: BUILT_IN.named(COMPACT).weights.sha256}
     assert [step.name for step in result.steps] == ["read", COMPACT, "resample"]
     assert all(step.seconds >= 0 and step.measured_bytes > 0 for step in result.steps)
 
@@ -502,7 +501,7 @@ def test_measured_memory_is_below_projected_for_several_areas(tmp_path: Path, cp
     allowed = 0
     for budget in range(200_000_000, 800_000_000, 4_000_000):
         with contextlib.suppress(MemoryBudgetError):
-            passes = (NetworkPass(model_named(ANIME)),)
+            passes = (NetworkPass(BUILT_IN.named(ANIME)),)
             plan = make_plan(Header("png", size), passes, output_format="png", precision=precision, device=cpu, allowed=budget)
             if plan.passes[0].kind == "network" and plan.passes[0].area_columns > 1:
                 allowed = budget

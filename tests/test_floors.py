@@ -11,10 +11,11 @@ SOURCE = Path(__file__).parent.parent / "src" / "img_enhance"
 
 # Lowest floor first; a package's name stands for all its modules. A module may import from its own floor and those below.
 FLOORS = (
-    ("__init__", "errors", "geometry", "units", "photo", "form", "weight_files", "models", "options", "recipe", "cancelling", "progress"),
+    ("__init__", "errors", "geometry", "units", "photo", "form", "cancelling", "progress"),
+    ("models",),
+    ("options", "recipe"),
     ("windows", "plan", "sweep_planner", "pass_planner", "planner", "metadata", "color", "illuminant"),
-    ("networks",),
-    ("memory", "devices", "canvas", "bleed", "files", "image_io", "weights", "runtimes", "faces"),
+    ("memory", "devices", "canvas", "bleed", "files", "image_io", "runtimes", "faces"),
     ("sweep", "probe", "steps", "texture", "analysis", "suggest", "job"),
     ("compare", "passes", "engine", "result", "settings"),
     ("client", "service"),

@@ -20,8 +20,9 @@ from img_enhance.devices import detect_cpu, find_device
 from img_enhance.engine import Engine
 from img_enhance.errors import GpuMemoryFull, MemoryBudgetError
 from img_enhance.geometry import Size
-from img_enhance.models import MODEL_NAMES, Model, Precision, model_named
-from img_enhance.networks.segment import NamedWeights, Segment
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
+from img_enhance.models.table import BUILT_IN, MODEL_NAMES
 from img_enhance.options import GFPGAN, Machine, RealESRGAN
 from img_enhance.photo import Header, Photo
 from img_enhance.plan import Device, FacePass, FacePlan, NetworkPass, NetworkPlan, Pass, Plan, Rates
@@ -55,7 +56,7 @@ def planned(
 
 
 def enlarge(name: str) -> NetworkPass:
-    return NetworkPass(model_named(name))
+    return NetworkPass(BUILT_IN.named(name))
 
 
 def network_plan(plan: Plan) -> NetworkPlan:
@@ -85,7 +86,7 @@ def test_a_plan_keeps_to_both_budgets(size: Size, name: str, precision: Precisio
         plan = planned(size, enlarge(name), allowed=allowed, gpu_allowed=gpu_allowed, precision=precision)
     except MemoryBudgetError:
         return
-    weights = model_named(name).weights.values * (4 if precision == "f32" else 2)
+    weights = BUILT_IN.named(name).weights.values * (4 if precision == "f32" else 2)
     assert weights < (plan.gpu_projected_bytes or 0) <= gpu_allowed
     assert plan.projected_bytes <= allowed
 
@@ -97,7 +98,7 @@ def test_features_and_scratch_count_where_they_lie() -> None:
     assert network_plan(shared).gpu_bytes == 0
     assert own.projected_bytes < 0.5 * shared.projected_bytes
     # Two maps of 64 float32 values a pixel, and the weights.
-    assert network_plan(own).gpu_bytes > size.pixels * 2 * 64 * 4 + model_named(PHOTO).weights.values * 4
+    assert network_plan(own).gpu_bytes > size.pixels * 2 * 64 * 4 + BUILT_IN.named(PHOTO).weights.values * 4
 
 
 def test_a_fuller_card_gets_smaller_windows_or_areas() -> None:
@@ -121,7 +122,7 @@ def test_the_machines_own_memory_is_still_refused_first() -> None:
 
 
 def test_networks_of_two_passes_are_given_back_where_a_card_is_small() -> None:
-    size, face = Size(400, 300), FacePass(GFPGAN())
+    size, face = Size(400, 300), FacePass(GFPGAN(), BUILT_IN.faces[0], BUILT_IN.detector)
     roomy = planned(size, enlarge(PHOTO), face)
     assert roomy.keeps_networks
     faces = roomy.passes[-1]
@@ -131,7 +132,7 @@ def test_networks_of_two_passes_are_given_back_where_a_card_is_small() -> None:
     assert not narrow.keeps_networks
     alone = narrow.passes[-1]
     assert isinstance(alone, FacePlan)
-    assert alone.gpu_bytes == faces.gpu_bytes - model_named(PHOTO).weights.values * 4
+    assert alone.gpu_bytes == faces.gpu_bytes - BUILT_IN.named(PHOTO).weights.values * 4
     with pytest.raises(GpuMemoryFull):
         planned(size, enlarge(PHOTO), face, gpu_allowed=300_000_000)
 
@@ -182,7 +183,7 @@ def on_small(network: Network, most: int, *, cell: int = 1) -> tuple[Network, li
 
 @pytest.mark.parametrize(("name", "most"), [(COMPACT, 70 * 60), (COMPACT, 68 * 60), (ANIME, 64 * 70)])
 def test_windows_that_do_not_fit_are_halved_and_the_picture_stays(name: str, most: int, network: NetworkOf, cat: Pixels) -> None:
-    model, picture = model_named(name), as_picture(cat)
+    model, picture = BUILT_IN.named(name), as_picture(cat)
     starts = (0, *range(1, len(model.segments)))
     plan = plan_of(model, picture, "f32", starts=starts, side=10_000)
     expected = swept(network(name, "f32"), picture, plan)
@@ -194,7 +195,7 @@ def test_windows_that_do_not_fit_are_halved_and_the_picture_stays(name: str, mos
 
 
 def test_what_did_not_fit_once_is_not_tried_again(network: NetworkOf, cat: Pixels) -> None:
-    model, picture = model_named(COMPACT), as_picture(cat)
+    model, picture = BUILT_IN.named(COMPACT), as_picture(cat)
     plan = plan_of(model, picture, "f32")
     narrow, seen = on_small(network(COMPACT, "f32"), 3200)
     assert _cut_up(narrow, picture, plan) == 1
@@ -210,7 +211,7 @@ def _cut_up(network: Network, picture: npt.NDArray[np.float32], plan: NetworkPla
 
 
 def test_progress_counts_every_window_once(network: NetworkOf, cat: Pixels) -> None:
-    model, picture = model_named(COMPACT), as_picture(cat)
+    model, picture = BUILT_IN.named(COMPACT), as_picture(cat)
     plan = plan_of(model, picture, "f32")
     narrow, _ = on_small(network(COMPACT, "f32"), 3200)
     told: list[int] = []
@@ -220,7 +221,7 @@ def test_progress_counts_every_window_once(network: NetworkOf, cat: Pixels) -> N
 
 def test_halved_cells_at_odd_edges_give_the_same_picture(network: NetworkOf, cat: Pixels) -> None:
     """realesrgan-x2plus reads the photo in cells of 2 x 2, and mirrors a last odd row and column."""
-    model, picture = model_named("realesrgan-x2plus"), as_picture(cat)[:69, :89]
+    model, picture = BUILT_IN.named("realesrgan-x2plus"), as_picture(cat)[:69, :89]
     plan = plan_of(model, picture, "f32", starts=tuple(range(len(model.segments))))
     expected = swept(network(model.name, "f32"), picture, plan)
     narrow, seen = on_small(network(model.name, "f32"), 45 * 34, cell=2)
@@ -229,7 +230,7 @@ def test_halved_cells_at_odd_edges_give_the_same_picture(network: NetworkOf, cat
 
 
 def test_what_would_not_become_smaller_is_not_halved(network: NetworkOf, cat: Pixels) -> None:
-    model, picture = model_named(ANIME), as_picture(cat)
+    model, picture = BUILT_IN.named(ANIME), as_picture(cat)
     narrow, seen = on_small(network(ANIME, "f32"), 4000)
     with pytest.raises(GpuMemoryFull):
         swept(narrow, picture, plan_of(model, picture, "f32"))
@@ -241,7 +242,7 @@ def test_a_card_without_room_for_the_smallest_window_fails_the_photo(network: Ne
     picture = as_picture(cat)
     narrow, _ = on_small(network(COMPACT, "f32"), 100)
     with pytest.raises(GpuMemoryFull, match="memory is full"):
-        swept(narrow, picture, plan_of(model_named(COMPACT), picture, "f32"))
+        swept(narrow, picture, plan_of(BUILT_IN.named(COMPACT), picture, "f32"))
 
 
 @pytest.fixture
@@ -345,6 +346,6 @@ def test_who_asked_for_a_gpu_gets_an_error_instead(machine: Machine, most: int, 
 
 def test_every_model_is_planned_for_a_card() -> None:
     for name in MODEL_NAMES:
-        model: Model = model_named(name)
+        model: Model = BUILT_IN.named(name)
         plan = network_plan(planned(Size(333, 222), NetworkPass(model)))
         assert plan.gpu_bytes > 0

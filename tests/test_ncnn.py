@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from img_enhance.errors import WeightsCorrupt
-from img_enhance.networks.segment import Shapes
-from img_enhance.weights.ncnn import read_ncnn
+from img_enhance.models.networks.segment import Shapes
+from img_enhance.models.weights.ncnn import read_ncnn
 
 FLAG = 0x01306B47
 MAGIC = "7767517"

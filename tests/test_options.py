@@ -7,7 +7,7 @@ import pytest
 from img_enhance.cli_flags import flag_of
 from img_enhance.errors import OptionError
 from img_enhance.form import Field, fields, to_mapping
-from img_enhance.models import MODEL_NAMES
+from img_enhance.models.table import MODEL_NAMES
 from img_enhance.options import STEP_OPTIONS, Machine, Output, RealESRGAN, Server
 
 CLASSES: tuple[type[Any], ...] = (*STEP_OPTIONS, Output, Machine, Server)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from img_enhance import planner as planning
 from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.geometry import Box, Size
-from img_enhance.models import MODEL_NAMES, Precision, model_named
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.table import BUILT_IN, MODEL_NAMES
 from img_enhance.options import ExposureCorrection
 from img_enhance.pass_planner import TONE_BYTES_PER_PIXEL
 from img_enhance.photo import Header
@@ -68,7 +69,7 @@ def network_plan(plan: Plan) -> NetworkPlan:
 
 
 def enlarge(name: str) -> NetworkPass:
-    return NetworkPass(model_named(name))
+    return NetworkPass(BUILT_IN.named(name))
 
 
 def holds(outer: Box, inner: Box) -> bool:
@@ -91,13 +92,13 @@ def test_a_plan_is_within_the_budget(
     assert plan.projected_bytes <= allowed == plan.allowed_bytes
     assert plan.reserved_bytes < plan.projected_bytes
     assert all(step.projected_bytes <= plan.projected_bytes for step in plan.passes)
-    assert plan.result == size.scaled(model_named(model).scale)
+    assert plan.result == size.scaled(BUILT_IN.named(model).scale)
 
 
 @settings(max_examples=60)
 @given(SIZES, MODELS, PRECISIONS, BUDGETS)
 def test_stages_are_the_networks_segments_in_order(size: Size, name: str, precision: Precision, allowed: int) -> None:
-    model = model_named(name)
+    model = BUILT_IN.named(name)
     try:
         stages = network_plan(planned(size, enlarge(name), allowed=allowed, precision=precision)).stages
     except MemoryBudgetError:
@@ -106,7 +107,7 @@ def test_stages_are_the_networks_segments_in_order(size: Size, name: str, precis
     for stage in stages:
         part = model.segments[stage.first : stage.last + 1]
         assert stage.reach == sum(segment.reach for segment in part)
-        assert stage.flops == sum(segment.flops for segment in part)
+        assert stage.flops == sum(model.flops_of_segments[stage.first : stage.last + 1])
 
 
 @settings(max_examples=60)
@@ -125,7 +126,7 @@ def test_areas_cover_the_photo_once(size: Size, name: str, precision: Precision,
     assert sum(bottom - top for top, bottom in rows) == plan.cells.height
     assert len({area.read.size for area in areas}) == 1
     for area in areas:
-        assert holds(area.read, area.core.grown(model_named(name).halo, within=plan.cells.box))
+        assert holds(area.read, area.core.grown(BUILT_IN.named(name).halo, within=plan.cells.box))
 
 
 @settings(max_examples=40)
@@ -173,7 +174,7 @@ def test_operations_are_those_of_the_actual_windows(size: Size, name: str, preci
     windows = ((stage, window) for area in plan.areas() for stage in plan.stages for window in plan.windows(area, stage))
     assert plan.flops == sum(stage.flops * window.read.size.pixels for stage, window in windows)
     assert plan.extra >= 0
-    assert plan.extra == pytest.approx(plan.flops / (plan.cells.pixels * model_named(name).flops) - 1)
+    assert plan.extra == pytest.approx(plan.flops / (plan.cells.pixels * BUILT_IN.named(name).flops) - 1)
 
 
 @settings(max_examples=40)

@@ -9,8 +9,9 @@ import pytest
 from img_enhance.cancelling import Tick
 from img_enhance.errors import NotFinite
 from img_enhance.geometry import Size
-from img_enhance.models import MODELS, Model, Precision, model_named
-from img_enhance.networks.segment import NamedWeights, Segment
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
+from img_enhance.models.table import BUILT_IN, MODELS
 from img_enhance.photo import Header
 from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates
 from img_enhance.planner import make_plan
@@ -63,7 +64,7 @@ def test_every_model_passes(model: Model, precision: Precision, network: Network
 
 
 def test_a_network_in_stages_passes(precision: Precision, network: NetworkOf) -> None:
-    plan = plan_of(model_named(ANIME), precision, LARGE)
+    plan = plan_of(BUILT_IN.named(ANIME), precision, LARGE)
     assert len(plan.stages) > 1
     assert probe(network(ANIME, precision), plan) >= LEAST_DECIBELS[precision]
 
@@ -72,19 +73,19 @@ def test_refuses_arithmetic_that_is_off(network: NetworkOf) -> None:
     good = network(COMPACT, "f32")
     bad = Network(good.segments, good.weights, OffBy("f32", 0.03))
     with pytest.raises(PrecisionRefused, match=r"realesr-animevideov3 in f32 is 30 dB from the reference on this device, at least 80 dB"):
-        probe(bad, plan_of(model_named(COMPACT), "f32", SMALL))
+        probe(bad, plan_of(BUILT_IN.named(COMPACT), "f32", SMALL))
 
 
 def test_takes_an_error_that_nobody_can_see(network: NetworkOf) -> None:
     good = network(COMPACT, "f32")
     almost = Network(good.segments, good.weights, OffBy("f32", 0.00005))
-    assert 80 <= probe(almost, plan_of(model_named(COMPACT), "f32", SMALL)) < 90
+    assert 80 <= probe(almost, plan_of(BUILT_IN.named(COMPACT), "f32", SMALL)) < 90
 
 
 def test_refuses_an_answer_that_is_not_finite(network: NetworkOf) -> None:
     good = network(COMPACT, "f32")
     with pytest.raises(NotFinite):
-        probe(Network(good.segments, good.weights, OffBy("f32", float("nan"))), plan_of(model_named(COMPACT), "f32", SMALL))
+        probe(Network(good.segments, good.weights, OffBy("f32", float("nan"))), plan_of(BUILT_IN.named(COMPACT), "f32", SMALL))
 
 
 def test_picture_is_the_same_every_time_and_within_range() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img_enhance.errors import OptionError, RecipeError
-from img_enhance.models import MODEL_NAMES
+from img_enhance.models.table import MODEL_NAMES
 from img_enhance.options import Output, RealESRGAN
 from img_enhance.photo import FORMAT_NAMES
 from img_enhance.recipe import VERSION, Recipe

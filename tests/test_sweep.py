@@ -13,7 +13,9 @@ from conftest import SAMPLE
 from img_enhance import sweep_planner
 from img_enhance.errors import Cancelled, NotFinite
 from img_enhance.geometry import Box, Size
-from img_enhance.models import Model, Precision, model_named
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.table import BUILT_IN
 from img_enhance.photo import Header
 from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates, Stage
 from img_enhance.planner import make_plan
@@ -52,8 +54,11 @@ def as_picture(pixels: Pixels) -> Picture:
 
 def cut(model: Model, starts: Sequence[int], side: int) -> tuple[Stage, ...]:
     """Stages that begin with these segments, their windows at most `side` pixels wide."""
-    parts = [(a, model.segments[a:b]) for a, b in zip(starts, [*starts[1:], len(model.segments)], strict=True)]
-    return tuple(Stage(a, a + len(part) - 1, sum(s.reach for s in part), side, sum(s.flops for s in part)) for a, part in parts)
+    parts = [range(a, b) for a, b in zip(starts, [*starts[1:], len(model.segments)], strict=True)]
+    return tuple(
+        Stage(part[0], part[-1], sum(model.segments[n].reach for n in part), side, sum(model.flops_of_segments[n] for n in part))
+        for part in parts
+    )
 
 
 def plan_of(
@@ -68,7 +73,7 @@ def plan_of(
 ) -> NetworkPlan:
     size = Size(pixels.shape[1], pixels.shape[0])
     return NetworkPlan(
-        model=model.name,
+        model=model,
         precision=precision,
         size=size,
         result=size.scaled(model.scale),
@@ -114,7 +119,7 @@ def whole(network: NetworkOf, cat: Pixels) -> Callable[[str, Precision], Picture
     def answer(name: str, precision: Precision) -> Picture:
         if (name, precision) not in known:
             picture = as_picture(cat)
-            known[name, precision] = swept(network(name, precision), picture, plan_of(model_named(name), picture, precision))
+            known[name, precision] = swept(network(name, precision), picture, plan_of(BUILT_IN.named(name), picture, precision))
         return known[name, precision]
 
     return answer
@@ -140,13 +145,13 @@ def test_every_way_of_cutting_gives_the_same_bits(
     starts: Sequence[int], side: int, precision: Precision, network: NetworkOf, cat: Pixels, whole: WHOLE
 ) -> None:
     picture = as_picture(cat)
-    plan = plan_of(model_named(ANIME), picture, precision, starts=starts, side=side)
+    plan = plan_of(BUILT_IN.named(ANIME), picture, precision, starts=starts, side=side)
     assert np.array_equal(swept(network(ANIME, precision), picture, plan), whole(ANIME, precision))
 
 
 def test_stages_with_windows_of_their_own_give_the_same_bits(precision: Precision, network: NetworkOf, cat: Pixels, whole: WHOLE) -> None:
     picture = as_picture(cat)
-    plan = plan_of(model_named(ANIME), picture, precision, starts=(0, 1, 2, 3, 4, 5, 6, 7))
+    plan = plan_of(BUILT_IN.named(ANIME), picture, precision, starts=(0, 1, 2, 3, 4, 5, 6, 7))
     sides = (60, 23, 44, 16, 30, 40, 21, 15)
     stages = tuple(dataclasses.replace(stage, side=side) for stage, side in zip(plan.stages, sides, strict=True))
     assert np.array_equal(swept(network(ANIME, precision), picture, dataclasses.replace(plan, stages=stages)), whole(ANIME, precision))
@@ -160,7 +165,7 @@ def budgeted(cat: Pixels, precision: Precision, megabytes: int) -> NetworkPlan:
     """The plan for the crop of the cat, in stages though it is small."""
     device = Device("Test CPU", 2, native_bf16=True, rates=Rates(300, 1500), memory_bytes=16 * 10**9)
     header = Header("png", Size(cat.shape[1], cat.shape[0]))
-    passes = (NetworkPass(model_named(ANIME)),)
+    passes = (NetworkPass(BUILT_IN.named(ANIME)),)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweep_planner, "WHOLE_PIXELS", 0)
         plan = make_plan(header, passes, output_format="png", precision=precision, device=device, allowed=megabytes * 10**6)
@@ -186,7 +191,7 @@ def test_plans_of_any_budget_give_the_same_bits(
 
 def test_large_network_in_stages_gives_the_same_bits(precision: Precision, network: NetworkOf, cat: Pixels) -> None:
     picture = as_picture(cat)[:40, :48]
-    model = model_named(PHOTO)
+    model = BUILT_IN.named(PHOTO)
     net = network(PHOTO, precision)
     whole = swept(net, picture, plan_of(model, picture, precision))
     plan = plan_of(model, picture, precision, starts=(0, 2, 3, 13, 24), side=8)
@@ -198,7 +203,7 @@ def test_compact_network_in_windows_equals_the_untiled_one(
     side: int, precision: Precision, network: NetworkOf, cat: Pixels, whole: WHOLE
 ) -> None:
     picture = as_picture(cat)
-    found = swept(network(COMPACT, precision), picture, plan_of(model_named(COMPACT), picture, precision, side=side))
+    found = swept(network(COMPACT, precision), picture, plan_of(BUILT_IN.named(COMPACT), picture, precision, side=side))
     assert np.abs(found - whole(COMPACT, precision)).max() <= (0 if precision == "f32" else COMPACT_WORST)
 
 
@@ -207,7 +212,7 @@ def test_compact_network_in_areas_equals_the_untiled_one(
     rows: int, columns: int, precision: Precision, network: NetworkOf, cat: Pixels, whole: WHOLE
 ) -> None:
     picture = as_picture(cat)
-    plan = plan_of(model_named(COMPACT), picture, precision, rows=rows, columns=columns)
+    plan = plan_of(BUILT_IN.named(COMPACT), picture, precision, rows=rows, columns=columns)
     found = swept(network(COMPACT, precision), picture, plan)
     assert np.abs(found - whole(COMPACT, precision)).max() <= (0 if precision == "f32" else COMPACT_WORST)
 
@@ -220,7 +225,7 @@ def strip(network: NetworkOf) -> Callable[[Precision, int, int], tuple[Picture, 
     known: dict[tuple[Precision, int, int], Picture] = {}
 
     def answer(precision: Precision, columns: int, halo: int) -> tuple[Picture, NetworkPlan]:
-        plan = dataclasses.replace(plan_of(model_named(ANIME), picture, precision, starts=(0, 4, 7), columns=columns), halo=halo)
+        plan = dataclasses.replace(plan_of(BUILT_IN.named(ANIME), picture, precision, starts=(0, 4, 7), columns=columns), halo=halo)
         if (precision, columns, halo) not in known:
             known[precision, columns, halo] = swept(network(ANIME, precision), picture, plan)
         return known[precision, columns, halo], plan
@@ -233,7 +238,7 @@ STRIP: Any = Callable[[Precision, int, int], tuple[Picture, NetworkPlan]]
 
 def test_areas_equal_one_area_within_the_halos_tolerance(precision: Precision, strip: STRIP) -> None:
     one, _ = strip(precision, 1, 64)
-    found, plan = strip(precision, 3, model_named(ANIME).halo)
+    found, plan = strip(precision, 3, BUILT_IN.named(ANIME).halo)
     assert all(area.read.size.width < plan.size.width for area in plan.areas())
     assert psnr(found, one) >= AREAS_DECIBELS
     assert np.abs(found - one).max() <= AREAS_WORST
@@ -241,7 +246,7 @@ def test_areas_equal_one_area_within_the_halos_tolerance(precision: Precision, s
 
 def test_there_is_no_step_along_a_seam(precision: Precision, strip: STRIP) -> None:
     one, _ = strip(precision, 1, 64)
-    found, plan = strip(precision, 3, model_named(ANIME).halo)
+    found, plan = strip(precision, 3, BUILT_IN.named(ANIME).halo)
     error = found - one
     seams = [area.core.right * 4 for area in plan.areas()][:-1]
     assert len(seams) == 2
@@ -261,7 +266,7 @@ def test_a_halo_that_is_too_small_would_be_noticed(strip: STRIP) -> None:
 def test_any_size_works(name: str, width: int, height: int, precision: Precision, network: NetworkOf, cat: Pixels) -> None:
     if (name, width, height, precision) == (COMPACT, 1, 1, "bf16"):
         pytest.xfail("OpenVINO 2026.4.1 computes this network wrong on a single pixel in bf16 (10 dB); the engine must not rely on it")
-    model = model_named(name)
+    model = BUILT_IN.named(name)
     net = network(name, precision)
     picture = np.tile(as_picture(cat), (5, 4, 1))[:height, :width]
     starts = (0, 2, 3, 4, 5, 6, 7) if name == ANIME else (0,)
@@ -315,7 +320,7 @@ def test_a_window_that_is_not_finite_fails_the_photo_and_is_not_written(value: f
 
     picture = as_picture(cat)
     written: list[Box] = []
-    plan = plan_of(model_named(COMPACT), picture, "f32", side=16)
+    plan = plan_of(BUILT_IN.named(COMPACT), picture, "f32", side=16)
     with pytest.raises(NotFinite, match=r"network of realesr-animevideov3 in f32 answered NaN or infinity"):
         sweep(
             spoiled(network(COMPACT, "f32"), spoil),
@@ -336,7 +341,7 @@ def test_features_that_are_not_finite_fail_the_photo_before_anything_is_written(
 
     picture = as_picture(cat)
     written: list[Box] = []
-    plan = plan_of(model_named(ANIME), picture, precision, starts=(0, 2, 3, 4, 5, 6, 7), side=64)
+    plan = plan_of(BUILT_IN.named(ANIME), picture, precision, starts=(0, 2, 3, 4, 5, 6, 7), side=64)
     with pytest.raises(NotFinite, match=r"block 2 of realesrgan-x4plus-anime in"):
         sweep(
             spoiled(network(ANIME, precision), spoil, stage=3),
@@ -355,12 +360,12 @@ def test_weights_that_overflow_are_noticed(precision: Precision, network: Networ
     weights = {name: values.astype(np.float32) * (1e4 if values.ndim == 4 else 1) for name, values in good.weights.items()}
     picture = as_picture(cat)
     with pytest.raises(NotFinite):
-        swept(Network(good.segments, weights, good.runtime), picture, plan_of(model_named(COMPACT), picture, precision))
+        swept(Network(good.segments, weights, good.runtime), picture, plan_of(BUILT_IN.named(COMPACT), picture, precision))
 
 
 def test_tick_is_called_before_every_window_and_stops_the_sweep(network: NetworkOf, cat: Pixels) -> None:
     picture = as_picture(cat)
-    plan = plan_of(model_named(COMPACT), picture, "f32", side=16)
+    plan = plan_of(BUILT_IN.named(COMPACT), picture, "f32", side=16)
     windows = sum(1 for area in plan.areas() for stage in plan.stages for _ in plan.windows(area, stage))
     calls = 0
 
@@ -389,7 +394,7 @@ def test_a_cancelled_sweep_leaves_the_network_usable(precision: Precision, netwo
         if calls > 5:
             raise Cancelled("stop")
 
-    plan = plan_of(model_named(ANIME), picture, precision, starts=(0, 1, 2, 3, 4, 5, 6, 7), side=32)
+    plan = plan_of(BUILT_IN.named(ANIME), picture, precision, starts=(0, 1, 2, 3, 4, 5, 6, 7), side=32)
     with pytest.raises(Cancelled):
         swept(net, picture, plan, tick=stop_later)
     assert np.array_equal(swept(net, picture, plan), whole(ANIME, precision))
@@ -397,7 +402,7 @@ def test_a_cancelled_sweep_leaves_the_network_usable(precision: Precision, netwo
 
 def test_progress_adds_up_to_the_plans_operations(network: NetworkOf, cat: Pixels) -> None:
     picture = as_picture(cat)[:40]
-    plan = dataclasses.replace(plan_of(model_named(ANIME), picture, "f32", starts=(0, 1, 4, 7), side=8, columns=2), halo=16)
+    plan = dataclasses.replace(plan_of(BUILT_IN.named(ANIME), picture, "f32", starts=(0, 1, 4, 7), side=8, columns=2), halo=16)
     told: list[int] = []
     swept(network(ANIME, "f32"), picture, plan, done=told.append)
     assert sum(told) == plan.flops
@@ -407,5 +412,5 @@ def test_progress_adds_up_to_the_plans_operations(network: NetworkOf, cat: Pixel
 def test_the_source_is_not_changed(network: NetworkOf, cat: Pixels) -> None:
     picture = as_picture(cat)
     before = picture.copy()
-    swept(network(COMPACT, "f32"), picture, plan_of(model_named(COMPACT), picture, "f32", side=16))
+    swept(network(COMPACT, "f32"), picture, plan_of(BUILT_IN.named(COMPACT), picture, "f32", side=16))
     assert np.array_equal(picture, before)

@@ -9,14 +9,15 @@ import numpy.typing as npt
 from img_enhance.devices import detect_cpu
 from img_enhance.geometry import Box, Size
 from img_enhance.memory import give_back
-from img_enhance.models import MODELS, Model, Precision, model_named
-from img_enhance.networks import segments_of
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.table import BUILT_IN, MODELS
+from img_enhance.models.weights.store import load
 from img_enhance.plan import NetworkPlan
 from img_enhance.planner import choose_precision
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.sweep import Network, sweep
 from img_enhance.units import bytes_text
-from img_enhance.weights.store import load
 from measure import say
 from photos import Pixels, main_source, photo_pixels, size_of
 from pictures import column_step, difference, eight_bit
@@ -26,7 +27,7 @@ from tables import Cell, Column, Table, verdict
 
 Picture = npt.NDArray[np.float32]
 
-LARGE, COMPACT = model_named("realesrgan-x4plus"), model_named("realesr-animevideov3")
+LARGE, COMPACT = BUILT_IN.named("realesrgan-x4plus"), BUILT_IN.named("realesr-animevideov3")
 
 SIZE, QUICK_SIZE = Size(640, 448), Size(96, 64)
 SEGMENT_SIDE, QUICK_SEGMENT_SIDE = 192, 48
@@ -192,7 +193,7 @@ def _untiled_eight_bit(model: Model, precision: Precision, pixels: Pixels) -> Pi
 
 def _network(model: Model, precision: Precision) -> Network:
     say(f"{model.name} in {precision}")
-    return Network(segments_of(model.architecture), load(model), OpenVINO(precision))
+    return Network(model.segments, load(model), OpenVINO(precision))
 
 
 def _answer(network: Network, plan: NetworkPlan, pixels: Pixels) -> Picture:

@@ -15,21 +15,20 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
-from face_weights import use_random_weights
-from img_enhance import models
+from face_weights import random_weights_table
 from img_enhance.devices import find_device
 from img_enhance.engine import Engine
 from img_enhance.faces.detect import find_faces
 from img_enhance.memory import Peak, anonymous_bytes
-from img_enhance.models import FACE_DETECTOR
-from img_enhance.networks import segments_of
+from img_enhance.models.model import Model
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.store import load
 from img_enhance.options import GFPGAN
 from img_enhance.photo import Photo
 from img_enhance.planner import choose_precision
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes import runtime_on
-from img_enhance.weights.cache import WeightStore
-from img_enhance.weights.store import load
 from measure import run, say
 from settings import Settings
 from tables import Cell, Column, Table, verdict
@@ -48,9 +47,9 @@ def tables(settings: Settings) -> Iterator[Table]:
         yield Table("Faces", "Not measured: IMG_ENHANCE_TEST_DATA names no folder with the photo and the detector.", (Column("-"),), ())
         return
     data = Path(folder)
-    use_random_weights(settings.folder)
+    models = random_weights_table(settings.folder)
     store = WeightStore(settings.folder, searched=(data / "models",))
-    yield _speed(settings, store, data)
+    yield _speed(settings, store, data, models.faces[0])
     yield _finding(settings, data)
     yield _memory(settings, data)
 
@@ -62,11 +61,11 @@ def group(data: Path, megapixels: float) -> pyvips.Image:
     return four.resize((megapixels * 1e6 / (four.width * four.height)) ** 0.5)
 
 
-def _speed(settings: Settings, store: WeightStore, data: Path) -> Table:
+def _speed(settings: Settings, store: WeightStore, data: Path, model: Model) -> Table:
     say("faces, seconds a face")
     pixels = group(data, QUICK_MEGAPIXELS[0]).numpy()
     repeats = settings.times(REPEATS)
-    bare, precision = _bare(store, repeats)
+    bare, precision = _bare(store, model, repeats)
     finding = _median(lambda: find_faces(pixels, _detector(data)), repeats)
     seconds, count = [], 0
     with Engine(store=store) as engine:
@@ -91,12 +90,11 @@ def _speed(settings: Settings, store: WeightStore, data: Path) -> Table:
     )
 
 
-def _bare(store: WeightStore, repeats: int) -> tuple[float, str]:
+def _bare(store: WeightStore, model: Model, repeats: int) -> tuple[float, str]:
     """Seconds of the network alone, and in which precision."""
     device = find_device("auto", require_gpu=False)
     precision = choose_precision("auto", device)
-    (model, *_) = models.FACE_MODELS
-    network = runtime_on(device, precision).compile(segments_of(model.architecture), load(model, store))
+    network = runtime_on(device, precision).compile(model.segments, load(model, store))
     face = np.random.RandomState(0).random_sample((512, 512, 3)).astype(np.float32) * 2 - 1
     return _median(lambda: network.run([face], lambda: None), repeats), precision
 
@@ -156,7 +154,7 @@ def _memory(settings: Settings, data: Path) -> Table:
 
 
 def _detector(data: Path) -> Path:
-    return data / "models" / FACE_DETECTOR.file
+    return data / "models" / BUILT_IN.detector.file
 
 
 def _median(call: Callable[[], object], repeats: int) -> float:

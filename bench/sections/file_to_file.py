@@ -7,15 +7,15 @@ import numpy as np
 
 from img_enhance.devices import detect_cpu, free_bytes
 from img_enhance.geometry import Size
-from img_enhance.models import model_named
-from img_enhance.weights.store import load, verified_binary
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights.store import load, verified_binary
 from measure import Run, alternate, our_command, say
 from photos import ROOT, main_source, png_photo, size_of
 from pictures import file_difference
 from settings import Settings
 from tables import Cell, Column, Table
 
-MODEL = model_named("realesrgan-x4plus")
+MODEL = BUILT_IN.named("realesrgan-x4plus")
 
 # Million pixels, and how often each is measured.
 SIZES = ((0.2, 3), (1.0, 1), (4.0, 1))

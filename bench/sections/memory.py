@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from img_enhance.devices import detect_cpu
 from img_enhance.geometry import Size
-from img_enhance.models import model_named
+from img_enhance.models.table import BUILT_IN
 from img_enhance.planner import choose_precision
 from measure import our_command, run, say
 from photos import main_source, png_photo
@@ -13,7 +13,7 @@ from plans import budget_that_forces_areas, plan_of
 from settings import Settings
 from tables import Cell, Column, Table, verdict
 
-MODEL = model_named("realesrgan-x4plus")
+MODEL = BUILT_IN.named("realesrgan-x4plus")
 
 # The first is compiled as one network by default, the others run in segments.
 SIZES = (Size(256, 256), Size(640, 448), Size(1224, 816), Size(2448, 1632))

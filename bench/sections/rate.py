@@ -7,21 +7,22 @@ import numpy as np
 
 from img_enhance.devices import detect_cpu
 from img_enhance.engine import Engine
-from img_enhance.models import Model, Precision, model_named
-from img_enhance.networks import segments_of
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights.store import load
 from img_enhance.options import RealESRGAN
 from img_enhance.photo import Photo
 from img_enhance.plan import NetworkPlan
 from img_enhance.planner import choose_precision
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import OpenVINO
-from img_enhance.weights.store import load
 from measure import say
 from photos import Pixels, main_source, photo_pixels, size_of
 from settings import Settings
 from tables import Column, Table, verdict
 
-MODEL = model_named("realesrgan-x4plus")
+MODEL = BUILT_IN.named("realesrgan-x4plus")
 MEGAPIXELS, QUICK_MEGAPIXELS = 4.0, 0.01
 SIDES, QUICK_SIDES = (64, 96, 128, 160, 192, 256), (64,)
 SECONDS, QUICK_SECONDS = 3.0, 0.1
@@ -77,7 +78,7 @@ def tables(settings: Settings) -> Iterator[Table]:
 
 def _bare_rate(model: Model, precision: Precision, pixels: Pixels, settings: Settings) -> tuple[int, float]:
     """The side of the fastest tile and its pixels a second: the whole network compiled once, one stream over all cores."""
-    compiled = OpenVINO(precision).compile(segments_of(model.architecture), load(model))
+    compiled = OpenVINO(precision).compile(model.segments, load(model))
     rates = {}
     for side in QUICK_SIDES if settings.quick else SIDES:
         say(f"bare network, {side}x{side}")

@@ -227,6 +227,7 @@ def _suggest(arguments: argparse.Namespace) -> int:
 
 def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[[], bool]) -> Suggestion:
     from img_enhance.cancelling import ticking
+    from img_enhance.settings import model_table
     from img_enhance.suggest import suggest_file
 
     return suggest_file(
@@ -235,6 +236,7 @@ def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[
         machine=Machine(**given(arguments, Machine)),
         reading=Input(**given(arguments, Input)),
         store=store_of(arguments),
+        models=model_table(),
         tick=ticking(cancelled),
     )
 

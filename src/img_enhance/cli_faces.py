@@ -12,9 +12,9 @@ from img_enhance.cli_files import beside
 from img_enhance.cli_flags import add_flags, given
 from img_enhance.cli_models import OFFLINE, offer, store_of
 from img_enhance.cli_screen import interruptible
-from img_enhance.models import FACE_DETECTOR
 from img_enhance.options import GFPGAN, Input, Machine, Output
 from img_enhance.photo import format_named
+from img_enhance.settings import model_table
 
 _SEARCH = ("which", "at_most", "min_face", "score_threshold", "leave_sharp")
 _MACHINE = ("max_memory", "max_pixels", "scratch")
@@ -49,8 +49,8 @@ def _find(arguments: argparse.Namespace, tick: Tick) -> int:
     from img_enhance.faces.drawing import draw_faces
     from img_enhance.faces.restore import faces_wanted, left_alone
     from img_enhance.image_io import check_output, open_photo, read_whole, write_photo
+    from img_enhance.models.weights.cache import located
     from img_enhance.planner import CANVAS_SHARE, allowed_bytes
-    from img_enhance.weights.cache import located
 
     machine, reading = Machine(**given(arguments, Machine, only=_MACHINE)), Input(**given(arguments, Input))
     options = GFPGAN(**given(arguments, GFPGAN, only=_SEARCH))
@@ -59,10 +59,11 @@ def _find(arguments: argparse.Namespace, tick: Tick) -> int:
     output = arguments.output or beside(arguments.photo, output_format, "faces")
     check_output(output, overwrite=arguments.overwrite)
     store = store_of(arguments)
-    offer((FACE_DETECTOR,), store, ask=True, tick=tick)
+    detector = model_table().detector
+    offer((detector,), store, ask=True, tick=tick)
     in_memory = int(CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()))
     photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
-    wanted, others = faces_wanted(photo.pixels, located(FACE_DETECTOR, store), options, tick=tick)
+    wanted, others = faces_wanted(photo.pixels, located(detector, store), options, tick=tick)
     rows = [(face, left_alone(face, photo.pixels) if options.leave_sharp else "") for face in wanted]
     rows += others
     draw_faces(photo.pixels, [(face, not why) for face, why in rows])

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from img_enhance.cli_screen import bytes_bar, say, silent
 from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
-from img_enhance.models import FACE_MODELS, MODELS, DownloadedWeights, Model
-from img_enhance.settings import weight_store
+from img_enhance.models.model import Model
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weight_sources import DownloadedWeights
+from img_enhance.models.weights.cache import WeightStore, check_located, copies, found, missing
+from img_enhance.settings import model_table, weight_store
 from img_enhance.units import bytes_text
-from img_enhance.weight_files import WEIGHT_FILES, WeightFile
-from img_enhance.weights.cache import WeightStore, check_located, copies, found, missing
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work
     pass
@@ -152,13 +153,13 @@ def _verified(row: Row, store: WeightStore) -> Path:
 
 
 def _present(row: Row, store: WeightStore) -> bool:
-    from img_enhance.weights.store import present
+    from img_enhance.models.weights.store import present
 
     return present(row, store) if isinstance(row, Model) else next(copies(row, store), None) is not None
 
 
 def _installed(row: Row) -> Path:
-    from img_enhance.weights.store import verified_binary
+    from img_enhance.models.weights.store import verified_binary
 
     assert isinstance(row, Model)
     return verified_binary(row)
@@ -173,9 +174,9 @@ def _place(row: Row, store: WeightStore) -> str:
 
 def _rows() -> list[Row]:
     """Every model, and every weight file that is none."""
-    models = (*MODELS, *FACE_MODELS)
-    names = {model.name for model in models}
-    return [*models, *(file for file in WEIGHT_FILES if file.name not in names)]
+    table = model_table()
+    names = {model.name for model in table.models}
+    return [*table.models, *(file for file in table.files if file.name not in names)]
 
 
 def _named(name: str) -> Row:
@@ -195,7 +196,7 @@ def _file(row: Row) -> WeightFile | None:
 
 
 def _fetch(file: WeightFile, store: WeightStore, *, tick: Callable[[], None], quiet: bool) -> Path:
-    from img_enhance.weights.fetch import pull
+    from img_enhance.models.weights.fetch import pull
 
     with bytes_bar(file.name, file.bytes, quiet=quiet) as progress:
         return pull(file, store, progress=progress, tick=tick)

@@ -13,8 +13,7 @@ from pathlib import Path
 import psutil
 
 from img_enhance.errors import DeviceError
-from img_enhance.models import RuntimeName
-from img_enhance.plan import Device, Rates
+from img_enhance.plan import Device, Rates, RuntimeName
 
 # GFLOP/s that a core reaches on 3x3 convolutions of 32 to 64 channels, by the instructions it has. Measured 2026-11 on servers with AMX,
 # with Zen 5 (known by an instruction that Zen 4 lacks, and twice as wide) and with Zen 4; the last two rows are estimates. They only say

@@ -21,8 +21,11 @@ from img_enhance.geometry import Box
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, resample
 from img_enhance.job import Job, all_passes, check_photo, losses, output_format_of
 from img_enhance.memory import Peak, anonymous_bytes, give_back
-from img_enhance.models import FACE_DETECTOR, Model, Precision, model_named
-from img_enhance.networks import segments_of
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.table import ModelTable
+from img_enhance.models.weights.cache import WeightStore, check_located, located
+from img_enhance.models.weights.store import load
 from img_enhance.options import Machine
 from img_enhance.passes import Done, Running, change_tones, paste_faces, reduce_size, run_network
 from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
@@ -33,12 +36,10 @@ from img_enhance.progress import OnProgress, Progress
 from img_enhance.recipe import AUTO, Reason, Recipe
 from img_enhance.result import Result, StepRecord
 from img_enhance.runtimes import runtime_on
-from img_enhance.settings import weight_store
+from img_enhance.settings import model_table, weight_store
 from img_enhance.suggest import Suggestion, suggest, suggest_file
 from img_enhance.sweep import Network
 from img_enhance.units import bytes_text
-from img_enhance.weights.cache import WeightStore, check_located, located
-from img_enhance.weights.store import load
 
 # The device of what a GPU has no room for, as Machine and plans name it.
 CPU = "cpu"
@@ -47,21 +48,30 @@ CPU = "cpu"
 class Engine:
     """Owns compiled networks; use it as a context manager, from one thread at a time.
 
-    `store` is where downloaded weights are; without one it is what the environment says, for this is the door for Python. `gpu_share` is
-    the part of a GPU's free memory that is for this engine, where `machine` names no bytes: others may work beside it.
+    `store` is where downloaded weights are, `models` the models there are; without them they are what the environment says, for this is the
+    door for Python. `gpu_share` is the part of a GPU's free memory that is for this engine, where `machine` names no bytes: others may
+    work beside it.
     """
 
-    def __init__(self, machine: Machine | None = None, store: WeightStore | None = None, *, gpu_share: float = 1.0) -> None:
+    def __init__(
+        self,
+        machine: Machine | None = None,
+        store: WeightStore | None = None,
+        *,
+        models: ModelTable | None = None,
+        gpu_share: float = 1.0,
+    ) -> None:
         self.machine = machine or Machine()
         self.store = store or weight_store(os.environ)
+        self.models = models or model_table()
         self.device = find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu))
         self._allowed = allowed_bytes(self.machine.max_memory, self.device)
         self._gpu_share = gpu_share
         self._gpu_allowed: int | None = None
         choose_precision(self.machine.precision, self.device)  # refuses what the device does not have before any photo
         self._spare: Engine | None = None
-        self._networks: dict[tuple[str, Precision], Network] = {}
-        self._probed: set[tuple[str, Precision, tuple[tuple[int, int], ...]]] = set()
+        self._networks: dict[tuple[Model, Precision], Network] = {}
+        self._probed: set[tuple[Model, Precision, tuple[tuple[int, int], ...]]] = set()
 
     def __enter__(self) -> Engine:
         return self
@@ -73,7 +83,7 @@ class Engine:
     def loaded(self) -> tuple[str, ...]:
         """The models whose networks are in memory."""
         spare = self._spare.loaded if self._spare is not None else ()
-        return tuple(sorted({name for name, _ in self._networks} | set(spare)))
+        return tuple(sorted({model.title for model, _ in self._networks} | set(spare)))
 
     def close(self) -> None:
         """Give the networks' memory back; the engine can be used again."""
@@ -116,7 +126,7 @@ class Engine:
             source = open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=first_frame)
             header, warnings = source.header, source.warnings
         output_format = output_format_of(header, recipe, output)
-        passes, size = all_passes(recipe, header.size)
+        passes, size = all_passes(recipe, header.size, self.models)
         crop = recipe.output.box
         check_holds(format_named(output_format), size if crop is None else crop.size)
         plan = self._plan(header, passes, output_format, crop)
@@ -140,8 +150,8 @@ class Engine:
         """The steps that the photo needs, and why."""
         if isinstance(photo, Photo):
             check_photo(photo)
-            return suggest(photo, recipe.limits, store=self.store)
-        return suggest_file(Path(photo), recipe.limits, machine=self.machine, reading=recipe.input, store=self.store)
+            return suggest(photo, recipe.limits, store=self.store, models=self.models)
+        return suggest_file(Path(photo), recipe.limits, machine=self.machine, reading=recipe.input, store=self.store, models=self.models)
 
     def enhance(
         self,
@@ -199,7 +209,7 @@ class Engine:
         """An engine on the CPU, for what the GPU's memory has no room for."""
         if self._spare is None:
             precision = "f32" if self.machine.precision == "f32" else "auto"  # the CPU may not have what was asked of the GPU
-            self._spare = Engine(dataclasses.replace(self.machine, device=CPU, precision=precision), self.store)
+            self._spare = Engine(dataclasses.replace(self.machine, device=CPU, precision=precision), self.store, models=self.models)
         return self._spare
 
     def _plan_on_cpu(
@@ -260,7 +270,7 @@ class Engine:
             if any(isinstance(later, FacePlan) and later.source == number for later in plan.passes):
                 sources[number] = photo
             if not plan.keeps_networks:
-                self._release_others((model_named(step.model),) if isinstance(step, (NetworkPlan, FacePlan)) else ())
+                self._release_others((step.model,) if isinstance(step, (NetworkPlan, FacePlan)) else ())
             with _measured(step.name, records) as facts:
                 photo = self._pass(step, photo, held, sources, Running(folder, tick, report(step), facts, warnings))
             held = step.part
@@ -275,9 +285,8 @@ class Engine:
                 resample(alpha, enlarged, tick, size=plan.result, part=crop)
             alpha = enlarged
         photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
-        weights = {model.name: model.weights.sha256 for model in plan.models}
-        if any(isinstance(step, FacePlan) for step in plan.passes):
-            weights[FACE_DETECTOR.name] = FACE_DETECTOR.sha256
+        weights = {model.title: model.weights.sha256 for model in plan.models}
+        weights |= {step.detector.name: step.detector.sha256 for step in plan.passes if isinstance(step, FacePlan)}
         return Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings), job.reasons)
 
     def _pass(self, step: PassPlan, photo: Photo, held: Box, sources: dict[int, Photo], running: Running) -> Photo:
@@ -287,14 +296,13 @@ class Engine:
         if isinstance(step, ResamplePlan):
             return reduce_size(step, photo, held, running)
         if isinstance(step, FacePlan):
-            network = partial(self._network, model_named(step.model), step.precision)
-            return paste_faces(step, photo, sources.pop(step.source), located(FACE_DETECTOR, self.store), network, running)
+            network = partial(self._network, step.model, step.precision)
+            return paste_faces(step, photo, sources.pop(step.source), located(step.detector, self.store), network, running)
         return run_network(step, photo, held, self._probed_network(step), running)
 
     def _release_others(self, models: tuple[Model, ...]) -> None:
         """Give back the networks that are not of these models."""
-        needed = {model.name for model in models}
-        for key in [key for key in self._networks if key[0] not in needed]:
+        for key in [key for key in self._networks if key[0] not in models]:
             self._networks.pop(key).close()
             self._probed = {cut for cut in self._probed if cut[:2] != key}
 
@@ -316,14 +324,14 @@ class Engine:
 
     def _network(self, model: Model, precision: Precision) -> Network:
         """The network; its stages are compiled when they are asked for."""
-        key = (model.name, precision)
+        key = (model, precision)
         if key not in self._networks:
-            self._networks[key] = Network(segments_of(model.architecture), load(model, self.store), runtime_on(self.device, precision))
+            self._networks[key] = Network(model.segments, load(model, self.store), runtime_on(self.device, precision))
         return self._networks[key]
 
     def _probed_network(self, plan: NetworkPlan) -> Network:
         """The network, probed in the plan's stages the first time."""
-        network = self._network(model_named(plan.model), plan.precision)
+        network = self._network(plan.model, plan.precision)
         cut = (plan.model, plan.precision, tuple((stage.first, stage.last) for stage in plan.stages))
         if cut not in self._probed:
             probe(network, plan)

@@ -10,7 +10,8 @@ import numpy as np
 from img_enhance.errors import PhotoError
 from img_enhance.geometry import Size
 from img_enhance.image_io import PhotoFile
-from img_enhance.models import Precision
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
 from img_enhance.plan import Pass, Plan, size_after
 from img_enhance.recipe import AUTO, Reason, Recipe
@@ -31,12 +32,12 @@ class Job:
     warnings: tuple[str, ...]
 
 
-def all_passes(recipe: Recipe, size: Size) -> tuple[tuple[Pass, ...], Size]:
+def all_passes(recipe: Recipe, size: Size, models: ModelTable) -> tuple[tuple[Pass, ...], Size]:
     """All passes of a recipe over a photo of `size`, and the size of the result."""
     run: tuple[Pass, ...] = ()
     assert recipe.steps != AUTO, "the steps are chosen before they are planned"
     for options in recipe.steps:
-        for step in passes_of(options, size):
+        for step in passes_of(options, size, models):
             run += (step,)
             size = size_after(step, size)
     return run, size

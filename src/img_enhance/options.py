@@ -10,7 +10,7 @@ from typing import ClassVar
 from img_enhance.errors import OptionError
 from img_enhance.form import box_from_text, check, option
 from img_enhance.geometry import Box
-from img_enhance.models import FACE_MODEL_NAMES, MODEL_NAMES
+from img_enhance.models.table import FACE_MODEL_NAMES, MODEL_NAMES
 from img_enhance.photo import FORMAT_NAMES
 
 

@@ -4,7 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 
 from img_enhance.geometry import Box, Size
-from img_enhance.models import GFPGANClean, Model, Precision, model_named
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
 from img_enhance.plan import (
     MOST_TONE_REACH,
     STRIP_PIXELS,
@@ -66,15 +67,16 @@ class Room:
 
 def plan_faces(step: FacePass, size: Size, source: int, room: Room, *, in_place: bool) -> FacePlan:
     """How faces are restored in a picture of `size`."""
-    model = model_named(step.options.model)
-    pixels = model.architecture.side**2 if isinstance(model.architecture, GFPGANClean) else 0
+    model = step.model
+    pixels = model.segments[0].side ** 2
     network = pixels * (model.whole.bytes_per_pixel(room.precision) + copies_bytes(model, model.scale))
     own_memory = room.gpu_allowed is not None
     restoring = step.options.at_most * FACE_BYTES + (PASTE_BYTES if own_memory else max(network, PASTE_BYTES))
     return FacePlan(
         step=step.options.name,
         options=step.options,
-        model=model.name,
+        model=model,
+        detector=step.detector,
         precision=room.precision,
         size=size,
         source=source,

@@ -17,7 +17,7 @@ from img_enhance.color import with_depth
 from img_enhance.faces.restore import FaceRecord, faces_wanted, restore_faces
 from img_enhance.geometry import Box, Size
 from img_enhance.image_io import resample
-from img_enhance.networks.segment import joined
+from img_enhance.models.networks.segment import joined
 from img_enhance.photo import Photo
 from img_enhance.plan import FacePlan, NetworkPlan, ResamplePlan, TonePlan
 from img_enhance.runtimes.runtime import Picture
@@ -135,7 +135,7 @@ def paste_faces(plan: FacePlan, photo: Photo, source: Photo, detector: Path, net
         def restore(face: Picture) -> Picture:
             answer = network.whole().run([face], running.tick)
             size = Size(face.shape[1], face.shape[0])
-            check_answer(answer, joined(network.segments), size, network.runtime, name=f"{plan.model} in {plan.precision}")
+            check_answer(answer, joined(network.segments), size, network.runtime, name=f"{plan.model.title} in {plan.precision}")
             return network.runtime.picture(answer)
 
         restored = restore_faces(photo.pixels, source.pixels, faces, restore, plan.options, tick=running.tick, done=running.done)

@@ -7,18 +7,23 @@ means anonymous memory: pages of files do not count, because the system can drop
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from img_enhance.geometry import Box, Size
-from img_enhance.models import FACE_DETECTOR, Model, Precision, RuntimeName, model_named
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.weight_files import WeightFile
 from img_enhance.options import GFPGAN, StepOptions
-from img_enhance.weight_files import WeightFile
 from img_enhance.windows import Range, Window, fewest, grid, length, overlapping, windows
 
+RuntimeName = Literal["openvino", "torch"]
 Store = Literal["memory", "disk"]
 
 CHANNELS = 3
+
+# Marks a field of a plan that is no part of the record.
+UNRECORDED = {"recorded": False}
 
 # Whole pictures are changed in strips of so many pixels.
 STRIP_PIXELS = 256 * 1024
@@ -84,10 +89,13 @@ class TonePass:
 class FacePass:
     """Find faces, restore each in a square of its own, and paste them into the picture; its size stays.
 
-    They are found in, and cut out of, the picture as it was before the network and resample passes just before this one.
+    They are found in, and cut out of, the picture as it was before the network and resample passes just before this one. `detector` is the
+    file of the network that finds them.
     """
 
     options: GFPGAN
+    model: Model
+    detector: WeightFile
 
 
 Pass = NetworkPass | ResamplePass | TonePass | FacePass
@@ -111,7 +119,7 @@ class NetworkPlan:
     `gpu_bytes` is the peak in a device's own memory, 0 where it has none.
     """
 
-    model: str
+    model: Model
     precision: Precision
     size: Size
     result: Size
@@ -130,18 +138,18 @@ class NetworkPlan:
 
     @property
     def name(self) -> str:
-        return self.model
+        return self.model.title
 
     @property
     def planned_text(self) -> str:
         areas = self.area_rows * self.area_columns
         side = self.cell * max(stage.side for stage in self.stages)
         tiles = sum(1 for area in self.areas() for _ in self.windows(area, self.stages[-1]))
-        return f"{self.model} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
+        return f"{self.model.title} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
 
     @property
     def done_text(self) -> str:
-        return f"{self.model} {self.size} to {self.result}"
+        return f"{self.model.title} {self.size} to {self.result}"
 
     @property
     def cells(self) -> Size:
@@ -277,7 +285,7 @@ class FacePlan(_SizeStays):
 
     step: str
     options: GFPGAN
-    model: str
+    model: Model
     precision: Precision
     size: Size
     source: int
@@ -285,6 +293,7 @@ class FacePlan(_SizeStays):
     store: Store
     depth: int
     projected_bytes: int
+    detector: WeightFile = field(metadata=UNRECORDED)
     seconds: float = 0.0
     gpu_bytes: int = 0
     kind: Literal["faces"] = "faces"
@@ -295,7 +304,7 @@ class FacePlan(_SizeStays):
 
     @property
     def planned_text(self) -> str:
-        return f"faces by {self.model}"
+        return f"faces by {self.model.title}"
 
     @property
     def done_text(self) -> str:
@@ -341,15 +350,13 @@ class Plan:
     @property
     def models(self) -> tuple[Model, ...]:
         """The models of its networks, each once."""
-        return tuple(
-            model_named(name) for name in dict.fromkeys(step.model for step in self.passes if isinstance(step, (NetworkPlan, FacePlan)))
-        )
+        return tuple(dict.fromkeys(step.model for step in self.passes if isinstance(step, (NetworkPlan, FacePlan))))
 
     @property
     def weight_files(self) -> tuple[WeightFile, ...]:
         """The files that must have been downloaded."""
-        detector = (FACE_DETECTOR,) if any(isinstance(step, FacePlan) for step in self.passes) else ()
-        return (*detector, *(file for model in self.models for file in model.weights.files))
+        detectors = dict.fromkeys(step.detector for step in self.passes if isinstance(step, FacePlan))
+        return (*detectors, *(file for model in self.models for file in model.weights.files))
 
 
 def size_after(step: Pass, size: Size) -> Size:

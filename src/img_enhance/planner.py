@@ -10,7 +10,9 @@ from math import ceil
 
 from img_enhance.errors import DeviceError, GpuMemoryFull, MemoryBudgetError, OptionError
 from img_enhance.geometry import Box, Size
-from img_enhance.models import DownloadedWeights, Model, Precision, model_named
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.pass_planner import STREAM_BYTES, Room, plan_faces, plan_pass
 from img_enhance.photo import Header, format_named
 from img_enhance.plan import (
@@ -240,9 +242,7 @@ def _gpu_bytes(plan: PassPlan) -> int:
 
 
 def _model_of(step: Pass) -> Model | None:
-    if isinstance(step, FacePass):
-        return model_named(step.options.model)
-    return step.model if isinstance(step, NetworkPass) else None
+    return step.model if isinstance(step, (NetworkPass, FacePass)) else None
 
 
 def _resident_bytes(model: Model) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from img_enhance.errors import DeviceError
 from img_enhance.geometry import Box, Size
-from img_enhance.models import Precision
+from img_enhance.models.networks.segment import Precision
 from img_enhance.plan import CHANNELS, NetworkPlan
 from img_enhance.runtimes.reference import run_reference
 from img_enhance.runtimes.runtime import Picture
@@ -46,7 +46,7 @@ def probe(network: Network, plan: NetworkPlan) -> float:
     decibels = psnr(found, expected)
     if decibels < LEAST_DECIBELS[plan.precision]:
         raise PrecisionRefused(
-            f"{plan.model} in {plan.precision} is {decibels:.0f} dB from the reference on this device, "
+            f"{plan.model.title} in {plan.precision} is {decibels:.0f} dB from the reference on this device, "
             f"at least {LEAST_DECIBELS[plan.precision]:.0f} dB are needed; use --precision f32 or another device"
         )
     return decibels

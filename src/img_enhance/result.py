@@ -12,6 +12,7 @@ from img_enhance import __version__
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.form import to_mapping
 from img_enhance.image_io import write_photo
+from img_enhance.models.model import Model
 from img_enhance.options import StepOptions
 from img_enhance.photo import Photo, format_of_ending
 from img_enhance.plan import Plan
@@ -29,6 +30,16 @@ class StepRecord:
     seconds: float
     measured_bytes: int
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+def recorded(value: Any) -> Any:
+    """A plan, and what it is made of, as JSON values; a model is its title."""
+    if isinstance(value, Model):
+        return value.title
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = (field for field in dataclasses.fields(value) if field.metadata.get("recorded", True))
+        return {field.name: recorded(getattr(value, field.name)) for field in fields}
+    return tuple(recorded(each) for each in value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +61,7 @@ class Result:
             "version": self.version,
             "recipe": self.recipe.to_mapping(),
             "reasons": [dataclasses.asdict(reason) for reason in self.reasons],
-            "plan": dataclasses.asdict(self.plan),
+            "plan": recorded(self.plan),
             "done": self.plan.done_text,
             "weights_sha256": self.weights,
             "steps": [dataclasses.asdict(step) for step in self.steps],

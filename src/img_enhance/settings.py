@@ -8,9 +8,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from img_enhance.errors import OptionError
-from img_enhance.weights.cache import WeightStore
+from img_enhance.models.table import BUILT_IN, ModelTable
+from img_enhance.models.weights.cache import WeightStore
 
 _FOLDER = "img-enhance"
+
+
+def model_table() -> ModelTable:
+    """The models that there are."""
+    return BUILT_IN
 
 
 def weight_store(environment: Mapping[str, str], *, platform: str = sys.platform, offline: bool = False) -> WeightStore:

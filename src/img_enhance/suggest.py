@@ -17,13 +17,13 @@ from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.faces.detect import find_faces
 from img_enhance.image_io import open_photo, read_whole
 from img_enhance.metadata.jpeg import jpeg_quality
-from img_enhance.models import FACE_DETECTOR, FACE_MODELS
+from img_enhance.models.table import BUILT_IN, ModelTable
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weights.cache import WeightStore, found, missing
 from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.planner import CANVAS_SHARE, allowed_bytes
 from img_enhance.recipe import Reason, Recipe
-from img_enhance.weight_files import WeightFile
-from img_enhance.weights.cache import WeightStore, found, missing
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
 DAYLIGHT_KELVIN = 6504
@@ -114,18 +114,19 @@ def suggest(
     *,
     jpeg_quality: int | None = None,
     store: WeightStore | None = None,
+    models: ModelTable = BUILT_IN,
     tick: Tick = lambda: None,
 ) -> Suggestion:
     """What would make `photo` better; `jpeg_quality` is what its file says, `store` as for `suggest_file`."""
     limits, facts = limits or Limits(), analyse(photo, jpeg_quality=jpeg_quality)
     if store is None:
         return suggest_for(facts, limits)
-    detector = _found(FACE_DETECTOR, store)
+    detector = _found(models.detector, store)
     # Finding faces takes longer than all other measurements together.
     if detector is not None and _real_esrgan(facts, limits).options is not None:
         facts = dataclasses.replace(facts, faces=len(find_faces(photo.pixels, detector, tick=tick)))
     suggestion = suggest_for(facts, limits)
-    (network,) = FACE_MODELS[0].weights.files
+    (network,) = models.faces[0].weights.files
     return suggestion if _found(network, store) is not None else suggestion.without_faces(str(missing(network, store)))
 
 
@@ -143,6 +144,7 @@ def suggest_file(
     machine: Machine | None = None,
     reading: Input | None = None,
     store: WeightStore | None = None,
+    models: ModelTable = BUILT_IN,
     tick: Tick = lambda: None,
 ) -> Suggestion:
     """What would make the photo in a file better. The file is decoded once, onto a disk where it is large for the memory allowed.
@@ -155,7 +157,7 @@ def suggest_file(
     file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first")
     in_memory = int(CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()))
     photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
-    return suggest(photo, limits, jpeg_quality=jpeg_quality(path), store=store, tick=tick)
+    return suggest(photo, limits, jpeg_quality=jpeg_quality(path), store=store, models=models, tick=tick)
 
 
 def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
@@ -241,7 +243,7 @@ def _gfpgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
     if _real_esrgan(facts, limits).options is None:
         return _Verdict(None, "faces stay as they are where nothing is enlarged or repaired")
     if facts.faces is None:
-        needed = f"{FACE_DETECTOR.name} {FACE_MODELS[0].name}"
+        needed = f"{BUILT_IN.detector.name} {GFPGAN().model}"
         return _Verdict(
             None, f"faces were not looked for: no detector on this machine; run: img-enhance models pull {needed}", lacking=True
         )

@@ -8,7 +8,7 @@ import numpy as np
 from img_enhance.cancelling import Tick
 from img_enhance.errors import GpuMemoryFull, IntegrityError, NotFinite
 from img_enhance.geometry import Box, Size
-from img_enhance.networks.segment import NamedWeights, Segment, joined
+from img_enhance.models.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import NetworkPlan, Stage
 from img_enhance.runtimes.runtime import Array, Compiled, Picture, Runtime
 from img_enhance.windows import Window
@@ -92,7 +92,7 @@ def _run_stage(
 ) -> tuple[Array, int]:
     """What a stage makes of the features before it, over an area, or None after the last; and how many windows had to be cut up."""
     segment, compiled = network.segment(stage), network.compiled(stage)
-    name = f"{segment.name} of {plan.model} in {plan.precision}"
+    name = f"{segment.name} of {plan.model.title} in {plan.precision}"
     following = None if stage is plan.stages[-1] else network.runtime.features(area.read.size, segment.channels_out)
     cut_up = 0
 

@@ -4,7 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from img_enhance.geometry import Box, Size
-from img_enhance.models import Model, Precision
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
 from img_enhance.plan import CHANNELS, Device, NetworkPlan, Stage, Store
 from img_enhance.windows import fewest, length
 
@@ -57,7 +58,7 @@ def plan_network(
 
     def plan(rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> NetworkPlan:
         return NetworkPlan(
-            model=model.name,
+            model=model,
             precision=precision,
             size=size,
             result=size.scaled(model.scale),
@@ -136,8 +137,8 @@ def _stages(model: Model, *, group: int, shrink: int) -> tuple[Stage, ...]:
 
 
 def _stage(model: Model, first: int, last: int, side: int) -> Stage:
-    part = model.segments[first : last + 1]
-    return Stage(first, last, sum(s.reach for s in part), side, sum(s.flops for s in part))
+    reach = sum(segment.reach for segment in model.segments[first : last + 1])
+    return Stage(first, last, reach, side, sum(model.flops_of_segments[first : last + 1]))
 
 
 def _window_bytes(model: Model, stage: Stage, read: Size, precision: Precision) -> int:

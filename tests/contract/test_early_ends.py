@@ -15,9 +15,10 @@ import pytest
 from conftest import RUNTIMES
 from img_enhance.engine import Engine
 from img_enhance.errors import Cancelled, IntegrityError
-from img_enhance.models import Precision, RuntimeName
+from img_enhance.models.networks.segment import Precision
 from img_enhance.options import ExposureCorrection, Machine, RealESRGAN
 from img_enhance.photo import Photo
+from img_enhance.plan import RuntimeName
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.runtime import Array, Compiled

@@ -8,9 +8,9 @@ import pytest
 from test_runtime import check_close
 
 from conftest import TORCH
-from img_enhance.models import GFPGANClean, Precision
-from img_enhance.networks import segments_of, shapes_of
-from img_enhance.networks.ops import Weights
+from img_enhance.models.networks.gfpgan import GFPGANClean
+from img_enhance.models.networks.ops import Weights
+from img_enhance.models.networks.segment import Precision
 from img_enhance.probe import psnr
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.reference import run_reference
@@ -45,7 +45,7 @@ class Watched(Mapping[str, Weights]):
 def weights() -> dict[str, Array]:
     draw = np.random.RandomState(3)
     made = {}
-    for name, shape in shapes_of(SMALL).items():
+    for name, shape in SMALL.shapes.items():
         summed = int(np.prod(shape[-3:])) if len(shape) > 2 else shape[-1]
         made[name] = (draw.standard_normal(shape) / np.sqrt(summed)).astype(np.float32)
         if name.endswith("modulation.bias") or shape == (1,):
@@ -59,8 +59,8 @@ def face() -> Array:
 
 
 def test_small_network_equals_the_reference(precision: Precision, weights: dict[str, Array], face: Array) -> None:
-    found = OpenVINO(precision).compile(segments_of(SMALL), weights).run([face], lambda: None)
-    expected = run_reference(segments_of(SMALL), weights, face)
+    found = OpenVINO(precision).compile(SMALL.segments, weights).run([face], lambda: None)
+    expected = run_reference(SMALL.segments, weights, face)
     assert expected.shape == (128, 128, 3)
     if precision == "f32":
         check_close(found, expected, precision)
@@ -74,19 +74,19 @@ def test_small_network_on_pytorch_equals_the_reference(weights: dict[str, Array]
     from img_enhance.runtimes.torch import Torch
 
     runtime = Torch("f32")
-    found = runtime.picture(runtime.compile(segments_of(SMALL), weights).run([face], lambda: None))
-    check_close(found, run_reference(segments_of(SMALL), weights, face), "f32")
+    found = runtime.picture(runtime.compile(SMALL.segments, weights).run([face], lambda: None))
+    check_close(found, run_reference(SMALL.segments, weights, face), "f32")
 
 
 def test_every_published_weight_is_read_but_those_of_training(weights: dict[str, Array], face: Array) -> None:
     watched = Watched(weights)
-    run_reference(segments_of(SMALL), watched, face)
+    run_reference(SMALL.segments, watched, face)
     unread = set(weights) - watched.read
     assert {name.removeprefix("stylegan_decoder.").split(".")[0] for name in unread} == {"toRGB", "style_mlp"}
 
 
 def test_network_of_published_size_has_the_published_names() -> None:
-    shapes = shapes_of(GFPGANClean())
+    shapes = GFPGANClean().shapes
     # Counted in the published code: 285 tensors, 87,143,276 values with 699,024 of noise.
     assert len(shapes) == 285
     assert sum(int(np.prod(shape)) for shape in shapes.values()) == 87_143_276
@@ -101,12 +101,12 @@ def test_network_of_published_size_has_the_published_names() -> None:
 
 
 def test_same_face_gives_the_same_bytes(weights: dict[str, Array], face: Array) -> None:
-    first = OpenVINO("f32").compile(segments_of(SMALL), weights).run([face], lambda: None).copy()
-    again = OpenVINO("f32").compile(segments_of(SMALL), weights).run([face], lambda: None)
+    first = OpenVINO("f32").compile(SMALL.segments, weights).run([face], lambda: None).copy()
+    again = OpenVINO("f32").compile(SMALL.segments, weights).run([face], lambda: None)
     assert np.array_equal(first, again)
 
 
 def test_stored_noise_is_in_the_picture(weights: dict[str, Array], face: Array) -> None:
     quiet = {name: np.zeros_like(values) if "noises" in name else values for name, values in weights.items()}
-    loud = run_reference(segments_of(SMALL), weights, face)
-    assert np.abs(run_reference(segments_of(SMALL), quiet, face) - loud).mean() > 0.01 * loud.std()
+    loud = run_reference(SMALL.segments, weights, face)
+    assert np.abs(run_reference(SMALL.segments, quiet, face) - loud).mean() > 0.01 * loud.std()

@@ -12,15 +12,19 @@ import numpy.typing as npt
 import pytest
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
-from img_enhance.models import MODEL_NAMES, MODELS, Model, RRDBNet, SRVGGNetCompact, WheelWeights, model_named
-from img_enhance.networks import segments_of, shapes_of
-from img_enhance.networks.ops import Ops, Weights
-from img_enhance.networks.segment import NamedWeights, Segment
+from img_enhance.models.architecture import ARCHITECTURES, recognised
+from img_enhance.models.model import Model
+from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.rrdbnet import RRDBNet
+from img_enhance.models.networks.segment import NamedWeights, Segment
+from img_enhance.models.networks.srvgg import SRVGGNetCompact
+from img_enhance.models.table import BUILT_IN, MODEL_NAMES, MODELS
+from img_enhance.models.weight_sources import WheelWeights
+from img_enhance.models.weights.ncnn import read_ncnn
+from img_enhance.models.weights.store import load, present
 from img_enhance.plan import CHANNELS
 from img_enhance.runtimes.reference import NumpyOps
 from img_enhance.sweep_planner import SMALLEST_SIDE
-from img_enhance.weights.ncnn import read_ncnn
-from img_enhance.weights.store import load, present
 from random_weights import random_weights
 
 Array = npt.NDArray[np.float32]
@@ -100,7 +104,7 @@ class CountingOps(Ops[tuple[int, int]]):
 
 def kinds(model: Model) -> list[Segment]:
     """One segment of each kind: all blocks are the same function of other weights."""
-    return list({segment.name.split()[0]: segment for segment in segments_of(model.architecture)}.values())
+    return list({segment.name.split()[0]: segment for segment in model.segments}.values())
 
 
 def run(segment: Segment, weights: NamedWeights, inputs: list[Array]) -> Array:
@@ -127,11 +131,7 @@ def changed_columns(segment: Segment, weights: NamedWeights) -> tuple[int, int, 
 
 @each_model
 def test_row_has_the_segments_of_its_network(model: Model) -> None:
-    network = segments_of(model.architecture)
-    assert len(model.segments) == len(network)
-    for row, segment in zip(model.segments, network, strict=True):
-        assert segment.name.startswith(row.name)
-        assert segment.reach == row.reach
+    network = model.segments
     assert network[-1].scale == model.scale * model.cell
     assert {segment.cell for segment in network if "picture" in segment.inputs} == {model.cell}
     assert network[-1].channels_out == CHANNELS
@@ -141,7 +141,7 @@ def test_row_has_the_segments_of_its_network(model: Model) -> None:
 @each_model
 def test_segments_fit_together(model: Model) -> None:
     channels = 0
-    for segment in segments_of(model.architecture):
+    for segment in model.segments:
         assert ("features" in segment.inputs) == (channels > 0)
         assert segment.features_in == channels
         channels = segment.channels_out
@@ -149,19 +149,19 @@ def test_segments_fit_together(model: Model) -> None:
 
 @each_model
 def test_operations_are_those_counted_in_the_network(model: Model) -> None:
-    weights = random_weights(shapes_of(model.architecture))
-    for row, segment in zip(model.segments, segments_of(model.architecture), strict=True):
+    weights = random_weights(model.architecture.shapes)
+    for flops, segment in zip(model.flops_of_segments, model.segments, strict=True):
         ops = CountingOps()
         inputs = [(CHANNELS, segment.cell**2) if name == "picture" else (segment.features_in, 1) for name in segment.inputs]
         answer = segment.function(ops, weights, *inputs)
         assert answer == (segment.channels_out, segment.scale**2)
-        assert ops.flops == row.flops
-    assert model.flops == sum(row.flops for row in model.segments)
+        assert ops.flops == flops
+    assert model.flops == sum(model.flops_of_segments)
 
 
 @each_model
 def test_no_segment_sees_further_than_its_reach(model: Model) -> None:
-    weights = random_weights(shapes_of(model.architecture))
+    weights = random_weights(model.architecture.shapes)
     for segment in kinds(model):
         middle, first, last = changed_columns(segment, weights)
         assert middle - first <= segment.reach, segment.name
@@ -170,7 +170,7 @@ def test_no_segment_sees_further_than_its_reach(model: Model) -> None:
 
 @each_model
 def test_every_segment_sees_nearly_as_far_as_its_reach(model: Model) -> None:
-    weights = random_weights(shapes_of(model.architecture))
+    weights = random_weights(model.architecture.shapes)
     for segment in kinds(model):
         middle, first, last = changed_columns(segment, weights)
         # The tail's convolutions at two and four times the size see halves and quarters of pixels, which its reach rounds up.
@@ -204,24 +204,39 @@ def test_row_is_complete(model: Model) -> None:
 def test_names_are_distinct_and_find_their_rows() -> None:
     assert len(set(MODEL_NAMES)) == len(MODELS)
     for model in MODELS:
-        assert model_named(model.name) is model
+        assert BUILT_IN.named(model.name) is model
     with pytest.raises(KeyError):
-        model_named("realesrgan-x9")
+        BUILT_IN.named("realesrgan-x9")
 
 
 def test_every_architecture_is_covered() -> None:
     assert {type(model.architecture) for model in MODELS} == {RRDBNet, SRVGGNetCompact}
+    assert {type(model.architecture) for model in BUILT_IN.models} == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("model", BUILT_IN.models, ids=lambda model: model.name)
+def test_an_architecture_is_recognised_by_its_weights_and_by_all_of_them(model: Model) -> None:
+    shapes = model.architecture.shapes
+    assert recognised(shapes) == model.architecture
+    assert recognised(dict(list(shapes.items())[:-1])) is None
+    assert recognised({**shapes, "more.weight": (1,)}) is None
+    assert recognised({**shapes, next(iter(shapes)): (1, 2, 3, 4)}) is None
+
+
+def test_weights_of_no_network_are_not_recognised() -> None:
+    assert recognised({}) is None
+    assert recognised({"body.0.weight": (64,), "conv_first.weight": (64, 3)}) is None
 
 
 @each_wheel_model
 def test_published_weights_load_with_the_right_shapes(model: Model) -> None:
     assert present(model)
     weights = load(model)
-    assert {name: values.shape for name, values in weights.items()} == shapes_of(model.architecture)
+    assert {name: values.shape for name, values in weights.items()} == model.architecture.shapes
     for name, values in weights.items():
         assert np.isfinite(values).all(), name
         assert values.any(), name
-    assert list(weights) == list(shapes_of(model.architecture))
+    assert list(weights) == list(model.architecture.shapes)
 
 
 @pytest.fixture
@@ -250,7 +265,7 @@ def copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Model],
 def test_weight_file_has_the_published_size_and_is_consumed_exactly(model: Model, copied: Callable[[Model], Path]) -> None:
     binary = copied(model)
     assert binary.stat().st_size == model.weights.bytes
-    shapes = shapes_of(model.architecture)
+    shapes = model.architecture.shapes
     assert read_ncnn(binary.with_suffix(".param"), binary, shapes).keys() == shapes.keys()
     binary.write_bytes(binary.read_bytes() + b"\0\0\0\0")
     with pytest.raises(WeightsCorrupt, match="4 bytes left over"):

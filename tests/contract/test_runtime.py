@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img_enhance.geometry import Size
-from img_enhance.models import MODELS, Model, Precision, RuntimeName, SRVGGNetCompact
-from img_enhance.networks.segment import NamedWeights, Segment
-from img_enhance.plan import Device
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
+from img_enhance.models.networks.srvgg import SRVGGNetCompact
+from img_enhance.models.table import MODELS
+from img_enhance.plan import Device, RuntimeName
 from img_enhance.probe import psnr
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.openvino import is_finite

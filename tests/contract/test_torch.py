@@ -10,8 +10,12 @@ import pytest
 from conftest import TORCH
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.geometry import Size
-from img_enhance.models import MODELS, Model, Precision, RRDBNet, RuntimeName, SRVGGNetCompact, model_named
-from img_enhance.networks import segments_of, shapes_of
+from img_enhance.models.model import Model
+from img_enhance.models.networks.rrdbnet import RRDBNet
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.networks.srvgg import SRVGGNetCompact
+from img_enhance.models.table import BUILT_IN, MODELS
+from img_enhance.plan import RuntimeName
 from img_enhance.runtimes.reference import run_reference
 from img_enhance.sweep import Network
 from random_weights import random_weights
@@ -44,7 +48,7 @@ def test_f32_gives_the_picture_of_openvino(model: Model, networks: NetworksOf, c
 def test_same_picture_twice_gives_the_same_bytes(name: str, precision: Precision, networks: NetworksOf, cat: Pixels) -> None:
     net = networks(name, precision, "torch")
     picture = as_picture(cat)[:30, :44]
-    plan = plan_of(model_named(name), picture, precision, side=4)
+    plan = plan_of(BUILT_IN.named(name), picture, precision, side=4)
     first = swept(net, picture, plan)
     again = swept(Network(net.segments, net.weights, net.runtime), picture, plan)
     assert np.array_equal(first, again)
@@ -52,7 +56,7 @@ def test_same_picture_twice_gives_the_same_bytes(name: str, precision: Precision
 
 @pytest.mark.parametrize(("name", "starts", "side"), [(ANIME, (0, 2, 3, 4, 5, 6, 7), 5), (ANIME, (0, 1, 3, 5, 7), 5), (COMPACT, (0,), 3)])
 def test_cuts_give_nearly_the_same_picture(name: str, starts: tuple[int, ...], side: int, networks: NetworksOf, cat: Pixels) -> None:
-    net, model = networks(name, "f32", "torch"), model_named(name)
+    net, model = networks(name, "f32", "torch"), BUILT_IN.named(name)
     picture = as_picture(cat)[:40, :70]
     whole = swept(net, picture, plan_of(model, picture, "f32"))
     found = swept(net, picture, plan_of(model, picture, "f32", starts=starts, side=side))
@@ -65,7 +69,7 @@ def test_network_is_the_papers_under_the_published_names(model: Model) -> None:
     from published_networks import PlainRRDBNet, PlainSRVGG
 
     architecture = model.architecture
-    weights = random_weights(shapes_of(architecture))
+    weights = random_weights(architecture.shapes)
     with torch.device("meta"):
         if isinstance(architecture, RRDBNet):
             plain = PlainRRDBNet(architecture.blocks, architecture.cell)
@@ -76,7 +80,7 @@ def test_network_is_the_papers_under_the_published_names(model: Model) -> None:
     picture = np.random.RandomState(8).rand(6, 8, 3).astype(np.float32)
     with torch.inference_mode():
         expected = plain(torch.from_numpy(picture.transpose(2, 0, 1)[None]))[0].permute(1, 2, 0).numpy()
-    found = run_reference(segments_of(architecture), weights, picture)
+    found = run_reference(architecture.segments, weights, picture)
     assert found.shape == expected.shape == (6 * model.scale, 8 * model.scale, 3)
     assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
@@ -86,7 +90,7 @@ def test_tensors_may_lie_with_channels_first(networks: NetworksOf, cat: Pixels) 
 
     net = networks(COMPACT, "f32", "torch")
     picture = as_picture(cat)[:20, :24]
-    plan = plan_of(model_named(COMPACT), picture, "f32")
+    plan = plan_of(BUILT_IN.named(COMPACT), picture, "f32")
     other = Network(net.segments, net.weights, Torch("f32", channels_last=False))
     assert np.abs(swept(other, picture, plan) - swept(net, picture, plan)).max() <= 2e-5
 

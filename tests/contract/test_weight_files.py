@@ -1,4 +1,4 @@
-"""Every row of WEIGHT_FILES says which bytes it is, where they are, and under which terms."""
+"""Every row of BUILT_IN.files says which bytes it is, where they are, and under which terms."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from img_enhance import settings as settings_module
-from img_enhance.models import MODEL_NAMES
+from img_enhance.models.table import BUILT_IN, MODEL_NAMES
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weights.cache import WeightStore, found
+from img_enhance.models.weights.fetch import mirrored
 from img_enhance.units import bytes_text
-from img_enhance.weight_files import WEIGHT_FILES, WeightFile, weight_file_named
-from img_enhance.weights.cache import WeightStore, found
-from img_enhance.weights.fetch import mirrored
 
-each_file = pytest.mark.parametrize("file", WEIGHT_FILES, ids=lambda file: file.name)
+each_file = pytest.mark.parametrize("file", BUILT_IN.files, ids=lambda file: file.name)
 
 
 @each_file
@@ -54,23 +54,23 @@ def test_terms_that_forbid_something_are_said(file: WeightFile) -> None:
 
 def test_names_files_and_paths_on_a_mirror_are_distinct() -> None:
     for values in (
-        [file.name for file in WEIGHT_FILES],
-        [file.file.lower() for file in WEIGHT_FILES],
-        [file.sha256 for file in WEIGHT_FILES],
-        [mirrored(file.url, "https://mirror.example") for file in WEIGHT_FILES],
+        [file.name for file in BUILT_IN.files],
+        [file.file.lower() for file in BUILT_IN.files],
+        [file.sha256 for file in BUILT_IN.files],
+        [mirrored(file.url, "https://mirror.example") for file in BUILT_IN.files],
     ):
-        assert len(set(values)) == len(WEIGHT_FILES)
+        assert len(set(values)) == len(BUILT_IN.files)
 
 
 def test_names_find_their_rows() -> None:
-    for file in WEIGHT_FILES:
-        assert weight_file_named(file.name) is file
+    for file in BUILT_IN.files:
+        assert BUILT_IN.file_named(file.name) is file
     with pytest.raises(KeyError):
-        weight_file_named(MODEL_NAMES[0])
+        BUILT_IN.file_named(MODEL_NAMES[0])
 
 
 def test_published_file_of_the_test_data_is_the_row(data: Path, tmp_path: Path) -> None:
-    file = weight_file_named("yunet-2026may")
+    file = BUILT_IN.file_named("yunet-2026may")
     path = data / "models" / file.file
     if not path.exists():
         pytest.skip("the test data hold no such file")
@@ -79,11 +79,11 @@ def test_published_file_of_the_test_data_is_the_row(data: Path, tmp_path: Path) 
 
 def test_the_page_of_models_has_every_row_and_every_setting() -> None:
     page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
-    for file in WEIGHT_FILES:
+    for file in BUILT_IN.files:
         assert f"| {file.name} | {bytes_text(file.bytes)} | {file.license} | {file.summary} |" in page
     settings = set(re.findall("IMG_ENHANCE_[A-Z_]+[A-Z]", Path(settings_module.__file__).read_text(encoding="utf-8")))
     assert len(settings) == 4
     for name in settings:
         assert f"| `{name}` |" in page
-    gfpgan = weight_file_named("gfpgan-1.4")
+    gfpgan = BUILT_IN.file_named("gfpgan-1.4")
     assert gfpgan.license_note.removeprefix("The ") in " ".join(page.split())

@@ -4,13 +4,12 @@ import pytest
 
 from img_enhance.errors import OptionError
 from img_enhance.form import from_mapping, to_mapping
-from img_enhance.models import FACE_MODEL_NAMES
+from img_enhance.models.table import BUILT_IN, FACE_MODEL_NAMES
 from img_enhance.options import GFPGAN
-from img_enhance.weight_files import WEIGHT_FILES
 
 
 def test_every_face_model_has_a_weight_file() -> None:
-    assert set(FACE_MODEL_NAMES) == {row.name for row in WEIGHT_FILES if row.name.startswith("gfpgan")}
+    assert set(FACE_MODEL_NAMES) == {row.name for row in BUILT_IN.files if row.name.startswith("gfpgan")}
 
 
 def test_options_go_through_json() -> None:

@@ -12,8 +12,8 @@ from face_pictures import points_of
 from PIL import Image
 
 from conftest import needs_torch
-from face_weights import FILE, use_random_weights
-from img_enhance import models, weight_files
+from face_weights import FILE, random_weights_table
+from img_enhance import settings
 from img_enhance.cli import main
 from img_enhance.engine import Engine
 from img_enhance.errors import NotFinite, WeightsMissing
@@ -23,15 +23,16 @@ from img_enhance.faces.paste import paste, patch
 from img_enhance.faces.restore import restore_faces
 from img_enhance.geometry import Box
 from img_enhance.memory import anonymous_bytes, give_back
-from img_enhance.models import FACE_DETECTOR, GFPGANClean, model_named
+from img_enhance.models.networks.gfpgan import GFPGANClean
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.store import load
 from img_enhance.options import GFPGAN, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.plan import FacePlan
 from img_enhance.recipe import AUTO, Recipe
 from img_enhance.result import Result
 from img_enhance.suggest import suggest
-from img_enhance.weights.cache import WeightStore
-from img_enhance.weights.store import load
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
 
@@ -47,9 +48,7 @@ def store(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weig
     """Weights of a small network with random weights, and the detector."""
     home = tmp_path_factory.mktemp("weights")
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((models, "FACE_MODELS"), (weight_files, "WEIGHT_FILES")):
-            patch.setattr(module, name, getattr(module, name))
-        use_random_weights(home, SMALL)
+        patch.setattr(settings, "BUILT_IN", random_weights_table(home, SMALL))
         yield WeightStore(home, searched=(data / "models",))
 
 
@@ -239,7 +238,7 @@ def test_runs_keep_no_memory(engine: Engine, children: Pixels) -> None:
 
 
 def test_a_face_that_is_not_finite_fails_the_photo(store: WeightStore, children: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = {name: np.array(values) for name, values in load(model_named("gfpgan-1.4"), store).items()}
+    broken = {name: np.array(values) for name, values in load(settings.model_table().named("gfpgan-1.4"), store).items()}
     broken["final_linear.bias"][0] = np.nan
     monkeypatch.setattr("img_enhance.engine.load", lambda *_: broken)
     with Engine(Machine(precision="f32"), store) as engine, pytest.raises(NotFinite, match=r"gfpgan-1\.4"):
@@ -285,9 +284,9 @@ def test_auto_restores_faces_of_a_photo_that_it_enlarges(engine: Engine, childre
 
 def test_faces_are_counted_where_they_matter_and_else_not_known(store: WeightStore, children: Pixels) -> None:
     assert suggest(Photo(children)).facts.faces is None
-    assert (suggest(Photo(children), store=store).facts.faces or 0) >= 2
+    assert (suggest(Photo(children), store=store, models=settings.model_table()).facts.faces or 0) >= 2
     large = np.asarray(Image.fromarray(children).resize((2800, 2200), Image.Resampling.NEAREST))
-    assert suggest(Photo(large), store=store).facts.faces is None
+    assert suggest(Photo(large), store=store, models=settings.model_table()).facts.faces is None
 
 
 def test_auto_says_so_where_it_cannot(data: Path, tmp_path: Path, store: WeightStore, children: Pixels) -> None:
@@ -367,5 +366,5 @@ def test_enhance_with_gfpgan_reports_every_face(
     assert (store.home / FILE).exists()
     assert main(["enhance", str(photo), "--gfpgan-enhance-level", "0.5", "--report", str(report), "--precision", "f32"]) == 0
     record = json.loads(report.read_text())
-    assert record["weights_sha256"].keys() == {"gfpgan-1.4", FACE_DETECTOR.name}
+    assert record["weights_sha256"].keys() == {"gfpgan-1.4", BUILT_IN.detector.name}
     assert all(face["restored"] for face in record["steps"][-1]["facts"]["faces"])

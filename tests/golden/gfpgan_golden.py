@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 from seeded_weights import Array, seeded_weights
 
-from img_enhance.models import GFPGANClean
-from img_enhance.networks import shapes_of
+from img_enhance.models.networks.gfpgan import GFPGANClean
 
 GOLDEN = Path(__file__).parent / "gfpgan.npz"
 NETWORK = GFPGANClean()
@@ -19,7 +18,7 @@ _CORNERS = {"corner": (0, 0), "eye": (228, 181), "middle": (243, 251), "edge": (
 
 def seeded_face_weights() -> dict[str, Array]:
     """Weights of the full-size network under the published names."""
-    return seeded_weights(shapes_of(NETWORK), seed=7)
+    return seeded_weights(NETWORK.shapes, seed=7)
 
 
 def face() -> Array:

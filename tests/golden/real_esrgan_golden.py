@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.models import model_named
-from img_enhance.networks import shapes_of
+from img_enhance.models.table import BUILT_IN
 from random_weights import random_weights
 
 GOLDEN = Path(__file__).with_name("real_esrgan.npz")
@@ -28,4 +27,4 @@ def picture_of(name: str) -> npt.NDArray[np.float32]:
 
 def weights_of(model: str) -> dict[str, npt.NDArray[np.float32]]:
     """Random weights in the shapes, and under the names, of the published ones."""
-    return random_weights(shapes_of(model_named(model).architecture), seed=20261124)
+    return random_weights(BUILT_IN.named(model).architecture.shapes, seed=20261124)

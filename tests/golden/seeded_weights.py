@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.networks.segment import Shapes
+from img_enhance.models.networks.segment import Shapes
 
 Array = npt.NDArray[np.float32]
 

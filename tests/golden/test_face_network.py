@@ -5,7 +5,6 @@ import pytest
 from gfpgan_golden import GOLDEN, NETWORK, face, seeded_face_weights, summary
 from seeded_weights import Array
 
-from img_enhance.networks import segments_of
 from img_enhance.runtimes.openvino import OpenVINO
 
 # Two orders of the same sums, through 45 convolutions: 4e-6 of the root mean square (2026-11).
@@ -14,7 +13,7 @@ RELATIVE = 1e-4
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Array]:
-    compiled = OpenVINO("f32").compile(segments_of(NETWORK), seeded_face_weights())
+    compiled = OpenVINO("f32").compile(NETWORK.segments, seeded_face_weights())
     return summary(compiled.run([face()], lambda: None))
 
 

@@ -10,9 +10,8 @@ import numpy.typing as npt
 import pytest
 from real_esrgan_golden import CASES, GOLDEN, picture_of, weights_of
 
-from img_enhance.models import RuntimeName, model_named
-from img_enhance.networks import segments_of
-from img_enhance.plan import Device
+from img_enhance.models.table import BUILT_IN
+from img_enhance.plan import Device, RuntimeName
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.reference import run_reference
 from img_enhance.sweep import Network
@@ -42,7 +41,7 @@ def check_golden(found: Picture, model: str, picture: str) -> None:
 
 @each_case
 def test_reference_equals_the_independent_implementation(model: str, picture: str, weights: Callable[[str], dict[str, Picture]]) -> None:
-    segments = segments_of(model_named(model).architecture)
+    segments = BUILT_IN.named(model).segments
     check_golden(run_reference(segments, weights(model), picture_of(picture)), model, picture)
 
 
@@ -52,7 +51,7 @@ def test_a_sweep_equals_the_independent_implementation(
 ) -> None:
     import dataclasses
 
-    row, pixels = model_named(model), picture_of(picture)
+    row, pixels = BUILT_IN.named(model), picture_of(picture)
     runtime = runtime_on(dataclasses.replace(cpu, runtime=runtime_name), "f32")
-    network = Network(segments_of(row.architecture), weights(model), runtime)
+    network = Network(row.segments, weights(model), runtime)
     check_golden(swept(network, pixels, plan_of(row, pixels, "f32")), model, picture)

@@ -13,13 +13,13 @@ import pytest
 from local_server import serving, whole
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
-from img_enhance.weight_files import WEIGHT_FILES
-from img_enhance.weights import cache
-from img_enhance.weights.cache import WeightStore, found, located
-from img_enhance.weights.fetch import pull
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights import cache
+from img_enhance.models.weights.cache import WeightStore, found, located
+from img_enhance.models.weights.fetch import pull
 
 BODY = b"weights" * 1000
-FILE = dataclasses.replace(WEIGHT_FILES[0], name="test-1", file="test.pth", bytes=len(BODY), sha256=hashlib.sha256(BODY).hexdigest())
+FILE = dataclasses.replace(BUILT_IN.files[0], name="test-1", file="test.pth", bytes=len(BODY), sha256=hashlib.sha256(BODY).hexdigest())
 
 
 @pytest.fixture
@@ -158,11 +158,11 @@ AS_NOBODY = """
 import os, sys, hashlib, dataclasses
 from pathlib import Path
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.weight_files import WEIGHT_FILES
-from img_enhance.weights.cache import WeightStore, located
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights.cache import WeightStore, located
 home, size, sha256 = sys.argv[1:]
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
-file = dataclasses.replace(WEIGHT_FILES[0], name="test-1", file="test.pth", bytes=int(size), sha256=sha256)
+file = dataclasses.replace(BUILT_IN.files[0], name="test-1", file="test.pth", bytes=int(size), sha256=sha256)
 try: print(located(file, WeightStore(Path(home))))
 except ImgEnhanceError as error: print(type(error).__name__, error)
 """

@@ -17,10 +17,11 @@ import pytest
 from local_server import TAG, Act, Handler, Server, answer, endless, serving, stalling, vanishing, whole
 
 from img_enhance.errors import Cancelled, DiskError, DownloadError, ImgEnhanceError, WeightsCorrupt, WeightsMissing
-from img_enhance.weight_files import WEIGHT_FILES, WeightFile
-from img_enhance.weights import fetch
-from img_enhance.weights.cache import WeightStore
-from img_enhance.weights.fetch import TRIES, mirrored, pull
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weights import fetch
+from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.fetch import TRIES, mirrored, pull
 
 BODY = bytes(range(256)) * 1200  # several blocks of 64 KB
 OTHER = BODY[:-1] + b"\0"
@@ -39,9 +40,9 @@ def store(tmp_path: Path) -> WeightStore:
 
 
 def row(server: Server | None = None, **changes: Any) -> WeightFile:
-    """A row of WEIGHT_FILES whose file is BODY at the server."""
+    """A row of BUILT_IN.files whose file is BODY at the server."""
     return dataclasses.replace(
-        WEIGHT_FILES[0],
+        BUILT_IN.files[0],
         name="test-1",
         file="test.pth",
         url=f"{server.url if server else 'http://127.0.0.1:9'}/a/test.pth",
@@ -386,7 +387,7 @@ def test_https_never_leads_to_http() -> None:
     import io
     import urllib.request
 
-    from img_enhance.weights.http import Refused, _Redirects
+    from img_enhance.models.weights.http import Refused, _Redirects
 
     def redirected(start: str, target: str) -> Any:
         return _Redirects().redirect_request(urllib.request.Request(start), io.BytesIO(), 302, "Found", http.client.HTTPMessage(), target)
@@ -485,11 +486,11 @@ def test_two_threads_download_once(store: WeightStore) -> None:
 PULL = """
 import dataclasses, sys
 from pathlib import Path
-from img_enhance.weight_files import WEIGHT_FILES
-from img_enhance.weights.cache import WeightStore
-from img_enhance.weights.fetch import pull
+from img_enhance.models.table import BUILT_IN
+from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.fetch import pull
 url, home, size, sha256 = sys.argv[1:]
-file = dataclasses.replace(WEIGHT_FILES[0], name="test-1", file="test.pth", url=url, bytes=int(size), sha256=sha256)
+file = dataclasses.replace(BUILT_IN.files[0], name="test-1", file="test.pth", url=url, bytes=int(size), sha256=sha256)
 print(pull(file, WeightStore(Path(home))))
 """
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from img_enhance.errors import Cancelled
-from img_enhance.weights import lock
-from img_enhance.weights.lock import STALE_SECONDS, locked
+from img_enhance.models.weights import lock
+from img_enhance.models.weights.lock import STALE_SECONDS, locked
 
 
 @pytest.fixture(params=["flock", "file"])

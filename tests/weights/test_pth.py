@@ -17,8 +17,8 @@ import pytest
 from golden_tensors import GOLDEN, TENSORS, check
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
-from img_enhance.weights.pth import read_pth
-from img_enhance.weights.tensor_pickle import LARGEST_PICKLE
+from img_enhance.models.weights.pth import read_pth
+from img_enhance.models.weights.tensor_pickle import LARGEST_PICKLE
 
 GOLDEN_FILES = sorted(GOLDEN.glob("*.pth"))
 LAYOUTS = ["ema.pth", "old.pth"]
@@ -220,7 +220,7 @@ def test_a_pickle_that_writes_a_file_writes_nothing(layout: str, protocol: int, 
 def test_a_pickle_that_would_end_the_process_does_not(file: Callable[..., Path]) -> None:
     path = file(pickle.dumps(Runs(os._exit, 7), 2))
     code = (
-        "import sys\nfrom pathlib import Path\nfrom img_enhance.weights.pth import read_pth\n"
+        "import sys\nfrom pathlib import Path\nfrom img_enhance.models.weights.pth import read_pth\n"
         "try: read_pth(Path(sys.argv[1]))\nexcept Exception as error: print(type(error).__name__, error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)

@@ -12,8 +12,8 @@ import pytest
 from golden_tensors import GOLDEN, TENSORS, check
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
+from img_enhance.models.weights.safetensors import LARGEST_HEADER, read_safetensors
 from img_enhance.runtimes.openvino import GraphOps
-from img_enhance.weights.safetensors import LARGEST_HEADER, read_safetensors
 
 FOUR = np.arange(4, dtype=np.float32).tobytes()
 ROW = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}

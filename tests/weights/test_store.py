@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from img_enhance import weight_files
 from img_enhance.engine import Engine
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
-from img_enhance.models import DownloadedWeights, Model, model_named
-from img_enhance.networks import shapes_of
+from img_enhance.models.model import Model
+from img_enhance.models.table import BUILT_IN, ModelTable
+from img_enhance.models.weight_sources import DownloadedWeights
+from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.store import fitting, load, present
+from img_enhance.models.weights.tensors import Array
 from img_enhance.options import Machine, RealESRGAN
 from img_enhance.recipe import Recipe
-from img_enhance.weight_files import WEIGHT_FILES, WeightFile
-from img_enhance.weights.cache import WeightStore
-from img_enhance.weights.store import fitting, load, present
-from img_enhance.weights.tensors import Array
 
-COMPACT = model_named("realesr-animevideov3")
+COMPACT = BUILT_IN.named("realesr-animevideov3")
 
 Tensors = dict[str, Array]
 Published = Callable[[Tensors], Model]
@@ -47,26 +46,29 @@ def store(tmp_path: Path) -> WeightStore:
 
 
 @pytest.fixture
-def published(store: WeightStore, monkeypatch: pytest.MonkeyPatch) -> Published:
+def published(store: WeightStore) -> Published:
     """A function that puts a file with these tensors into the store, and answers with the compact model that takes them from there."""
 
     def publish(tensors: Tensors, unused: tuple[str, ...] = ()) -> Model:
         data = safetensors(tensors)
         file = dataclasses.replace(
-            WEIGHT_FILES[0],
+            BUILT_IN.files[0],
             name="test-1",
             file="test.safetensors",
             format="safetensors",
             bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         )
-        rows: tuple[WeightFile, ...] = (*WEIGHT_FILES, file)
-        monkeypatch.setattr(weight_files, "WEIGHT_FILES", rows)
         store.home.mkdir()
         (store.home / file.file).write_bytes(data)
-        return dataclasses.replace(COMPACT, weights=DownloadedWeights("test-1", unused=unused))
+        return dataclasses.replace(COMPACT, weights=DownloadedWeights(file, unused=unused))
 
     return publish
+
+
+def with_model(model: Model) -> ModelTable:
+    """The built-in models with this one in the place of the one with its name."""
+    return dataclasses.replace(BUILT_IN, enlarging=tuple(model if row.name == model.name else row for row in BUILT_IN.enlarging))
 
 
 def test_downloaded_weights_are_those_of_the_file(published: Published, store: WeightStore) -> None:
@@ -80,29 +82,27 @@ def test_downloaded_weights_are_those_of_the_file(published: Published, store: W
     assert model.weights.origin == "download from github.com"
 
 
-def test_downloaded_weights_give_the_same_picture(published: Published, store: WeightStore, cat: Any, saved: Any, monkeypatch: Any) -> None:
+def test_downloaded_weights_give_the_same_picture(published: Published, store: WeightStore, cat: Any, saved: Any) -> None:
     photo = saved("cat.png", cat[:16, :20])
     recipe = Recipe(steps=(RealESRGAN(model=COMPACT.name),))
     machine = Machine(precision="f32")
     with Engine(machine) as engine:
         expected = engine.enhance(photo, recipe).photo.pixels
     model = published(load(COMPACT))
-    for module in ("engine", "plan"):
-        monkeypatch.setattr(f"img_enhance.{module}.model_named", lambda _name: model)
-    with Engine(machine, store) as engine:
+    with Engine(machine, store, models=with_model(model)) as engine:
         result = engine.enhance(photo, recipe)
     assert np.array_equal(result.photo.pixels, expected)
     assert result.weights == {COMPACT.name: model.weights.sha256}
 
 
-def test_an_engine_without_the_weights_names_the_command(
-    published: Published, store: WeightStore, saved: Any, cat: Any, monkeypatch: Any
-) -> None:
+def test_an_engine_without_the_weights_names_the_command(published: Published, store: WeightStore, saved: Any, cat: Any) -> None:
     model = published(load(COMPACT))
     (store.home / "test.safetensors").unlink()
-    monkeypatch.setattr("img_enhance.engine.model_named", lambda _name: model)
     photo = saved("cat.png", cat[:16, :20])
-    with Engine(Machine(precision="f32"), store) as engine, pytest.raises(WeightsMissing, match="img-enhance models pull test-1"):
+    with (
+        Engine(Machine(precision="f32"), store, models=with_model(model)) as engine,
+        pytest.raises(WeightsMissing, match="models pull test-1"),
+    ):
         engine.enhance(photo, Recipe(steps=(RealESRGAN(model=COMPACT.name),)))
 
 
@@ -124,7 +124,7 @@ def test_one_changed_byte_is_found(published: Published, store: WeightStore) -> 
 
 
 def test_tensors_that_do_not_fit_are_refused() -> None:
-    shapes = shapes_of(COMPACT.architecture)
+    shapes = COMPACT.architecture.shapes
     good: Tensors = dict(load(COMPACT))
     first, second = list(shapes)[:2]
     for changes, reason in [
@@ -139,7 +139,7 @@ def test_tensors_that_do_not_fit_are_refused() -> None:
 
 
 def test_tensors_for_other_uses_may_be_named() -> None:
-    shapes = shapes_of(COMPACT.architecture)
+    shapes = COMPACT.architecture.shapes
     good: Tensors = dict(load(COMPACT))
     counter = np.array(7, np.int64)
     found = fitting(good | {"toRGB.0.weight": counter.astype(np.float32), "n": counter}, shapes, unused=("toRGB.",), name="x.pth")

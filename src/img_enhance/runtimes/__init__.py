@@ -2,7 +2,7 @@
 
 import sys
 
-from img_enhance.models import Precision
+from img_enhance.models.networks.segment import Precision
 from img_enhance.plan import Device
 from img_enhance.runtimes.runtime import Runtime
 

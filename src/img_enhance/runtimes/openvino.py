@@ -14,9 +14,8 @@ from openvino.preprocess import PrePostProcessor
 from img_enhance.cancelling import Tick
 from img_enhance.geometry import Size
 from img_enhance.memory import give_back
-from img_enhance.models import Precision
-from img_enhance.networks.ops import Ops, Weights
-from img_enhance.networks.segment import NamedWeights, Segment, joined
+from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.plan import CHANNELS
 from img_enhance.runtimes.runtime import Picture
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.networks.ops import Ops, Weights
-from img_enhance.networks.segment import NamedWeights, Segment, joined
+from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.segment import NamedWeights, Segment, joined
 
 Array = npt.NDArray[np.float32]
 

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from img_enhance.cancelling import Tick
 from img_enhance.geometry import Size
-from img_enhance.models import Precision
-from img_enhance.networks.segment import NamedWeights, Segment
+from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
 
 Picture = npt.NDArray[np.float32]
 

@@ -15,9 +15,8 @@ from img_enhance.devices import Gpu
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.geometry import Size
 from img_enhance.memory import give_back
-from img_enhance.models import Precision
-from img_enhance.networks.ops import Ops, Weights
-from img_enhance.networks.segment import NamedWeights, Segment, joined
+from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.runtimes.runtime import Picture
 
 Place = Callable[[Weights], torch.Tensor]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from img_enhance.errors import OptionError
 from img_enhance.form import Field, check, fields, from_text, option
-from img_enhance.models import MODEL_NAMES
+from img_enhance.models.table import MODEL_NAMES
 
 PREFIX = "IMG_ENHANCE_"
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from img_enhance.canvas import Pixels
 from img_enhance.geometry import Box, Size
+from img_enhance.models.table import ModelTable
 from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.photo import Photo
 from img_enhance.plan import FacePass, Pass, TonePass
@@ -34,10 +35,10 @@ class Facts(Protocol):
 
 @dataclass(frozen=True)
 class NetworkStep:
-    """`passes(size, options)` says what runs over a picture of that size; the engine knows no more of it."""
+    """`passes(size, options, models)` says what runs over a picture of that size; the engine knows no more of it."""
 
     options: type[Any]
-    passes: Callable[[Size, Any], tuple[Pass, ...]]
+    passes: Callable[[Size, Any, ModelTable], tuple[Pass, ...]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class ToneStep:
         seen = box.grown(facts.reach, within=Size(photo.shape[1], photo.shape[0]).box)
         return self.apply(photo[seen.slices], seen, facts, depth)[box.seen_from(seen).slices]
 
-    def passes(self, _: Size, options: Any) -> tuple[Pass, ...]:
+    def passes(self, _: Size, options: Any, _models: ModelTable) -> tuple[Pass, ...]:
         return (TonePass(options),)
 
 
@@ -68,8 +69,8 @@ class FaceStep:
 
     options: type[Any]
 
-    def passes(self, _: Size, options: Any) -> tuple[Pass, ...]:
-        return (FacePass(options),)
+    def passes(self, _: Size, options: Any, models: ModelTable) -> tuple[Pass, ...]:
+        return (FacePass(options, models.named(options.model), models.detector),)
 
 
 STEPS: tuple[NetworkStep | ToneStep | FaceStep, ...] = (
@@ -81,10 +82,10 @@ STEPS: tuple[NetworkStep | ToneStep | FaceStep, ...] = (
 )
 
 
-def passes_of(options: StepOptions, size: Size) -> tuple[Pass, ...]:
-    """What `options` ask to be run over a picture of `size`."""
+def passes_of(options: StepOptions, size: Size, models: ModelTable) -> tuple[Pass, ...]:
+    """What `options` ask to be run over a picture of `size`, with the models that they name."""
     step = next(step for step in STEPS if step.options is type(options))
-    return step.passes(size, options)
+    return step.passes(size, options, models)
 
 
 def tone_step(options: StepOptions) -> ToneStep:

@@ -4,14 +4,15 @@ from math import sqrt
 
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Size
-from img_enhance.models import denoising, model_named
+from img_enhance.models.model import Model
+from img_enhance.models.table import ModelTable
 from img_enhance.options import RealESRGAN
 from img_enhance.plan import NetworkPass, Pass, ResamplePass
 
 LARGEST_FACTOR = 16
 
 
-def output_size(size: Size, options: RealESRGAN) -> Size:
+def output_size(size: Size, options: RealESRGAN, model: Model) -> Size:
     """The size asked for; the photo's proportions are kept to the nearest pixel.
 
     Raises: OptionError when it is smaller than the photo or more than 16 times as wide.
@@ -25,7 +26,7 @@ def output_size(size: Size, options: RealESRGAN) -> Size:
     elif options.upscale is not None:
         factor, asked = options.upscale, f"upscale {options.upscale:g}"
     else:
-        factor, asked = float(model_named(options.model).scale), ""
+        factor, asked = float(model.scale), ""
     result = Size(options.width or max(1, round(size.width * factor)), options.height or max(1, round(size.height * factor)))
     if factor > LARGEST_FACTOR or result.width < size.width or result.height < size.height:
         largest = size.scaled(LARGEST_FACTOR)
@@ -33,15 +34,13 @@ def output_size(size: Size, options: RealESRGAN) -> Size:
     return result
 
 
-def passes(size: Size, options: RealESRGAN) -> tuple[Pass, ...]:
+def passes(size: Size, options: RealESRGAN, models: ModelTable) -> tuple[Pass, ...]:
     """Network passes until the picture is large enough, at least one, then a reduction unless the size is exact.
 
     Raises: OptionError as `output_size`, and for a denoise that the model does not have.
     """
-    model = model_named(options.model)
-    if options.denoise is not None:
-        model = denoising(model, options.denoise)
-    target = output_size(size, options)
+    model = models.named(options.model, denoise=options.denoise)
+    target = output_size(size, options, model)
     run: list[Pass] = []
     reached = size
     while not run or reached.width < target.width or reached.height < target.height:

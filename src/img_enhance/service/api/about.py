@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from img_enhance import __version__
 from img_enhance.form import fields
 from img_enhance.memory import anonymous_bytes
-from img_enhance.models import FACE_MODELS, MODELS, Model
+from img_enhance.models.model import Model
+from img_enhance.models.weights.cache import WeightStore, copies
 from img_enhance.options import STEP_OPTIONS, Output
 from img_enhance.service.api.access import service_of
 from img_enhance.service.catalogue import KINDS, Kind, is_code, kind_of
@@ -23,8 +24,7 @@ from img_enhance.service.refusals import NotHere
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
 from img_enhance.service.views import API, ProblemKindView
-from img_enhance.settings import weight_store
-from img_enhance.weights.cache import WeightStore, copies
+from img_enhance.settings import model_table, weight_store
 
 router = APIRouter()
 
@@ -45,7 +45,7 @@ async def algorithms() -> dict[str, Any]:
             for kind in STEP_OPTIONS
         ],
         "output": {field.name: field_schema(field) for field in fields(Output)},
-        "models": [_model_row(model, store) for model in (*MODELS, *FACE_MODELS)],
+        "models": [_model_row(model, store) for model in model_table().models],
     }
 
 

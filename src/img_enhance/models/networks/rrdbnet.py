@@ -4,33 +4,98 @@ Source: Wang et al., ESRGAN, ECCVW 2018, arXiv:1809.00219 (residual-in-residual 
 Real-ESRGAN, arXiv:2107.10833, section 3.4 (pixel unshuffle in front of the same network for 2x).
 """
 
-from functools import partial
-from typing import Any
+from __future__ import annotations
 
-from img_enhance.networks.ops import Ops
-from img_enhance.networks.segment import NamedWeights, Segment, Shapes
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, ClassVar
+
+from img_enhance.models.networks.ops import Ops
+from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment, Shapes
 
 FEATURES = 64
 GROWTH = 32
 SLOPE = 0.2
 RESIDUAL = 0.2
 
+# Measured 2026-11 with `scripts/measure_model.py`, as the widest windows: beyond these a window runs no faster.
+_HEAD, _BLOCK, _TAIL = Scratch(f32=810, bf16=430), Scratch(f32=4_000, bf16=1_900), Scratch(f32=9_500, bf16=4_800)
+_WINDOW, _TAIL_WINDOW = 640, 320
+_WHOLE, _WHOLE_OF_CELLS = Scratch(f32=14_000, bf16=7_000), Scratch(f32=16_000, bf16=8_000)
 
-def rrdbnet(blocks: int, cell: int = 1) -> tuple[Segment, ...]:
+
+@dataclass(frozen=True)
+class RRDBNet:
+    """Residual-in-residual dense blocks, 64 features, growth 32, 4x.
+
+    Squares of `cell` x `cell` pixels become channels first (pixel unshuffle), so that with 2 the whole is 2x.
+    """
+
+    blocks: int
+    cell: int = 1
+
+    features: ClassVar[int] = FEATURES
+    # Of areas: on f32 tiles that leaves 75 dB and at most 2/255 against the untiled picture (2026-11), while the theoretical reach of 23
+    # blocks is 349 px.
+    halo: ClassVar[int] = 64
+
+    @property
+    def scale(self) -> int:
+        return 4 // self.cell
+
+    @property
+    def whole(self) -> Scratch:
+        return _WHOLE if self.cell == 1 else _WHOLE_OF_CELLS
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        return _segments(self.blocks, self.cell)
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        return _shapes(self.blocks, self.cell)
+
+    @classmethod
+    def of_shapes(cls, shapes: Shapes) -> RRDBNet | None:
+        blocks = len({name.split(".")[1] for name in shapes if name.startswith("body.") and ".rdb1." in name})
+        _, channels, *_ = shapes.get("conv_first.weight", (0, 0))
+        cell = {3: 1, 12: 2}.get(channels)
+        return cls(blocks, cell) if blocks and cell else None
+
+
+def _segments(blocks: int, cell: int) -> tuple[Segment, ...]:
     """Head, blocks and tail of the network, whose answer is four times as large as its picture of cells."""
-    head = Segment("head", partial(_head, cell), ("picture",), reach=1, channels_out=FEATURES, cell=cell)
+    head = Segment("head", partial(_head, cell), ("picture",), reach=1, channels_out=FEATURES, cell=cell, scratch=_HEAD, window=_WINDOW)
     # A block is 15 convolutions deep. The tail sees 1 pixel by the body's last convolution, 1 at twice and 3 at four times the size.
     body = (
-        Segment(f"block {i}", partial(_block, i), ("features",), reach=15, channels_out=FEATURES, features_in=FEATURES)
+        Segment(
+            name=f"block {i}",
+            function=partial(_block, i),
+            inputs=("features",),
+            reach=15,
+            channels_out=FEATURES,
+            features_in=FEATURES,
+            scratch=_BLOCK,
+            window=_WINDOW,
+        )
         for i in range(blocks)
     )
-    function = partial(_tail, cell)
-    tail = Segment("tail", function, ("picture", "features"), reach=3, channels_out=3, features_in=FEATURES, scale=4, cell=cell)
+    tail = Segment(
+        name="tail",
+        function=partial(_tail, cell),
+        inputs=("picture", "features"),
+        reach=3,
+        channels_out=3,
+        features_in=FEATURES,
+        scale=4,
+        cell=cell,
+        scratch=_TAIL,
+        window=_TAIL_WINDOW,
+    )
     return (head, *body, tail)
 
 
-def rrdbnet_shapes(blocks: int, cell: int = 1) -> Shapes:
-    """Name and shape of every weight, in the order of the published code."""
+def _shapes(blocks: int, cell: int) -> Shapes:
     shapes: Shapes = {}
 
     def conv(name: str, channels_in: int, channels_out: int) -> None:

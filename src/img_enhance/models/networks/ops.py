@@ -1,12 +1,18 @@
 """The operations that networks are written in; every runtime provides them."""
 
-from typing import Any, Protocol, TypeVar
+from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Weights: TypeAlias = npt.NDArray[np.floating[Any]]
+else:
+    Weights = Any  # the table of models is read by --help, which does not load numpy
 
 Tensor = TypeVar("Tensor")
-Weights = npt.NDArray[np.floating[Any]]
 
 
 class Ops(Protocol[Tensor]):

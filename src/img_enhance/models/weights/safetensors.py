@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from img_enhance.weights.tensors import DTYPES, MOST_DIMENSIONS, Array, Malformed, array_at, mapped
+from img_enhance.models.weights.tensors import DTYPES, MOST_DIMENSIONS, Array, Malformed, array_at, mapped
 
 _LENGTH = struct.Struct("<Q")
 _METADATA = "__metadata__"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from img_enhance.weights.tensors import MOST_DIMENSIONS, Malformed
+from img_enhance.models.weights.tensors import MOST_DIMENSIONS, Malformed
 
 # GFPGAN, 1,400 tensors, needs some 50,000 instructions and 0.2 MB.
 MOST_INSTRUCTIONS = 300_000

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
+from img_enhance.models.weight_files import WeightFile
 from img_enhance.units import bytes_text
-from img_enhance.weight_files import WeightFile
 
 _BLOCK_BYTES = 1 << 20
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from img_enhance.errors import WeightsCorrupt
-from img_enhance.networks.ops import Weights
-from img_enhance.networks.segment import Shapes
+from img_enhance.models.networks.ops import Weights
+from img_enhance.models.networks.segment import Shapes
 
 _MAGIC = "7767517"
 _FLOAT16_FLAG = 0x01306B47

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
-from img_enhance.models import DownloadedWeights, MixedWeights, Model, WheelWeights
-from img_enhance.networks import shapes_of
-from img_enhance.networks.ops import Weights
-from img_enhance.networks.segment import Shapes
-from img_enhance.weight_files import WeightFormat
-from img_enhance.weights.cache import WeightStore, copies, located
-from img_enhance.weights.ncnn import read_ncnn
-from img_enhance.weights.pth import read_pth
-from img_enhance.weights.safetensors import read_safetensors
-from img_enhance.weights.tensors import Array
+from img_enhance.models.model import Model
+from img_enhance.models.networks.ops import Weights
+from img_enhance.models.networks.segment import Shapes
+from img_enhance.models.weight_files import WeightFormat
+from img_enhance.models.weight_sources import DownloadedWeights, MixedWeights, WheelWeights
+from img_enhance.models.weights.cache import WeightStore, copies, located
+from img_enhance.models.weights.ncnn import read_ncnn
+from img_enhance.models.weights.pth import read_pth
+from img_enhance.models.weights.safetensors import read_safetensors
+from img_enhance.models.weights.tensors import Array
 
 _READERS: dict[WeightFormat, Callable[[Path], dict[str, Array]]] = {"pth": read_pth, "safetensors": read_safetensors}
 
@@ -43,7 +43,7 @@ def load(model: Model, store: WeightStore | None = None) -> dict[str, Weights]:
     if isinstance(model.weights, DownloadedWeights):
         return _downloaded(model, model.weights, store)
     binary = verified_binary(model)
-    return read_ncnn(binary.with_suffix(".param"), binary, shapes_of(model.architecture))
+    return read_ncnn(binary.with_suffix(".param"), binary, model.architecture.shapes)
 
 
 def verified_binary(model: Model) -> Path:
@@ -93,7 +93,7 @@ def _downloaded(model: Model, weights: DownloadedWeights, store: WeightStore | N
     if store is None:
         raise WeightsMissing(f"the weights of {model.name} are downloaded ones; give the engine a store for them")
     path = located(weights.file, store)
-    return fitting(_READERS[weights.file.format](path), shapes_of(model.architecture), unused=weights.unused, name=path.name)
+    return fitting(_READERS[weights.file.format](path), model.architecture.shapes, unused=weights.unused, name=path.name)
 
 
 def _binary(weights: WheelWeights) -> Path | None:

@@ -12,9 +12,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from img_enhance.weights.stored_zip import Span, stored_entries
-from img_enhance.weights.tensor_pickle import LARGEST_PICKLE, Storage, Tensor, read_pickle
-from img_enhance.weights.tensors import DTYPES, Array, Malformed, array_at, mapped
+from img_enhance.models.weights.stored_zip import Span, stored_entries
+from img_enhance.models.weights.tensor_pickle import LARGEST_PICKLE, Storage, Tensor, read_pickle
+from img_enhance.models.weights.tensors import DTYPES, Array, Malformed, array_at, mapped
 
 # Where training code keeps the averaged weights, which are the better ones, and the plain ones.
 _TABLES = ("params_ema", "params")

@@ -1,12 +1,15 @@
 """A network is a list of segments, each a plain function over the operations of `ops.py`."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from img_enhance.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Ops, Weights
 
 Input = Literal["picture", "features"]
+Precision = Literal["f32", "bf16"]
 NamedWeights = Mapping[str, Weights]
 Shapes = dict[str, tuple[int, ...]]
 
@@ -18,12 +21,24 @@ class Function(Protocol):
 
 
 @dataclass(frozen=True)
+class Scratch:
+    """Bytes that the runtime needs per pixel read while a window runs, measured (`scripts/measure_model.py`)."""
+
+    f32: int
+    bf16: int
+
+    def bytes_per_pixel(self, precision: Precision) -> int:
+        return self.bf16 if precision == "bf16" else self.f32
+
+
+@dataclass(frozen=True)
 class Segment:
     """`inputs` says what it reads: the picture (3 channels), the features that the segment before it wrote, or both.
 
     `reach` is how many input pixels away it sees; `scale` the size of its answer against its input;
     `features_in` the channels of the features it reads. Of a network that reads the picture in cells of `cell` x `cell` pixels,
     one input pixel is such a cell. `side` is the width and height that its picture must have; 0 stands for any.
+    `scratch` and `window`, the side of its widest window, are what running it costs; what it computes is counted (`operations.py`).
     """
 
     name: str
@@ -35,10 +50,12 @@ class Segment:
     scale: int = 1
     cell: int = 1
     side: int = 0
+    scratch: Scratch = Scratch(0, 0)
+    window: int = 0
 
 
 def joined(segments: tuple[Segment, ...]) -> Segment:
-    """Consecutive segments as one."""
+    """Consecutive segments as one, to be compiled; what running it costs is no sum, and is not said."""
     if len(segments) == 1:
         return segments[0]
 

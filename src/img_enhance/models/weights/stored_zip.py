@@ -8,7 +8,7 @@ import struct
 from itertools import pairwise
 from typing import NamedTuple
 
-from img_enhance.weights.tensors import Malformed
+from img_enhance.models.weights.tensors import Malformed
 
 _END = struct.Struct("<4s4H2IH")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")

@@ -1,0 +1,1 @@
+"""Networks as functions: one file per architecture, with all that is particular to it."""

@@ -1,0 +1,98 @@
+"""Where a model's weights come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from img_enhance.models.weight_files import WeightFile
+
+
+@dataclass(frozen=True)
+class WheelWeights:
+    """Weights in ncnn format inside an installed Python package."""
+
+    package: str
+    stem: str
+    bytes: int
+    sha256: str
+
+    @property
+    def values(self) -> int:
+        """About how many: nearly all are float16."""
+        return self.bytes // 2
+
+    @property
+    def files(self) -> tuple[WeightFile, ...]:
+        """What must be downloaded: nothing."""
+        return ()
+
+    @property
+    def origin(self) -> str:
+        return f"Python package {self.package.replace('_', '-')}"
+
+
+@dataclass(frozen=True)
+class DownloadedWeights:
+    """Weights in a file that is downloaded; tensors whose names begin with one of `unused` are not for this network."""
+
+    file: WeightFile
+    unused: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[WeightFile, ...]:
+        """What must be downloaded."""
+        return (self.file,)
+
+    @property
+    def bytes(self) -> int:
+        return self.file.bytes
+
+    @property
+    def sha256(self) -> str:
+        return self.file.sha256
+
+    @property
+    def values(self) -> int:
+        """About how many: they are float32."""
+        return self.bytes // 4
+
+    @property
+    def origin(self) -> str:
+        return self.file.origin
+
+
+@dataclass(frozen=True)
+class MixedWeights:
+    """`share` of the first weights plus the rest of the second, value by value.
+
+    Source: Wang et al., Deep Network Interpolation, CVPR 2019, arXiv:1811.10515.
+    """
+
+    first: DownloadedWeights
+    second: DownloadedWeights
+    share: float
+
+    @property
+    def bytes(self) -> int:
+        return self.first.bytes
+
+    @property
+    def sha256(self) -> str:
+        """The hashes of both files, with their shares."""
+        return f"{self.share:g} * {self.first.sha256} + {1 - self.share:g} * {self.second.sha256}"
+
+    @property
+    def values(self) -> int:
+        return self.first.values
+
+    @property
+    def files(self) -> tuple[WeightFile, ...]:
+        """What must be downloaded."""
+        return self.first.file, self.second.file
+
+    @property
+    def origin(self) -> str:
+        return self.first.origin
+
+
+WeightSource = WheelWeights | DownloadedWeights | MixedWeights
