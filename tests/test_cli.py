@@ -103,7 +103,7 @@ def test_enhances_a_photo_beside_itself(run: Run, photo: Path) -> None:
     assert ran.err.splitlines()[0].startswith("Plan: ")
     result = photo.with_name("cat_enhanced.png")
     assert re.fullmatch(
-        rf"\[OK\] {re.escape(str(result))}: 96x80, [\d.]+ s, \d+ MB of memory; realesr-animevideov3 24x20 to 96x80\n", ran.out
+        rf"\[OK\] {re.escape(str(result))}: 96x80, [\d.]+ s, [\d.]+ [MG]B of memory; realesr-animevideov3 24x20 to 96x80\n", ran.out
     )
     with Image.open(result) as enhanced:
         assert enhanced.size == (96, 80)
