@@ -16,7 +16,7 @@ FLOORS = (
     ("options", "recipe"),
     ("windows", "plan", "sweep_planner", "pass_planner", "planner", "metadata", "color", "illuminant"),
     ("memory", "devices", "canvas", "bleed", "files", "image_io", "runtimes", "faces"),
-    ("sweep", "probe", "steps", "texture", "analysis", "suggest", "job"),
+    ("likeness", "sweep", "probe", "steps", "texture", "analysis", "suggest", "job"),
     ("compare", "passes", "engine", "result", "settings"),
     ("client", "service"),
     (

@@ -166,6 +166,8 @@ def small_runtime(most: int, seen: list[Small], *, cell: int = 1) -> OpenVINO:
     """A runtime in f32 that has room for windows of at most `most` pixels."""
 
     class SmallRuntime(OpenVINO):
+        needs_second_opinions = False  # as on a card
+
         def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> Compiled:
             compiled = super().compile(segments, weights)
             compiled.__class__ = Small

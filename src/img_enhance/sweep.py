@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from img_enhance.cancelling import Tick
 from img_enhance.errors import GpuMemoryFull, IntegrityError, NotFinite
 from img_enhance.geometry import Box, Size
+from img_enhance.likeness import resembles
 from img_enhance.models.networks.segment import NamedWeights, Segment, joined
 from img_enhance.plan import NetworkPlan, Stage
 from img_enhance.runtimes.runtime import Array, Compiled, Picture, Runtime
@@ -19,6 +21,12 @@ Done = Callable[[int], None]
 
 # A window that is too large for the memory of a GPU is halved until its longer side is as short as this.
 LEAST_HALVED_SIDE = 32
+
+# Answers of a stage in an area that may look like none to their window and are asked for again; where so many were right all the same, the
+# photo is of that kind (noise, coloured checkers), and to ask on would double the work.
+MOST_DOUBTS = 3
+# Between two runs of one network on one device, of 1: far above what any order of sums makes, far below what another picture makes.
+MOST_DISAGREEMENT = 0.02
 
 
 class Network:
@@ -63,60 +71,106 @@ def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick
     `tick` is called many times a second and may raise to stop; `done` is told the operations of each window.
     At one precision the pictures of all plans with the same areas are identical to the last bit, on the processors tested.
 
-    Raises: NotFinite when a window's answer holds NaN or infinity; IntegrityError when it is not as large as its window asks for;
+    Raises: NotFinite when a window's answer holds NaN or infinity; IntegrityError when it cannot be the one to its window;
     GpuMemoryFull when a GPU has no room for the smallest window, or for what lies between stages.
     """
-    cut_up = 0
-    # Pixels of the smallest window of each stage that a GPU had no room for: what did not fit once is not tried again.
     too_large = dict.fromkeys(plan.stages, sys.maxsize)
-    for area in plan.areas():
-        features: Array = None
-        for stage in plan.stages:
-            features, cut = _run_stage(network, plan, stage, area, features, too_large, read=read, write=write, tick=tick, done=done)
+    return sum(AreaSweep(network, plan, area, read, write, tick, done, too_large).run() for area in plan.areas())
+
+
+@dataclass(frozen=True)
+class AreaSweep:
+    """One area through all stages; areas need nothing of each other, and can be done anywhere and in any order.
+
+    `too_large` are the pixels of the smallest window of each stage that a GPU had no room for: what did not fit once is not tried again.
+    """
+
+    network: Network
+    plan: NetworkPlan
+    area: Window
+    read: Read
+    write: Write
+    tick: Tick
+    done: Done
+    too_large: dict[Stage, int]
+
+    def run(self) -> int:
+        """How many windows had to be cut up.
+
+        Raises: as `sweep`.
+        """
+        features, cut_up = None, 0
+        for stage in self.plan.stages:
+            features, cut = self._stage(stage, features)
             cut_up += cut
-    return cut_up
+        return cut_up
+
+    def _stage(self, stage: Stage, features: Array) -> tuple[Array, int]:
+        """What a stage makes of the features before it, or None after the last; and how many windows had to be cut up."""
+        runtime, segment, asking = self.network.runtime, self.network.segment(stage), Asking(self.network, stage, self.plan, self.tick)
+        is_last = stage is self.plan.stages[-1]
+        following = None if is_last else runtime.features(self.area.read.size, segment.channels_out)
+        cut_up = 0
+
+        def answered(box: Box) -> Array:
+            seen = box.seen_from(self.area.read).slices
+            inputs = [_picture(self.read, box, self.plan) if name == "picture" else features[seen] for name in segment.inputs]
+            return asking.answer(inputs, box.size)
+
+        # The largest first: scratch that is taken once serves all, while a growing one leaves holes behind.
+        for window in sorted(self.plan.windows(self.area, stage), key=lambda window: -window.read.size.pixels):
+            self.tick()
+            parts = 0
+            for part, answer in _in_parts(stage, window, answered, self.too_large, within=self.area.read):
+                core = answer[part.core.seen_from(part.read).scaled(segment.scale).slices]
+                if following is None:
+                    place = part.core.scaled(segment.scale).grown(0, within=self.plan.result.box)
+                    self.write(place, runtime.picture(core[: place.size.height, : place.size.width]))
+                else:
+                    following[part.core.seen_from(self.area.read).slices] = core
+                parts += 1
+            cut_up += parts > 1
+            self.done(window.read.size.pixels * stage.flops)
+        asking.release()
+        return following, cut_up
 
 
-def _run_stage(
-    network: Network,
-    plan: NetworkPlan,
-    stage: Stage,
-    area: Window,
-    features: Array,
-    too_large: dict[Stage, int],
-    *,
-    read: Read,
-    write: Write,
-    tick: Tick,
-    done: Done,
-) -> tuple[Array, int]:
-    """What a stage makes of the features before it, over an area, or None after the last; and how many windows had to be cut up."""
-    segment, compiled = network.segment(stage), network.compiled(stage)
-    name = f"{segment.name} of {plan.model.title} in {plan.precision}"
-    following = None if stage is plan.stages[-1] else network.runtime.features(area.read.size, segment.channels_out)
-    cut_up = 0
+class Asking:
+    """A stage's answers to windows, each checked before anybody sees it."""
 
-    def answered(box: Box) -> Array:
-        seen = box.seen_from(area.read).slices
-        return compiled.run([_picture(read, box, plan) if name == "picture" else features[seen] for name in segment.inputs], tick)
+    def __init__(self, network: Network, stage: Stage, plan: NetworkPlan, tick: Tick) -> None:
+        self._network, self._stage, self._tick = network, stage, tick
+        self._segment, self._compiled = network.segment(stage), network.compiled(stage)
+        self._name = f"{self._segment.name} of {plan.model.title} in {plan.precision}"
+        answers_with_a_picture = stage is plan.stages[-1] and "picture" in self._segment.inputs
+        self._doubts_left = MOST_DOUBTS if answers_with_a_picture and network.runtime.needs_second_opinions else 0
 
-    # The largest first: scratch that is taken once serves all, while a growing one leaves holes behind.
-    for window in sorted(plan.windows(area, stage), key=lambda window: -window.read.size.pixels):
-        tick()
-        parts = 0
-        for part, answer in _in_parts(stage, window, answered, too_large, within=area.read):
-            check_answer(answer, segment, part.read.size, network.runtime, name=name)
-            core = answer[part.core.seen_from(part.read).scaled(segment.scale).slices]
-            if following is None:
-                place = part.core.scaled(segment.scale).grown(0, within=plan.result.box)
-                write(place, network.runtime.picture(core[: place.size.height, : place.size.width]))
-            else:
-                following[part.core.seen_from(area.read).slices] = core
-            parts += 1
-        cut_up += parts > 1
-        done(window.read.size.pixels * stage.flops)
-    compiled.release()
-    return following, cut_up
+    def answer(self, inputs: list[Array], window: Size) -> Array:
+        """The answer to the inputs of a window of this size.
+
+        Raises: NotFinite, IntegrityError, GpuMemoryFull.
+        """
+        answer = self._compiled.run(inputs, self._tick)
+        check_answer(answer, self._segment, window, self._network.runtime, name=self._name)
+        if self._doubts_left and not resembles(answer, inputs[self._segment.inputs.index("picture")]):
+            self._doubts_left -= 1
+            return self._confirmed(answer, inputs)
+        return answer
+
+    def _confirmed(self, answer: Array, inputs: list[Array]) -> Array:
+        """The answer, which looks like no answer to this window, if a network compiled anew says the same: noise may look like that."""
+        first = answer.copy()
+        self._compiled.release()  # its scratch makes room for the other's
+        stage = self._stage
+        anew = self._network.runtime.compile(self._network.segments[stage.first : stage.last + 1], self._network.weights)
+        second = anew.run(inputs, self._tick)
+        if first.shape != second.shape or not np.allclose(first, second, rtol=0, atol=MOST_DISAGREEMENT):
+            raise IntegrityError(f"{self._name} answered twice the same question in two ways; nothing of it was used, please report this")
+        return first
+
+    def release(self) -> None:
+        """Give the scratch memory back; the next run takes it again."""
+        self._compiled.release()
 
 
 def check_answer(answer: Array, segment: Segment, window: Size, runtime: Runtime, *, name: str) -> None:

@@ -103,6 +103,8 @@ class OpenVINO:
     Features between segments are (H, W, C) arrays: float32, or for bf16 the upper halves of float32 as uint16.
     """
 
+    needs_second_opinions = True  # its answers were those of other windows once (docs/reliability.md)
+
     def __init__(self, precision: Precision) -> None:
         self.precision = precision
         self._core = ov.Core()

@@ -34,6 +34,10 @@ class Runtime(Protocol):
     @property
     def precision(self) -> Precision: ...
 
+    @property
+    def needs_second_opinions(self) -> bool:
+        """Whether an answer that does not look like its window is asked for again, of a network compiled anew."""
+
     def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> Compiled:
         """Consecutive segments as one network for windows of any size."""
 

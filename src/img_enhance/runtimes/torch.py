@@ -136,6 +136,8 @@ class Torch:
     `channels_last` is false.
     """
 
+    needs_second_opinions = False
+
     def __init__(self, precision: Precision, *, place: str = "cpu", channels_last: bool = True) -> None:
         self.precision = precision
         self._device = torch.device(place)
