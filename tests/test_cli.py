@@ -303,11 +303,13 @@ def test_refuses_a_report_that_exists_or_has_no_folder(run: Run, photo: Path, tm
 
 
 def test_refuses_a_report_in_the_place_of_the_result(run: Run, photo: Path, tmp_path: Path) -> None:
-    check_refused(run, photo, 2, ".", "-o", tmp_path / "x.png", "--report", tmp_path / "x.png")
+    message = r"--report would replace the result, \S*x\.png; name another file"
+    check_refused(run, photo, 2, message, "-o", tmp_path / "x.png", "--report", tmp_path / "x.png")
 
 
 def test_refuses_an_output_whose_name_is_too_long(run: Run, photo: Path, tmp_path: Path) -> None:
-    check_refused(run, photo, 3, ".", "-o", tmp_path / ("x" * 300 + ".png"))
+    message = r"cannot write \S*x{300}\.png: .+; name another file with -o"
+    check_refused(run, photo, 3, message, "-o", tmp_path / ("x" * 300 + ".png"))
 
 
 @pytest.fixture

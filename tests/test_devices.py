@@ -22,24 +22,47 @@ def test_this_machine_makes_sense(cpu: Device) -> None:
     assert 0 < free_bytes() <= cpu.memory_bytes <= psutil.virtual_memory().total
 
 
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that takes the place of / for what is read of the system, with empty folders /proc and /sys/fs/cgroup/memory."""
+    monkeypatch.setattr(devices, "Path", lambda name: tmp_path / name.removeprefix("/"))
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "sys/fs/cgroup/memory").mkdir(parents=True)
+    return tmp_path
+
+
+def write_processor(root: Path, flags: str) -> None:
+    """What Linux tells of two cores of one processor. Instructions named in other lines do not count."""
+    core = f"processor\t: 0\nmodel name\t: Test CPU\nflags\t\t: {flags}\nvmx flags\t: amx_bf16\nbugs\t\t: not_avx512f\n"
+    (root / "proc/cpuinfo").write_text(f"{core}\n{core}")
+
+
 @pytest.mark.parametrize(
     ("flags", "native"),
     [("fpu sse2", False), ("avx512f", False), ("avx512f avx512_bf16", True), ("avx512f avx512_bf16 amx_bf16 amx_tile", True)],
 )
-def test_bf16_is_native_only_with_instructions_for_it(flags: str, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_cpu_flags", lambda: (frozenset(flags.split()), "Test CPU"))
+def test_bf16_is_native_only_with_instructions_for_it(flags: str, native: bool, root: Path) -> None:
+    write_processor(root, flags)
     device = detect_cpu()
     assert device.native_bf16 is native
     assert device.name == "Test CPU"
     assert (device.rates.bf16 > device.rates.f32) is native
 
 
-def test_a_processor_twice_as_wide_is_taken_to_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_twice_as_wide_is_taken_to_be_faster(root: Path) -> None:
     rates = []
     for flags in ("avx512f avx512_bf16", "avx512f avx512_bf16 avx512_vp2intersect", "avx512f avx512_bf16 amx_bf16"):
-        monkeypatch.setattr(devices, "_cpu_flags", lambda flags=flags: (frozenset(flags.split()), "Test CPU"))
+        write_processor(root, flags)
         rates.append(detect_cpu().rates.bf16)
     assert rates[0] < rates[1] < rates[2]
+
+
+def test_a_processor_that_tells_nothing_has_a_name_and_a_rate(root: Path) -> None:
+    assert not (root / "proc/cpuinfo").exists()
+    device = detect_cpu()
+    assert device.name == (platform.processor() or platform.machine())
+    assert not device.native_bf16
+    assert device.rates.f32 > 0
 
 
 def test_rates_grow_with_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,19 +72,35 @@ def test_rates_grow_with_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert detect_cpu().rates.f32 == 8 * one.f32
 
 
-def test_a_containers_limit_is_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def limit(*_names: str) -> int:
-        return 600_000_000
+# What a container of cgroup v2 shows, in part: 200 MB taken that cannot be dropped, and 300 MB of files that can.
+STAT = "anon 150000000\nfile 350000000\nkernel 7000000\nshmem 50000000\nfile_mapped 1000000\nanon_thp 90000000\n"
 
-    monkeypatch.setattr(devices, "_cgroup_bytes", limit)
-    monkeypatch.setattr(devices, "_cgroup_anonymous_bytes", lambda: 200_000_000)
+
+@pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
+def test_a_containers_limit_is_the_memory(name: str, root: Path) -> None:
+    (root / "sys/fs/cgroup" / name).write_text("600000000\n")
     assert detect_cpu().memory_bytes == 600_000_000
+    assert free_bytes() <= 600_000_000
+
+
+def test_what_a_container_cannot_drop_is_not_free(root: Path) -> None:
+    (root / "sys/fs/cgroup/memory.max").write_text("600000000\n")
+    (root / "sys/fs/cgroup/memory.stat").write_text(STAT)
     assert free_bytes() == 400_000_000
 
 
-def test_no_limit_of_a_container_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "Path", lambda _folder: Path("/nonexistent"))
-    assert devices._cgroup_bytes("memory.max") == devices._NO_LIMIT
+@pytest.mark.parametrize("limit", ["max\n", f"{2**63 - 4096}\n", ""])
+def test_no_limit_of_a_container_is_no_limit(limit: str, root: Path) -> None:
+    (root / "sys/fs/cgroup/memory.max").write_text(limit)
+    (root / "sys/fs/cgroup/memory.stat").write_text("anon 9000000000000000000\n")
+    assert detect_cpu().memory_bytes == psutil.virtual_memory().total
+    assert free_bytes() > 0
+
+
+def test_a_machine_without_containers_has_its_own_memory(root: Path) -> None:
+    assert not any(path.is_file() for path in root.rglob("*"))
+    assert detect_cpu().memory_bytes == psutil.virtual_memory().total
+    assert free_bytes() > 0
 
 
 GEFORCE, RADEON = Gpu("cuda:0", "GeForce", 12 * 10**9, native_bf16=True), Gpu("cuda:1", "Radeon", 8 * 10**9, native_bf16=False)

@@ -54,6 +54,8 @@ COMPACT, ANIME = "realesr-animevideov3", "realesrgan-x4plus-anime"
 
 # f32 strays 1e-5 from the reference, so that hardly a value rounds to another level.
 F32_DECIBELS = 70.0
+# How far, of 255, a network takes flat black and white from themselves, 32 pixels from their border: 1 and 3 were measured (2026-11).
+MOST_FROM_FLAT = 6
 # bf16 against f32 is 50 dB or more on photos.
 BF16_DECIBELS = 40.0
 
@@ -128,9 +130,9 @@ def test_black_and_white_stay_black_and_white(engine: Engine) -> None:
     halves = np.zeros((24, 24, 3), np.uint8)
     halves[:, 12:] = 255
     found = engine.enhance(Photo(halves), compact()).photo.pixels
-    # Overshoot must be clipped and not wrap around.
-    assert found[:, :32].max() <= 40
-    assert found[:, -32:].min() >= 215
+    # The network answers on both sides of black and of white: what is beyond must be clipped and not wrap around.
+    assert found[:, :32].max() <= MOST_FROM_FLAT
+    assert found[:, -32:].min() >= 255 - MOST_FROM_FLAT
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import contextlib
 import dataclasses
+import itertools
 import re
-import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from img_enhance import planner as planning
@@ -32,6 +32,7 @@ from img_enhance.plan import (
     TonePlan,
 )
 from img_enhance.planner import allowed_bytes, choose_precision, make_plan
+from img_enhance.windows import length
 
 COMPACT, ANIME, PHOTO = "realesr-animevideov3", "realesrgan-x4plus-anime", "realesrgan-x4plus"
 
@@ -40,12 +41,16 @@ DEVICE = Device(name="Test CPU", cores=2, native_bf16=True, rates=Rates(f32=300,
 # On 4 megapixels with 8 GB an overlap of half again as much work would make windows slower than what they replace.
 MOST_EXTRA = 0.45
 
-# Planning precedes any word to the user. A photo of the most pixels allowed takes 4 s on a narrow budget (2026-11).
-MOST_SECONDS_TO_PLAN = 10.0
+# Planning precedes any word to the user. 602,000 lengths of windows and areas are worked out for the worst of these photos (2026-11), in a
+# second; if areas of single pixels were tried as well, they would be thirty times as many.
+MOST_LENGTHS = 1_200_000
 
 SIZES = st.builds(Size, st.integers(1, 6000), st.integers(1, 6000))
 SMALL_SIZES = st.builds(Size, st.integers(1, 700), st.integers(1, 700))
 BUDGETS = st.integers(150, 16_000).map(lambda megabytes: megabytes * 10**6)
+# Less than the interpreter, its libraries and what a decoder reads through take together.
+SMALL_BUDGETS = st.integers(1, 180).map(lambda megabytes: megabytes * 10**6)
+FORMATS = st.sampled_from(["png", "webp", "jpeg"])
 MODELS = st.sampled_from(MODEL_NAMES)
 PRECISIONS = st.sampled_from(["f32", "bf16"])
 
@@ -60,6 +65,14 @@ def planned(
 ) -> Plan:
     header = Header("jpeg", size, interlaced)
     return make_plan(header, passes, output_format=output_format, precision=precision, device=DEVICE, allowed=allowed)
+
+
+def accepted(size: Size, *passes: Pass, allowed: int, precision: Precision, interlaced: bool = False, output_format: str = "png") -> Plan:
+    """The plan of an example. One that is refused does not count: Hypothesis takes another, and fails if it finds fewer than 10 of 60."""
+    try:
+        return planned(size, *passes, allowed=allowed, precision=precision, interlaced=interlaced, output_format=output_format)
+    except MemoryBudgetError:
+        reject()
 
 
 def network_plan(plan: Plan) -> NetworkPlan:
@@ -77,18 +90,11 @@ def holds(outer: Box, inner: Box) -> bool:
 
 
 @settings(max_examples=150)
-@given(SIZES, MODELS, PRECISIONS, BUDGETS, st.booleans(), st.sampled_from(["png", "webp", "jpeg"]))
+@given(SIZES, MODELS, PRECISIONS, BUDGETS, st.booleans(), FORMATS)
 def test_a_plan_is_within_the_budget(
     size: Size, model: str, precision: Precision, allowed: int, interlaced: bool, output_format: str
 ) -> None:
-    try:
-        plan = planned(size, enlarge(model), allowed=allowed, precision=precision, interlaced=interlaced, output_format=output_format)
-    except MemoryBudgetError as error:
-        numbers = re.search(r"needs (?:at least )?([\d.]+) (MB|GB) of memory, allowed ([\d.]+) (MB|GB)", str(error))
-        assert numbers is not None
-        needed, allowed_read = (float(numbers[n]) * {"MB": 1, "GB": 1000}[numbers[n + 1]] for n in (1, 3))
-        assert needed >= allowed_read
-        return
+    plan = accepted(size, enlarge(model), allowed=allowed, precision=precision, interlaced=interlaced, output_format=output_format)
     assert plan.projected_bytes <= allowed == plan.allowed_bytes
     assert plan.reserved_bytes < plan.projected_bytes
     assert all(step.projected_bytes <= plan.projected_bytes for step in plan.passes)
@@ -96,13 +102,22 @@ def test_a_plan_is_within_the_budget(
 
 
 @settings(max_examples=60)
+@given(SIZES, MODELS, PRECISIONS, SMALL_BUDGETS, st.booleans(), FORMATS)
+def test_a_refusal_asks_for_more_than_is_allowed(
+    size: Size, model: str, precision: Precision, allowed: int, interlaced: bool, output_format: str
+) -> None:
+    with pytest.raises(MemoryBudgetError) as failure:
+        planned(size, enlarge(model), allowed=allowed, precision=precision, interlaced=interlaced, output_format=output_format)
+    numbers = re.search(r"needs (?:at least )?([\d.]+) (MB|GB) of memory, allowed ([\d.]+) MB; ", str(failure.value))
+    assert numbers is not None
+    assert float(numbers[1]) * {"MB": 1, "GB": 1000}[numbers[2]] > float(numbers[3]) == allowed / 10**6
+
+
+@settings(max_examples=60)
 @given(SIZES, MODELS, PRECISIONS, BUDGETS)
 def test_stages_are_the_networks_segments_in_order(size: Size, name: str, precision: Precision, allowed: int) -> None:
     model = BUILT_IN.named(name)
-    try:
-        stages = network_plan(planned(size, enlarge(name), allowed=allowed, precision=precision)).stages
-    except MemoryBudgetError:
-        return
+    stages = network_plan(accepted(size, enlarge(name), allowed=allowed, precision=precision)).stages
     assert [n for stage in stages for n in range(stage.first, stage.last + 1)] == list(range(len(model.segments)))
     for stage in stages:
         part = model.segments[stage.first : stage.last + 1]
@@ -113,10 +128,7 @@ def test_stages_are_the_networks_segments_in_order(size: Size, name: str, precis
 @settings(max_examples=60)
 @given(SIZES, MODELS, PRECISIONS, BUDGETS)
 def test_areas_cover_the_photo_once(size: Size, name: str, precision: Precision, allowed: int) -> None:
-    try:
-        plan = network_plan(planned(size, enlarge(name), allowed=allowed, precision=precision))
-    except MemoryBudgetError:
-        return
+    plan = network_plan(accepted(size, enlarge(name), allowed=allowed, precision=precision))
     areas = list(plan.areas())
     assert len(areas) == plan.area_rows * plan.area_columns
     assert sum(area.core.size.pixels for area in areas) == plan.cells.pixels
@@ -132,10 +144,7 @@ def test_areas_cover_the_photo_once(size: Size, name: str, precision: Precision,
 @settings(max_examples=40)
 @given(SMALL_SIZES, st.sampled_from([ANIME, COMPACT]), PRECISIONS, st.integers(240, 700))
 def test_windows_of_every_stage_cover_what_the_next_stage_reads(size: Size, name: str, precision: Precision, megabytes: int) -> None:
-    try:
-        plan = network_plan(planned(size, enlarge(name), allowed=megabytes * 10**6, precision=precision))
-    except MemoryBudgetError:
-        return
+    plan = network_plan(accepted(size, enlarge(name), allowed=megabytes * 10**6, precision=precision))
     for area in plan.areas():
         for stage in plan.stages:
             box = plan.answered(area, stage)
@@ -151,10 +160,7 @@ def test_windows_of_every_stage_cover_what_the_next_stage_reads(size: Size, name
 @settings(max_examples=60)
 @given(SMALL_SIZES, st.sampled_from([ANIME, PHOTO]), PRECISIONS, st.integers(240, 700))
 def test_windows_of_a_stage_have_few_sizes(size: Size, name: str, precision: Precision, megabytes: int) -> None:
-    try:
-        plan = network_plan(planned(size, enlarge(name), allowed=megabytes * 10**6, precision=precision))
-    except MemoryBudgetError:
-        return
+    plan = network_plan(accepted(size, enlarge(name), allowed=megabytes * 10**6, precision=precision))
     for stage in plan.stages:
         sizes = {window.read.size for area in plan.areas() for window in plan.windows(area, stage)}
         # For each direction: areas at one border, at the other and between, and rounding.
@@ -167,26 +173,11 @@ def test_windows_of_a_stage_have_few_sizes(size: Size, name: str, precision: Pre
 @settings(max_examples=60)
 @given(SMALL_SIZES, MODELS, PRECISIONS, st.integers(240, 1500))
 def test_operations_are_those_of_the_actual_windows(size: Size, name: str, precision: Precision, megabytes: int) -> None:
-    try:
-        plan = network_plan(planned(size, enlarge(name), allowed=megabytes * 10**6, precision=precision))
-    except MemoryBudgetError:
-        return
+    plan = network_plan(accepted(size, enlarge(name), allowed=megabytes * 10**6, precision=precision))
     windows = ((stage, window) for area in plan.areas() for stage in plan.stages for window in plan.windows(area, stage))
     assert plan.flops == sum(stage.flops * window.read.size.pixels for stage, window in windows)
     assert plan.extra >= 0
     assert plan.extra == pytest.approx(plan.flops / (plan.cells.pixels * BUILT_IN.named(name).flops) - 1)
-
-
-@settings(max_examples=40)
-@given(SIZES, MODELS, PRECISIONS, BUDGETS)
-def test_same_inputs_give_the_same_plan(size: Size, name: str, precision: Precision, allowed: int) -> None:
-    def once() -> Plan | str:
-        try:
-            return planned(size, enlarge(name), ResamplePass(size), allowed=allowed, precision=precision)
-        except MemoryBudgetError as error:
-            return str(error)
-
-    assert once() == once()
 
 
 @settings(max_examples=80)
@@ -194,23 +185,22 @@ def test_same_inputs_give_the_same_plan(size: Size, name: str, precision: Precis
 def test_a_larger_budget_is_never_refused_where_a_smaller_one_is_taken(
     size: Size, name: str, precision: Precision, allowed: int, more: int
 ) -> None:
-    try:
-        planned(size, enlarge(name), allowed=allowed, precision=precision)
-    except MemoryBudgetError:
-        return
+    accepted(size, enlarge(name), allowed=allowed, precision=precision)
     planned(size, enlarge(name), allowed=allowed + more * 10**6, precision=precision)
 
 
 def test_a_larger_budget_is_not_refused_because_the_canvas_moves_into_memory() -> None:
-    accepted = []
-    for megabytes in range(200, 800, 5):
+    taken = []
+    for megabytes in range(150, 800, 5):
         try:
             planned(Size(1000, 1000), enlarge(COMPACT), allowed=megabytes * 10**6, precision="f32")
         except MemoryBudgetError:
-            accepted.append(False)
+            taken.append(False)
         else:
-            accepted.append(True)
-    assert accepted == sorted(accepted)
+            taken.append(True)
+    assert taken == sorted(taken)
+    assert not taken[0]
+    assert taken[-1]
 
 
 @pytest.mark.parametrize("name", [ANIME, PHOTO])
@@ -351,11 +341,19 @@ def test_seconds_grow_with_the_work() -> None:
 
 @pytest.mark.parametrize("size", [Size(200_000, 1), Size(1, 200_000), Size(22_360, 22_360)])
 @pytest.mark.parametrize("megabytes", [300, 450, 1000])
-def test_planning_takes_no_time_to_speak_of(size: Size, megabytes: int) -> None:
-    started = time.process_time()
+def test_no_photo_is_planned_by_trying_everything(size: Size, megabytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = itertools.count()
+
+    def counted(seen: int, parts: int, *, halo: int) -> int:
+        if next(lengths) >= MOST_LENGTHS:
+            pytest.fail(f"more than {MOST_LENGTHS} lengths of windows and areas are worked out")
+        return length(seen, parts, halo=halo)
+
+    for module in ("sweep_planner", "plan", "windows"):
+        monkeypatch.setattr(f"img_enhance.{module}.length", counted)
     with contextlib.suppress(MemoryBudgetError):
         planned(size, enlarge(PHOTO), allowed=megabytes * 10**6)
-    assert time.process_time() - started < MOST_SECONDS_TO_PLAN
+    assert next(lengths) > 0, "nothing was counted"
 
 
 def test_pytorch_itself_is_counted() -> None:

@@ -1,12 +1,15 @@
 """Faces are found in photos of any size, depth and angle, and nothing else is."""
 
+import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from face_pictures import FACE_OF_PORTRAIT, FACES_OF_TWINS, portrait, twins
 from PIL import Image
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
@@ -71,6 +74,15 @@ def test_all_faces_are_found_largest_first(faces: tuple[Face, ...]) -> None:
     lefts = sorted(face.box.left for face in faces)
     # Read off the photo by eye.
     assert np.abs(np.array(lefts) - [129, 142, 250, 340, 414]).max() <= 6
+
+
+@pytest.mark.parametrize(("picture", "known"), [(twins, FACES_OF_TWINS), (portrait, (FACE_OF_PORTRAIT,))])
+def test_known_faces_are_where_the_other_tests_take_them_to_be(picture: Callable[[], Pixels], known: tuple[Face, ...], yunet: Path) -> None:
+    found = find_faces(picture(), yunet)
+    # Half a pixel and a pixel of rounding, for processors that compute a little otherwise.
+    check_same(found, [np.array(face.points) for face in known], tolerance=0.02)
+    for face, taken in zip(found, known, strict=True):
+        assert dataclasses.astuple(face.box) == pytest.approx(dataclasses.astuple(taken.box), abs=1)
 
 
 @pytest.mark.parametrize("name", ["00003.png", "OST_009.png", "wolf_gray.jpg", "tree_alpha_16bit.png"])

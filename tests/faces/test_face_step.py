@@ -1,4 +1,4 @@
-"""Faces end to end, with random weights: found in a real photo, restored, pasted into the enlarged one, and told about."""
+"""Faces end to end, with random weights: found in a photo, restored, pasted into the enlarged one, and told about."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from face_pictures import points_of
+from face_pictures import points_of, portrait, twins
+from known_faces import detector_folder, use_known_faces
 from PIL import Image
 
 from conftest import needs_torch
@@ -44,12 +45,23 @@ _RUNS = 30
 
 
 @pytest.fixture(scope="module")
-def store(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeightStore]:
+def detectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder that holds the detector, or where it is missing its stand-in."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = detector_folder()
+        if folder is None:
+            folder = tmp_path_factory.mktemp("detectors")
+            use_known_faces(folder, patch)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def store(detectors: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeightStore]:
     """Weights of a small network with random weights, and the detector."""
     home = tmp_path_factory.mktemp("weights")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "BUILT_IN", random_weights_table(home, SMALL))
-        yield WeightStore(home, searched=(data / "models",))
+        yield WeightStore(home, searched=(detectors,))
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +71,8 @@ def engine(store: WeightStore) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def children(data: Path) -> Pixels:
-    """Four of five children: 280 x 220 pixels with faces of 41 to 58, one cut by the edge."""
-    with Image.open(data / "photos" / "children-alpha.png") as photo:
-        pixels = np.asarray(photo.convert("RGB"))[40:260, 100:380]
-    pixels.flags.writeable = False
-    return pixels
+def group() -> Pixels:
+    return twins()
 
 
 def run(engine: Engine, photo: Photo, *steps: StepOptions) -> Result:
@@ -82,9 +90,9 @@ def square_of(face: dict[str, Any], scale: int, within: Box) -> Box:
     return box.grown(round(1.3 * box.size.width), within=within)
 
 
-def test_faces_are_found_before_and_pasted_after_the_photo_is_enlarged(engine: Engine, children: Pixels) -> None:
-    plain = run(engine, Photo(children), COMPACT).photo.pixels
-    result = run(engine, Photo(children), COMPACT, GFPGAN())
+def test_faces_are_found_before_and_pasted_after_the_photo_is_enlarged(engine: Engine, group: Pixels) -> None:
+    plain = run(engine, Photo(group), COMPACT).photo.pixels
+    result = run(engine, Photo(group), COMPACT, GFPGAN())
     assert result.photo.size == Photo(plain).size
     faces = faces_of(result)
     assert len(faces) >= 2
@@ -99,10 +107,10 @@ def test_faces_are_found_before_and_pasted_after_the_photo_is_enlarged(engine: E
 
 
 @needs_torch
-def test_pytorch_restores_the_same_faces(engine: Engine, store: WeightStore, children: Pixels) -> None:
-    expected = run(engine, Photo(children), GFPGAN()).photo.pixels
+def test_pytorch_restores_the_same_faces(engine: Engine, store: WeightStore, group: Pixels) -> None:
+    expected = run(engine, Photo(group), GFPGAN()).photo.pixels
     with Engine(Machine(device="torch", precision="f32"), store) as other:
-        result = run(other, Photo(children), GFPGAN())
+        result = run(other, Photo(group), GFPGAN())
     assert result.plan.runtime == "torch"
     assert np.abs(result.photo.pixels.astype(int) - expected).max() <= 1
 
@@ -114,8 +122,8 @@ def test_a_photo_without_faces_keeps_its_bits(engine: Engine, cat: npt.NDArray[n
     assert "no face was found" in result.warnings
 
 
-def test_level_0_returns_the_untouched_bytes(engine: Engine, children: Pixels) -> None:
-    assert np.shares_memory(run(engine, Photo(children), GFPGAN(enhance_level=0)).photo.pixels, children)
+def test_level_0_returns_the_untouched_bytes(engine: Engine, group: Pixels) -> None:
+    assert np.shares_memory(run(engine, Photo(group), GFPGAN(enhance_level=0)).photo.pixels, group)
 
 
 @pytest.mark.parametrize("level", [0, 0.8])
@@ -131,45 +139,45 @@ def test_colours_under_transparency_keep_their_bits(engine: Engine, cat: npt.NDA
     np.testing.assert_array_equal(run(engine, Photo(cat, alpha=alpha), GFPGAN()).photo.pixels, cat)
 
 
-def test_level_blends(engine: Engine, children: Pixels) -> None:
-    half, whole = (run(engine, Photo(children), GFPGAN(enhance_level=level)).photo.pixels.astype(float) for level in (0.5, 1))
+def test_level_blends(engine: Engine, group: Pixels) -> None:
+    half, whole = (run(engine, Photo(group), GFPGAN(enhance_level=level)).photo.pixels.astype(float) for level in (0.5, 1))
     inner = (whole > 5) & (whole < 250)  # where nothing was cut off
-    assert np.abs(half - (children + whole) / 2)[inner].max() <= 1.01
-    assert np.abs(whole - children).max() > 20
+    assert np.abs(half - (group + whole) / 2)[inner].max() <= 1.01
+    assert np.abs(whole - group).max() > 20
 
 
-def test_same_photo_same_bytes_and_the_photo_given_stays(engine: Engine, children: Pixels) -> None:
-    before = children.copy()
-    first, second = (run(engine, Photo(children), GFPGAN()).photo.pixels for _ in range(2))
+def test_same_photo_same_bytes_and_the_photo_given_stays(engine: Engine, group: Pixels) -> None:
+    before = group.copy()
+    first, second = (run(engine, Photo(group), GFPGAN()).photo.pixels for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    np.testing.assert_array_equal(children, before)
+    np.testing.assert_array_equal(group, before)
 
 
-def test_only_the_faces_asked_for(engine: Engine, children: Pixels) -> None:
-    faces = faces_of(run(engine, Photo(children), GFPGAN(which="largest")))
+def test_only_the_faces_asked_for(engine: Engine, group: Pixels) -> None:
+    faces = faces_of(run(engine, Photo(group), GFPGAN(which="largest")))
     assert [face["restored"] for face in faces] == [True] + [False] * (len(faces) - 1)
     assert {face["why"] for face in faces[1:]} == {"not the largest face"}
-    faces = faces_of(run(engine, Photo(children), GFPGAN(at_most=1)))
+    faces = faces_of(run(engine, Photo(group), GFPGAN(at_most=1)))
     assert {face["why"] for face in faces[1:]} == {"not one of the 1 largest"}
 
 
-def test_16_bits_alpha_and_grey(engine: Engine, children: Pixels) -> None:
-    alpha = np.full(children.shape[:2], 65535, np.uint16)
-    deep = run(engine, Photo(children.astype(np.uint16) * 257, alpha=alpha), GFPGAN()).photo
-    eight = run(engine, Photo(children), GFPGAN()).photo.pixels
+def test_16_bits_alpha_and_grey(engine: Engine, group: Pixels) -> None:
+    alpha = np.full(group.shape[:2], 65535, np.uint16)
+    deep = run(engine, Photo(group.astype(np.uint16) * 257, alpha=alpha), GFPGAN()).photo
+    eight = run(engine, Photo(group), GFPGAN()).photo.pixels
     assert deep.pixels.dtype == np.uint16
     assert deep.alpha is not None
     np.testing.assert_array_equal(deep.alpha, alpha)
     assert np.abs(deep.pixels / 257 - eight).max() < 3
-    grey = np.repeat(children.mean(2).astype(np.uint8)[..., None], 3, 2)
+    grey = np.repeat(group.mean(2).astype(np.uint8)[..., None], 3, 2)
     result = run(engine, Photo(grey, grey=True), GFPGAN()).photo.pixels
     assert np.ptp(result, axis=2).max() == 0
     assert (result != grey).any()
 
 
-def test_light_first_and_faces_from_the_lit_photo(engine: Engine, children: Pixels) -> None:
-    lit = run(engine, Photo(children), WhiteBalance(temperature=4000)).photo.pixels
-    together = run(engine, Photo(children), WhiteBalance(temperature=4000), GFPGAN(which="largest"))
+def test_light_first_and_faces_from_the_lit_photo(engine: Engine, group: Pixels) -> None:
+    lit = run(engine, Photo(group), WhiteBalance(temperature=4000)).photo.pixels
+    together = run(engine, Photo(group), WhiteBalance(temperature=4000), GFPGAN(which="largest"))
     far = np.ones(lit.shape[:2], bool)
     face = faces_of(together)[0]
     assert face["restored"]
@@ -178,8 +186,8 @@ def test_light_first_and_faces_from_the_lit_photo(engine: Engine, children: Pixe
     assert np.abs(together.photo.pixels.astype(int) - lit)[far].max() <= 1  # by way of 16 bits
 
 
-def test_a_sharp_large_face_is_left_alone_when_asked(store: WeightStore, children: Pixels) -> None:
-    large = np.asarray(Image.fromarray(children[90:190, 20:120]).resize((1000, 1000), Image.Resampling.LANCZOS)).astype(int)
+def test_a_sharp_large_face_is_left_alone_when_asked(store: WeightStore) -> None:
+    large = np.asarray(Image.fromarray(portrait()).resize((1000, 1000), Image.Resampling.LANCZOS)).astype(int)
     noisy = np.clip(large + np.random.RandomState(0).randint(-20, 21, large.shape), 0, 255).astype(np.uint8)
     with Engine(Machine(precision="f32"), store) as engine:
         (face,) = faces_of(run(engine, Photo(noisy), GFPGAN(leave_sharp=True)))
@@ -189,24 +197,24 @@ def test_a_sharp_large_face_is_left_alone_when_asked(store: WeightStore, childre
     assert again["restored"]
 
 
-def test_a_crop_has_the_bits_of_the_whole(engine: Engine, children: Pixels) -> None:
+def test_a_crop_has_the_bits_of_the_whole(engine: Engine, group: Pixels) -> None:
     from img_enhance.options import Output
 
     steps = (COMPACT, GFPGAN())
-    whole = engine.enhance(Photo(children), Recipe(steps=steps)).photo.pixels
-    part = engine.enhance(Photo(children), Recipe(steps=steps, output=Output(crop="100,320,300,200"))).photo.pixels
+    whole = engine.enhance(Photo(group), Recipe(steps=steps)).photo.pixels
+    part = engine.enhance(Photo(group), Recipe(steps=steps, output=Output(crop="100,320,300,200"))).photo.pixels
     np.testing.assert_array_equal(part, whole[320:520, 100:400])
 
 
-def test_networks_are_given_back_between_steps_when_memory_is_short(store: WeightStore, children: Pixels) -> None:
+def test_networks_are_given_back_between_steps_when_memory_is_short(store: WeightStore, group: Pixels) -> None:
     recipe = Recipe(steps=(COMPACT, GFPGAN()))
     with Engine(Machine(precision="f32"), store) as engine:
-        plan = engine.prepare(Photo(children), recipe).plan
-        expected = engine.enhance(Photo(children), recipe).photo.pixels
+        plan = engine.prepare(Photo(group), recipe).plan
+        expected = engine.enhance(Photo(group), recipe).photo.pixels
         assert plan.keeps_networks
         assert set(engine.loaded) == {"realesr-animevideov3", "gfpgan-1.4"}
     with Engine(Machine(precision="f32", max_memory=plan.projected_bytes - 8 * MEGABYTE), store) as engine:
-        job = engine.prepare(Photo(children), recipe)
+        job = engine.prepare(Photo(group), recipe)
         assert not job.plan.keeps_networks
         assert job.plan.projected_bytes < plan.projected_bytes
         loaded: set[tuple[str, ...]] = set()
@@ -216,17 +224,17 @@ def test_networks_are_given_back_between_steps_when_memory_is_short(store: Weigh
         assert engine.loaded == ()
 
 
-def test_the_picture_that_faces_come_from_is_counted_and_kept(store: WeightStore, children: Pixels) -> None:
+def test_the_picture_that_faces_come_from_is_counted_and_kept(store: WeightStore, group: Pixels) -> None:
     with Engine(Machine(precision="f32"), store) as engine:
-        plan = engine.prepare(Photo(children), Recipe(steps=(WhiteBalance(), COMPACT, GFPGAN()))).plan
+        plan = engine.prepare(Photo(group), Recipe(steps=(WhiteBalance(), COMPACT, GFPGAN()))).plan
     faces = plan.passes[-1]
     assert isinstance(faces, FacePlan)
     assert (faces.source, faces.in_place) == (1, True)
     assert [step.kind for step in plan.passes] == ["tones", "network", "faces"]
 
 
-def test_runs_keep_no_memory(engine: Engine, children: Pixels) -> None:
-    small = np.ascontiguousarray(children[90:190, 20:120])
+def test_runs_keep_no_memory(engine: Engine) -> None:
+    small = portrait()
     for _ in range(10):  # the heap settles: 20 MB in the first few runs, 0.2 MB in the eighty after them (2026-11)
         run(engine, Photo(small), GFPGAN())
     give_back()
@@ -237,35 +245,35 @@ def test_runs_keep_no_memory(engine: Engine, children: Pixels) -> None:
     assert anonymous_bytes() - before < 20 * MEGABYTE * _RUNS / 100
 
 
-def test_a_face_that_is_not_finite_fails_the_photo(store: WeightStore, children: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_face_that_is_not_finite_fails_the_photo(store: WeightStore, group: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = {name: np.array(values) for name, values in load(settings.model_table().named("gfpgan-1.4"), store).items()}
     broken["final_linear.bias"][0] = np.nan
     monkeypatch.setattr("img_enhance.engine.load", lambda *_: broken)
     with Engine(Machine(precision="f32"), store) as engine, pytest.raises(NotFinite, match=r"gfpgan-1\.4"):
-        run(engine, Photo(children), GFPGAN())
+        run(engine, Photo(group), GFPGAN())
 
 
-def test_faces_that_overlap_are_pasted_once(children: Pixels) -> None:
+def test_faces_that_overlap_are_pasted_once(group: Pixels) -> None:
     faces = [Face(Box(60, 60, 160, 190), 0.9, points_of((x, 130), side=150)) for x in (90, 130)]
-    pixels = children.copy()
-    restore_faces(pixels, children, faces, lambda face: -face, GFPGAN(enhance_level=0.6))
-    size = Photo(children).size
+    pixels = group.copy()
+    restore_faces(pixels, group, faces, lambda face: -face, GFPGAN(enhance_level=0.6))
+    size = Photo(group).size
     patches = []
     for face in faces:
         place = alignment(face.points)
-        base = crop(children, place)
+        base = crop(group, place)
         patches.append(patch(1 - base, base, inside(place, size), place, size))
-    np.testing.assert_array_equal(pixels, paste(children, size.box, tuple(patches), strength=0.6))
+    np.testing.assert_array_equal(pixels, paste(group, size.box, tuple(patches), strength=0.6))
 
 
-def test_missing_weights_are_an_error_before_the_work(data: Path, tmp_path: Path, children: Pixels) -> None:
-    with Engine(Machine(), WeightStore(tmp_path, searched=(data / "models",))) as engine:
-        job = engine.prepare(Photo(children), Recipe(steps=(COMPACT, GFPGAN())))
+def test_missing_weights_are_an_error_before_the_work(detectors: Path, tmp_path: Path, group: Pixels) -> None:
+    with Engine(Machine(), WeightStore(tmp_path, searched=(detectors,))) as engine:
+        job = engine.prepare(Photo(group), Recipe(steps=(COMPACT, GFPGAN())))
         with pytest.raises(WeightsMissing, match=r"run: img-enhance models pull gfpgan-1\.4"):
             engine.run(job)
         assert engine.loaded == ()
     with Engine(Machine(), WeightStore(tmp_path)) as engine, pytest.raises(WeightsMissing, match="models pull yunet"):
-        engine.enhance(Photo(children), Recipe(steps=(GFPGAN(),)))
+        engine.enhance(Photo(group), Recipe(steps=(GFPGAN(),)))
 
 
 def gfpgan_reason(engine: Engine, photo: Photo) -> tuple[bool, str, tuple[str, ...]]:
@@ -275,39 +283,39 @@ def gfpgan_reason(engine: Engine, photo: Photo) -> tuple[bool, str, tuple[str, .
     return reason.chosen, reason.words, job.warnings
 
 
-def test_auto_restores_faces_of_a_photo_that_it_enlarges(engine: Engine, children: Pixels) -> None:
-    chosen, words, warnings = gfpgan_reason(engine, Photo(children))
+def test_auto_restores_faces_of_a_photo_that_it_enlarges(engine: Engine, group: Pixels) -> None:
+    chosen, words, warnings = gfpgan_reason(engine, Photo(group))
     assert chosen
     assert "faces" in words
     assert not warnings
 
 
-def test_faces_are_counted_where_they_matter_and_else_not_known(store: WeightStore, children: Pixels) -> None:
-    assert suggest(Photo(children)).facts.faces is None
-    assert (suggest(Photo(children), store=store, models=settings.model_table()).facts.faces or 0) >= 2
-    large = np.asarray(Image.fromarray(children).resize((2800, 2200), Image.Resampling.NEAREST))
+def test_faces_are_counted_where_they_matter_and_else_not_known(store: WeightStore, group: Pixels) -> None:
+    assert suggest(Photo(group)).facts.faces is None
+    assert (suggest(Photo(group), store=store, models=settings.model_table()).facts.faces or 0) >= 2
+    large = np.asarray(Image.fromarray(group).resize((2800, 2200), Image.Resampling.NEAREST))
     assert suggest(Photo(large), store=store, models=settings.model_table()).facts.faces is None
 
 
-def test_auto_says_so_where_it_cannot(data: Path, tmp_path: Path, store: WeightStore, children: Pixels) -> None:
+def test_auto_says_so_where_it_cannot(detectors: Path, tmp_path: Path, store: WeightStore, group: Pixels) -> None:
     with Engine(Machine(), WeightStore(tmp_path)) as engine:
-        chosen, words, warnings = gfpgan_reason(engine, Photo(children))
+        chosen, words, warnings = gfpgan_reason(engine, Photo(group))
         assert not chosen
         assert any("faces were not looked for" in warning and "models pull" in warning for warning in warnings)
-    with Engine(Machine(), WeightStore(tmp_path, searched=(data / "models",))) as engine:
-        chosen, words, warnings = gfpgan_reason(engine, Photo(children))
+    with Engine(Machine(), WeightStore(tmp_path, searched=(detectors,))) as engine:
+        chosen, words, warnings = gfpgan_reason(engine, Photo(group))
         assert not chosen
         assert "models pull gfpgan-1.4" in words
         assert any(words in warning for warning in warnings)
     with Engine(Machine(max_memory=550 * MEGABYTE), store) as engine:
-        chosen, words, warnings = gfpgan_reason(engine, Photo(children))
+        chosen, words, warnings = gfpgan_reason(engine, Photo(group))
         assert not chosen
         assert "of memory" in words
         assert any(words in warning for warning in warnings)
 
 
-def test_auto_leaves_faces_alone_where_nothing_is_enlarged(store: WeightStore, children: Pixels) -> None:
-    large = np.asarray(Image.fromarray(children).resize((2800, 2200), Image.Resampling.NEAREST))
+def test_auto_leaves_faces_alone_where_nothing_is_enlarged(store: WeightStore, group: Pixels) -> None:
+    large = np.asarray(Image.fromarray(group).resize((2800, 2200), Image.Resampling.NEAREST))
     with Engine(Machine(), store) as engine:
         chosen, _, warnings = gfpgan_reason(engine, Photo(large))
     assert not chosen
@@ -315,20 +323,20 @@ def test_auto_leaves_faces_alone_where_nothing_is_enlarged(store: WeightStore, c
 
 
 @pytest.fixture
-def photo(children: Pixels, tmp_path: Path) -> Path:
-    path = tmp_path / "children.png"
-    Image.fromarray(children).save(path)
+def photo(group: Pixels, tmp_path: Path) -> Path:
+    path = tmp_path / "twins.png"
+    Image.fromarray(group).save(path)
     return path
 
 
 def test_command_lists_and_draws_faces(
-    photo: Path, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    photo: Path, detectors: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("IMG_ENHANCE_WEIGHTS_PATH", str(data / "models"))
+    monkeypatch.setenv("IMG_ENHANCE_WEIGHTS_PATH", str(detectors))
     assert main(["faces", str(photo)]) == 0
     out = capsys.readouterr().out
     assert out.count("restored") >= 2
-    drawn = photo.with_name("children_faces.png")
+    drawn = photo.with_name("twins_faces.png")
     assert f"[OK] {drawn}" in out
     with Image.open(drawn) as after, Image.open(photo) as before:
         assert after.size == before.size
@@ -344,7 +352,7 @@ def test_command_without_a_detector_says_how_to_get_it(photo: Path, tmp_path: Pa
     monkeypatch.delenv("IMG_ENHANCE_WEIGHTS_PATH", raising=False)
     assert main(["faces", str(photo)]) == 3
     assert "models pull yunet" in capsys.readouterr().err
-    assert not photo.with_name("children_faces.png").exists()
+    assert not photo.with_name("twins_faces.png").exists()
 
 
 def test_enhance_by_name_needs_the_weights(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -354,14 +362,14 @@ def test_enhance_by_name_needs_the_weights(photo: Path, tmp_path: Path, monkeypa
     assert "yunet-2026may" in capsys.readouterr().err
     assert main(["enhance", str(photo), "--gfpgan"]) == 3
     assert "run: img-enhance models pull yunet-2026may gfpgan-1.4" in capsys.readouterr().err
-    assert not photo.with_name("children_enhanced.png").exists()
+    assert not photo.with_name("twins_enhanced.png").exists()
 
 
 def test_enhance_with_gfpgan_reports_every_face(
-    photo: Path, store: WeightStore, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photo: Path, store: WeightStore, detectors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMG_ENHANCE_HOME", str(store.home))
-    monkeypatch.setenv("IMG_ENHANCE_WEIGHTS_PATH", str(data / "models"))
+    monkeypatch.setenv("IMG_ENHANCE_WEIGHTS_PATH", str(detectors))
     report = tmp_path / "report.json"
     assert (store.home / FILE).exists()
     assert main(["enhance", str(photo), "--gfpgan-enhance-level", "0.5", "--report", str(report), "--precision", "f32"]) == 0

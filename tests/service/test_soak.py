@@ -29,6 +29,10 @@ SIDES = (8, 16, 24, 31, 40, 48, 57, 64, 80, 96, 101, 120)
 # Times what the queue holds.
 OVERLOAD = 10
 
+# Of a hundred looks at /status 99 are answered within this time, which probes of health usually wait. Measured: 12 ms, and 110 ms where
+# others kept the load average at 13 (2026-11); a loop that waits for a worker's inference takes seconds.
+MOST_STATUS_SECONDS = 1.0
+
 pytestmark = pytest.mark.skipif(not SOAK, reason="runs with make soak")
 
 
@@ -121,3 +125,4 @@ def test_status_answers_while_every_core_infers(tmp_path: Path) -> None:
     assert len(seconds) >= 100
     middle, late = np.percentile(seconds, [50, 99])
     print(f"[soak] /status while two workers infer: p50 {middle * 1000:.1f} ms, p99 {late * 1000:.1f} ms of {len(seconds)} requests")
+    assert late < MOST_STATUS_SECONDS

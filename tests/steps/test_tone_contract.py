@@ -134,10 +134,17 @@ def test_transparent_pixels_do_not_count(options: Any) -> None:
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.filterwarnings("error")
 @each_option
-def test_wholly_transparent_photo_passes(options: Any) -> None:
-    pixels = scene()
-    run(pixels, options, alpha=np.zeros(pixels.shape[:2], np.uint8))
+def test_what_a_wholly_transparent_photo_hides_does_not_count(options: Any) -> None:
+    pixels, alpha = scene(), np.zeros((120, 170), np.uint8)
+    other = np.random.default_rng(5).integers(0, 256, pixels.shape, np.uint8)
+    step, box = tone_step(options), Photo(pixels).size.box
+    facts = [step.measure(Photo(p, alpha=alpha), options) for p in (pixels, other)]
+    assert facts[0].record() == facts[1].record()
+    assert np.isfinite(np.hstack([np.ravel(value) for value in facts[0].record().values()])).all()
+    first, second = (step.apply(pixels, box, f, 8) for f in facts)
+    np.testing.assert_array_equal(first, second)
 
 
 @each_option
