@@ -35,7 +35,7 @@ def serve(settings: Settings) -> int:
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            service.stopping = True
+            service.board.stopping = True
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(

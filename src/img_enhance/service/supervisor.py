@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,7 @@ class Post:
         await asyncio.sleep(pause)
 
 
-async def watch_memory(posts: list[Post]) -> None:
+async def watch_memory(posts: Sequence[Post]) -> None:
     """End children above their memory, before the system ends everything."""
     while True:
         for post in posts:
@@ -94,12 +94,11 @@ async def watch_memory(posts: list[Post]) -> None:
 class Readers:
     """A queue of posts that look at photos."""
 
-    def __init__(self, posts: list[Post], on_change: Callable[[], None]) -> None:
+    def __init__(self, posts: list[Post]) -> None:
         self.posts = posts
         self._free: asyncio.Queue[Post] = asyncio.Queue()
         for post in posts:
             self._free.put_nowait(post)
-        self._on_change = on_change
 
     async def check(self, message: Check) -> Checked | Failed:
         """What a reader says of a photo, or why it is refused."""
@@ -114,7 +113,6 @@ class Readers:
                 return answer
         finally:
             self._free.put_nowait(post)
-            self._on_change()
         return as_data(PhotoError("the photo took too much memory or time to decode; save it anew, without interlacing"))
 
     async def _ask(self, post: Post, message: Check) -> Checked | Failed | None:
