@@ -40,6 +40,7 @@ HEAVY = {
     "pi_heif": ("image_io",),
     "psutil": ("devices", "memory", "canvas", "service"),
     "fastapi": ("service",),
+    "fastapi_swagger": ("service",),
     "pydantic": ("service",),
     "python_multipart": ("service",),
     "starlette": ("service",),

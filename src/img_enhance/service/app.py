@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from img_enhance import __version__
 from img_enhance.errors import ImgEnhanceError
@@ -50,7 +49,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.service = service
     for module in (enhance, jobs, about, docs):
         app.include_router(module.router)
-    app.mount("/docs/static", StaticFiles(directory=docs.STATIC), name="static")
+    app.mount("/docs/static", docs.PageFiles(), name="static")
     app.add_middleware(Admission, service=service)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     if origins:
