@@ -41,6 +41,7 @@ HEAVY = {
     "psutil": ("devices", "memory", "canvas", "service"),
     "fastapi": ("service",),
     "fastapi_swagger": ("service",),
+    "prometheus_client": ("service",),
     "pydantic": ("service",),
     "python_multipart": ("service",),
     "starlette": ("service",),

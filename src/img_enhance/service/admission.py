@@ -61,8 +61,8 @@ class Admission:
             await self._admit(scope, receive, watched)
         finally:
             seconds = time.monotonic() - started
-            self.service.metrics.count("requests_total", method=_method(scope), status=str(status))
-            self.service.metrics.count("request_seconds_total", seconds, method=_method(scope))
+            self.service.metrics.requests.labels(method=_method(scope), status=str(status)).inc()
+            self.service.metrics.request_seconds.labels(method=_method(scope)).inc(seconds)
             extra = {
                 "request": scope[REQUEST],
                 "method": _method(scope),

@@ -65,7 +65,7 @@ class Dispatcher:
         """Whether a job was unfinished; now it is cancelled, and its files go."""
         done = await self._store.ask(Store.cancel, id, now=time.time())
         if done:
-            self._metrics.count("jobs_ended_total", state="cancelled")
+            self._metrics.jobs_ended.labels(state="cancelled").inc()
             if id in self.running:
                 await self._interrupt(id)
             else:
@@ -111,8 +111,7 @@ class Dispatcher:
     async def _do(self, post: Post, job: Job) -> None:
         self._reach("leased")
         _log.info("a job starts", extra={"job": job.id, "token": job.token})
-        self._metrics.count("queue_wait_seconds_sum", max(0.0, time.time() - job.created))
-        self._metrics.count("queue_wait_seconds_count")
+        self._metrics.queue_wait_seconds.observe(max(0.0, time.time() - job.created))
         self._board.fractions[job.id] = 0.0
         self.running[job.id] = post
         self._board.changed(job.id)
@@ -180,10 +179,9 @@ class Dispatcher:
         self._reach("published")
         if done:
             self._pace.learn(job.estimated_seconds, seconds)
-            self._metrics.count("jobs_ended_total", state="done")
+            self._metrics.jobs_ended.labels(state="done").inc()
             for step in end.record["steps"]:
-                self._metrics.count("step_seconds_sum", step["seconds"], step=step["name"])
-                self._metrics.count("step_seconds_count", step=step["name"])
+                self._metrics.step_seconds.labels(step=step["name"]).observe(step["seconds"])
         _log.info("a job ended", extra={"job": job.id, "state": "done" if done else "superseded", "seconds": round(seconds, 3)})
 
     async def _after_death(self, job: Job) -> None:
@@ -196,7 +194,7 @@ class Dispatcher:
 
     async def _fail(self, job: Job, end: Failed) -> None:
         if await self._store.ask(Store.fail, job, now=time.time(), error=end.shown()):
-            self._metrics.count("jobs_ended_total", state="failed")
+            self._metrics.jobs_ended.labels(state="failed").inc()
         _log.warning("a job failed", extra={"job": job.id, "code": end.code, "detail": end.private or end.detail})
 
     async def _clean(self, job: Job) -> None:

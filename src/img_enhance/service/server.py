@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from prometheus_client import disable_created_metrics
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from img_enhance.service.app import make_app
@@ -26,6 +27,8 @@ def serve(settings: Settings) -> int:
     Raises: as `make_app`.
     """
     log_as_json()
+    # Else there is a second series beside each of ours, of when it began.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     app = make_app(settings)
     service = app.state.service
 

@@ -69,7 +69,7 @@ class Post:
                 await self.empty()
 
     async def _pause(self) -> None:
-        self.metrics.count("worker_restarts_total", role=self.role)
+        self.metrics.worker_restarts.labels(role=self.role).inc()
         self.failures = 0 if time.monotonic() - self.started > STEADY_SECONDS else self.failures + 1
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self.failures)
         _log.warning("a child is replaced", extra={"role": self.role, "pause_seconds": pause, "overweight": self.overweight})
@@ -85,7 +85,7 @@ async def watch_memory(posts: Sequence[Post]) -> None:
                 used = anonymous_bytes(child.process.pid)
                 if used > post.most_bytes:
                     post.overweight = True
-                    post.metrics.count("worker_overweight_total", role=post.role)
+                    post.metrics.worker_overweight.labels(role=post.role).inc()
                     _log.error("a child took too much memory", extra={"role": post.role, "used_bytes": used, "most_bytes": post.most_bytes})
                     child.process.kill()
         await asyncio.sleep(WATCH_SECONDS)

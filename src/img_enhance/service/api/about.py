@@ -19,6 +19,7 @@ from img_enhance.models import FACE_MODELS, MODELS, Model
 from img_enhance.options import STEP_OPTIONS, Output
 from img_enhance.service.api.access import service_of
 from img_enhance.service.catalogue import KINDS, Kind, is_code, kind_of
+from img_enhance.service.metrics import MEDIA_TYPE
 from img_enhance.service.openapi import PROBLEMS, field_schema
 from img_enhance.service.refusals import NotHere
 from img_enhance.service.settings import Settings
@@ -125,13 +126,13 @@ async def metrics(request: Request) -> Response:
         raise NotHere("there are no metrics here; ask the operator to show them")
     load = await service.store.ask(Store.load)
     for state in ("queued", "running", "done", "failed", "cancelled", "expired"):
-        service.metrics.gauge("jobs", load.states.get(state, 0), state=state)
-    service.metrics.gauge("queued_seconds", load.queued_seconds)
-    service.metrics.gauge("stored_bytes", load.stored_bytes)
-    service.metrics.gauge("uptime_seconds", time.time() - service.started)
+        service.metrics.jobs.labels(state=state).set(load.states.get(state, 0))
+    service.metrics.queued_seconds.set(load.queued_seconds)
+    service.metrics.stored_bytes.set(load.stored_bytes)
+    service.metrics.uptime_seconds.set(time.time() - service.started)
     for name, used in _memory(service.posts).items():
-        service.metrics.gauge("memory_bytes", used, process=name)
-    return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4")
+        service.metrics.memory_bytes.labels(process=name).set(used)
+    return Response(service.metrics.text(), media_type=MEDIA_TYPE)
 
 
 def _kind_view(kind: Kind) -> ProblemKindView:
