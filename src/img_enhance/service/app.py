@@ -54,6 +54,14 @@ def make_app(settings: Settings) -> FastAPI:
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=["*"])
+    _answer_errors(app)
+    if settings.access == "keys":
+        _describe_keys(app)
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Answer everything that goes wrong as a problem."""
     handlers: dict[Any, Any] = {
         Problem: _problem,
         ImgEnhanceError: _foreseen,
@@ -64,9 +72,6 @@ def make_app(settings: Settings) -> FastAPI:
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
-    if settings.access == "keys":
-        _describe_keys(app)
-    return app
 
 
 async def _problem(_: Request, error: Problem) -> Response:
