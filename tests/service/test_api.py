@@ -195,6 +195,21 @@ def test_docs_ask_no_other_host(service: Served) -> None:
         assert f"docs/static/{name}" in page.text
         assert service.client.get(f"/docs/static/{name}").status_code == 200
     assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"].replace("style-src 'self' 'unsafe-inline'", "")
+    assert "<script>" not in page.text
+    assert "http" not in service.client.get("/docs/static/start.js").text
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "", "favicon-32x32.png", "../main.py", "%2e%2e/main.py"])
+def test_docs_serve_the_files_of_the_page_only(service: Served, name: str) -> None:
+    assert service.client.get(f"/docs/static/{name}").status_code == 404
+
+
+def test_docs_are_not_sent_twice(service: Served) -> None:
+    address = "/docs/static/swagger-ui-bundle.js"
+    first = service.client.get(address)
+    assert (first.headers["content-type"].partition(";")[0], b"SwaggerUIBundle" in first.content) == ("text/javascript", True)
+    assert service.client.get(address, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
 
 
 def test_schema_describes_every_route_and_resolves(service: Served) -> None:

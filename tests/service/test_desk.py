@@ -6,6 +6,7 @@ from typing import Any, cast
 from img_enhance.errors import PhotoError
 from img_enhance.recipe import Recipe
 from img_enhance.service.desk import Wanted, all_looked_at
+from img_enhance.service.pace import Pace
 from img_enhance.service.protocol import Check, Checked, Failed
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
@@ -37,7 +38,7 @@ class FakeService:
     def __init__(self, root: Any) -> None:
         self.settings = Settings(readers=READERS)
         self.spool = Spool(root)
-        self.pace = 1.0
+        self.pace = Pace(1)
         self.readers = SlowReaders()
 
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 import time
-from functools import partial
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,8 +15,9 @@ from img_enhance.errors import ImgEnhanceError
 from img_enhance.service.catalogue import as_data
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
-from img_enhance.service.refusals import FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, UploadTooSlow
+from img_enhance.service.refusals import FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, StorageFull, UploadTooSlow
 from img_enhance.service.service import Service
+from img_enhance.service.store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Admission:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app = app
         self.service = service
+        self._uploads = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,8 +61,8 @@ class Admission:
             await self._admit(scope, receive, watched)
         finally:
             seconds = time.monotonic() - started
-            self.service.metrics.count("requests_total", method=_method(scope), status=str(status))
-            self.service.metrics.count("request_seconds_total", seconds, method=_method(scope))
+            self.service.metrics.requests.labels(method=_method(scope), status=str(status)).inc()
+            self.service.metrics.request_seconds.labels(method=_method(scope)).inc(seconds)
             extra = {
                 "request": scope[REQUEST],
                 "method": _method(scope),
@@ -85,11 +86,11 @@ class Admission:
             await _swallow(headers, receive)
             await problem_response(as_data(error), headers={"Connection": "close"})(scope, receive, send)
             return
-        self.service.uploads += 1
+        self._uploads += 1
         try:
             await self.app(scope, self._limited(receive, most), send)
         finally:
-            self.service.uploads -= 1
+            self._uploads -= 1
 
     def _identify(self, scope: Scope, headers: Headers) -> None:
         settings, path = self.service.settings, scope["path"]
@@ -110,7 +111,7 @@ class Admission:
 
     async def _check_room(self, scope: Scope, headers: Headers, most: int) -> None:
         service, settings = self.service, self.service.settings
-        if service.stopping:
+        if service.board.stopping:
             raise Stopping("the service is about to stop; try again in a minute")
         text = headers.get("content-length")
         if text is not None and not text.isdecimal():
@@ -118,16 +119,31 @@ class Admission:
         announced = int(text or 0)
         if announced > most:
             raise FileTooLarge(f"the body has {announced / 1e6:.1f} MB and {most / 1e6:.1f} MB are allowed; send a smaller file")
-        if service.uploads >= settings.uploads:
-            raise Saturated(f"{service.uploads} uploads are under way; try again in a few seconds")
-        load = await service.ask(service.store.load)
+        if self._uploads >= settings.uploads:
+            raise Saturated(f"{self._uploads} uploads are under way; try again in a few seconds")
+        load = await service.store.ask(Store.load)
         if load.states.get("queued", 0) >= settings.queue_jobs or load.queued_seconds >= settings.queue_seconds:
             raise Saturated(f"{load.states.get('queued', 0)} jobs wait, estimated at {load.queued_seconds:.0f} s; try again later")
         caller: Caller = scope[CALLER]
-        unfinished = await service.ask(partial(service.store.unfinished, caller.quota))
+        unfinished = await service.store.ask(Store.unfinished, caller.quota)
         if unfinished >= settings.jobs_per_key:
             raise QuotaReached(f"{unfinished} of your jobs are unfinished and {settings.jobs_per_key} may be; wait for some or cancel them")
-        await service.check_room(announced)
+        await self._check_disk(announced)
+
+    async def _check_disk(self, incoming_bytes: int) -> None:
+        """Pass if so many bytes more can be kept.
+
+        Raises: StorageFull.
+        """
+        settings = self.service.settings
+        most = settings.storage_gb * 1e9
+        stored = (await self.service.store.ask(Store.load)).stored_bytes
+        if stored + incoming_bytes > most:
+            raise StorageFull(
+                f"photos and results take {stored / 1e9:.2f} GB of at most {most / 1e9:g}; try again when older ones have expired"
+            )
+        if self.service.spool.free_bytes() - incoming_bytes < settings.free_disk_mb * 1e6:
+            raise StorageFull("the disk of the service is nearly full; try again later")
 
     def _limited(self, receive: Receive, most: int) -> Receive:
         """`receive` that counts bytes and keeps a deadline until the body is whole."""

@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from img_enhance import __version__
 from img_enhance.errors import ImgEnhanceError
@@ -50,11 +49,19 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.service = service
     for module in (enhance, jobs, about, docs):
         app.include_router(module.router)
-    app.mount("/docs/static", StaticFiles(directory=docs.STATIC), name="static")
+    app.mount("/docs/static", docs.PageFiles(), name="static")
     app.add_middleware(Admission, service=service)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=["*"])
+    _answer_errors(app)
+    if settings.access == "keys":
+        _describe_keys(app)
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Answer everything that goes wrong as a problem."""
     handlers: dict[Any, Any] = {
         Problem: _problem,
         ImgEnhanceError: _foreseen,
@@ -65,9 +72,6 @@ def make_app(settings: Settings) -> FastAPI:
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
-    if settings.access == "keys":
-        _describe_keys(app)
-    return app
 
 
 async def _problem(_: Request, error: Problem) -> Response:

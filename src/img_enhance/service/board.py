@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 
 class Board:
-    """Fractions done by job, and a way to wait until something about a job changes."""
+    """Fractions done by job, a way to wait until something about a job changes, and whether the service takes nothing more."""
 
     def __init__(self) -> None:
+        self.stopping = False
         self.fractions: dict[str, float] = {}
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
 
@@ -24,8 +25,9 @@ class Board:
         """How many watch this job."""
         return len(self._waiting.get(id, ()))
 
-    def everything_changed(self) -> None:
-        """Wake everybody."""
+    def stop(self) -> None:
+        """Say that the service takes nothing more, and wake everybody."""
+        self.stopping = True
         for id in list(self._waiting):
             self.changed(id)
 

@@ -85,7 +85,27 @@ class Child:
 
 
 async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
-    """A fresh process, spawned and not forked, that is ready; None when it did not come up."""
+    """A fresh process that is ready; None when it did not come up."""
+    child = await _spawned(role, setup, scratch)
+    try:
+        await child.send(setup)
+        first = await asyncio.wait_for(child.receive(), START_SECONDS)
+    except TimeoutError:
+        first = None
+    except asyncio.CancelledError:
+        await child.kill()
+        raise
+    if not isinstance(first, Ready):
+        _log.error("a child did not start", extra={"role": role, "detail": first.detail if isinstance(first, Failed) else ""})
+        await child.kill()
+        return None
+    child.processors = first.processors
+    child.bytes_at_start = anonymous_bytes(child.process.pid)
+    return child
+
+
+async def _spawned(role: str, setup: Setup, scratch: Path) -> Child:
+    """A process that is spawned, not forked, at the other end of a new pair of sockets."""
     ours, theirs = socket.socketpair()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -104,18 +124,4 @@ async def start_child(role: str, setup: Setup, scratch: Path) -> Child | None:
     reader, writer = await asyncio.open_connection(sock=ours)
     child = Child(process, reader, writer)
     child.pump = asyncio.create_task(child.fill_inbox())
-    try:
-        await child.send(setup)
-        first = await asyncio.wait_for(child.receive(), START_SECONDS)
-    except TimeoutError:
-        first = None
-    except asyncio.CancelledError:
-        await child.kill()
-        raise
-    if not isinstance(first, Ready):
-        _log.error("a child did not start", extra={"role": role, "detail": first.detail if isinstance(first, Failed) else ""})
-        await child.kill()
-        return None
-    child.processors = first.processors
-    child.bytes_at_start = anonymous_bytes(process.pid)
     return child

@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from img_enhance.errors import ImgEnhanceError
@@ -17,12 +16,15 @@ from img_enhance.recipe import Recipe
 from img_enhance.service.catalogue import as_data
 from img_enhance.service.faults import reach
 from img_enhance.service.keys import Caller
+from img_enhance.service.pace import Pace
 from img_enhance.service.problems import Problem, problem_body
 from img_enhance.service.protocol import Check, Checked, Failed
 from img_enhance.service.refusals import NotHere, WorkTooLong
 from img_enhance.service.rows import FINAL, Claim, Job
 from img_enhance.service.service import Service
 from img_enhance.service.spool import PHOTO
+from img_enhance.service.store import Store
+from img_enhance.service.store_front import StoreFront
 from img_enhance.service.uploads import Upload
 from img_enhance.service.views import API, BatchView, JobView, ProblemView, ResultView
 
@@ -42,7 +44,7 @@ async def looked_at(service: Service, wanted: Wanted) -> Checked | Failed:
     photo = service.spool.incoming / wanted.upload.id / PHOTO
     answer = await service.readers.check(Check(str(photo), wanted.recipe.to_mapping()))
     if isinstance(answer, Checked):
-        seconds, most = answer.seconds * service.pace, service.settings.max_job_seconds
+        seconds, most = service.pace.expected(answer.seconds), service.settings.max_job_seconds
         if seconds > most:
             return as_data(WorkTooLong(f"the work is estimated at {seconds:.0f} s and {most:.0f} s are allowed; ask for a smaller factor"))
     return answer
@@ -80,7 +82,7 @@ async def accepted(
         for job in kept:
             await asyncio.to_thread(service.spool.take, job.id)
         reach("renamed", service.settings.fault)
-        await service.ask(partial(service.store.accept, jobs, service.bounds, batch=batch, claim=claim))
+        await service.store.ask(Store.accept, jobs, service.bounds, batch=batch, claim=claim)
     except BaseException:
         for job in kept:
             service.spool.drop(job.id)
@@ -129,23 +131,23 @@ def fingerprint(path: str, wanted: Sequence[Wanted]) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-async def owned_job(service: Service, caller: Caller, id: str) -> Job:
+async def owned_job(store: StoreFront, caller: Caller, id: str) -> Job:
     """The caller's job.
 
     Raises: NotHere for one that does not exist, or is somebody else's: nobody learns which.
     """
-    job = await service.ask(partial(service.store.job, id))
+    job = await store.ask(Store.job, id)
     if job is None or job.owner != caller.owner:
         raise NotHere("there is no such job of yours; ids are forgotten a week after their results")
     return job
 
 
-async def owned_batch(service: Service, caller: Caller, id: str) -> tuple[Job, ...]:
+async def owned_batch(store: StoreFront, caller: Caller, id: str) -> tuple[Job, ...]:
     """The jobs of the caller's batch.
 
     Raises: NotHere.
     """
-    jobs = await service.ask(partial(service.store.batch, id))
+    jobs = await store.ask(Store.batch, id)
     if not jobs or jobs[0].owner != caller.owner:
         raise NotHere("there is no such batch of yours; ids are forgotten a week after their results")
     return jobs
@@ -154,20 +156,12 @@ async def owned_batch(service: Service, caller: Caller, id: str) -> tuple[Job, .
 async def job_view(service: Service, job: Job, *, record: bool = True) -> JobView:
     """A job as the API shows it."""
     position, left = None, None
-    fraction = service.board.fractions.get(job.id, 0.0)
+    fraction = 1.0 if job.state == "done" else service.board.fractions.get(job.id, 0.0)
     if job.state == "queued":
-        before, seconds = await service.ask(partial(service.store.ahead, job))
-        workers = max(1, len(service.settings.lanes))
-        position, left = before + 1, (seconds / workers + job.estimated_seconds) * service.pace
+        position, left = await wait_of(service.store, service.pace, job)
     elif job.state == "running":
-        left = job.estimated_seconds * service.pace * (1 - fraction)
+        left = service.pace.expected(job.estimated_seconds) * (1 - fraction)
     url = f"{API}/jobs/{job.id}"
-    links = {"self": url, "events": f"{url}/events"}
-    if job.state == "done":
-        fraction = 1.0
-        links["result"] = f"{url}/result"
-    if job.batch:
-        links["batch"] = f"{API}/batches/{job.batch}"
     return JobView(
         id=job.id,
         state=job.state,
@@ -185,8 +179,23 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
         result=_result_view(job, url),
         record=job.record if record else None,
         error=None if job.error is None else ProblemView(**problem_body(problem_of(job))),
-        links=links,
+        links=_links(job, url),
     )
+
+
+async def wait_of(store: StoreFront, pace: Pace, job: Job) -> tuple[int, float]:
+    """The place of a queued job, of which 1 is next, and the seconds until it has ended."""
+    before, seconds = await store.ask(Store.ahead, job)
+    return before + 1, pace.expected_after(seconds, job.estimated_seconds)
+
+
+def _links(job: Job, url: str) -> dict[str, str]:
+    links = {"self": url, "events": f"{url}/events"}
+    if job.state == "done":
+        links["result"] = f"{url}/result"
+    if job.batch:
+        links["batch"] = f"{API}/batches/{job.batch}"
+    return links
 
 
 async def batch_view(service: Service, id: str, jobs: Sequence[Job]) -> BatchView:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from img_enhance.service.board import Board
 from img_enhance.service.catalogue import as_data
 from img_enhance.service.faults import chosen, reach
+from img_enhance.service.metrics import Metrics
+from img_enhance.service.pace import Pace
 from img_enhance.service.protocol import Cancel, Done, Failed, Run, Working
 from img_enhance.service.refusals import StorageFull, StoreBroken, WorkerDied
 from img_enhance.service.rows import Job
-from img_enhance.service.spool import PHOTO, sync_folder
-from img_enhance.service.store import MOST_DEATHS
+from img_enhance.service.settings import Settings
+from img_enhance.service.spool import PHOTO, Spool, sync_folder
+from img_enhance.service.store import MOST_DEATHS, Store
+from img_enhance.service.store_front import StoreFront
 from img_enhance.service.supervisor import Post
-
-if TYPE_CHECKING:
-    from img_enhance.service.service import Service
 
 _log = logging.getLogger(__name__)
 
@@ -37,20 +37,43 @@ _FOREVER = 1e12
 
 
 class Dispatcher:
-    """One loop for every worker. `cancel` stops a job at work."""
+    """One loop for every worker. `running` are the posts of jobs at work."""
 
-    def __init__(self, service: Service, posts: list[Post]) -> None:
-        self.service = service
+    def __init__(
+        self,
+        posts: list[Post],
+        *,
+        store: StoreFront,
+        spool: Spool,
+        board: Board,
+        metrics: Metrics,
+        pace: Pace,
+        settings: Settings,
+    ) -> None:
         self.posts = posts
         self.running: dict[str, Post] = {}
+        self._store, self._spool, self._board, self._metrics, self._pace = store, spool, board, metrics, pace
+        self._settings = settings
         self._work = asyncio.Event()
-        self._fault, self._faults_left = chosen(service.settings.fault)
+        self._fault, self._faults_left = chosen(settings.fault)
 
     def wake(self) -> None:
         """Say that there may be work."""
         self._work.set()
 
-    async def cancel(self, id: str) -> None:
+    async def cancel(self, id: str) -> bool:
+        """Whether a job was unfinished; now it is cancelled, and its files go."""
+        done = await self._store.ask(Store.cancel, id, now=time.time())
+        if done:
+            self._metrics.jobs_ended.labels(state="cancelled").inc()
+            if id in self.running:
+                await self._interrupt(id)
+            else:
+                await asyncio.to_thread(self._spool.drop, id)
+            self._board.changed(id)
+        return done
+
+    async def _interrupt(self, id: str) -> None:
         """Tell the worker that a job is wanted no more."""
         post = self.running.get(id)
         if post is not None and post.child is not None:
@@ -58,7 +81,7 @@ class Dispatcher:
 
     async def serve(self, post: Post) -> None:
         """Take jobs for one worker until the service stops. A store that cannot be used for now is tried again; leases lapse meanwhile."""
-        while not self.service.stopping:
+        while not self._board.stopping:
             try:
                 await self._serve(post)
             except (StoreBroken, StorageFull) as error:
@@ -66,13 +89,12 @@ class Dispatcher:
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
 
     async def _serve(self, post: Post) -> None:
-        short_seconds = self.service.settings.short_seconds if post.lane == "short" else _FOREVER
-        while not self.service.stopping:
+        short_seconds = self._settings.short_seconds if post.lane == "short" else _FOREVER
+        while not self._board.stopping:
             await post.filled()
-            self.service.changed()
             self._work.clear()
             now = time.time()
-            job = await self.service.ask(partial(self.service.store.lease, short_seconds=short_seconds, now=now, until=now + LEASE_SECONDS))
+            job = await self._store.ask(Store.lease, short_seconds=short_seconds, now=now, until=now + LEASE_SECONDS)
             if job is None:
                 await self._idle()
                 continue
@@ -87,28 +109,26 @@ class Dispatcher:
             return
 
     async def _do(self, post: Post, job: Job) -> None:
-        service = self.service
         self._reach("leased")
         _log.info("a job starts", extra={"job": job.id, "token": job.token})
-        service.metrics.count("queue_wait_seconds_sum", max(0.0, time.time() - job.created))
-        service.metrics.count("queue_wait_seconds_count")
-        service.board.fractions[job.id] = 0.0
+        self._metrics.queue_wait_seconds.observe(max(0.0, time.time() - job.created))
+        self._board.fractions[job.id] = 0.0
         self.running[job.id] = post
-        service.board.changed(job.id)
+        self._board.changed(job.id)
         started = time.monotonic()
         try:
             end = await self._answer(post, job)
             await self._settle(job, end, time.monotonic() - started)
         finally:
             self.running.pop(job.id, None)
-            service.board.fractions.pop(job.id, None)
-            service.board.changed(job.id)
+            self._board.fractions.pop(job.id, None)
+            self._board.changed(job.id)
 
     async def _answer(self, post: Post, job: Job) -> Done | Failed | None:
         """How the worker ended, None if it died; its lease is renewed as long as it talks."""
         child = post.child
         assert child is not None
-        folder = self.service.spool.jobs / job.id
+        folder = self._spool.jobs / job.id
         fault = ""
         if self._fault.startswith("worker ") and self._faults_left:
             fault, self._faults_left = self._fault, self._faults_left - 1
@@ -116,7 +136,7 @@ class Dispatcher:
         renewed = time.monotonic()
         while True:
             try:
-                message = await asyncio.wait_for(child.receive(), self.service.settings.stall_seconds)
+                message = await asyncio.wait_for(child.receive(), self._settings.stall_seconds)
             except TimeoutError:
                 _log.error("a worker says nothing and is replaced", extra={"job": job.id})
                 await child.kill()
@@ -125,72 +145,67 @@ class Dispatcher:
                 if message is None:
                     await child.kill()
                 return message if isinstance(message, Done | Failed) else None
-            self.service.board.fractions[job.id] = message.fraction
-            self.service.board.changed(job.id)
+            self._board.fractions[job.id] = message.fraction
+            self._board.changed(job.id)
             if time.monotonic() - renewed > RENEW_SECONDS:
                 renewed = time.monotonic()
-                if not await self.service.ask(partial(self.service.store.renew, job, until=time.time() + LEASE_SECONDS)):
+                if not await self._store.ask(Store.renew, job, until=time.time() + LEASE_SECONDS):
                     await child.send(Cancel())
 
     async def _settle(self, job: Job, end: Done | Failed | None, seconds: float) -> None:
-        service, now = self.service, time.time()
+        now = time.time()
         if isinstance(end, Done):
             await self._publish(job, end, seconds)
         elif end is None:
             await self._after_death(job)
         elif end.code == "cancelled":  # by its owner, whose word is in the store already, or because the service stops
-            await service.ask(partial(service.store.hand_back, job, now=now))
+            await self._store.ask(Store.hand_back, job, now=now)
         elif end.code in _PASSING and now - job.created < _PASSING_FOR_SECONDS:
             _log.warning("a job waits for better times", extra={"job": job.id, "code": end.code, "detail": end.private or end.detail})
-            await service.ask(partial(service.store.hand_back, job, now=now, not_before=now + PASSING_PAUSE_SECONDS))
+            await self._store.ask(Store.hand_back, job, now=now, not_before=now + PASSING_PAUSE_SECONDS)
         else:
             await self._fail(job, end)
         await self._clean(job)
 
     async def _publish(self, job: Job, end: Done, seconds: float) -> None:
         """Publish a result: its file and its name are synced before the row, and the row counts only with the latest token."""
-        service = self.service
-        folder = service.spool.jobs / job.id
+        folder = self._spool.jobs / job.id
         path = folder / Path(end.name).name
         self._reach("before publishing")
         await asyncio.to_thread(sync_folder, folder)
         result = {"name": path.name, "format": end.format, "width": end.size[0], "height": end.size[1]}
         size = path.stat().st_size
-        done = await service.ask(partial(service.store.finish, job, now=time.time(), result=result, result_bytes=size, record=end.record))
+        done = await self._store.ask(Store.finish, job, now=time.time(), result=result, result_bytes=size, record=end.record)
         self._reach("published")
         if done:
-            service.learn_pace(job.estimated_seconds, seconds)
-            service.metrics.count("jobs_ended_total", state="done")
+            self._pace.learn(job.estimated_seconds, seconds)
+            self._metrics.jobs_ended.labels(state="done").inc()
             for step in end.record["steps"]:
-                service.metrics.count("step_seconds_sum", step["seconds"], step=step["name"])
-                service.metrics.count("step_seconds_count", step=step["name"])
+                self._metrics.step_seconds.labels(step=step["name"]).observe(step["seconds"])
         _log.info("a job ended", extra={"job": job.id, "state": "done" if done else "superseded", "seconds": round(seconds, 3)})
 
     async def _after_death(self, job: Job) -> None:
-        service = self.service
-        if service.stopping:
-            await service.ask(partial(service.store.hand_back, job, now=time.time()))
+        if self._board.stopping:
+            await self._store.ask(Store.hand_back, job, now=time.time())
         elif job.deaths + 1 >= MOST_DEATHS:
             await self._fail(job, as_data(WorkerDied(f"this job ended its worker {MOST_DEATHS} times; ask for a smaller factor")))
         else:
-            await service.ask(partial(service.store.hand_back, job, now=time.time(), deaths=1))
+            await self._store.ask(Store.hand_back, job, now=time.time(), deaths=1)
 
     async def _fail(self, job: Job, end: Failed) -> None:
-        service = self.service
-        if await service.ask(partial(service.store.fail, job, now=time.time(), error=end.shown())):
-            service.metrics.count("jobs_ended_total", state="failed")
+        if await self._store.ask(Store.fail, job, now=time.time(), error=end.shown()):
+            self._metrics.jobs_ended.labels(state="failed").inc()
         _log.warning("a job failed", extra={"job": job.id, "code": end.code, "detail": end.private or end.detail})
 
     async def _clean(self, job: Job) -> None:
         """Leave in the job's folder only what its row says."""
-        service = self.service
-        row = await service.ask(partial(service.store.job, job.id))
+        row = await self._store.ask(Store.job, job.id)
         if row is None or row.state in ("failed", "cancelled", "expired"):
-            await asyncio.to_thread(service.spool.drop, job.id)
+            await asyncio.to_thread(self._spool.drop, job.id)
         elif row.state == "done" and row.result is not None:
-            await asyncio.to_thread(service.spool.keep_only, job.id, [row.result["name"]])
+            await asyncio.to_thread(self._spool.keep_only, job.id, [row.result["name"]])
         elif row.state == "queued":
-            await asyncio.to_thread(service.spool.keep_only, job.id, [PHOTO])
+            await asyncio.to_thread(self._spool.keep_only, job.id, [PHOTO])
             self.wake()
 
     def _reach(self, point: str) -> None:
@@ -202,7 +217,7 @@ class Dispatcher:
         while self.running and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
         for id in list(self.running):
-            await self.cancel(id)
+            await self._interrupt(id)
         deadline = time.monotonic() + _CANCEL_GRACE_SECONDS
         while self.running and time.monotonic() < deadline:
             await asyncio.sleep(0.05)

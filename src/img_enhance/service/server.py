@@ -8,9 +8,12 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
+from prometheus_client import disable_created_metrics
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from img_enhance.service.app import make_app
+from img_enhance.service.board import Board
 from img_enhance.service.logs import log_as_json
 from img_enhance.service.settings import Settings
 
@@ -26,19 +29,23 @@ def serve(settings: Settings) -> int:
     Raises: as `make_app`.
     """
     log_as_json()
+    # Else there is a second series beside each of ours, of when it began.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     app = make_app(settings)
-    service = app.state.service
+    server = _Server(_configured(app, settings), app.state.service.board)
+    # uvicorn raises the signal again at its end; by then it has done what was asked.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server.run()
+    return 0 if server.started else 3
 
+
+def _configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
     class Protocol(Deadlines):
         header_seconds = settings.header_seconds
         send_seconds = settings.send_seconds
 
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            service.stopping = True
-            super().handle_exit(sig, frame)
-
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -53,12 +60,18 @@ def serve(settings: Settings) -> int:
         timeout_graceful_shutdown=int(settings.drain_seconds) + _GRACE_SECONDS,
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
     )
-    server = Server(config)
-    # uvicorn raises the signal again at its end; by then it has done what was asked.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    server.run()
-    return 0 if server.started else 3
+
+
+class _Server(uvicorn.Server):
+    """Says on the board at the first signal that nothing more is taken."""
+
+    def __init__(self, config: uvicorn.Config, board: Board) -> None:
+        super().__init__(config)
+        self._board = board
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._board.stopping = True
+        super().handle_exit(sig, frame)
 
 
 class Deadlines(H11Protocol):

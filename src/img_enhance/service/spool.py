@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from img_enhance.errors import DiskError
+from img_enhance.service.refusals import StoreBroken
 
 PHOTO = "photo"
-_PRIVATE = 0o700
+_PRIVATE, _PRIVATE_FILE = 0o700, 0o600
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,23 @@ class Spool:
             self.root.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         except OSError as error:
             raise DiskError(f"the folder {self.root} cannot be written: {error.strerror}; name another with --data") from None
+
+    def lock(self) -> int:
+        """A file that says, while it is open, that this process owns the folder; the system closes it when the process dies.
+
+        Raises: DiskError, StoreBroken when another process owns it.
+        """
+        self.make_root()
+        try:
+            handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
+        except OSError as error:
+            raise DiskError(f"the folder {self.root} cannot be written: {error.strerror}; name another with --data") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise StoreBroken(f"another service uses the folder {self.root}; stop it, or name another with --data") from None
+        return handle
 
     def make(self) -> None:
         """Make the folders, and empty those of things that were not accepted.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,14 +69,14 @@ class Post:
                 await self.empty()
 
     async def _pause(self) -> None:
-        self.metrics.count("worker_restarts_total", role=self.role)
+        self.metrics.worker_restarts.labels(role=self.role).inc()
         self.failures = 0 if time.monotonic() - self.started > STEADY_SECONDS else self.failures + 1
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self.failures)
         _log.warning("a child is replaced", extra={"role": self.role, "pause_seconds": pause, "overweight": self.overweight})
         await asyncio.sleep(pause)
 
 
-async def watch_memory(posts: list[Post]) -> None:
+async def watch_memory(posts: Sequence[Post]) -> None:
     """End children above their memory, before the system ends everything."""
     while True:
         for post in posts:
@@ -85,7 +85,7 @@ async def watch_memory(posts: list[Post]) -> None:
                 used = anonymous_bytes(child.process.pid)
                 if used > post.most_bytes:
                     post.overweight = True
-                    post.metrics.count("worker_overweight_total", role=post.role)
+                    post.metrics.worker_overweight.labels(role=post.role).inc()
                     _log.error("a child took too much memory", extra={"role": post.role, "used_bytes": used, "most_bytes": post.most_bytes})
                     child.process.kill()
         await asyncio.sleep(WATCH_SECONDS)
@@ -94,12 +94,11 @@ async def watch_memory(posts: list[Post]) -> None:
 class Readers:
     """A queue of posts that look at photos."""
 
-    def __init__(self, posts: list[Post], on_change: Callable[[], None]) -> None:
+    def __init__(self, posts: list[Post]) -> None:
         self.posts = posts
         self._free: asyncio.Queue[Post] = asyncio.Queue()
         for post in posts:
             self._free.put_nowait(post)
-        self._on_change = on_change
 
     async def check(self, message: Check) -> Checked | Failed:
         """What a reader says of a photo, or why it is refused."""
@@ -114,7 +113,6 @@ class Readers:
                 return answer
         finally:
             self._free.put_nowait(post)
-            self._on_change()
         return as_data(PhotoError("the photo took too much memory or time to decode; save it anew, without interlacing"))
 
     async def _ask(self, post: Post, message: Check) -> Checked | Failed | None:

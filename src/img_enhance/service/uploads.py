@@ -27,7 +27,7 @@ _FILE_FIELDS = ("file", "files")
 
 @dataclass
 class Upload:
-    """A photo that has arrived, in its folder in `incoming`. `refused` says why it cannot be taken."""
+    """A photo that has arrived, in its folder in `incoming`."""
 
     id: str
     bytes: int
@@ -43,9 +43,10 @@ class Body:
     uploads: list[Upload] = field(default_factory=list)
 
     def drop(self, spool: Spool) -> None:
-        """Remove what was not accepted."""
+        """Remove what is still in `incoming`: accepted photos have moved on."""
         for upload in self.uploads:
-            spool.drop(upload.id)
+            if (spool.incoming / upload.id).exists():
+                spool.drop(upload.id)
 
 
 async def receive_body(request: Request, body: Body, spool: Spool, *, most_files: int, most_bytes: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import psutil
@@ -19,10 +20,12 @@ from img_enhance.models.weights.cache import WeightStore, copies
 from img_enhance.options import STEP_OPTIONS, Output
 from img_enhance.service.api.access import service_of
 from img_enhance.service.catalogue import KINDS, Kind, is_code, kind_of
+from img_enhance.service.metrics import MEDIA_TYPE
 from img_enhance.service.openapi import PROBLEMS, field_schema
 from img_enhance.service.refusals import NotHere
-from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
+from img_enhance.service.store import Store
+from img_enhance.service.supervisor import Post
 from img_enhance.service.views import API, ProblemKindView
 from img_enhance.settings import model_table, weight_store
 
@@ -65,18 +68,18 @@ def _model_row(model: Model, store: WeightStore) -> dict[str, Any]:
 async def status(request: Request) -> dict[str, Any]:
     """Version, processes, memory, queue, limits, and what is promised."""
     service = service_of(request)
-    load = await service.ask(service.store.load)
+    load = await service.store.ask(Store.load)
     return {
         "version": __version__,
         "uptime_seconds": round(time.time() - service.started, 1),
         "ready": service.ready,
-        "stopping": service.stopping,
+        "stopping": service.board.stopping,
         **service.processors(),
         "processes": service.processes(),
-        "memory": {"free_bytes": int(psutil.virtual_memory().available), "used_bytes": _memory(service)},
+        "memory": {"free_bytes": int(psutil.virtual_memory().available), "used_bytes": _memory(service.posts)},
         "queue": {
             "jobs": load.states,
-            "estimated_seconds": round(load.queued_seconds * service.pace, 1),
+            "estimated_seconds": round(service.pace.expected(load.queued_seconds), 1),
             "running": len(service.dispatcher.running),
         },
         "storage": {"used_bytes": load.stored_bytes, "free_disk_bytes": service.spool.free_bytes()},
@@ -110,8 +113,8 @@ async def readyz(request: Request) -> Response:
     """200 once a model is compiled and the store can be written, else 503."""
     service = service_of(request)
     if not service.ready:
-        return JSONResponse({"status": "starting" if not service.stopping else "stopping"}, 503, {"Retry-After": "2"})
-    await service.ask(service.store.check_writable)
+        return JSONResponse({"status": "starting" if not service.board.stopping else "stopping"}, 503, {"Retry-After": "2"})
+    await service.store.ask(Store.check_writable)
     return JSONResponse({"status": "ready"})
 
 
@@ -121,23 +124,22 @@ async def metrics(request: Request) -> Response:
     service = service_of(request)
     if service.settings.metrics == "off" or (service.settings.metrics == "keyed" and service.settings.access == "open"):
         raise NotHere("there are no metrics here; ask the operator to show them")
-    load = await service.ask(service.store.load)
+    load = await service.store.ask(Store.load)
     for state in ("queued", "running", "done", "failed", "cancelled", "expired"):
-        service.metrics.gauge("jobs", load.states.get(state, 0), state=state)
-    service.metrics.gauge("queued_seconds", load.queued_seconds)
-    service.metrics.gauge("stored_bytes", load.stored_bytes)
-    service.metrics.gauge("uptime_seconds", time.time() - service.started)
-    for name, used in _memory(service).items():
-        service.metrics.gauge("memory_bytes", used, process=name)
-    return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4")
+        service.metrics.jobs.labels(state=state).set(load.states.get(state, 0))
+    service.metrics.queued_seconds.set(load.queued_seconds)
+    service.metrics.stored_bytes.set(load.stored_bytes)
+    service.metrics.uptime_seconds.set(time.time() - service.started)
+    for name, used in _memory(service.posts).items():
+        service.metrics.memory_bytes.labels(process=name).set(used)
+    return Response(service.metrics.text(), media_type=MEDIA_TYPE)
 
 
 def _kind_view(kind: Kind) -> ProblemKindView:
     return ProblemKindView(type=kind.address, code=kind.code, status=kind.status, meaning=kind.meaning, fix=kind.fix)
 
 
-def _memory(service: Service) -> dict[str, int]:
-    posts = (*service.dispatcher.posts, *service.readers.posts)
+def _memory(posts: Sequence[Post]) -> dict[str, int]:
     used = {"api": anonymous_bytes()}
     for number, post in enumerate(posts):
         used[f"{post.role} {number}"] = anonymous_bytes(post.child.process.pid) if post.child and post.child.alive else 0

@@ -1,13 +1,18 @@
-"""The page that shows the API, from files of ours: it asks no other host."""
+"""The page that shows the API, from this host alone: Swagger UI from an installed package, and our few lines that start it."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import fastapi_swagger
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent.parent / "static"
+SWAGGER = Path(fastapi_swagger.__file__).parent / "resources"
+FILES = {"swagger-ui.css": SWAGGER, "swagger-ui-bundle.js": SWAGGER, "start.js": STATIC}
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,6 +32,16 @@ _PAGE = """<!doctype html>
 </html>
 """
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; base-uri 'none'"
+
+
+class PageFiles(StaticFiles):
+    """The files that the page names, and nothing else of their folders."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        if path not in FILES:
+            return "", None
+        file = FILES[path] / path
+        return str(file), file.stat()
 
 
 @router.get("/docs")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -31,6 +30,7 @@ from img_enhance.service.desk import (
     owned_job,
     plain,
     problem_of,
+    wait_of,
 )
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
@@ -39,9 +39,10 @@ from img_enhance.service.protocol import Failed
 from img_enhance.service.refusals import KeyReused, MalformedRequest, StillRunning, Stopping, WaitedTooLong
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
 from img_enhance.service.rows import FINAL, Claim, Job
-from img_enhance.service.service import Service
+from img_enhance.service.store import Store
+from img_enhance.service.store_front import StoreFront
 from img_enhance.service.uploads import Body, receive_body
-from img_enhance.service.views import API, BatchView
+from img_enhance.service.views import API, BatchView, JobView
 
 router = APIRouter(prefix=API, tags=["enhance"])
 
@@ -63,23 +64,24 @@ async def enhance(request: Request) -> Response:
         wanted = Wanted(body.uploads[0], recipe_of(body.words))
         claim = _claim(request, [wanted])
         if claim is not None:
-            earlier = await service.ask(partial(service.store.claimed, caller.owner, claim))
+            earlier = await service.store.ask(Store.claimed, caller.owner, claim)
             if earlier is not None:
-                return await _replayed(request, await owned_job(service, caller, earlier))
+                return await _replayed(request, await owned_job(service.store, caller, earlier))
         answer = await looked_at(service, wanted)
         if isinstance(answer, Failed):
             raise Problem(answer)
         try:
             jobs = await accepted(service, caller, [(wanted, answer)], claim=claim)
         except KeyReused:
-            return await _replayed(request, await owned_job(service, caller, await _first_with(service, caller, claim)))
+            return await _replayed(request, await owned_job(service.store, caller, await _first_with(service.store, caller, claim)))
     finally:
-        await asyncio.to_thread(_drop_incoming, body, service)
+        await asyncio.to_thread(body.drop, service.spool)
     job = jobs[0]
     request.scope[REQUEST + ".job"] = job.id
-    if _prefers_async(request) or await _expected_seconds(service, job) > service.settings.sync_seconds:
-        return await _accepted_response(service, job)
-    return await _waited_for(request, service, job, kept=claim is not None)
+    _, expected = await wait_of(service.store, service.pace, job)
+    if _prefers_async(request) or expected > service.settings.sync_seconds:
+        return _accepted_response(await job_view(service, job, record=False))
+    return await _waited_for(request, job, kept=claim is not None)
 
 
 @router.post(
@@ -99,19 +101,19 @@ async def enhance_batch(request: Request) -> Response:
         wanted = _wanted_of_all(body)
         claim = _claim(request, wanted)
         if claim is not None:
-            earlier = await service.ask(partial(service.store.claimed, caller.owner, claim))
+            earlier = await service.store.ask(Store.claimed, caller.owner, claim)
             if earlier is not None:
-                return await _batch_response(service, earlier, list(await owned_batch(service, caller, earlier)))
+                return _batch_response(await batch_view(service, earlier, await owned_batch(service.store, caller, earlier)))
         answers = await all_looked_at(service, wanted)
         id = secrets.token_hex(16)
         try:
             jobs = await accepted(service, caller, list(zip(wanted, answers, strict=True)), batch=id, claim=claim)
         except KeyReused:
-            earlier = await _first_with(service, caller, claim)
-            return await _batch_response(service, earlier, list(await owned_batch(service, caller, earlier)))
+            earlier = await _first_with(service.store, caller, claim)
+            return _batch_response(await batch_view(service, earlier, await owned_batch(service.store, caller, earlier)))
     finally:
-        await asyncio.to_thread(_drop_incoming, body, service)
-    return await _batch_response(service, id, jobs)
+        await asyncio.to_thread(body.drop, service.spool)
+    return _batch_response(await batch_view(service, id, jobs))
 
 
 @router.post("/suggest", responses=PROBLEMS, openapi_extra=SUGGEST_REQUEST, summary="What a photo needs")
@@ -124,7 +126,7 @@ async def suggest(request: Request) -> dict[str, Any]:
             raise MalformedRequest("no photo came; send it in the field 'file'")
         answer = await looked_at(service, Wanted(body.uploads[0], recipe_of(body.words)))
     finally:
-        await asyncio.to_thread(_drop_incoming, body, service)
+        await asyncio.to_thread(body.drop, service.spool)
     if isinstance(answer, Failed):
         raise Problem(answer)
     return {
@@ -132,7 +134,7 @@ async def suggest(request: Request) -> dict[str, Any]:
         "reasons": list(answer.reasons),
         "warnings": list(answer.warnings),
         "result": {"format": answer.result_format, "width": answer.result_size[0], "height": answer.result_size[1]},
-        "estimated_seconds": round(answer.seconds * service.pace, 1),
+        "estimated_seconds": round(service.pace.expected(answer.seconds), 1),
     }
 
 
@@ -156,13 +158,6 @@ def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
         return error
 
 
-def _drop_incoming(body: Body, service: Service) -> None:
-    """Remove what is still in `incoming`: accepted photos have moved on."""
-    for upload in body.uploads:
-        if (service.spool.incoming / upload.id).exists():
-            service.spool.drop(upload.id)
-
-
 def _claim(request: Request, wanted: list[Wanted]) -> Claim | None:
     key = request.headers.get("idempotency-key")
     if key is None:
@@ -172,13 +167,13 @@ def _claim(request: Request, wanted: list[Wanted]) -> Claim | None:
     return Claim(key, fingerprint(request.url.path, wanted))
 
 
-async def _first_with(service: Service, caller: Caller, claim: Claim | None) -> str:
+async def _first_with(store: StoreFront, caller: Caller, claim: Claim | None) -> str:
     """The job or batch of the same request that was sent twice at the same time, of which the other was accepted first.
 
     Raises: KeyReused when it was another request.
     """
     assert claim is not None
-    earlier = await service.ask(partial(service.store.claimed, caller.owner, claim))
+    earlier = await store.ask(Store.claimed, caller.owner, claim)
     assert earlier is not None
     return earlier
 
@@ -187,41 +182,33 @@ def _prefers_async(request: Request) -> bool:
     return "respond-async" in request.headers.get("prefer", "").lower()
 
 
-async def _expected_seconds(service: Service, job: Job) -> float:
-    _, before = await service.ask(partial(service.store.ahead, job))
-    return (before / max(1, len(service.settings.lanes)) + job.estimated_seconds) * service.pace
-
-
-async def _accepted_response(service: Service, job: Job) -> Response:
-    view = plain(await job_view(service, job, record=False))
-    url = view["links"]["self"]
+def _accepted_response(view: JobView) -> Response:
     headers = {
-        "Location": url,
+        "Location": view.links["self"],
         "Preference-Applied": "respond-async",
-        "Retry-After": str(max(1, round(view.get("estimated_seconds_left", 1)))),
+        "Retry-After": str(max(1, round(1 if view.estimated_seconds_left is None else view.estimated_seconds_left))),
     }
-    return JSONResponse(view, 202, headers)
+    return JSONResponse(plain(view), 202, headers)
 
 
-async def _batch_response(service: Service, id: str, jobs: list[Job]) -> Response:
-    view = plain(await batch_view(service, id, jobs))
-    return JSONResponse(view, 202, {"Location": f"{API}/batches/{id}"})
+def _batch_response(view: BatchView) -> Response:
+    return JSONResponse(plain(view), 202, {"Location": f"{API}/batches/{view.id}"})
 
 
 async def _replayed(request: Request, job: Job) -> Response:
     """What the first request with the same key led to."""
-    service = service_of(request)
     if job.state in FINAL:
-        return await _final_response(request, service, job)
+        return await _final_response(request, job)
     if _prefers_async(request):
-        return await _accepted_response(service, job)
+        return _accepted_response(await job_view(service_of(request), job, record=False))
     raise job_problem(
         as_data(StillRunning("the first request with this Idempotency-Key is still being worked on")), job, {"Retry-After": "2"}
     )
 
 
-async def _waited_for(request: Request, service: Service, job: Job, *, kept: bool) -> Response:
+async def _waited_for(request: Request, job: Job, *, kept: bool) -> Response:
     """The answer once the job has ended. If the client goes away, nobody wants the work, unless its key lets it be asked for again."""
+    service = service_of(request)
     patience = max(service.settings.sync_seconds * _PATIENCE, _LEAST_PATIENCE_SECONDS)
     deadline = time.monotonic() + patience
     gone = asyncio.create_task(_disconnected(request))
@@ -229,17 +216,17 @@ async def _waited_for(request: Request, service: Service, job: Job, *, kept: boo
         with service.board.watching(job.id) as changed:
             while True:
                 changed.clear()
-                row = await service.ask(partial(service.store.job, job.id))
+                row = await service.store.ask(Store.job, job.id)
                 assert row is not None
                 if row.state in FINAL:
-                    return await _final_response(request, service, row)
+                    return await _final_response(request, row)
                 if gone.done():
                     if not kept and service.board.watchers(job.id) == 1:
-                        await cancel(service, job)
+                        await service.dispatcher.cancel(job.id)
                     return Response(status_code=_CLOSED_REQUEST)
                 if time.monotonic() > deadline:
                     raise job_problem(as_data(WaitedTooLong(f"not done after {patience:.0f} s; the job goes on, ask for it")), job)
-                if service.stopping and row.state == "queued":
+                if service.board.stopping and row.state == "queued":
                     raise job_problem(as_data(Stopping("the service stops; the job is kept and goes on afterwards")), job)
                 waiting = asyncio.create_task(changed.wait())
                 await asyncio.wait({waiting, gone}, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -248,28 +235,16 @@ async def _waited_for(request: Request, service: Service, job: Job, *, kept: boo
         gone.cancel()
 
 
-async def cancel(service: Service, job: Job) -> bool:
-    """Whether a job was unfinished; now it is cancelled, and its files go."""
-    done = await service.ask(partial(service.store.cancel, job.id, now=time.time()))
-    if done:
-        service.metrics.count("jobs_ended_total", state="cancelled")
-        if job.id in service.dispatcher.running:
-            await service.dispatcher.cancel(job.id)
-        else:
-            await asyncio.to_thread(service.spool.drop, job.id)
-        service.board.changed(job.id)
-    return done
-
-
 async def _disconnected(request: Request) -> None:
     message: Any = {}
     while message.get("type") != "http.disconnect":
         message = await request.receive()
 
 
-async def _final_response(request: Request, service: Service, job: Job) -> Response:
+async def _final_response(request: Request, job: Job) -> Response:
+    service = service_of(request)
     if job.state == "done" and "application/json" in request.headers.get("accept", ""):
         return JSONResponse(plain(await job_view(service, job)))
     if job.state == "failed":
         raise job_problem(problem_of(job), job)
-    return result_response(service, job)
+    return result_response(service.spool, job, retention_hours=service.settings.retention_hours)

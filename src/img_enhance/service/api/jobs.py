@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,6 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 
 from img_enhance.photo import format_named
 from img_enhance.service.api.access import caller_of, service_of
+from img_enhance.service.board import Board
 from img_enhance.service.catalogue import as_data
 from img_enhance.service.desk import (
     batch_view,
@@ -29,7 +29,9 @@ from img_enhance.service.desk import (
 from img_enhance.service.openapi import EVENTS_ANSWER, PICTURE_ANSWER, PROBLEMS
 from img_enhance.service.refusals import NotFinished, ResultExpired
 from img_enhance.service.rows import FINAL, Job
-from img_enhance.service.service import Service
+from img_enhance.service.spool import Spool
+from img_enhance.service.store import Store
+from img_enhance.service.store_front import StoreFront
 from img_enhance.service.views import API, BatchView, JobView
 
 router = APIRouter(prefix=API, tags=["jobs"])
@@ -43,46 +45,45 @@ _RETRY_MILLISECONDS = 2000
 async def job(request: Request, id: str) -> JobView:
     """State, progress, place in the queue, and in the end the record or the error."""
     service = service_of(request)
-    return await job_view(service, await owned_job(service, caller_of(request), id))
+    return await job_view(service, await owned_job(service.store, caller_of(request), id))
 
 
 @router.get("/jobs/{id}/result", responses={**PICTURE_ANSWER, **PROBLEMS}, summary="The enhanced photo")
 async def result(request: Request, id: str) -> Response:
     """The photo: 409 while it is not done, 410 when it has expired, the job's own error if it failed."""
     service = service_of(request)
-    return result_response(service, await owned_job(service, caller_of(request), id))
+    found = await owned_job(service.store, caller_of(request), id)
+    return result_response(service.spool, found, retention_hours=service.settings.retention_hours)
 
 
 @router.get("/jobs/{id}/events", responses={**EVENTS_ANSWER, **PROBLEMS}, summary="What happens to a job, as it happens")
 async def events(request: Request, id: str) -> Response:
     """Server-sent events `state` and `progress`, until the job has ended. `Last-Event-ID` goes on where a connection broke."""
     service = service_of(request)
-    found = await owned_job(service, caller_of(request), id)
+    found = await owned_job(service.store, caller_of(request), id)
     last = request.headers.get("last-event-id", "").partition(".")[0]
     after = int(last) if last.isdecimal() and len(last) < 10 else 0
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(service, found.id, after), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(service.store, service.board, found.id, after), media_type="text/event-stream", headers=headers)
 
 
 @router.delete("/jobs/{id}", response_model=JobView, response_model_exclude_none=True, responses=PROBLEMS, summary="Cancel a job")
 async def delete(request: Request, id: str) -> JobView:
     """The job, cancelled; one that has ended stays as it is."""
-    from img_enhance.service.api.enhance import cancel
-
     service, caller = service_of(request), caller_of(request)
-    await cancel(service, await owned_job(service, caller, id))
-    return await job_view(service, await owned_job(service, caller, id))
+    await service.dispatcher.cancel((await owned_job(service.store, caller, id)).id)
+    return await job_view(service, await owned_job(service.store, caller, id))
 
 
 @router.get("/batches/{id}", response_model=BatchView, response_model_exclude_none=True, responses=PROBLEMS, summary="How a batch is")
 async def batch(request: Request, id: str) -> Response:
     """Its jobs, without their records."""
     service = service_of(request)
-    jobs = await owned_batch(service, caller_of(request), id)
+    jobs = await owned_batch(service.store, caller_of(request), id)
     return JSONResponse(plain(await batch_view(service, id, jobs)))
 
 
-def result_response(service: Service, job: Job) -> Response:
+def result_response(spool: Spool, job: Job, *, retention_hours: float) -> Response:
     """The picture of a finished job.
 
     Raises: Problem for a job that has none.
@@ -90,7 +91,7 @@ def result_response(service: Service, job: Job) -> Response:
     if job.state == "failed":
         raise job_problem(problem_of(job), job)
     if job.state == "expired":
-        raise job_problem(as_data(ResultExpired(f"results are kept {service.settings.retention_hours:g} hours; send the photo again")), job)
+        raise job_problem(as_data(ResultExpired(f"results are kept {retention_hours:g} hours; send the photo again")), job)
     if job.state != "done" or job.result is None:
         raise job_problem(as_data(NotFinished(f"the job is {job.state}, it has no result")), job, {"Retry-After": "2"})
     ending = format_named(job.result["format"]).endings[0]
@@ -101,26 +102,26 @@ def result_response(service: Service, job: Job) -> Response:
         "X-Job-ID": job.id,
         "X-Summary": summary(job),
     }
-    path = service.spool.jobs / job.id / job.result["name"]
+    path = spool.jobs / job.id / job.result["name"]
     return FileResponse(path, headers=headers, media_type=media_type(job.result["format"]), filename=f"enhanced{ending}")
 
 
-async def _events(service: Service, id: str, after: int) -> AsyncIterator[str]:
+async def _events(store: StoreFront, board: Board, id: str, after: int) -> AsyncIterator[str]:
     """Every change of state after that number, and how far the job is; numbers come from the store, so they outlive a restart."""
     yield f"retry: {_RETRY_MILLISECONDS}\n\n"
     said = -1.0
-    with service.board.watching(id) as changed:
+    with board.watching(id) as changed:
         while True:
             changed.clear()
-            for number, state, at in await service.ask(partial(service.store.events, id, after=after)):
+            for number, state, at in await store.ask(Store.events, id, after=after):
                 after = number
                 yield _event("state", str(number), {"state": state, "at": at})
                 if state in FINAL:
                     return
-            row = await service.ask(partial(service.store.job, id))
-            if row is None or row.state in FINAL or service.stopping:
+            row = await store.ask(Store.job, id)
+            if row is None or row.state in FINAL or board.stopping:
                 return
-            fraction = service.board.fractions.get(id)
+            fraction = board.fractions.get(id)
             if fraction is not None and fraction != said:
                 said = fraction
                 yield _event("progress", f"{after}.{round(fraction * 1000)}", {"progress": fraction})
