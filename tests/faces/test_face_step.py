@@ -1,7 +1,7 @@
 """Faces end to end, with random weights: found in a photo, restored, pasted into the enlarged one, and told about."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from face_weights import FILE, random_weights_table
 from img_enhance import settings
 from img_enhance.cli import main
 from img_enhance.engine import Engine
-from img_enhance.errors import NotFinite, WeightsMissing
+from img_enhance.errors import IntegrityError, NotFinite, WeightsMissing
 from img_enhance.faces.align import alignment, crop, inside
 from img_enhance.faces.detect import Face
 from img_enhance.faces.paste import paste, patch
@@ -33,6 +33,7 @@ from img_enhance.photo import Photo
 from img_enhance.plan import FacePlan
 from img_enhance.recipe import AUTO, Recipe
 from img_enhance.result import Result
+from img_enhance.runtimes.openvino import Compiled
 from img_enhance.suggest import suggest
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
@@ -250,6 +251,16 @@ def test_a_face_that_is_not_finite_fails_the_photo(store: WeightStore, group: Pi
     broken["final_linear.bias"][0] = np.nan
     monkeypatch.setattr("img_enhance.engine.load", lambda *_: broken)
     with Engine(Machine(precision="f32"), store) as engine, pytest.raises(NotFinite, match=r"gfpgan-1\.4"):
+        run(engine, Photo(group), GFPGAN())
+
+
+def test_a_face_of_another_size_is_not_cut_to_fit(store: WeightStore, group: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_another_window(self: Compiled, inputs: list[Any], tick: Callable[[], None]) -> Any:
+        return np.concatenate([run_once(self, inputs, tick)] * 2)
+
+    run_once = Compiled.run
+    monkeypatch.setattr(Compiled, "run", of_another_window)
+    with Engine(Machine(precision="f32"), store) as engine, pytest.raises(IntegrityError, match=r"gfpgan-1\.4 .*answered \(1024, 512, 3\)"):
         run(engine, Photo(group), GFPGAN())
 
 
