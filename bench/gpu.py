@@ -26,6 +26,7 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load
 from img_enhance.options import CLAHE, Machine, RealESRGAN
+from img_enhance.passes.network import NetworkPlan
 from img_enhance.photo import Photo
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.torch import Torch
@@ -249,7 +250,7 @@ def _budget_table(bench: Bench) -> Table:
         apart = difference(result.photo.pixels, free)
         least = LEAST_DECIBELS[bench.precision]
         network = result.plan.passes[-1]
-        areas = network.area_rows * network.area_columns if network.kind == "network" else 0
+        areas = network.area_rows * network.area_columns if isinstance(network, NetworkPlan) else 0
         rows.append(
             (
                 measured / bench.budget_bytes,

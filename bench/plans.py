@@ -7,9 +7,11 @@ from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
+from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.photo import Header
-from img_enhance.plan import NetworkPass, NetworkPlan, Plan, Stage
+from img_enhance.plan import Plan
 from img_enhance.planner import allowed_bytes, make_plan
+from img_enhance.sweep_plan import Stage
 
 _BUDGET_STEP = 0.95
 _SMALLEST_BUDGET = 100_000_000

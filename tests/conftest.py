@@ -20,10 +20,10 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load, present
 from img_enhance.options import Machine, RealESRGAN
+from img_enhance.passes.sweep import Network
 from img_enhance.plan import Device, RuntimeName
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes import runtime_on
-from img_enhance.sweep import Network
 from random_weights import picture_like_weights
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from img_enhance.models.architecture import Architecture
 from img_enhance.models.networks.segment import Shapes
-from img_enhance.probe import probe_picture
+from img_enhance.passes.probe import probe_picture
 from img_enhance.runtimes.reference import run_reference
 
 _PICTURE_SPREAD = 0.2

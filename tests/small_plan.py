@@ -3,15 +3,20 @@
 from img_enhance.geometry import Size
 from img_enhance.models.table import BUILT_IN
 from img_enhance.options import CLAHE, GFPGAN
+from img_enhance.passes.faces import FacePass
+from img_enhance.passes.network import NetworkPass
+from img_enhance.passes.resample import ResamplePass
+from img_enhance.passes.tones import TonePass
 from img_enhance.photo import Header
-from img_enhance.plan import Device, FacePass, NetworkPass, Pass, Plan, Rates, ResamplePass, TonePass
+from img_enhance.plan import Device, Pass, Plan, Rates
 from img_enhance.planner import make_plan
+from img_enhance.steps import tones_of
 
 PHOTO_MODEL = "realesrgan-x4plus"
 PASSES = (
     NetworkPass(BUILT_IN.named(PHOTO_MODEL)),
     ResamplePass(Size(80, 60)),
-    TonePass(CLAHE()),
+    TonePass(tones_of(CLAHE()), CLAHE()),
     FacePass(GFPGAN(), BUILT_IN.faces[0], BUILT_IN.detector),
 )
 # What is said of them when they are done.

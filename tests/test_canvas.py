@@ -15,7 +15,7 @@ from img_enhance.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.errors import DiskError
 from img_enhance.geometry import Size
 from img_enhance.memory import anonymous_bytes
-from img_enhance.plan import Store
+from img_enhance.sweep_plan import Store
 
 SHARED_MEMORY = Path("/dev/shm")
 

@@ -12,13 +12,15 @@ from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.rrdbnet import RRDBNet
 from img_enhance.models.table import BUILT_IN
+from img_enhance.passes.network import NetworkPass, NetworkPlan
+from img_enhance.passes.probe import LEAST_DECIBELS, probe, psnr
+from img_enhance.passes.sweep import Network
 from img_enhance.photo import Header
-from img_enhance.plan import CHANNELS, Device, NetworkPass, NetworkPlan, Rates
+from img_enhance.plan import Device, Rates
 from img_enhance.planner import make_plan
-from img_enhance.probe import LEAST_DECIBELS, probe, psnr
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.reference import run_reference
-from img_enhance.sweep import Network
+from img_enhance.sweep_plan import CHANNELS
 from random_weights import picture_like_weights
 from test_sweep import as_picture, plan_of, swept
 

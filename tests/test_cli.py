@@ -445,7 +445,7 @@ def test_refuses_a_bad_recipe(data: bytes | None, message: str, run: Run, photo:
 
 
 def test_foreseen_errors_come_before_the_runtime_starts(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("img_enhance.engine.runtime_on", lambda *_: pytest.fail("the runtime was started"))
+    monkeypatch.setattr("img_enhance.engine.networks.runtime_on", lambda *_: pytest.fail("the runtime was started"))
     existing = photo.with_name("cat_enhanced.png")
     existing.touch()
     run("enhance", photo).error(2)

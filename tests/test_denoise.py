@@ -17,12 +17,12 @@ from img_enhance.models.weights import store as weights_store
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.models.weights.store import load, present
 from img_enhance.options import RealESRGAN
+from img_enhance.passes.network import NetworkPass
+from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
-from img_enhance.plan import NetworkPass
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.steps import passes_of
-from img_enhance.sweep import Network
 from random_weights import random_weights
 from test_sweep import as_picture, plan_of, swept
 
@@ -42,7 +42,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, Values]:
         return found[weights.file.name]
 
     monkeypatch.setattr(weights_store, "_downloaded", downloaded)
-    monkeypatch.setattr("img_enhance.engine.check_located", lambda _files, _store: None)
+    monkeypatch.setattr("img_enhance.engine.device_engine.check_located", lambda _files, _store: None)
     return found
 
 

@@ -16,11 +16,11 @@ from PIL import Image
 
 from conftest import SAMPLE
 from img_enhance import canvas
-from img_enhance import engine as engine_module
 from img_enhance import planner as planning
 from img_enhance.cancelling import Tick
 from img_enhance.devices import detect_cpu
-from img_enhance.engine import Engine, enhance
+from img_enhance.engine import Engine, device_engine, enhance, networks
+from img_enhance.engine import engine as engine_module
 from img_enhance.errors import (
     Cancelled,
     DeviceError,
@@ -38,10 +38,11 @@ from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load
 from img_enhance.options import Machine, Output, RealESRGAN
+from img_enhance.passes.network import NetworkPass, NetworkPlan
+from img_enhance.passes.probe import PrecisionRefused, psnr
 from img_enhance.photo import Header, Photo
-from img_enhance.plan import Device, NetworkPass
+from img_enhance.plan import Device
 from img_enhance.planner import make_plan
-from img_enhance.probe import PrecisionRefused, psnr
 from img_enhance.progress import Progress
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
@@ -241,8 +242,8 @@ def test_prepare_decodes_and_loads_nothing(engine: Engine, saved: Save, small: P
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("nothing may be read, loaded or made yet")
 
-    for name in ("read_photo", "load", "new_canvas", "runtime_on"):
-        monkeypatch.setattr(engine_module, name, refuse)
+    for module, name in ((device_engine, "read_photo"), (networks, "load"), (device_engine, "new_canvas"), (networks, "runtime_on")):
+        monkeypatch.setattr(module, name, refuse)
     assert engine.prepare(saved("cat.png", small), compact()).plan.result == Size(120, 96)
 
 
@@ -330,14 +331,14 @@ def test_refuses_a_scratch_folder_that_does_not_do(small: Pixels, tmp_path: Path
 
 def test_refuses_scratch_beyond_the_disk(small: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "CANVAS_SHARE", 0)
-    monkeypatch.setattr(engine_module, "check_room", lambda folder, needed: canvas.check_room(folder, needed + 10**15))
+    monkeypatch.setattr(device_engine, "check_room", lambda folder, needed: canvas.check_room(folder, needed + 10**15))
     with Engine() as engine, pytest.raises(DiskError, match="of scratch disk"):
         engine.enhance(Photo(small), compact())
 
 
 def test_refuses_to_start_when_less_is_free_than_projected(engine: Engine, small: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "free_bytes", lambda: 120_000_000)
-    monkeypatch.setattr(engine_module, "anonymous_bytes", lambda: 30_000_000)
+    monkeypatch.setattr(device_engine, "free_bytes", lambda: 120_000_000)
+    monkeypatch.setattr(device_engine, "anonymous_bytes", lambda: 30_000_000)
     with pytest.raises(MemoryBudgetError, match=r"needs \d+ MB of memory, 150 MB are free now; .* --max-memory 0\.1G"):
         engine.enhance(Photo(small), compact())
 
@@ -396,7 +397,7 @@ def pretending(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[OpenVINO]], No
     """A function that puts this runtime in the place of the real one, on a processor said to have bf16."""
 
     def pretend(runtime: type[OpenVINO]) -> None:
-        monkeypatch.setattr(engine_module, "runtime_on", lambda _device, precision: runtime(precision))
+        monkeypatch.setattr(networks, "runtime_on", lambda _device, precision: runtime(precision))
         monkeypatch.setattr(engine_module, "find_device", lambda *_, **__: dataclasses.replace(detect_cpu(), native_bf16=True))
 
     return pretend
@@ -505,7 +506,9 @@ def test_measured_memory_is_below_projected_for_several_areas(tmp_path: Path, cp
         with contextlib.suppress(MemoryBudgetError):
             passes = (NetworkPass(BUILT_IN.named(ANIME)),)
             plan = make_plan(Header("png", size), passes, output_format="png", precision=precision, device=cpu, allowed=budget)
-            if plan.passes[0].kind == "network" and plan.passes[0].area_columns > 1:
+            (network,) = plan.passes
+            assert isinstance(network, NetworkPlan)
+            if network.area_columns > 1:
                 allowed = budget
     numbers = measured(tmp_path, (size.width, size.height), ANIME, precision, allowed)
     assert numbers["areas"] > 1

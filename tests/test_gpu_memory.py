@@ -14,24 +14,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from img_enhance import devices
-from img_enhance import engine as engine_module
 from img_enhance.cancelling import Tick
 from img_enhance.devices import detect_cpu, find_device
-from img_enhance.engine import Engine
+from img_enhance.engine import Engine, device_engine, engine, networks, spare_device
 from img_enhance.errors import GpuMemoryFull, MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
 from img_enhance.models.table import BUILT_IN, MODEL_NAMES
 from img_enhance.options import GFPGAN, Machine, RealESRGAN
+from img_enhance.passes.faces import FacePass, FacePlan
+from img_enhance.passes.network import NetworkPass, NetworkPlan
+from img_enhance.passes.sweep import Network, sweep
 from img_enhance.photo import Header, Photo
-from img_enhance.plan import Device, FacePass, FacePlan, NetworkPass, NetworkPlan, Pass, Plan, Rates
+from img_enhance.plan import Device, Pass, Plan, Rates
 from img_enhance.planner import make_plan
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
 from img_enhance.runtimes.runtime import Runtime
-from img_enhance.sweep import Network, sweep
 from test_sweep import as_picture, plan_of, swept
 
 Pixels = npt.NDArray[np.uint8]
@@ -262,10 +263,11 @@ def with_card(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def runtime(device: Device, precision: Precision) -> Runtime:
             return small_runtime(most, []) if device.own_memory else runtime_on(device, precision)
 
-        monkeypatch.setattr(engine_module, "find_device", find)
-        monkeypatch.setattr(engine_module, "claim_gpu_memory", claim)
-        monkeypatch.setattr(engine_module, "unclaim_gpu_memory", lambda _device: None)
-        monkeypatch.setattr(engine_module, "runtime_on", runtime)
+        for module in (engine, spare_device):
+            monkeypatch.setattr(module, "find_device", find)
+        monkeypatch.setattr(device_engine, "claim_gpu_memory", claim)
+        monkeypatch.setattr(device_engine, "unclaim_gpu_memory", lambda _device: None)
+        monkeypatch.setattr(networks, "runtime_on", runtime)
 
     return give
 

@@ -9,11 +9,11 @@ import pytest
 
 from img_enhance.cancelling import Tick
 from img_enhance.errors import IntegrityError
-from img_enhance.likeness import resembles
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
 from img_enhance.models.table import BUILT_IN
+from img_enhance.passes.likeness import resembles
+from img_enhance.passes.sweep import MOST_DOUBTS, Network
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
-from img_enhance.sweep import MOST_DOUBTS, Network
 from test_sweep import as_picture, plan_of, swept
 
 Pixels = npt.NDArray[np.uint8]

@@ -16,22 +16,13 @@ from img_enhance.geometry import Box, Size
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN, MODEL_NAMES
 from img_enhance.options import ExposureCorrection
-from img_enhance.pass_planner import TONE_BYTES_PER_PIXEL
+from img_enhance.passes.network import NetworkPass, NetworkPlan
+from img_enhance.passes.resample import ResamplePass, ResamplePlan
+from img_enhance.passes.tones import BYTES_PER_PIXEL, MOST_REACH, TonePass, TonePlan
 from img_enhance.photo import Header
-from img_enhance.plan import (
-    MOST_TONE_REACH,
-    Device,
-    NetworkPass,
-    NetworkPlan,
-    Pass,
-    Plan,
-    Rates,
-    ResamplePass,
-    ResamplePlan,
-    TonePass,
-    TonePlan,
-)
+from img_enhance.plan import Device, Pass, Plan, Rates
 from img_enhance.planner import allowed_bytes, choose_precision, make_plan
+from img_enhance.steps import tones_of
 from img_enhance.windows import length
 
 COMPACT, ANIME, PHOTO = "realesr-animevideov3", "realesrgan-x4plus-anime", "realesrgan-x4plus"
@@ -349,7 +340,7 @@ def test_no_photo_is_planned_by_trying_everything(size: Size, megabytes: int, mo
             pytest.fail(f"more than {MOST_LENGTHS} lengths of windows and areas are worked out")
         return length(seen, parts, halo=halo)
 
-    for module in ("sweep_planner", "plan", "windows"):
+    for module in ("sweep_planner", "sweep_plan", "windows"):
         monkeypatch.setattr(f"img_enhance.{module}.length", counted)
     with contextlib.suppress(MemoryBudgetError):
         planned(size, enlarge(PHOTO), allowed=megabytes * 10**6)
@@ -371,9 +362,9 @@ def test_pytorch_itself_is_counted() -> None:
 def test_rows_that_a_strip_looks_at_are_counted() -> None:
     size, cores = Size(60_000, 100), 8
     device = dataclasses.replace(DEVICE, cores=cores)
-    steps = (TonePass(ExposureCorrection()),)
+    steps = (TonePass(tones_of(ExposureCorrection()), ExposureCorrection()),)
     plan = make_plan(Header("png", size), steps, output_format="png", precision="f32", device=device, allowed=4 * 10**9)
     (only,) = plan.passes
     assert isinstance(only, TonePlan)
-    most = max(strip.grown(MOST_TONE_REACH, within=size.box).size.pixels for strip in only.strips())
-    assert plan.projected_bytes - plan.reserved_bytes >= cores * most * TONE_BYTES_PER_PIXEL
+    most = max(strip.grown(MOST_REACH, within=size.box).size.pixels for strip in only.strips())
+    assert plan.projected_bytes - plan.reserved_bytes >= cores * most * BYTES_PER_PIXEL

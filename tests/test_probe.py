@@ -12,12 +12,13 @@ from img_enhance.geometry import Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
 from img_enhance.models.table import BUILT_IN, MODELS
+from img_enhance.passes.network import NetworkPass, NetworkPlan
+from img_enhance.passes.probe import LEAST_DECIBELS, PrecisionRefused, probe, probe_picture, psnr
+from img_enhance.passes.sweep import Network
 from img_enhance.photo import Header
-from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates
+from img_enhance.plan import Device, Rates
 from img_enhance.planner import make_plan
-from img_enhance.probe import LEAST_DECIBELS, PrecisionRefused, probe, probe_picture, psnr
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
-from img_enhance.sweep import Network
 
 NetworkOf = Callable[[str, Precision], Network]
 

@@ -16,13 +16,15 @@ from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN
+from img_enhance.passes.network import NetworkPass, NetworkPlan
+from img_enhance.passes.probe import psnr
+from img_enhance.passes.sweep import Network, sweep
 from img_enhance.photo import Header
-from img_enhance.plan import Device, NetworkPass, NetworkPlan, Rates, Stage
+from img_enhance.plan import Device, Rates
 from img_enhance.planner import make_plan
-from img_enhance.probe import psnr
 from img_enhance.runtimes.reference import run_reference
 from img_enhance.runtimes.runtime import Compiled
-from img_enhance.sweep import Network, sweep
+from img_enhance.sweep_plan import Stage
 
 Pixels = npt.NDArray[np.uint8]
 Picture = npt.NDArray[np.float32]

@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from img_enhance import plan as planning
 from img_enhance.color import with_depth
 from img_enhance.engine import Engine
 from img_enhance.errors import Cancelled
 from img_enhance.options import CLAHE, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.passes import strips
+from img_enhance.passes.tones import TonePlan
 from img_enhance.photo import Photo
-from img_enhance.plan import TonePlan
 from img_enhance.recipe import Recipe
 from img_enhance.steps import STEPS, ToneStep
 
@@ -34,7 +34,7 @@ def options(request: pytest.FixtureRequest) -> StepOptions:
 
 def test_strips_do_not_show(engine: Engine, cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = engine.enhance(Photo(cat), ALL).photo.pixels
-    monkeypatch.setattr(planning, "STRIP_PIXELS", 3 * cat.shape[1])
+    monkeypatch.setattr(strips, "STRIP_PIXELS", 3 * cat.shape[1])
     np.testing.assert_array_equal(engine.enhance(Photo(cat), ALL).photo.pixels, whole)
     assert not np.array_equal(whole, cat)
 
@@ -121,7 +121,7 @@ def test_progress_ends_at_all_of_it(engine: Engine, cat: Pixels) -> None:
 
 
 def test_work_on_tones_can_be_cancelled(engine: Engine, cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "STRIP_PIXELS", cat.shape[1])
+    monkeypatch.setattr(strips, "STRIP_PIXELS", cat.shape[1])
     asked = 0
 
     def cancelled() -> bool:

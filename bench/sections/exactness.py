@@ -13,10 +13,10 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN, MODELS
 from img_enhance.models.weights.store import load
-from img_enhance.plan import NetworkPlan
+from img_enhance.passes.network import NetworkPlan
+from img_enhance.passes.sweep import Network, sweep
 from img_enhance.planner import choose_precision
 from img_enhance.runtimes.openvino import OpenVINO
-from img_enhance.sweep import Network, sweep
 from img_enhance.units import bytes_text
 from measure import say
 from photos import Pixels, main_source, photo_pixels, size_of

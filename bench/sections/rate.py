@@ -12,8 +12,8 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load
 from img_enhance.options import RealESRGAN
+from img_enhance.passes.network import NetworkPlan
 from img_enhance.photo import Photo
-from img_enhance.plan import NetworkPlan
 from img_enhance.planner import choose_precision
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import OpenVINO

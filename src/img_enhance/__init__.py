@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from img_enhance.engine import Engine as Engine
     from img_enhance.engine import enhance as enhance
+    from img_enhance.engine.result import Result as Result
     from img_enhance.errors import ImgEnhanceError as ImgEnhanceError
     from img_enhance.options import CLAHE as CLAHE
     from img_enhance.options import GFPGAN as GFPGAN
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from img_enhance.photo import Photo as Photo
     from img_enhance.progress import Progress as Progress
     from img_enhance.recipe import Recipe as Recipe
-    from img_enhance.result import Result as Result
 
 # Loaded at first use, so that `import img_enhance` and `img-enhance --help` load neither numpy nor a runtime.
 _HOMES = {

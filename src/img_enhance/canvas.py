@@ -12,7 +12,7 @@ import psutil
 
 from img_enhance.errors import DiskError
 from img_enhance.geometry import Size
-from img_enhance.plan import CHANNELS, Store
+from img_enhance.sweep_plan import CHANNELS, Store
 from img_enhance.units import bytes_text
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]

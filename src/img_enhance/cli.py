@@ -28,8 +28,8 @@ from img_enhance.recipe import AUTO, Recipe
 from img_enhance.units import bytes_text, seconds_text
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work, so that --help answers at once
+    from img_enhance.engine.result import Result
     from img_enhance.plan import Plan
-    from img_enhance.result import Result
     from img_enhance.suggest import Suggestion
 
 _EXIT_CODES = """\

@@ -12,7 +12,7 @@ from img_enhance.errors import OutputError
 from img_enhance.options import CompareOptions
 
 if TYPE_CHECKING:
-    from img_enhance.result import Result
+    from img_enhance.engine.result import Result
 
 
 def add_compare(commands: Any) -> None:

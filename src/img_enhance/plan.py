@@ -1,35 +1,24 @@
 """What a plan says: passes, and how each of them runs.
 
-A pass says itself what there is to say of it: its `name` in the record, `planned_text` before it runs, `done_text` after it.
-
 Words: *allowed* is the budget, *reserved* what the process needs before any photo, *projected* an upper bound of the peak. Memory
 means anonymous memory: pages of files do not count, because the system can drop them.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_files import WeightFile
-from img_enhance.options import GFPGAN, StepOptions
-from img_enhance.windows import Range, Window, fewest, grid, length, overlapping, windows
+from img_enhance.sweep_plan import Store
 
 RuntimeName = Literal["openvino", "torch"]
-Store = Literal["memory", "disk"]
-
-CHANNELS = 3
 
 # Marks a field of a plan that is no part of the record.
 UNRECORDED = {"recorded": False}
-
-# Whole pictures are changed in strips of so many pixels.
-STRIP_PIXELS = 256 * 1024
-
-# So many rows above and below its own a strip may look at.
-MOST_TONE_REACH = 2
 
 
 @dataclass(frozen=True)
@@ -65,253 +54,112 @@ class Device:
 
 
 @dataclass(frozen=True)
-class NetworkPass:
-    """Run a network over the whole picture."""
+class Room:
+    """What a pass works with: where its result lies and how deep it is, the device, and `below` bytes of other things of those allowed.
 
-    model: Model
-
-
-@dataclass(frozen=True)
-class ResamplePass:
-    """Reduce the picture to this size."""
-
-    size: Size
-
-
-@dataclass(frozen=True)
-class TonePass:
-    """Measure the whole picture, then change its tones and colours; its size stays."""
-
-    options: StepOptions
-
-
-@dataclass(frozen=True)
-class FacePass:
-    """Find faces, restore each in a square of its own, and paste them into the picture; its size stays.
-
-    They are found in, and cut out of, the picture as it was before the network and resample passes just before this one. `detector` is the
-    file of the network that finds them.
+    Likewise of the device's own memory, where `gpu_allowed` is not None. `source` is the pass that begins with the picture before the last
+    enlargement, and `in_place` says that the pass may change the picture before it instead of making one.
     """
 
-    options: GFPGAN
-    model: Model
-    detector: WeightFile
-
-
-Pass = NetworkPass | ResamplePass | TonePass | FacePass
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Segments `first` to `last` (included) as one network, run over windows that read at most `side` pixels and a halo each way."""
-
-    first: int
-    last: int
-    reach: int
-    side: int
-    flops: int
-
-
-@dataclass(frozen=True)
-class NetworkPlan:
-    """How a network sweeps a picture, or its part `core`: areas x stages x windows, all in cells of `cell` x `cell` pixels.
-
-    `gpu_bytes` is the peak in a device's own memory, 0 where it has none.
-    """
-
-    model: Model
-    precision: Precision
-    size: Size
-    result: Size
-    core: Box
     store: Store
-    area_rows: int
-    area_columns: int
-    halo: int
-    stages: tuple[Stage, ...]
-    projected_bytes: int
-    depth: int = 8
-    seconds: float = 0.0
-    cell: int = 1
-    gpu_bytes: int = 0
-    kind: Literal["network"] = "network"
+    depth: int
+    precision: Precision
+    device: Device
+    below: int
+    allowed: int
+    gpu_below: int
+    gpu_allowed: int | None
+    source: int
+    in_place: bool
+
+
+class Pass(Protocol):
+    """What a step asks for, before it is known how it will run."""
 
     @property
-    def name(self) -> str:
-        return self.model.title
+    def models(self) -> tuple[Model, ...]:
+        """The models whose networks it runs."""
 
     @property
-    def planned_text(self) -> str:
-        areas = self.area_rows * self.area_columns
-        side = self.cell * max(stage.side for stage in self.stages)
-        tiles = sum(1 for area in self.areas() for _ in self.windows(area, self.stages[-1]))
-        return f"{self.model.title} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
+    def resizes(self) -> bool:
+        """Whether it is there for the picture's size: faces are cut out of the picture before such passes."""
 
     @property
-    def done_text(self) -> str:
-        return f"{self.model.title} {self.size} to {self.result}"
+    def wants_depth(self) -> bool:
+        """Whether its result lies in 16 bits while other passes follow, because it would make bands."""
 
     @property
-    def cells(self) -> Size:
-        """The picture's size in cells."""
-        return self.size.cells(self.cell)
+    def wants_source(self) -> bool:
+        """Whether it also needs the picture as it was before the passes that resize, and pastes into the one before it."""
+
+    def result(self, size: Size) -> Size:
+        """The size of its result for a picture of `size`."""
+
+    def parts(self, needed: Box, size: Size) -> tuple[Box, Box]:
+        """The part of its result that it makes if `needed` is asked for, and the part that this needs of the picture, of `size`, before."""
+
+    def plan(self, size: Size, part: Box, room: Room) -> PassPlan:
+        """How it runs over a picture of `size` to make a part of its result."""
+
+
+class PassPlan(Protocol):
+    """How a pass runs: a frozen dataclass, whose fields are recorded."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def size(self) -> Size: ...
+
+    @property
+    def result(self) -> Size: ...
 
     @property
     def part(self) -> Box:
         """The part of the result that the canvas holds."""
-        return self.core.scaled(self.cell * self.result.width // self.size.width).grown(0, within=self.result.box)
-
-    def areas(self) -> Iterator[Window]:
-        """The parts of the picture whose features are in memory at one time."""
-        return grid(self.core, rows=self.area_rows, columns=self.area_columns, halo=self.halo, within=self.cells.box)
-
-    def answered(self, area: Window, stage: Stage) -> Box:
-        """What a stage must answer for in an area: the area's core, and around it what the stages after it see."""
-        return area.core.grown(self._following(stage), within=area.read)
-
-    def _following(self, stage: Stage) -> int:
-        return sum(later.reach for later in self.stages if later.first > stage.last)
-
-    def windows(self, area: Window, stage: Stage) -> Iterator[Window]:
-        """The windows of one stage over an area."""
-        return windows(self.answered(area, stage), side=stage.side, halo=stage.reach, within=area.read)
 
     @property
-    def flops(self) -> int:
-        """Operations that the sweep will do, overlaps included."""
-        box, size = self.core, self.cells
-        total = 0
-        for stage in self.stages:
-            # Areas and windows are rows times columns, so that the sum over them is a product.
-            high = self._read_along((box.top, box.bottom), stage, self.area_rows, size.height)
-            wide = self._read_along((box.left, box.right), stage, self.area_columns, size.width)
-            total += stage.flops * high * wide
-        return total
-
-    def _read_along(self, core: Range, stage: Stage, areas: int, end: int) -> int:
-        """Pixels that the windows of a stage read along one side of the picture, from 0 to `end`, overlaps counted again."""
-        around, read = self._following(stage) + stage.reach, 0
-        for (start, stop), (low, high) in overlapping(core, areas, halo=self.halo, within=(0, end)):
-            seen = min(high, stop + around) - max(low, start - around)
-            parts = fewest(seen, side=stage.side, halo=stage.reach)
-            read += parts * length(seen, parts, halo=stage.reach)
-        return read
+    def store(self) -> Store: ...
 
     @property
-    def extra(self) -> float:
-        """Pixels computed more than once, as a part of the photo: 0.25 is a quarter more work than an untiled run."""
-        return self.flops / (self.core.size.pixels * sum(stage.flops for stage in self.stages)) - 1
+    def depth(self) -> int: ...
 
+    @property
+    def projected_bytes(self) -> int: ...
 
-@dataclass(frozen=True)
-class ResamplePlan:
-    """How a picture is reduced; the canvas holds `part` of the result."""
+    @property
+    def gpu_bytes(self) -> int:
+        """The peak in a device's own memory, 0 where it has none."""
 
-    size: Size
-    result: Size
-    part: Box
-    store: Store
-    projected_bytes: int
-    depth: int = 8
-    seconds: float = 0.0
-    kind: Literal["resample"] = "resample"
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def models(self) -> tuple[Model, ...]: ...
+
+    @property
+    def files_beside_models(self) -> tuple[WeightFile, ...]:
+        """Files that it needs beside those of its models."""
+
+    @property
+    def awaited(self) -> int | None:
+        """The pass that begins with an earlier picture which this one needs too."""
+
+    @property
+    def mixes_pixels(self) -> bool:
+        """Whether colours under transparency would show in its result."""
 
     @property
     def name(self) -> str:
-        return "resample"
+        """What it is called in the record."""
 
     @property
     def planned_text(self) -> str:
-        return f"reduced to {self.result}"
+        """What is said of it before it runs."""
 
     @property
     def done_text(self) -> str:
-        return self.planned_text
-
-
-class _SizeStays:
-    """A pass whose result is as large as the picture before it."""
-
-    size: Size
-
-    @property
-    def result(self) -> Size:
-        return self.size
-
-    @property
-    def part(self) -> Box:
-        return self.size.box
-
-    def strips(self) -> Iterator[Box]:
-        """The picture from top to bottom in boxes of whole rows."""
-        rows = max(1, STRIP_PIXELS // self.size.width)
-        for top in range(0, self.size.height, rows):
-            yield Box(0, top, self.size.width, min(top + rows, self.size.height))
-
-
-@dataclass(frozen=True)
-class TonePlan(_SizeStays):
-    """How the tones of a picture are changed: in strips of whole rows, on so many threads."""
-
-    step: str
-    options: StepOptions
-    size: Size
-    store: Store
-    depth: int
-    threads: int
-    projected_bytes: int
-    seconds: float = 0.0
-    kind: Literal["tones"] = "tones"
-
-    @property
-    def name(self) -> str:
-        return self.step
-
-    @property
-    def planned_text(self) -> str:
-        return self.step
-
-    @property
-    def done_text(self) -> str:
-        return self.planned_text
-
-
-@dataclass(frozen=True)
-class FacePlan(_SizeStays):
-    """How faces are restored: cut out of the picture that pass `source` begins with, pasted into the one before this pass.
-
-    `in_place` says that the picture before is pasted into, and not a copy of it.
-    """
-
-    step: str
-    options: GFPGAN
-    model: Model
-    precision: Precision
-    size: Size
-    source: int
-    in_place: bool
-    store: Store
-    depth: int
-    projected_bytes: int
-    detector: WeightFile = field(metadata=UNRECORDED)
-    seconds: float = 0.0
-    gpu_bytes: int = 0
-    kind: Literal["faces"] = "faces"
-
-    @property
-    def name(self) -> str:
-        return self.step
-
-    @property
-    def planned_text(self) -> str:
-        return f"faces by {self.model.title}"
-
-    @property
-    def done_text(self) -> str:
-        return self.planned_text
-
-
-PassPlan = NetworkPlan | ResamplePlan | TonePlan | FacePlan
+        """What is said of it when it is done."""
 
 
 @dataclass(frozen=True)
@@ -350,17 +198,10 @@ class Plan:
     @property
     def models(self) -> tuple[Model, ...]:
         """The models of its networks, each once."""
-        return tuple(dict.fromkeys(step.model for step in self.passes if isinstance(step, (NetworkPlan, FacePlan))))
+        return tuple(dict.fromkeys(model for step in self.passes for model in step.models))
 
     @property
     def weight_files(self) -> tuple[WeightFile, ...]:
         """The files that must have been downloaded."""
-        detectors = dict.fromkeys(step.detector for step in self.passes if isinstance(step, FacePlan))
-        return (*detectors, *(file for model in self.models for file in model.weights.files))
-
-
-def size_after(step: Pass, size: Size) -> Size:
-    """The size of a picture of `size` after a pass."""
-    if isinstance(step, NetworkPass):
-        return size.scaled(step.model.scale)
-    return step.size if isinstance(step, ResamplePass) else size
+        beside = dict.fromkeys(file for step in self.passes for file in step.files_beside_models)
+        return (*beside, *(file for model in self.models for file in model.weights.files))

@@ -6,32 +6,20 @@ The words are those of `plan.py`.
 import dataclasses
 from dataclasses import dataclass
 from itertools import product
-from math import ceil
 
 from img_enhance.errors import DeviceError, GpuMemoryFull, MemoryBudgetError, OptionError
 from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_sources import DownloadedWeights
-from img_enhance.pass_planner import STREAM_BYTES, Room, plan_faces, plan_pass
 from img_enhance.photo import Header, format_named
-from img_enhance.plan import (
-    CHANNELS,
-    Device,
-    FacePass,
-    FacePlan,
-    NetworkPass,
-    NetworkPlan,
-    Pass,
-    PassPlan,
-    Plan,
-    ResamplePass,
-    Store,
-    TonePass,
-    size_after,
-)
-from img_enhance.sweep_planner import VALUE_BYTES, core_of, reach_of
+from img_enhance.plan import Device, Pass, PassPlan, Plan, Room
+from img_enhance.sweep_plan import CHANNELS, Store
+from img_enhance.sweep_planner import VALUE_BYTES
 from img_enhance.units import bytes_text
+
+# libvips' buffers while a file is read or written line by line (measured on 16 to 64 MP: 20-60 MB).
+STREAM_BYTES = 70_000_000
 
 # The interpreter with numpy, OpenVINO and libvips loaded, their threads' stacks and arenas included (measured 2026-11: 75 MB).
 RESERVED_BYTES = 110_000_000
@@ -59,9 +47,6 @@ WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 28, "avif": 44}
 
 # One canvas takes at most this part of what is allowed in memory; a larger one lies on disk.
 CANVAS_SHARE = 0.2
-
-# How many pixels of the larger picture a reduction to half sees at most, on each side and per halving: three lobes, and libvips' rounding.
-LANCZOS_REACH = 5
 
 
 def allowed_bytes(max_memory: int | None, device: Device) -> int:
@@ -125,23 +110,14 @@ def _parts(size: Size, passes: tuple[Pass, ...], crop: Box | None) -> list[Box]:
     """The part of every pass's result that is needed for `crop` of the last one's."""
     sizes = [size]
     for step in passes:
-        sizes.append(size_after(step, sizes[-1]))
+        sizes.append(step.result(sizes[-1]))
     needed = crop or sizes[-1].box
     if crop is not None and (crop.size.pixels == 0 or crop != crop.grown(0, within=sizes[-1].box)):
         raise OptionError(f"the part {crop} does not lie within the result of {sizes[-1]}")
     parts = []
     for step, before in zip(reversed(passes), reversed(sizes[:-1]), strict=True):
-        if isinstance(step, (TonePass, FacePass)):
-            needed = before.box  # it looks at the whole picture
-            parts.append(needed)
-        elif isinstance(step, NetworkPass):
-            core, cells = core_of(step.model, needed), before.cells(step.model.cell)
-            parts.append(core.scaled(step.model.cell * step.model.scale).grown(0, within=before.scaled(step.model.scale).box))
-            needed = core.grown(reach_of(step.model), within=cells.box).scaled(step.model.cell).grown(0, within=before.box)
-        else:
-            parts.append(needed)
-            across, down = before.width / step.size.width, before.height / step.size.height
-            needed = needed.covered(across, down).grown(ceil(LANCZOS_REACH * max(across, down, 1)), within=before.box)
+        part, needed = step.parts(needed, before)
+        parts.append(part)
     return parts[::-1]
 
 
@@ -187,30 +163,26 @@ def _arrange(
 ) -> tuple[Plan, list[int]]:
     """The plan with canvases of up to `largest_canvas` bytes in memory, whether it fits or not, and the peak of each phase."""
     reserved = RESERVED_BYTES + (TORCH_BYTES if device.runtime == "torch" else 0)
-    networks = list(dict.fromkeys(model for model in map(_model_of, passes) if model is not None))
+    networks = list(dict.fromkeys(model for step in passes for model in step.models))
     always = reserved + (sum(map(_resident_bytes, networks)) if keeps_networks else 0)
     size, plans = header.size, list[PassPlan]()
     pictures = [_canvas(header, size, header.depth, largest_canvas)]
     peaks, disk = [always + pictures[0].memory_bytes + _decoding_bytes(header)], [pictures[0].disk_bytes]
     for number, (step, part) in enumerate(zip(passes, parts, strict=True)):
         # Tones that were changed once lie in 16 bits, so that changing them again makes no bands; the last pass is as deep as the photo.
-        depth = 16 if isinstance(step, TonePass) and number < len(passes) - 1 else header.depth
+        depth = 16 if step.wants_depth and number < len(passes) - 1 else header.depth
         source = _source(passes, number)
-        in_place = isinstance(step, FacePass) and source < number
+        in_place = step.wants_source and source < number
         after = pictures[number] if in_place else _canvas(header, part.size, depth, largest_canvas)
         held = [pictures[earlier] for earlier in _awaited(passes, number)] + [pictures[number]] + [after] * (not in_place)
-        model = _model_of(step)
-        loaded = networks if keeps_networks else [model] if model else []
+        loaded = networks if keeps_networks else step.models
         below = reserved + sum(map(_resident_bytes, loaded)) + sum(canvas.memory_bytes for canvas in held)
         gpu_below = sum(model.weights.values for model in loaded) * VALUE_BYTES[precision]
-        room = Room(after.store, depth, precision, device, below, allowed, gpu_below, gpu_allowed)
-        if isinstance(step, FacePass):
-            plans.append(plan_faces(step, size, source, room, in_place=in_place))
-        else:
-            plans.append(plan_pass(step, size, part, room))
+        room = Room(after.store, depth, precision, device, below, allowed, gpu_below, gpu_allowed, source, in_place)
+        plans.append(step.plan(size, part, room))
         peaks.append(plans[-1].projected_bytes)
         disk.append(sum(canvas.disk_bytes for canvas in held))
-        size = size_after(step, size)
+        size = step.result(size)
         pictures.append(after)
     peaks.append(always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, output_format))
     whole = Plan(
@@ -232,17 +204,9 @@ def _arrange(
         disk_bytes=max(disk),
         seconds=sum(plan.seconds for plan in plans),
         gpu_allowed_bytes=gpu_allowed,
-        gpu_projected_bytes=None if gpu_allowed is None else max((_gpu_bytes(plan) for plan in plans), default=0),
+        gpu_projected_bytes=None if gpu_allowed is None else max((plan.gpu_bytes for plan in plans), default=0),
     )
     return whole, peaks
-
-
-def _gpu_bytes(plan: PassPlan) -> int:
-    return plan.gpu_bytes if isinstance(plan, (NetworkPlan, FacePlan)) else 0
-
-
-def _model_of(step: Pass) -> Model | None:
-    return step.model if isinstance(step, (NetworkPass, FacePass)) else None
 
 
 def _resident_bytes(model: Model) -> int:
@@ -252,16 +216,16 @@ def _resident_bytes(model: Model) -> int:
 
 
 def _source(passes: tuple[Pass, ...], number: int) -> int:
-    """The pass that begins with the picture which faces of pass `number` are cut out of: the one before it was last enlarged."""
-    while number and isinstance(passes[number - 1], (NetworkPass, ResamplePass)):
+    """The pass that begins with the picture as it was before the passes just before this one that resize."""
+    while number and passes[number - 1].resizes:
         number -= 1
     return number
 
 
 def _awaited(passes: tuple[Pass, ...], number: int) -> set[int]:
     """Earlier pictures, by the pass that began with them, that this pass or a later one still needs."""
-    faces = (later for later in range(number, len(passes)) if isinstance(passes[later], FacePass))
-    return {source for source in (_source(passes, later) for later in faces) if source < number}
+    wanting = (later for later in range(number, len(passes)) if passes[later].wants_source)
+    return {source for source in (_source(passes, later) for later in wanting) if source < number}
 
 
 def _decoding_bytes(header: Header) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
-from img_enhance.plan import CHANNELS, Device, NetworkPlan, Stage, Store
+from img_enhance.plan import Device
+from img_enhance.sweep_plan import CHANNELS, Stage, Store, SweepPlan
 from img_enhance.windows import fewest, length
 
 # What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
@@ -49,15 +50,15 @@ def reach_of(model: Model) -> int:
 
 def plan_network(
     model: Model, size: Size, core: Box, store: Store, *, precision: Precision, device: Device, below: int, allowed: int
-) -> NetworkPlan:
+) -> SweepPlan:
     """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so."""
     # A part of the picture is to have the bits of the whole one: it reads as far as the network can see.
     cells = size.cells(model.cell)
     halo = model.halo if core == cells.box else reach_of(model)
     seen = core.grown(halo, within=cells.box).size
 
-    def plan(rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> NetworkPlan:
-        return NetworkPlan(
+    def plan(rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> SweepPlan:
+        return SweepPlan(
             model=model,
             precision=precision,
             size=size,
@@ -107,7 +108,7 @@ def plan_network(
     return min(fitting, key=lambda entry: entry[0])[1]
 
 
-def network_seconds(plan: NetworkPlan, device: Device) -> float:
+def network_seconds(plan: SweepPlan, device: Device) -> float:
     return plan.flops / (device.rates.of(plan.precision) * 1e9) + START_SECONDS
 
 

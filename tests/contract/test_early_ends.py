@@ -17,12 +17,12 @@ from img_enhance.engine import Engine
 from img_enhance.errors import Cancelled, IntegrityError
 from img_enhance.models.networks.segment import Precision
 from img_enhance.options import ExposureCorrection, Machine, RealESRGAN
+from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
 from img_enhance.plan import RuntimeName
 from img_enhance.recipe import Recipe
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.runtime import Array, Compiled
-from img_enhance.sweep import Network
 
 Picture = npt.NDArray[np.float32]
 NetworksOf = Callable[[str, Precision, RuntimeName], Network]
@@ -159,9 +159,9 @@ class OfAnotherWindow(OpenVINO):
 
 @pytest.mark.parametrize("side", [16, 300])
 def test_an_answer_of_another_size_is_never_cut_to_fit(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("img_enhance.engine.runtime_on", lambda _device, precision: OfAnotherWindow(precision))
+    monkeypatch.setattr("img_enhance.engine.networks.runtime_on", lambda _device, precision: OfAnotherWindow(precision))
     if side > 16:  # past the probe, in the sweep
-        monkeypatch.setattr("img_enhance.engine.probe", lambda *_: None)
+        monkeypatch.setattr("img_enhance.engine.networks.probe", lambda *_: None)
     photo = Photo(np.zeros((side, side, 3), np.uint8))
     with Engine(Machine(precision="f32")) as engine:
         with pytest.raises(IntegrityError, match=r"answered \(\d+, \d+, 3\) where \(\d+, \d+, 3\) was asked for") as failure:

@@ -11,7 +11,7 @@ from conftest import TORCH
 from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.networks.ops import Weights
 from img_enhance.models.networks.segment import Precision
-from img_enhance.probe import psnr
+from img_enhance.passes.probe import psnr
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.reference import run_reference
 

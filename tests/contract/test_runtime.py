@@ -15,13 +15,13 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
 from img_enhance.models.table import MODELS
+from img_enhance.passes.probe import psnr
+from img_enhance.passes.sweep import Network
 from img_enhance.plan import Device, RuntimeName
-from img_enhance.probe import psnr
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.openvino import is_finite
 from img_enhance.runtimes.reference import NumpyOps, run_reference
 from img_enhance.runtimes.runtime import Compiled, Runtime
-from img_enhance.sweep import Network
 
 Picture = npt.NDArray[np.float32]
 NetworkOf = Callable[[str, Precision], Network]

@@ -15,9 +15,9 @@ from img_enhance.models.networks.rrdbnet import RRDBNet
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
 from img_enhance.models.table import BUILT_IN, MODELS
+from img_enhance.passes.sweep import Network
 from img_enhance.plan import RuntimeName
 from img_enhance.runtimes.reference import run_reference
-from img_enhance.sweep import Network
 from random_weights import random_weights
 from test_sweep import as_picture, plan_of, swept
 

@@ -17,6 +17,7 @@ from face_weights import FILE, random_weights_table
 from img_enhance import settings
 from img_enhance.cli import main
 from img_enhance.engine import Engine
+from img_enhance.engine.result import Result
 from img_enhance.errors import IntegrityError, NotFinite, WeightsMissing
 from img_enhance.faces.align import alignment, crop, inside
 from img_enhance.faces.detect import Face
@@ -29,10 +30,9 @@ from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.models.weights.store import load
 from img_enhance.options import GFPGAN, Machine, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.passes.faces import FacePlan
 from img_enhance.photo import Photo
-from img_enhance.plan import FacePlan
 from img_enhance.recipe import AUTO, Recipe
-from img_enhance.result import Result
 from img_enhance.runtimes.openvino import Compiled
 from img_enhance.suggest import suggest
 
@@ -249,7 +249,7 @@ def test_runs_keep_no_memory(engine: Engine) -> None:
 def test_a_face_that_is_not_finite_fails_the_photo(store: WeightStore, group: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = {name: np.array(values) for name, values in load(settings.model_table().named("gfpgan-1.4"), store).items()}
     broken["final_linear.bias"][0] = np.nan
-    monkeypatch.setattr("img_enhance.engine.load", lambda *_: broken)
+    monkeypatch.setattr("img_enhance.engine.networks.load", lambda *_: broken)
     with Engine(Machine(precision="f32"), store) as engine, pytest.raises(NotFinite, match=r"gfpgan-1\.4"):
         run(engine, Photo(group), GFPGAN())
 

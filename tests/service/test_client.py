@@ -17,11 +17,11 @@ from served import COMPACT, RECIPE, SHIFT, Served, mean_colour, noisy_photo, pla
 
 from img_enhance.client import Client, Enhanced, Patience
 from img_enhance.client.checks import CHECKS
+from img_enhance.engine.result import Result, StepRecord
 from img_enhance.errors import ImgEnhanceError, OptionError, UnsupportedPhoto
 from img_enhance.options import CLAHE, GFPGAN, KEY_VARIABLE, RealESRGAN
 from img_enhance.photo import Photo
 from img_enhance.recipe import Recipe
-from img_enhance.result import Result, StepRecord
 from small_plan import DONE_TEXT, PASSES, planned
 
 TWICE = Recipe.from_mapping(RECIPE)

@@ -11,7 +11,7 @@ from img_enhance.color import srgb
 from img_enhance.errors import OptionError
 from img_enhance.options import ExposureCorrection
 from img_enhance.photo import Photo
-from img_enhance.steps import tone_step
+from img_enhance.steps import tones_of
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts, curve_of, measure
 from img_enhance.steps.exposure_estimate import BRIGHT_ZONE_STOPS, DARK_ZONE_STOPS, Exposure, estimated_stops
 from img_enhance.steps.fusion import lifted
@@ -172,5 +172,5 @@ def test_refuses_options_out_of_bounds(wrong: dict[str, object]) -> None:
 
 
 def test_record_holds_the_stops() -> None:
-    record = tone_step(ExposureCorrection()).measure(Photo(scene()), ExposureCorrection(ev=1.25)).record()
+    record = tones_of(ExposureCorrection()).measure(Photo(scene()), ExposureCorrection(ev=1.25)).record()
     assert record["ev_stops"] == 1.25

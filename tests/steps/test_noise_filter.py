@@ -10,8 +10,8 @@ from tone_pictures import exposed, run
 from img_enhance.canvas import Pixels
 from img_enhance.color import srgb
 from img_enhance.options import ExposureCorrection
+from img_enhance.passes.tones import MOST_REACH
 from img_enhance.photo import Photo
-from img_enhance.plan import MOST_TONE_REACH
 from img_enhance.steps import exposure_correction
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts
 from img_enhance.steps.noise import coloured_noise_levels, noise_levels
@@ -87,7 +87,7 @@ def test_noise_that_stays_invisible_is_left() -> None:
 def test_darkening_and_grey_photos_take_nothing_out() -> None:
     given = noisy(smooth_scene(stops=-2), 4)
     assert measured(given).variances is not None
-    assert measured(given).reach == REACH <= MOST_TONE_REACH
+    assert measured(given).reach == REACH <= MOST_REACH
     assert measured(given, NOISIER).variances is None
     assert measured(given, ExposureCorrection(ev=-1)).variances is None
     assert measured(given, ExposureCorrection(ev=0, local="off")).variances is None

@@ -12,7 +12,7 @@ from tone_pictures import at_ends, cut, run, run_in_parts, scene
 from img_enhance.canvas import Pixels
 from img_enhance.options import CLAHE, ExposureCorrection
 from img_enhance.photo import Photo
-from img_enhance.steps import tone_step
+from img_enhance.steps import tones_of
 
 # Each way through the code: brighter, darker, by itself, by place, with and without the noise limit.
 OPTIONS = (
@@ -70,7 +70,7 @@ def test_no_clipping_is_added(options: Any, depth: int) -> None:
 def test_level_zero_changes_nothing(step: Any, depth: int) -> None:
     pixels = scene(depth=depth, contrast=True)
     options = step(enhance_level=0)
-    facts = tone_step(options).measure(Photo(pixels), options)
+    facts = tones_of(options).measure(Photo(pixels), options)
     assert not facts.changes
     np.testing.assert_array_equal(run(pixels, options), pixels)
 
@@ -113,7 +113,7 @@ def test_odd_pictures_pass(name: str, options: Any) -> None:
     pixels = odd_pictures()[name]
     result = run(pixels, options)
     assert result.shape == pixels.shape
-    record = tone_step(options).measure(Photo(pixels), options).record()
+    record = tones_of(options).measure(Photo(pixels), options).record()
     assert np.isfinite(np.hstack([np.ravel(value) for value in record.values()])).all()
     assert (np.ptp(result.reshape(-1, 3), axis=0) == 0).all() == (name in ("black", "white", "one colour", "blue", "one pixel"))
 
@@ -126,7 +126,7 @@ def test_transparent_pixels_do_not_count(options: Any) -> None:
     alpha[:, 80:] = 0
     other = pixels.copy()
     other[:, 80:] = np.random.default_rng(5).integers(0, 256, other[:, 80:].shape)
-    step = tone_step(options)
+    step = tones_of(options)
     facts = [step.measure(Photo(p, alpha=alpha), options) for p in (pixels, other)]
     assert facts[0].record() == facts[1].record()
     left = Photo(pixels[:, :80]).size.box
@@ -139,7 +139,7 @@ def test_transparent_pixels_do_not_count(options: Any) -> None:
 def test_what_a_wholly_transparent_photo_hides_does_not_count(options: Any) -> None:
     pixels, alpha = scene(), np.zeros((120, 170), np.uint8)
     other = np.random.default_rng(5).integers(0, 256, pixels.shape, np.uint8)
-    step, box = tone_step(options), Photo(pixels).size.box
+    step, box = tones_of(options), Photo(pixels).size.box
     facts = [step.measure(Photo(p, alpha=alpha), options) for p in (pixels, other)]
     assert facts[0].record() == facts[1].record()
     assert np.isfinite(np.hstack([np.ravel(value) for value in facts[0].record().values()])).all()
@@ -167,7 +167,7 @@ def test_depths_agree(options: Any) -> None:
 @each_option
 def test_facts_are_small_and_pickle(options: Any) -> None:
     pixels = scene(contrast=True)
-    step = tone_step(options)
+    step = tones_of(options)
     facts = step.measure(Photo(pixels), options)
     stored = pickle.dumps(facts)
     assert len(stored) < 2_000_000
@@ -178,7 +178,7 @@ def test_facts_are_small_and_pickle(options: Any) -> None:
 def test_mapped_and_flipped_photos_are_measured_alike(options: Any) -> None:
     pixels = scene()
     flipped = np.ascontiguousarray(pixels[::-1, ::-1])[::-1, ::-1]
-    assert tone_step(options).measure(Photo(flipped), options).record() == tone_step(options).measure(Photo(pixels), options).record()
+    assert tones_of(options).measure(Photo(flipped), options).record() == tones_of(options).measure(Photo(pixels), options).record()
 
 
 @each_option

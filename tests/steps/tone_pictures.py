@@ -9,7 +9,7 @@ import numpy.typing as npt
 from img_enhance.canvas import Pixels
 from img_enhance.geometry import Box
 from img_enhance.photo import Photo
-from img_enhance.steps import tone_step
+from img_enhance.steps import tones_of
 
 WHITE = {8: 255, 16: 65_535}
 
@@ -35,13 +35,13 @@ def exposed(pixels: Pixels, stops: float) -> Pixels:
 
 def run(pixels: Pixels, options: Any, *, depth: int | None = None, **more: Any) -> Pixels:
     """The whole picture through a step."""
-    step, photo = tone_step(options), Photo(pixels, **more)
+    step, photo = tones_of(options), Photo(pixels, **more)
     return step.apply(pixels, photo.size.box, step.measure(photo, options), depth or photo.depth)
 
 
 def run_in_parts(pixels: Pixels, options: Any, parts: list[Box], **more: Any) -> Pixels:
     """The whole picture through a step, one part after the other."""
-    step, photo = tone_step(options), Photo(pixels, **more)
+    step, photo = tones_of(options), Photo(pixels, **more)
     facts = step.measure(photo, options)
     result = np.zeros_like(pixels)
     for part in parts:

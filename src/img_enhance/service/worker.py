@@ -35,7 +35,7 @@ from img_enhance.service.public import public
 
 if TYPE_CHECKING:
     from img_enhance.engine import Engine
-    from img_enhance.job import Job
+    from img_enhance.engine.job import Job
     from img_enhance.options import Machine
     from img_enhance.progress import Progress
 

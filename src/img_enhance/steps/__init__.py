@@ -2,35 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from img_enhance.canvas import Pixels
-from img_enhance.geometry import Box, Size
+from img_enhance.geometry import Size
 from img_enhance.models.table import ModelTable
 from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
-from img_enhance.photo import Photo
-from img_enhance.plan import FacePass, Pass, TonePass
+from img_enhance.passes.faces import FacePass
+from img_enhance.passes.tones import TonePass, Tones
+from img_enhance.plan import Pass
 from img_enhance.steps import clahe, exposure_correction, real_esrgan, white_balance
-
-
-class Facts(Protocol):
-    """What a step measured of a whole photo, with all that `apply` needs; small, and it pickles.
-
-    `changes` is false where `apply` would change nothing; `reach` is how many pixels around each `apply` looks at, at most
-    `plan.MOST_TONE_REACH`; `said` are sentences for the result's warnings.
-    """
-
-    @property
-    def changes(self) -> bool: ...
-
-    @property
-    def said(self) -> tuple[str, ...]: ...
-
-    @property
-    def reach(self) -> int: ...
-
-    def record(self) -> dict[str, Any]:
-        """The measured numbers as JSON values."""
 
 
 @dataclass(frozen=True)
@@ -43,24 +23,13 @@ class NetworkStep:
 
 @dataclass(frozen=True)
 class ToneStep:
-    """A step on light or colour.
-
-    `measure(photo, options) -> facts` looks at the whole photo, once, and does not modify it. `apply(pixels, box, facts, depth) -> pixels`
-    is pure: what becomes of the photo's part `box`, in `depth` bits a channel. A pixel's answer depends on its value, its place, the facts
-    and what lies within their reach, which must be in `box` too, so that no cut shows. `apply_to` sees to that.
-    """
+    """A step on light or colour."""
 
     options: type[Any]
-    measure: Callable[[Photo, Any], Any]
-    apply: Callable[[Pixels, Box, Any, int], Pixels]
-
-    def apply_to(self, photo: Pixels, box: Box, facts: Facts, depth: int) -> Pixels:
-        """What becomes of the part `box` of a whole photo, (H, W, 3)."""
-        seen = box.grown(facts.reach, within=Size(photo.shape[1], photo.shape[0]).box)
-        return self.apply(photo[seen.slices], seen, facts, depth)[box.seen_from(seen).slices]
+    tones: Tones
 
     def passes(self, _: Size, options: Any, _models: ModelTable) -> tuple[Pass, ...]:
-        return (TonePass(options),)
+        return (TonePass(self.tones, options),)
 
 
 @dataclass(frozen=True)
@@ -74,9 +43,9 @@ class FaceStep:
 
 
 STEPS: tuple[NetworkStep | ToneStep | FaceStep, ...] = (
-    ToneStep(WhiteBalance, white_balance.measure, white_balance.apply),
-    ToneStep(ExposureCorrection, exposure_correction.measure, exposure_correction.apply),
-    ToneStep(CLAHE, clahe.measure, clahe.apply),
+    ToneStep(WhiteBalance, Tones(white_balance.measure, white_balance.apply)),
+    ToneStep(ExposureCorrection, Tones(exposure_correction.measure, exposure_correction.apply)),
+    ToneStep(CLAHE, Tones(clahe.measure, clahe.apply)),
     NetworkStep(RealESRGAN, real_esrgan.passes),
     FaceStep(GFPGAN),
 )
@@ -88,6 +57,6 @@ def passes_of(options: StepOptions, size: Size, models: ModelTable) -> tuple[Pas
     return step.passes(size, options, models)
 
 
-def tone_step(options: StepOptions) -> ToneStep:
-    """The step on light or colour that these options belong to."""
-    return next(step for step in STEPS if isinstance(step, ToneStep) and step.options is type(options))
+def tones_of(options: StepOptions) -> Tones:
+    """How the step on light or colour that these options belong to measures and changes."""
+    return next(step.tones for step in STEPS if isinstance(step, ToneStep) and step.options is type(options))

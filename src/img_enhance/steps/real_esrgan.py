@@ -7,7 +7,9 @@ from img_enhance.geometry import Size
 from img_enhance.models.model import Model
 from img_enhance.models.table import ModelTable
 from img_enhance.options import RealESRGAN
-from img_enhance.plan import NetworkPass, Pass, ResamplePass
+from img_enhance.passes.network import NetworkPass
+from img_enhance.passes.resample import ResamplePass
+from img_enhance.plan import Pass
 
 LARGEST_FACTOR = 16
 

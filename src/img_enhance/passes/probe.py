@@ -7,10 +7,10 @@ import numpy as np
 from img_enhance.errors import DeviceError
 from img_enhance.geometry import Box, Size
 from img_enhance.models.networks.segment import Precision
-from img_enhance.plan import CHANNELS, NetworkPlan
+from img_enhance.passes.sweep import Network, sweep
 from img_enhance.runtimes.reference import run_reference
 from img_enhance.runtimes.runtime import Picture
-from img_enhance.sweep import Network, sweep
+from img_enhance.sweep_plan import CHANNELS, SweepPlan
 
 # A working bf16 gives 49 dB or more on this picture and a working f32 more than 100; broken arithmetic gives less than 30.
 LEAST_DECIBELS: dict[Precision, float] = {"bf16": 40.0, "f32": 80.0}
@@ -24,7 +24,7 @@ class PrecisionRefused(DeviceError):
     code = "precision_refused"
 
 
-def probe(network: Network, plan: NetworkPlan) -> float:
+def probe(network: Network, plan: SweepPlan) -> float:
     """PSNR in decibels of the network's answer against the numpy reference, run in the stages of `plan`.
 
     Raises: PrecisionRefused below LEAST_DECIBELS, NotFinite when the answer is not finite.

@@ -9,10 +9,10 @@ import numpy as np
 from img_enhance.cancelling import Tick
 from img_enhance.errors import GpuMemoryFull, IntegrityError, NotFinite
 from img_enhance.geometry import Box, Size
-from img_enhance.likeness import resembles
 from img_enhance.models.networks.segment import NamedWeights, Segment, joined
-from img_enhance.plan import NetworkPlan, Stage
+from img_enhance.passes.likeness import resembles
 from img_enhance.runtimes.runtime import Array, Compiled, Picture, Runtime
+from img_enhance.sweep_plan import Stage, SweepPlan
 from img_enhance.windows import Window
 
 Read = Callable[[Box], Picture]
@@ -64,7 +64,7 @@ class Network:
         self._compiled.clear()
 
 
-def sweep(network: Network, read: Read, write: Write, plan: NetworkPlan, *, tick: Tick, done: Done) -> int:
+def sweep(network: Network, read: Read, write: Write, plan: SweepPlan, *, tick: Tick, done: Done) -> int:
     """Run `network` as `plan` says; the answer is how many windows had to be cut up because a GPU's memory was too full for them.
 
     `read(box)` gives pixels of the picture as (H, W, 3) float32 in [0, 1]; `write(box, pixels)` takes those of the result, not clipped.
@@ -86,7 +86,7 @@ class AreaSweep:
     """
 
     network: Network
-    plan: NetworkPlan
+    plan: SweepPlan
     area: Window
     read: Read
     write: Write
@@ -138,7 +138,7 @@ class AreaSweep:
 class Asking:
     """A stage's answers to windows, each checked before anybody sees it."""
 
-    def __init__(self, network: Network, stage: Stage, plan: NetworkPlan, tick: Tick) -> None:
+    def __init__(self, network: Network, stage: Stage, plan: SweepPlan, tick: Tick) -> None:
         self._network, self._stage, self._tick = network, stage, tick
         self._segment, self._compiled = network.segment(stage), network.compiled(stage)
         self._name = f"{self._segment.name} of {plan.model.title} in {plan.precision}"
@@ -210,7 +210,7 @@ def _in_parts(
         yield from _in_parts(stage, half, answered, too_large, within=within)
 
 
-def _picture(read: Read, box: Box, plan: NetworkPlan) -> Picture:
+def _picture(read: Read, box: Box, plan: SweepPlan) -> Picture:
     """The pixels of a box of cells. Cells that the photo ends in are filled up by mirroring, as upstream pads.
 
     Source: Real-ESRGAN's code mirrors without repeating the edge; a photo of a single row or column has nothing else to repeat.

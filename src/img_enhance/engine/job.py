@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from img_enhance.errors import PhotoError
-from img_enhance.geometry import Size
+from img_enhance.geometry import Box, Size
 from img_enhance.image_io import PhotoFile
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
-from img_enhance.plan import Pass, Plan, size_after
+from img_enhance.plan import Pass, Plan
 from img_enhance.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a plan answers: these passes over this photo, for a result in this format, or the part `crop` of it."""
+
+    header: Header
+    passes: tuple[Pass, ...]
+    output_format: str
+    crop: Box | None
 
 
 @dataclass(frozen=True)
@@ -23,13 +33,23 @@ class Job:
     """A photo and a recipe that are known to fit together, planned but not begun."""
 
     source: Photo | PhotoFile
-    header: Header
+    question: Question
     recipe: Recipe
     reasons: tuple[Reason, ...]
-    passes: tuple[Pass, ...]
-    output_format: str
     plan: Plan
     warnings: tuple[str, ...]
+
+    @property
+    def header(self) -> Header:
+        return self.question.header
+
+    @property
+    def output_format(self) -> str:
+        return self.question.output_format
+
+    def planned_again(self, plan: Plan, warning: str) -> Job:
+        """The job by another plan, and why."""
+        return replace(self, plan=plan, warnings=(*self.warnings, warning))
 
 
 def all_passes(recipe: Recipe, size: Size, models: ModelTable) -> tuple[tuple[Pass, ...], Size]:
@@ -39,7 +59,7 @@ def all_passes(recipe: Recipe, size: Size, models: ModelTable) -> tuple[tuple[Pa
     for options in recipe.steps:
         for step in passes_of(options, size, models):
             run += (step,)
-            size = size_after(step, size)
+            size = step.result(size)
     return run, size
 
 

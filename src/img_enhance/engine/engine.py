@@ -1,0 +1,168 @@
+"""The engine: one recipe on one photo, from what is asked to the result. It knows no algorithm."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from types import TracebackType
+
+from img_enhance.cancelling import IsCancelled, ticking
+from img_enhance.devices import find_device
+from img_enhance.engine.device_engine import DeviceEngine
+from img_enhance.engine.job import Job, Question, all_passes, check_photo, losses, output_format_of
+from img_enhance.engine.result import Result
+from img_enhance.engine.spare_device import ChosenDevice
+from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
+from img_enhance.image_io import PhotoFile, open_photo
+from img_enhance.memory import give_back
+from img_enhance.models.table import ModelTable
+from img_enhance.models.weights.cache import WeightStore
+from img_enhance.options import Machine
+from img_enhance.passes.probe import PrecisionRefused
+from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
+from img_enhance.progress import OnProgress
+from img_enhance.recipe import AUTO, Reason, Recipe
+from img_enhance.settings import model_table, weight_store
+from img_enhance.suggest import Suggestion, suggest, suggest_file
+
+
+class Engine:
+    """Owns compiled networks; use it as a context manager, from one thread at a time.
+
+    `store` is where downloaded weights are, `models` the models there are; without them they are what the environment says, for this is the
+    door for Python. `gpu_share` is the part of a GPU's free memory that is for this engine, where `machine` names no bytes: others may
+    work beside it.
+    """
+
+    def __init__(
+        self,
+        machine: Machine | None = None,
+        store: WeightStore | None = None,
+        *,
+        models: ModelTable | None = None,
+        gpu_share: float = 1.0,
+    ) -> None:
+        self.machine = machine or Machine()
+        self.store = store or weight_store(os.environ)
+        self.models = models or model_table()
+        self.device = find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu))
+        self._devices = ChosenDevice(DeviceEngine(self.machine, self.device, self.store, gpu_share=gpu_share))
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """The models whose networks are in memory."""
+        return tuple(sorted(self._devices.loaded))
+
+    def close(self) -> None:
+        """Give the networks' memory back; the engine can be used again."""
+        self._devices.close()
+
+    def prepare(self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None) -> Job:
+        """Check and plan everything that can be known before the work: nothing is loaded or written, nor decoded unless the recipe is
+        "auto" and the photo must be measured.
+
+        `output` is where the result will go, if that is known: its ending decides the format unless the recipe does.
+
+        Raises: every UserError and MachineError that can be foreseen.
+        """
+        recipe = recipe or Recipe()
+        if recipe.steps != AUTO:
+            return self._job(photo, recipe, (), output)
+        suggestion = self._suggestion(photo, recipe)
+        try:
+            return self._job(photo, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output)
+        except MemoryBudgetError as error:
+            less = suggestion.without_faces(str(error))
+            if less is suggestion:
+                raise
+            return self._job(photo, dataclasses.replace(recipe, steps=less.steps), less.reasons, output)
+
+    def _job(self, photo: Photo | str | Path, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> Job:
+        source: Photo | PhotoFile
+        warnings: tuple[str, ...] = ()
+        if isinstance(photo, Photo):
+            check_photo(photo)
+            source = photo
+            header = Header("png", photo.size, depth=photo.depth, alpha=photo.alpha is not None, grey=photo.grey)
+        else:
+            first_frame = recipe.input.animation == "first"
+            source = open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=first_frame)
+            header, warnings = source.header, source.warnings
+        output_format = output_format_of(header, recipe, output)
+        passes, size = all_passes(recipe, header.size, self.models)
+        crop = recipe.output.box
+        check_holds(format_named(output_format), size if crop is None else crop.size)
+        question = Question(header, passes, output_format, crop)
+        plan = self._devices.plan(question)
+        return Job(
+            source=source,
+            question=question,
+            recipe=recipe,
+            reasons=reasons,
+            plan=plan,
+            warnings=(
+                *warnings,
+                *(f"{reason.step}: {reason.words}" for reason in reasons if reason.lacking),
+                *losses(header, format_named(output_format), plan.precision),
+                *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
+            ),
+        )
+
+    def _suggestion(self, photo: Photo | str | Path, recipe: Recipe) -> Suggestion:
+        """The steps that the photo needs, and why."""
+        if isinstance(photo, Photo):
+            check_photo(photo)
+            return suggest(photo, recipe.limits, store=self.store, models=self.models)
+        return suggest_file(Path(photo), recipe.limits, machine=self.machine, reading=recipe.input, store=self.store, models=self.models)
+
+    def enhance(
+        self,
+        photo: Photo | str | Path,
+        recipe: Recipe | None = None,
+        *,
+        progress: OnProgress | None = None,
+        cancelled: IsCancelled | None = None,
+    ) -> Result:
+        """`photo` as `recipe` says, with the record of how it was done.
+
+        `progress` is called after every window, `cancelled` many times a second.
+
+        Raises: UserError, MachineError, IntegrityError; Cancelled when `cancelled` answers yes.
+        """
+        return self.run(self.prepare(photo, recipe), progress=progress, cancelled=cancelled)
+
+    def run(self, job: Job, *, progress: OnProgress | None = None, cancelled: IsCancelled | None = None) -> Result:
+        """Do a prepared job. A reduced precision that misbehaves is done again in f32, what a GPU's memory turns out to have no room for
+        on the CPU unless a GPU was asked for, and the result says so.
+
+        Raises: as `enhance`.
+        """
+        try:
+            return self._devices.run(job, progress, ticking(cancelled))
+        except (NotFinite, PrecisionRefused) as error:
+            self._devices.release()
+            if job.plan.precision == "f32":
+                raise
+            plan = self._devices.plan(job.question, precision="f32")
+            warning = f"{error}; the photo was done again in f32"
+        except IntegrityError:
+            self._devices.release()  # what answered wrong once is not asked again
+            raise
+        give_back()
+        return self.run(job.planned_again(plan, warning), progress=progress, cancelled=cancelled)
+
+
+def enhance(photo: Photo | str | Path, recipe: Recipe | None = None, *, machine: Machine | None = None) -> Result:
+    """`photo`, an array or a file, as `recipe` says; without one, with the steps that it needs.
+
+    Raises: UserError, MachineError, IntegrityError.
+    """
+    with Engine(machine) as engine:
+        return engine.enhance(photo, recipe)

@@ -1,0 +1,58 @@
+"""Networks that are in memory: loaded and probed when they are asked for, given back when others need the room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weights.cache import WeightStore, located
+from img_enhance.models.weights.store import load
+from img_enhance.passes.probe import probe
+from img_enhance.passes.sweep import Network
+from img_enhance.plan import Device
+from img_enhance.runtimes import runtime_on
+from img_enhance.sweep_plan import SweepPlan
+
+_Key = tuple[Model, Precision]
+
+
+class LoadedNetworks:
+    """The networks of one device, with weights from `store`."""
+
+    def __init__(self, device: Device, store: WeightStore) -> None:
+        self._device, self._store = device, store
+        self._networks: dict[_Key, Network] = {}
+        self._probed: set[tuple[_Key, tuple[tuple[int, int], ...]]] = set()
+
+    @property
+    def titles(self) -> frozenset[str]:
+        """The models whose networks are in memory."""
+        return frozenset(model.title for model, _ in self._networks)
+
+    def loaded(self, model: Model, precision: Precision) -> Network:
+        """The network; its stages are compiled when they are asked for."""
+        key = (model, precision)
+        if key not in self._networks:
+            self._networks[key] = Network(model.segments, load(model, self._store), runtime_on(self._device, precision))
+        return self._networks[key]
+
+    def probed(self, plan: SweepPlan) -> Network:
+        """The network, probed in the plan's stages the first time."""
+        network = self.loaded(plan.model, plan.precision)
+        cut = ((plan.model, plan.precision), tuple((stage.first, stage.last) for stage in plan.stages))
+        if cut not in self._probed:
+            probe(network, plan)
+            self._probed.add(cut)
+        return network
+
+    def located(self, file: WeightFile) -> Path:
+        """Where a file is, its bytes verified."""
+        return located(file, self._store)
+
+    def keep(self, models: tuple[Model, ...]) -> None:
+        """Give back the networks that are not of these models."""
+        for key in [key for key in self._networks if key[0] not in models]:
+            self._networks.pop(key).close()
+            self._probed = {cut for cut in self._probed if cut[0] != key}

@@ -1,0 +1,103 @@
+"""The device that was chosen, and the CPU for what a GPU's memory has no room for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from img_enhance.cancelling import Tick
+from img_enhance.devices import find_device
+from img_enhance.engine.device_engine import DeviceEngine
+from img_enhance.engine.job import Job, Question
+from img_enhance.engine.result import Result
+from img_enhance.errors import GpuMemoryFull
+from img_enhance.memory import give_back
+from img_enhance.models.networks.segment import Precision
+from img_enhance.options import Machine
+from img_enhance.plan import Plan
+from img_enhance.progress import OnProgress
+
+# The spare device, as Machine and plans name it.
+CPU = "cpu"
+
+
+class ChosenDevice:
+    """Plans and runs on the device that `machine` asks for; on the CPU where it asks for none and a GPU turns out too small."""
+
+    def __init__(self, chosen: DeviceEngine) -> None:
+        self._chosen = chosen
+        self._spare: DeviceEngine | None = None
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """The models whose networks are in memory."""
+        return self._chosen.networks.titles | (self._spare.networks.titles if self._spare is not None else frozenset())
+
+    def release(self) -> None:
+        """Give the networks' memory back."""
+        for engine in self._engines:
+            engine.release()
+
+    def close(self) -> None:
+        """Give all memory back; it can be used again."""
+        for engine in self._engines:
+            engine.close()
+
+    def plan(self, question: Question, *, precision: Precision | None = None) -> Plan:
+        """The plan, on the CPU where the GPU's memory is too small and the CPU may be used.
+
+        Raises: MemoryBudgetError, GpuMemoryFull.
+        """
+        try:
+            return self._chosen.plan(question, precision=precision)
+        except GpuMemoryFull as error:
+            if not self._may_use_cpu:
+                raise
+            return self._plan_on_cpu(question, error, precision)
+
+    def run(self, job: Job, progress: OnProgress | None, tick: Tick) -> Result:
+        """Do a job on the device it was planned for; what a GPU turns out to have no room for, on the CPU.
+
+        Raises: as `DeviceEngine.run`.
+        """
+        if job.plan.place == CPU and self._chosen.device.place != CPU:
+            self._chosen.release()
+            return self._on_cpu().run(job, progress, tick)
+        if self._spare is not None:
+            self._spare.close()  # its networks are in no plan for the GPU
+        try:
+            return self._chosen.run(job, progress, tick)
+        except GpuMemoryFull as error:
+            if not self._may_use_cpu:
+                raise
+            plan = self._plan_on_cpu(job.question, error, "f32" if job.plan.precision == "f32" else None)
+            warning = f"{_first_words(error)}: the photo was done again on the CPU"
+        self._chosen.release()
+        give_back()
+        return self.run(job.planned_again(plan, warning), progress, tick)
+
+    @property
+    def _engines(self) -> tuple[DeviceEngine, ...]:
+        return (self._chosen,) if self._spare is None else (self._chosen, self._spare)
+
+    @property
+    def _may_use_cpu(self) -> bool:
+        machine: Machine = self._chosen.machine
+        return self._chosen.device.place != CPU and machine.device == "auto" and not machine.require_gpu
+
+    def _on_cpu(self) -> DeviceEngine:
+        if self._spare is None:
+            chosen = self._chosen.machine
+            precision = "f32" if chosen.precision == "f32" else "auto"  # the CPU may not have what was asked of the GPU
+            machine = dataclasses.replace(chosen, device=CPU, precision=precision)
+            self._spare = DeviceEngine(machine, find_device(CPU, require_gpu=bool(machine.require_gpu)), self._chosen.store)
+        return self._spare
+
+    def _plan_on_cpu(self, question: Question, error: GpuMemoryFull, precision: Precision | None) -> Plan:
+        """The plan for the CPU, because of `error`."""
+        plan = self._on_cpu().plan(question, precision=precision)
+        return dataclasses.replace(plan, reason=f"auto: {_first_words(error)}")
+
+
+def _first_words(error: Exception) -> str:
+    """What an error says, without what it advises."""
+    return str(error).partition(";")[0]

@@ -1,0 +1,132 @@
+"""Runs a network over the whole picture, or the part that is needed of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from img_enhance.geometry import Box, Size
+from img_enhance.models.model import Model
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.passes.running import Running
+from img_enhance.passes.sweep import sweep
+from img_enhance.photo import Photo
+from img_enhance.plan import Room
+from img_enhance.runtimes.runtime import Picture
+from img_enhance.sweep_plan import Stage, SweepPlan
+from img_enhance.sweep_planner import copies_bytes, core_of, network_seconds, plan_network, reach_of
+
+
+@dataclass(frozen=True)
+class NetworkPass:
+    """Run a network over the whole picture."""
+
+    model: Model
+
+    resizes: ClassVar[bool] = True
+    wants_depth: ClassVar[bool] = False
+    wants_source: ClassVar[bool] = False
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return (self.model,)
+
+    def result(self, size: Size) -> Size:
+        return size.scaled(self.model.scale)
+
+    def parts(self, needed: Box, size: Size) -> tuple[Box, Box]:
+        model, cells = self.model, size.cells(self.model.cell)
+        core = core_of(model, needed)
+        part = core.scaled(model.cell * model.scale).grown(0, within=size.scaled(model.scale).box)
+        return part, core.grown(reach_of(model), within=cells.box).scaled(model.cell).grown(0, within=size.box)
+
+    def plan(self, size: Size, part: Box, room: Room) -> NetworkPlan:
+        sweeping = self._sweep(size, part, room)
+        fields = {field.name: getattr(sweeping, field.name) for field in dataclasses.fields(sweeping)}
+        return NetworkPlan(**{**fields, "depth": room.depth, "seconds": network_seconds(sweeping, room.device)})
+
+    def _sweep(self, size: Size, part: Box, room: Room) -> SweepPlan:
+        """How the network sweeps a picture, in the machine's memory or in a device's own."""
+        below, allowed = (room.below, room.allowed) if room.gpu_allowed is None else (room.gpu_below, room.gpu_allowed)
+        core = core_of(self.model, part)
+        plan = plan_network(self.model, size, core, room.store, precision=room.precision, device=room.device, below=below, allowed=allowed)
+        if room.gpu_allowed is None:
+            return plan
+        # Of the machine's memory only windows on their way there and back.
+        return dataclasses.replace(plan, gpu_bytes=plan.projected_bytes, projected_bytes=room.below + _copied_bytes(self.model, plan))
+
+
+@dataclass(frozen=True)
+class NetworkPlan(SweepPlan):
+    """How a network sweeps a picture, as a pass."""
+
+    kind: Literal["network"] = "network"
+
+    files_beside_models: ClassVar[tuple[WeightFile, ...]] = ()
+    awaited: ClassVar[int | None] = None
+    mixes_pixels: ClassVar[bool] = True
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return (self.model,)
+
+    @property
+    def name(self) -> str:
+        return self.model.title
+
+    @property
+    def planned_text(self) -> str:
+        areas = self.area_rows * self.area_columns
+        side = self.cell * max(stage.side for stage in self.stages)
+        tiles = sum(1 for area in self.areas() for _ in self.windows(area, self.stages[-1]))
+        return f"{self.model.title} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
+
+    @property
+    def done_text(self) -> str:
+        return f"{self.model.title} {self.size} to {self.result}"
+
+
+def run(plan: NetworkPlan, photo: Photo, held: Box, running: Running) -> Photo:
+    """The network's answer to the photo, or the part that is needed of it."""
+    network = running.networks.probed(plan)
+    canvas, pixels = running.canvas(plan), photo.pixels
+    in_white, out_white = np.float32(np.iinfo(pixels.dtype).max), np.float32(np.iinfo(canvas.dtype).max)
+    total, finished = plan.flops, 0
+
+    def read(box: Box) -> Picture:
+        return np.multiply(pixels[box.seen_from(held).slices], 1 / in_white, dtype=np.float32)
+
+    def write(box: Box, answer: Picture) -> None:
+        if photo.grey:  # networks answer with a little colour
+            answer[:] = answer.mean(axis=2, keepdims=True)
+        np.multiply(answer, out_white, out=answer)
+        np.clip(answer, 0, out_white, out=answer)
+        canvas[box.seen_from(plan.part).slices] = np.rint(answer, out=answer)
+
+    def count(flops: int) -> None:
+        nonlocal finished
+        finished += flops
+        running.done(finished / total)
+
+    try:
+        cut_up = sweep(network, read, write, plan, tick=running.tick, done=count)
+    finally:
+        if len(plan.stages) > 1:
+            # Stages keep buffers as large as their windows, which the plan of the next photo does not know of.
+            network.close()
+    if cut_up:
+        running.warnings.append(f"the GPU's memory was fuller than planned: {cut_up} windows were cut into smaller ones")
+    return dataclasses.replace(photo, pixels=canvas, alpha=None)
+
+
+def _copied_bytes(model: Model, plan: SweepPlan) -> int:
+    """The most that a window's copies take on their way into the first stage or out of the last."""
+
+    def read_by(stage: Stage) -> int:
+        most = stage.side + 2 * stage.reach
+        return min(most, plan.cells.width) * min(most, plan.cells.height)
+
+    return max(read_by(plan.stages[0]) * copies_bytes(model, 1), read_by(plan.stages[-1]) * copies_bytes(model, model.scale))

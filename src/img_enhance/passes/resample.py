@@ -1,0 +1,87 @@
+"""Reduces the picture to a size."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from math import ceil
+from typing import ClassVar, Literal
+
+from img_enhance.geometry import Box, Size
+from img_enhance.image_io import resample
+from img_enhance.models.model import Model
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.passes.running import Running
+from img_enhance.photo import Photo
+from img_enhance.plan import Room
+from img_enhance.planner import STREAM_BYTES
+from img_enhance.sweep_plan import Store
+
+# How many pixels of the larger picture a reduction to half sees at most, on each side and per halving: three lobes, and libvips' rounding.
+LANCZOS_REACH = 5
+
+# A rate that only serves to estimate.
+PIXELS_PER_SECOND = 30e6
+
+
+@dataclass(frozen=True)
+class ResamplePass:
+    """Reduce the picture to this size."""
+
+    size: Size
+
+    models: ClassVar[tuple[Model, ...]] = ()
+    resizes: ClassVar[bool] = True
+    wants_depth: ClassVar[bool] = False
+    wants_source: ClassVar[bool] = False
+
+    def result(self, _: Size) -> Size:
+        return self.size
+
+    def parts(self, needed: Box, size: Size) -> tuple[Box, Box]:
+        across, down = size.width / self.size.width, size.height / self.size.height
+        return needed, needed.covered(across, down).grown(ceil(LANCZOS_REACH * max(across, down, 1)), within=size.box)
+
+    def plan(self, size: Size, part: Box, room: Room) -> ResamplePlan:
+        seconds = part.size.pixels / PIXELS_PER_SECOND
+        return ResamplePlan(size, self.size, part, room.store, room.below + STREAM_BYTES, room.depth, seconds)
+
+
+@dataclass(frozen=True)
+class ResamplePlan:
+    """How a picture is reduced; the canvas holds `part` of the result."""
+
+    size: Size
+    result: Size
+    part: Box
+    store: Store
+    projected_bytes: int
+    depth: int = 8
+    seconds: float = 0.0
+    kind: Literal["resample"] = "resample"
+
+    gpu_bytes: ClassVar[int] = 0
+    models: ClassVar[tuple[Model, ...]] = ()
+    files_beside_models: ClassVar[tuple[WeightFile, ...]] = ()
+    awaited: ClassVar[int | None] = None
+    mixes_pixels: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        return "resample"
+
+    @property
+    def planned_text(self) -> str:
+        return f"reduced to {self.result}"
+
+    @property
+    def done_text(self) -> str:
+        return self.planned_text
+
+
+def run(plan: ResamplePlan, photo: Photo, held: Box, running: Running) -> Photo:
+    """The photo, or the part that is needed of it, at the plan's size."""
+    canvas = running.canvas(plan)
+    resample(photo.pixels, canvas, running.tick, whole=plan.size, held=held, size=plan.result, part=plan.part)
+    running.done(1.0)
+    return dataclasses.replace(photo, pixels=canvas, alpha=None)
