@@ -11,7 +11,21 @@ SOURCE = Path(__file__).parent.parent / "src" / "img_enhance"
 
 # Lowest floor first; a package's name stands for all its modules. A module may import from its own floor and those below.
 FLOORS = (
-    ("__init__", "errors", "geometry", "units", "photo", "form", "weight_files", "models", "options", "recipe", "cancelling", "progress"),
+    (
+        "__init__",
+        "errors",
+        "geometry",
+        "units",
+        "photo",
+        "form",
+        "weight_files",
+        "models",
+        "options",
+        "recipe",
+        "cancelling",
+        "progress",
+        "web",
+    ),
     ("windows", "plan", "sweep_planner", "pass_planner", "planner", "metadata", "color", "illuminant"),
     ("networks",),
     ("memory", "devices", "canvas", "bleed", "files", "image_io", "weights", "runtimes", "faces"),

@@ -20,9 +20,10 @@ from urllib.parse import urlsplit
 
 from img_enhance.errors import DiskError, DownloadError, WeightsCorrupt
 from img_enhance.units import bytes_text
+from img_enhance.web import Refused, said
 from img_enhance.weight_files import WeightFile
 from img_enhance.weights.cache import WeightStore, found, missing, remember
-from img_enhance.weights.http import RangeRefused, Refused, Transient, check_answer, opened, said, version_of
+from img_enhance.weights.http import RangeRefused, Transient, check_answer, opened, version_of
 from img_enhance.weights.lock import locked
 
 # Waits between tries grow: 0.5, 1, 2 and 4 seconds, or what the server asks for.
