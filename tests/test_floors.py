@@ -51,6 +51,7 @@ HEAVY = {
     "openvino": ("runtimes",),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),
+    "filelock": ("weights",),
     "pi_heif": ("image_io",),
     "psutil": ("devices", "memory", "canvas", "service"),
     "fastapi": ("service",),

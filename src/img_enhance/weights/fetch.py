@@ -51,7 +51,7 @@ class _Download:
     part: Path
     note: Path
     progress: OnBytes
-    alive: Callable[[], None]
+    tick: Callable[[], None]
     timeout_seconds: float
 
 
@@ -78,19 +78,14 @@ def pull(
         raise missing(file, store)
     try:
         store.home.mkdir(parents=True, exist_ok=True)
-        with locked(store.home / f".{file.file}.lock", tick=tick, sleep=sleep) as beat:
-
-            def alive() -> None:
-                tick()
-                beat()
-
+        with locked(store.home / f".{file.file}.lock", tick=tick, sleep=sleep):
             download = _Download(
                 file=file,
                 url=mirrored(file.url, store.mirror),
                 part=store.home / f".{file.file}.part",
                 note=store.home / f".{file.file}.part.json",
                 progress=progress,
-                alive=alive,
+                tick=tick,
                 timeout_seconds=timeout_seconds,
             )
             # Whoever had the lock before may have brought it.
@@ -117,7 +112,7 @@ def _brought(download: _Download, store: WeightStore, sleep: Callable[[float], N
             if number == TRIES - 1:
                 raise _failed(download, f"{error}, after {TRIES} tries") from None
             sleep(min(max(FIRST_WAIT_SECONDS * 2**number, error.wait_seconds), LONGEST_WAIT_SECONDS))
-            download.alive()
+            download.tick()
     target = store.home / download.file.file
     os.replace(download.part, target)
     download.note.unlink(missing_ok=True)
@@ -203,14 +198,14 @@ def _hashed(download: _Download, out: IO[bytes], begun: int) -> Any:
     """The hash of the bytes that are there, after which `out` stands."""
     digest = hashlib.sha256()
     while begun and (block := out.read(_BLOCK_BYTES)):
-        download.alive()
+        download.tick()
         digest.update(block)
     return digest
 
 
 def _block(download: _Download, response: http.client.HTTPResponse, wanted: int) -> bytes:
     """What comes next, at most one byte more than wanted."""
-    download.alive()
+    download.tick()
     try:
         return response.read(min(_BLOCK_BYTES, wanted + 1))
     except TimeoutError:
