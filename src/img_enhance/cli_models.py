@@ -9,7 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from img_enhance.cli_screen import bytes_bar, say, silent
 from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
@@ -18,9 +18,6 @@ from img_enhance.settings import weight_store
 from img_enhance.units import bytes_text
 from img_enhance.weight_files import WEIGHT_FILES, WeightFile
 from img_enhance.weights.cache import WeightStore, check_located, copies, found, missing
-
-if TYPE_CHECKING:  # numpy and the runtime load only when there is work
-    pass
 
 OFFLINE = "download nothing, ask nothing"
 
