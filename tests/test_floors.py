@@ -33,6 +33,7 @@ FLOORS = (
     ("compare", "passes", "engine", "result", "settings"),
     ("client", "service"),
     (
+        "__main__",
         "cli",
         "cli_check_server",
         "cli_compare",
