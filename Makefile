@@ -1,58 +1,57 @@
-# make demo   enhance the sample photo           make check  format, lint, types, import floors
-# make serve  serve the web API                  make soak   kill the service again and again
-# make test   run the tests                      make bench  print the tables of speed, exactness and memory
-# make test-torch  install PyTorch and run its   make bench-quality  print how well pictures are corrected
-#                  tests
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-torch soak serve check format bench bench-large bench-fifteen bench-quality bench-gpu clean
+.PHONY: demo serve test test-torch soak check format bench bench-large bench-fifteen bench-gpu bench-quality clean help
 
-demo: .venv/base.stamp
+demo: .venv/base.stamp ## enhance the sample photo
 	mkdir -p demo
 	$(BIN)/img-enhance enhance samples/cat.png -o demo/cat_enhanced.png --overwrite
 	$(BIN)/img-enhance compare samples/cat.png demo/cat_enhanced.png -o demo/cat_compared.png --overwrite
 
-test: .venv/dev.stamp
+serve: .venv/service.stamp ## serve the web API
+	$(BIN)/img-enhance serve
+
+test: .venv/dev.stamp ## run the tests
 	$(BIN)/pytest
 
-test-torch: .venv/torch.stamp
+test-torch: .venv/torch.stamp ## install PyTorch and run its tests
 	$(BIN)/pytest -m torch
 
 # About an hour; IMG_ENHANCE_SOAK_ROUNDS and IMG_ENHANCE_SOAK_JOBS shorten it (docs/reliability.md).
-soak: .venv/dev.stamp
+soak: .venv/dev.stamp ## kill the service again and again
 	IMG_ENHANCE_SOAK=1 $(BIN)/pytest -s tests/service
 
-serve: .venv/service.stamp
-	$(BIN)/img-enhance serve
-
-check: .venv/dev.stamp
+check: .venv/dev.stamp ## format, lint, types, import floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_floors.py
 
-format: .venv/dev.stamp
+format: .venv/dev.stamp ## mend what the formatter and the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/dev.stamp
+bench: .venv/dev.stamp ## print the tables of speed, exactness and memory
 	$(BIN)/python bench/run.py
 
-bench-large: .venv/dev.stamp
+bench-large: .venv/dev.stamp ## print how very large photos keep to little memory
 	$(BIN)/python bench/large.py
 
-bench-fifteen: .venv/dev.stamp
+bench-fifteen: .venv/dev.stamp ## print the predecessor's run of fifteen photos
 	$(BIN)/python bench/fifteen.py
 
-bench-gpu: .venv/torch.stamp
+bench-gpu: .venv/torch.stamp ## print how fast a GPU is, and whether it keeps to its memory
 	$(BIN)/python bench/gpu.py
 
-bench-quality: .venv/bench-quality.stamp
+bench-quality: .venv/bench-quality.stamp ## print how well pictures are corrected
 	$(BIN)/python bench/quality_run.py
 
-clean:
+clean: ## remove what the others have made
 	rm -rf .venv .bench demo build
+
+# The words behind "##".
+help: ## list these targets
+	@awk -F ':[^#]*## ' '/^[a-z-]+:[^#]*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "img-enhance needs Python 3.11 or later; set PYTHON=")'

@@ -688,9 +688,23 @@ def test_handlers_of_signals_are_put_back(run: Run, photo: Path) -> None:
     assert [signal.getsignal(number) for number in STOPS] == before
 
 
-def test_module_runs_as_a_program() -> None:
-    done = subprocess.run([sys.executable, "-m", "img_enhance.cli", "models"], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("module", ["img_enhance", "img_enhance.cli"])
+def test_module_runs_as_a_program(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "models"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("name")
+
+
+def test_package_runs_like_the_command(tmp_path: Path, run: Run) -> None:
+    def module(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run([sys.executable, "-m", "img_enhance", *arguments], capture_output=True, text=True, check=False, cwd=tmp_path)
+        return done.returncode, done.stdout, done.stderr
+
+    for arguments in (("--version",), ("enhance", str(tmp_path / "nowhere.png")), ("models", "show", "nothing")):
+        told = run(*arguments)
+        assert module(*arguments) == (told.code, told.out, told.err)
+    # argparse leaves with its own code, and names the program.
+    code, _, said = module("enhance")
+    assert (code, said.partition(" [")[0]) == (2, "usage: img-enhance enhance")
 
 
 def test_console_script_is_the_same_program() -> None:

@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "img_enhance"
 
 # Lowest floor first; a package's name stands for all its modules. A module may import from its own floor and those below.
 FLOORS = (
-    ("__init__", "errors", "geometry", "units", "photo", "form", "cancelling", "progress"),
+    ("__init__", "errors", "geometry", "units", "photo", "form", "cancelling", "progress", "web"),
     ("models",),
     ("options", "recipe"),
     ("windows", "plan", "sweep_plan", "sweep_planner", "planner", "metadata", "color", "illuminant"),
@@ -21,6 +21,7 @@ FLOORS = (
     ("compare", "engine", "settings"),
     ("client", "service"),
     (
+        "__main__",
         "cli",
         "cli_check_server",
         "cli_compare",
@@ -39,6 +40,7 @@ HEAVY = {
     "openvino": ("runtimes",),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),
+    "filelock": ("models",),
     "pi_heif": ("image_io",),
     "psutil": ("devices", "memory", "canvas", "service"),
     "fastapi": ("service",),

@@ -9,7 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from img_enhance.cli_screen import bytes_bar, say, silent
 from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
@@ -19,9 +19,6 @@ from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.models.weights.cache import WeightStore, check_located, copies, found, missing
 from img_enhance.settings import model_table, weight_store
 from img_enhance.units import bytes_text
-
-if TYPE_CHECKING:  # numpy and the runtime load only when there is work
-    pass
 
 OFFLINE = "download nothing, ask nothing"
 

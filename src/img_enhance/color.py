@@ -17,9 +17,6 @@ Pixels = npt.NDArray[np.uint8 | np.uint16]
 CODES = 65_536
 _WHITE = CODES - 1
 
-# The white of the profile connection space, CIE D50 (ICC.1:2022, 7.2.16).
-D50 = np.array([0.9642, 1.0, 0.8249])
-
 # sRGB's primaries adapted to D50 by Bradford, as its published profile gives them.
 _SRGB_TO_XYZ = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
 
@@ -28,7 +25,7 @@ _SRGB_TO_XYZ = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061
 class Encoding:
     """`curves` is (3, 65536) float32: the linear light in [0, 1] that each 16-bit value of a channel stands for, never falling.
 
-    `to_xyz` is (3, 3) float64: linear RGB to CIE XYZ relative to D50; its middle row weighs the channels of luminance.
+    `to_xyz` is (3, 3) float64: linear RGB to CIE XYZ relative to D50, as in ICC profiles; its middle row weighs the channels of luminance.
     """
 
     curves: Floats

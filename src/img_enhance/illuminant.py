@@ -1,7 +1,8 @@
 """Where the colours of real lights lie: temperature and Duv of a chromaticity, and back, and the gains that take a light to another.
 
 Chromaticities are CIE 1960 (u, v), float64, in the last axis; temperatures are correlated colour temperatures in kelvin. Duv is the
-distance from the Planckian locus, positive towards green, negative towards magenta.
+distance from the Planckian locus, positive towards green, negative towards magenta. The formulas hold together from 1667 to 25000 K (Kim et
+al. 2002; CIE 015 gives daylight from 4000 K).
 """
 
 from __future__ import annotations
@@ -15,10 +16,6 @@ import numpy.typing as npt
 from img_enhance.color import Encoding
 
 Array = npt.NDArray[np.float64]
-
-# Where the formulas below hold together (Kim et al. 2002; CIE 015 gives daylight for 4000 to 25000 K).
-LOWEST_KELVIN = 1667
-HIGHEST_KELVIN = 25_000
 
 # A photo's white counts as daylight of this temperature, whatever its profile: CIE standard illuminant D65.
 WHITE_KELVIN = 6504

@@ -7,9 +7,8 @@ import numpy as np
 import pyvips
 from PIL import Image
 from small_pictures import Array, joined, noise, photo_of, read, smooth, vips, write
-from test_metadata import IPTC, XMP, exif
+from test_metadata import IPTC, XMP, exif, seen
 
-from img_enhance.metadata.exif import has_gps
 from img_enhance.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
 from img_enhance.photo import FORMATS, WRITTEN, Format, Metadata
 
@@ -84,7 +83,7 @@ def out_row(entry: Format, folder: Path) -> tuple[str, ...]:
         yes(again(smooth(4))[0].shape[2] == 4),
         "no" if not exact else "asked" if lossless else "always",
         yes(metadata.icc == profile),
-        yes(metadata.exif is not None and has_gps(metadata.exif)),
+        yes(metadata.exif is not None and bool(seen(metadata.exif).get_ifd(0x8825))),
         yes(metadata.xmp is not None and b"nobody" in metadata.xmp),
         yes(metadata.iptc is not None),
         yes(metadata.resolution is not None and round(metadata.resolution[0]) == 300),

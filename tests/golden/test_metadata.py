@@ -14,7 +14,6 @@ from small_pictures import photo_of, read, smooth, write
 
 from img_enhance.engine import Engine
 from img_enhance.metadata.blob import tiff_of
-from img_enhance.metadata.exif import has_gps, orientation
 from img_enhance.options import Output, RealESRGAN
 from img_enhance.photo import WRITTEN, Metadata
 from img_enhance.recipe import Recipe
@@ -31,6 +30,13 @@ XMP = (
     b'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" '
     b'dc:rights="nobody" exif:GPSLatitude="52,30N" exif:PixelXDimension="48" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
 )
+
+
+def seen(blob: bytes) -> Image.Exif:
+    """What another program reads."""
+    block = Image.Exif()
+    block.load(blob)
+    return block
 
 
 def exif(*, turn: int = 1, dpi: int = 300) -> bytes:
@@ -182,7 +188,7 @@ def test_strip_gps_leaves_no_place_anywhere(before: str, after: str, tmp_path: P
     path = converted(tmp_path, before, after, Output(strip_gps=True), exif=exif(), xmp=XMP)
     metadata = read(path)[1].metadata
     assert metadata.exif is not None
-    assert not has_gps(metadata.exif)
+    assert 0x8825 not in seen(metadata.exif)
     assert struct.pack("<I", 12345) not in path.read_bytes()
     assert b"52,30N" not in path.read_bytes()
     with Image.open(path) as picture:
@@ -205,7 +211,7 @@ def test_the_orientation_of_a_result_is_upright(format: str, tmp_path: Path) -> 
     photo = photo_of(smooth(3), Metadata(exif=exif(turn=8)))
     block = read(write(photo, tmp_path / f"photo.{format}", format))[1].metadata.exif
     assert block is not None
-    assert orientation(block) == 1
+    assert seen(block)[0x112] == 1
 
 
 def test_the_result_of_an_engine_has_the_new_size_and_the_recipe_in_its_metadata(engine: Engine, recipe: Recipe, tmp_path: Path) -> None:

@@ -85,6 +85,21 @@ def camera(
     return (b"Exif\0\0" if prefix else b"") + whole + tail
 
 
+def states_gps(blob: bytes) -> bool:
+    """Whether IFD0 or the Exif directory have an entry for GPS data; read here from scratch, forgiving what is cut off."""
+    tiff = blob.removeprefix(b"Exif\0\0")
+    order = "<" if tiff.startswith(b"II") else ">"
+
+    def entries(at: int) -> dict[int, int]:
+        (count,) = struct.unpack_from(order + "H", tiff, at) if at + 2 <= len(tiff) else (0,)
+        lines = range(at + 2, min(at + 2 + 12 * count, len(tiff) - 11), 12)
+        return dict(struct.unpack_from(order + "H6xI", tiff, line) for line in lines)
+
+    (first,) = struct.unpack_from(order + "I", tiff, 4)
+    ifd0 = entries(first)
+    return 0x8825 in ifd0 or (0x8769 in ifd0 and 0x8825 in entries(ifd0[0x8769]))
+
+
 def hostile() -> Iterator[bytes]:
     """Blobs with one thing wrong: cut anywhere, or any four bytes forged."""
     for order in "<>":

@@ -387,7 +387,7 @@ def test_https_never_leads_to_http() -> None:
     import io
     import urllib.request
 
-    from img_enhance.models.weights.http import Refused, _Redirects
+    from img_enhance.web import Refused, _Redirects
 
     def redirected(start: str, target: str) -> Any:
         return _Redirects().redirect_request(urllib.request.Request(start), io.BytesIO(), 302, "Found", http.client.HTTPMessage(), target)

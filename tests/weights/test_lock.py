@@ -1,23 +1,52 @@
-"""The lock of systems without flock: a file that only one can create, and that a dead holder does not keep."""
+"""The lock of downloads, where the system holds it and on file systems that know no flock: only one is inside, and nobody dead."""
 
+import errno
 import os
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from img_enhance.errors import Cancelled
-from img_enhance.models.weights import lock
-from img_enhance.models.weights.lock import STALE_SECONDS, locked
+from img_enhance.models.weights.lock import locked
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from img_enhance.models.weights.lock import locked
+with locked(Path(sys.argv[1]), tick=lambda: sys.exit("it is held"), sleep=time.sleep):
+    print("inside", flush=True)
+    time.sleep(60)
+"""
+WITHOUT_FLOCK = """
+import errno, fcntl
+def missing(*_):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+fcntl.flock = missing
+"""
+
+pytestmark = pytest.mark.filterwarnings("ignore:flock not supported on this filesystem")
 
 
-@pytest.fixture(params=["flock", "file"])
-def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(params=["system", "file"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "file":
-        monkeypatch.setattr(lock, "fcntl", None)
-    else:
-        pytest.importorskip("fcntl", reason="a system without flock")
+        fcntl = pytest.importorskip("fcntl", reason="a system that always holds locks itself")
+
+        def missing(*_: object) -> None:
+            raise OSError(errno.ENOSYS, "Function not implemented")
+
+        monkeypatch.setattr(fcntl, "flock", missing)
+    return str(request.param)
+
+
+@pytest.fixture
+def path(kind: str, tmp_path: Path) -> Path:
+    assert kind
     return tmp_path / ".x.lock"
 
 
@@ -25,15 +54,18 @@ def nothing() -> None:
     """Nothing."""
 
 
+def assert_not_all(waits: Iterator[int]) -> None:
+    assert next(waits, None) is not None, "a dead holder keeps the lock"
+
+
 def test_only_one_is_inside(path: Path) -> None:
     inside, most, entered = 0, 0, 0
 
     def enter() -> None:
         nonlocal inside, most, entered
-        with locked(path, tick=nothing, sleep=lambda _: time.sleep(0.002)) as beat:
+        with locked(path, tick=nothing, sleep=lambda _: time.sleep(0.002)):
             inside += 1
             most = max(most, inside)
-            beat()
             time.sleep(0.01)
             entered += 1
             inside -= 1
@@ -63,32 +95,49 @@ def test_an_error_inside_lets_go(path: Path) -> None:
         pass
 
 
-def test_a_dead_holder_is_taken_over_and_a_living_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "fcntl", None)
-    path = tmp_path / ".x.lock"
-    path.write_text("someone")
-
+def test_a_dead_holder_is_taken_over_and_a_living_one_is_not(path: Path, kind: str) -> None:
     class Waited(Exception):
         pass
 
     def wait() -> None:
         raise Waited
 
-    os.utime(path, (0, time.time() - STALE_SECONDS + 20))
-    with pytest.raises(Waited), locked(path, tick=wait, sleep=time.sleep):
-        pytest.fail("taken from a living holder")
-    os.utime(path, (0, time.time() - STALE_SECONDS - 20))
-    with locked(path, tick=wait, sleep=time.sleep) as beat:
-        os.utime(path, (0, 0))
-        beat()
-        assert time.time() - path.stat().st_mtime < 20
-    assert not path.exists()
+    code = (WITHOUT_FLOCK if kind == "file" else "") + HOLDER
+    holder = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, path], stdout=subprocess.PIPE, text=True)
+    with holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "inside\n"
+            # Holding still for long makes nobody dead, whatever the clock says.
+            os.utime(path, (0, 0))
+            with pytest.raises(Waited), locked(path, tick=wait, sleep=time.sleep):
+                pytest.fail("taken from a living holder")
+        finally:
+            holder.kill()
+    waits = iter(range(10))
+    with locked(path, tick=lambda: assert_not_all(waits), sleep=lambda _: None):
+        pass
 
 
-def test_a_lock_that_was_taken_over_is_left_to_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "fcntl", None)
-    path = tmp_path / ".x.lock"
-    with locked(path, tick=nothing, sleep=time.sleep) as beat:
-        path.write_text("another")
-        beat()
+def test_a_lock_that_was_taken_over_is_left_to_the_other(path: Path, tmp_path: Path) -> None:
+    with locked(path, tick=nothing, sleep=time.sleep):
+        another = tmp_path / "another"
+        another.write_text("another")
+        try:
+            another.replace(path)
+        except PermissionError:
+            pytest.skip("a system that keeps a lock's file from being replaced")
     assert path.read_text() == "another"
+
+
+@pytest.mark.parametrize("reason", ["read-only", "no folder"])
+def test_a_file_that_cannot_be_made_is_told_at_once(path: Path, reason: str) -> None:
+    if reason == "no folder":
+        path.parent.joinpath("file").write_text("a file")
+        path = path.parent / "file" / path.name
+    elif os.name != "posix" or os.geteuid() == 0:
+        pytest.skip("nothing is read-only to root, and to Windows not in this way")
+    else:
+        path.parent.chmod(0o500)
+    with pytest.raises(OSError, match=path.parent.name), locked(path, tick=lambda: pytest.fail("waited for nobody"), sleep=time.sleep):
+        pytest.fail("a lock without a file")

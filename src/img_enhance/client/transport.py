@@ -1,4 +1,4 @@
-"""Requests that are tried again until they are answered, or patience ends. Proxies are those of the usual environment variables."""
+"""Requests that are tried again until they are answered, or patience ends."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from img_enhance import __version__
 from img_enhance.client.form import Form
 from img_enhance.client.problems import MEDIA_TYPE, Passing, error_of
 from img_enhance.errors import ImgEnhanceError, IntegrityError, OptionError, ServiceUnreachable
 from img_enhance.service.refusals import PASSING
+from img_enhance.web import asked_wait_seconds, cause, opener, said, status_text, whole_number
 
 _BLOCK_BYTES = 256 * 1024
 _MOST_PROBLEM_BYTES = 100_000
-_NUMBER = re.compile(r"[0-9]{1,9}")
 
 # What proxies answer while the service behind them starts or is busy.
 _PASSING_STATUSES = (429, 502, 503, 504)
@@ -66,7 +65,7 @@ class Transport:
         self._timeout = timeout
         self._warn = warn
         self._met = False
-        self._opener = _opener()
+        self._opener = opener()
 
     def ask(
         self,
@@ -107,7 +106,7 @@ class Transport:
 
         Raises: Passing where another try may help, else as `ask`.
         """
-        sent = {"User-Agent": f"img-enhance/{__version__}", "Accept": "application/json"} | dict(headers or {})
+        sent = {"Accept": "application/json"} | dict(headers or {})
         if self._key is not None:
             sent["X-API-Key"] = self._key
         if form is not None:
@@ -160,7 +159,7 @@ class Transport:
 
         Raises: Passing when it breaks off.
         """
-        promised = response.headers.get("Content-Length", "")
+        promised = whole_number(response.headers.get("Content-Length"))
         count = 0
         try:
             while block := response.read(_BLOCK_BYTES):
@@ -168,7 +167,7 @@ class Transport:
                 yield block
         except (OSError, http.client.HTTPException) as error:
             raise self._unreached(error) from None
-        if _NUMBER.fullmatch(promised) and count != int(promised):
+        if promised is not None and count != promised:
             raise Passing(ServiceUnreachable(f"the answer of {self.url} broke off after {count:,} of {promised} bytes; try again"))
 
     def lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -189,15 +188,14 @@ class Transport:
         return max(own, min(passing.wait_seconds, self.patience.most_asked))
 
     def _unreached(self, error: Exception) -> Passing | ImgEnhanceError:
-        reason: Any = getattr(error, "reason", error)  # urllib's errors hold another one
+        reason = cause(error)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return ServiceUnreachable(f"{self.url} has no valid certificate ({reason.verify_message}); check the URL")
-        lost = ServiceUnreachable(f"{self.url} cannot be reached ({_said(reason)}); check the URL, and that the service runs")
+        lost = ServiceUnreachable(f"{self.url} cannot be reached ({said(reason)}); check the URL, and that the service runs")
         return lost if isinstance(reason, socket.gaierror) and not self._met else Passing(lost, reached=False)
 
     def _refused(self, response: http.client.HTTPResponse) -> Passing | ImgEnhanceError:
-        asked = response.headers.get("Retry-After", "")
-        wait = float(asked) if _NUMBER.fullmatch(asked) else 0.0
+        wait = asked_wait_seconds(response.headers.get("Retry-After"))
         if response.headers.get_content_type() == MEDIA_TYPE:
             try:
                 problem = _json(response.read(_MOST_PROBLEM_BYTES))
@@ -213,44 +211,11 @@ class Transport:
         return Passing(stranger, wait_seconds=wait) if response.status in _PASSING_STATUSES else stranger
 
     def _stranger(self, response: http.client.HTTPResponse) -> ServiceUnreachable:
-        said = f"{response.status} {http.client.responses.get(response.status, '')}".rstrip()
         kind = response.headers.get_content_type()
         return ServiceUnreachable(
-            f"{self.url} answers {said}; that ({kind}) is no answer of img-enhance, check the URL and what lies before the service"
+            f"{self.url} answers {status_text(response.status)}; that ({kind}) is no answer of img-enhance, "
+            "check the URL and what lies before the service"
         )
-
-
-class _AnswersEarly(http.client.HTTPConnection):
-    """A server that refuses a body may answer and hang up before it has read all of it: then the answer counts."""
-
-    def request(self, *arguments: Any, **named: Any) -> None:
-        try:
-            super().request(*arguments, **named)
-        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
-            if self.sock is None:
-                raise
-
-
-class _SecureAnswersEarly(_AnswersEarly, http.client.HTTPSConnection):
-    """The same over TLS."""
-
-
-class _Http(urllib.request.HTTPHandler):
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_AnswersEarly, req)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_SecureAnswersEarly, req, context=ssl.create_default_context())
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    # Not urllib's own opener, which follows redirects, with the key in its hands, and turns POST into GET.
-    opener = urllib.request.OpenerDirector()
-    for handler in (urllib.request.ProxyHandler(), urllib.request.UnknownHandler(), _Http(), _Https()):
-        opener.add_handler(handler)
-    return opener
 
 
 def _json(body: bytes) -> dict[str, Any] | None:
@@ -259,8 +224,3 @@ def _json(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return values if isinstance(values, dict) else None
-
-
-def _said(error: object) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).encode("ascii", "backslashreplace").decode()

@@ -123,25 +123,6 @@ def exif_resolution(blob: bytes) -> tuple[float, float] | None:
     return across * scale, down * scale
 
 
-def orientation(blob: bytes) -> int:
-    """How the photo lies, 1 to 8; 1 when the blob states nothing, or nonsense.
-
-    Raises: BrokenMetadata when it cannot be read.
-    """
-    parts = parse(blob)
-    entry = parts.ifd0.first(ORIENTATION)
-    stated = None if entry is None else read_number(parts.read, parts.layout, entry)
-    return stated if stated is not None and 1 <= stated <= 8 else 1
-
-
-def has_gps(blob: bytes) -> bool:
-    """Whether the blob points to GPS data.
-
-    Raises: BrokenMetadata when it cannot be read.
-    """
-    return bool(parse(blob).gps)
-
-
 def _rational(parts: Parts, entry: Entry | None) -> float | None:
     if entry is None or entry.type != RATIONAL or entry.count != 1:
         return None

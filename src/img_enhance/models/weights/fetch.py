@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 from img_enhance.errors import DiskError, DownloadError, WeightsCorrupt
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weights.cache import WeightStore, found, missing, remember
-from img_enhance.models.weights.http import RangeRefused, Refused, Transient, check_answer, opened, said, version_of
+from img_enhance.models.weights.http import RangeRefused, Transient, check_answer, opened, version_of
 from img_enhance.models.weights.lock import locked
 from img_enhance.units import bytes_text
+from img_enhance.web import Refused, said
 
 # Waits between tries grow: 0.5, 1, 2 and 4 seconds, or what the server asks for.
 TRIES = 5
@@ -50,7 +51,7 @@ class _Download:
     part: Path
     note: Path
     progress: OnBytes
-    alive: Callable[[], None]
+    tick: Callable[[], None]
     timeout_seconds: float
 
 
@@ -77,19 +78,14 @@ def pull(
         raise missing(file, store)
     try:
         store.home.mkdir(parents=True, exist_ok=True)
-        with locked(store.home / f".{file.file}.lock", tick=tick, sleep=sleep) as beat:
-
-            def alive() -> None:
-                tick()
-                beat()
-
+        with locked(store.home / f".{file.file}.lock", tick=tick, sleep=sleep):
             download = _Download(
                 file=file,
                 url=mirrored(file.url, store.mirror),
                 part=store.home / f".{file.file}.part",
                 note=store.home / f".{file.file}.part.json",
                 progress=progress,
-                alive=alive,
+                tick=tick,
                 timeout_seconds=timeout_seconds,
             )
             # Whoever had the lock before may have brought it.
@@ -116,7 +112,7 @@ def _brought(download: _Download, store: WeightStore, sleep: Callable[[float], N
             if number == TRIES - 1:
                 raise _failed(download, f"{error}, after {TRIES} tries") from None
             sleep(min(max(FIRST_WAIT_SECONDS * 2**number, error.wait_seconds), LONGEST_WAIT_SECONDS))
-            download.alive()
+            download.tick()
     target = store.home / download.file.file
     os.replace(download.part, target)
     download.note.unlink(missing_ok=True)
@@ -202,14 +198,14 @@ def _hashed(download: _Download, out: IO[bytes], begun: int) -> Any:
     """The hash of the bytes that are there, after which `out` stands."""
     digest = hashlib.sha256()
     while begun and (block := out.read(_BLOCK_BYTES)):
-        download.alive()
+        download.tick()
         digest.update(block)
     return digest
 
 
 def _block(download: _Download, response: http.client.HTTPResponse, wanted: int) -> bytes:
     """What comes next, at most one byte more than wanted."""
-    download.alive()
+    download.tick()
     try:
         return response.read(min(_BLOCK_BYTES, wanted + 1))
     except TimeoutError:
