@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from img_enhance import __version__
-from img_enhance.devices import detect_cpu
-from img_enhance.planner import choose_precision
+from img_enhance.machine.devices import detect_cpu
+from img_enhance.planning.planner import choose_precision
 from img_enhance.units import bytes_text
 
 _OURS = ("openvino", "numpy", "pyvips-binary")

@@ -37,7 +37,7 @@ class Run:
 def our_command() -> list[str]:
     """The installed command line beside this interpreter."""
     script = Path(sys.executable).with_name("img-enhance")
-    return [str(script)] if script.exists() else [sys.executable, "-m", "img_enhance.cli"]
+    return [str(script)] if script.exists() else [sys.executable, "-m", "img_enhance.cli.main"]
 
 
 def run(command: Sequence[str | Path]) -> Run:

@@ -2,16 +2,16 @@
 
 import dataclasses
 
-from img_enhance.devices import detect_cpu
 from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Size
+from img_enhance.machine.devices import detect_cpu
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.photo import Header
-from img_enhance.plan import Plan
-from img_enhance.planner import allowed_bytes, make_plan
-from img_enhance.sweep_plan import Stage
+from img_enhance.planning.plan import Plan
+from img_enhance.planning.planner import allowed_bytes, make_plan
+from img_enhance.planning.sweep_plan import Stage
 
 _BUDGET_STEP = 0.95
 _SMALLEST_BUDGET = 100_000_000

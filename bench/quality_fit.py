@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from img_enhance.steps.illuminant_estimate import CHANNELS, FIRST_LIGHT, GRID, GRID_CORNER, GRID_STEP, LIGHTS, STRONG, WHITE_AT
-from img_enhance.steps.learned import probability
-from img_enhance.steps.light_shares import SHARES
+from img_enhance.light.illuminant_estimate import CHANNELS, FIRST_LIGHT, GRID, GRID_CORNER, GRID_STEP, LIGHTS, STRONG, WHITE_AT
+from img_enhance.light.learned import probability
+from img_enhance.light.light_shares import SHARES
 from measure import say
 from photos import ROOT
 from quality.degradations import CAST, DEGRADATIONS, EXPOSURE, UNDEGRADED
@@ -30,7 +30,7 @@ from tables import Column, Table
 Array = npt.NDArray[Any]
 Weights = dict[str, Any]
 
-WEIGHTS = ROOT / "src" / "img_enhance" / "steps" / "learned.npz"
+WEIGHTS = ROOT / "src" / "img_enhance" / "light" / "learned.npz"
 
 _FILTER = (GRID - LIGHTS[0] + 1, GRID - LIGHTS[1] + 1)
 _HIDDEN = 32

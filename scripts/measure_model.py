@@ -16,16 +16,16 @@ import time
 
 import numpy as np
 
-from img_enhance.devices import Choice, detect_cpu, device_of
 from img_enhance.geometry import Size
-from img_enhance.memory import Peak, anonymous_bytes
+from img_enhance.machine.devices import Choice, detect_cpu, device_of
+from img_enhance.machine.memory import Peak, anonymous_bytes
+from img_enhance.machine.settings import weight_store
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import NamedWeights, Precision
 from img_enhance.models.table import BUILT_IN, MODEL_NAMES
 from img_enhance.models.weights.store import load
-from img_enhance.plan import RuntimeName
+from img_enhance.planning.plan import RuntimeName
 from img_enhance.runtimes import runtime_on
-from img_enhance.settings import weight_store
 
 SIDES = (96, 192, 320, 448)
 

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from img_enhance.cli import main
-from img_enhance.devices import detect_cpu
+from img_enhance.cli.main import main
 from img_enhance.engine import Engine
+from img_enhance.machine.devices import detect_cpu
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load, present
-from img_enhance.options import Machine, RealESRGAN
 from img_enhance.passes.sweep import Network
-from img_enhance.plan import Device, RuntimeName
-from img_enhance.recipe import Recipe
+from img_enhance.planning.plan import Device, RuntimeName
+from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes import runtime_on
 from random_weights import picture_like_weights
 

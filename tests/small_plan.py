@@ -2,14 +2,14 @@
 
 from img_enhance.geometry import Size
 from img_enhance.models.table import BUILT_IN
-from img_enhance.options import CLAHE, GFPGAN
 from img_enhance.passes.faces import FacePass
 from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
 from img_enhance.passes.tones import TonePass
 from img_enhance.photo import Header
-from img_enhance.plan import Device, Pass, Plan, Rates
-from img_enhance.planner import make_plan
+from img_enhance.planning.plan import Device, Pass, Plan, Rates
+from img_enhance.planning.planner import make_plan
+from img_enhance.request.options import CLAHE, GFPGAN
 from img_enhance.steps import tones_of
 
 PHOTO_MODEL = "realesrgan-x4plus"

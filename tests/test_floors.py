@@ -1,48 +1,26 @@
-"""Imports go down the floors only, heavy ones live where they are used."""
+"""Folders are the floors: imports go down only, as docs/design.md shows, and heavy ones live where they are used."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent / "src" / "img_enhance"
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "img_enhance"
+PAGE = ROOT / "docs" / "design.md"
 
-# Lowest floor first; a package's name stands for all its modules. A module may import from its own floor and those below.
-FLOORS = (
-    ("__init__", "errors", "geometry", "units", "photo", "form", "cancelling", "progress", "web"),
-    ("models",),
-    ("options", "recipe"),
-    ("windows", "plan", "sweep_plan", "sweep_planner", "planner", "metadata", "color", "illuminant"),
-    ("memory", "devices", "canvas", "bleed", "files", "image_io", "runtimes", "faces"),
-    ("passes",),
-    ("steps", "texture", "analysis", "suggest"),
-    ("compare", "engine", "settings"),
-    ("client", "service"),
-    (
-        "__main__",
-        "cli",
-        "cli_check_server",
-        "cli_compare",
-        "cli_faces",
-        "cli_files",
-        "cli_flags",
-        "cli_models",
-        "cli_screen",
-        "cli_serve",
-        "cli_server",
-        "cli_suggest",
-    ),
-)
 HEAVY = {
-    "cv2": ("analysis", "faces", "steps", "texture"),
+    "cv2": ("faces", "light", "steps", "suggest"),
     "openvino": ("runtimes",),
+    "torch": ("machine", "runtimes"),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),
     "filelock": ("models",),
     "pi_heif": ("image_io",),
-    "psutil": ("devices", "memory", "canvas", "service"),
+    "psutil": ("machine", "service"),
     "fastapi": ("service",),
     "fastapi_swagger": ("service",),
     "prometheus_client": ("service",),
@@ -50,22 +28,26 @@ HEAVY = {
     "python_multipart": ("service",),
     "starlette": ("service",),
     "uvicorn": ("service",),
-    "tqdm": ("cli_screen",),
+    "tqdm": ("cli",),
 }
-STANDARD_ONLY_FLOORS = 1
-
-# Files that still import each other; none may be added.
-KNOWN_CIRCLES = {frozenset({"img_enhance.devices", "img_enhance.runtimes.torch"})}
+# The files that lie in no folder; they use the standard library only, and each other.
+WORDS = "words"
+# They stand on top: what a person imports, and what Python runs.
+DOORS = ("__init__.py", "__main__.py")
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
-def noun(module: Path) -> str:
-    return module.relative_to(SOURCE).parts[0].removesuffix(".py")
+def room(module: Path) -> str:
+    """The folder that a file lies in."""
+    parts = module.relative_to(SOURCE).parts
+    return parts[0] if len(parts) > 1 else WORDS
 
 
-def floor(name: str) -> int:
-    return next(number for number, names in enumerate(FLOORS) if name in names)
+def floors() -> dict[str, int]:
+    """The floor of every folder, by the table of docs/design.md, from the ground up."""
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name.strip("` "): int(number) for number, names in rows for name in names.split()}
 
 
 def imports(module: Path) -> set[str]:
@@ -124,16 +106,22 @@ def circles(imported: dict[str, set[str]]) -> set[frozenset[str]]:
     return {frozenset(other for other in reach if name in all_reached[other]) for name, reach in all_reached.items() if name in reach}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(SOURCE)))
+def test_every_folder_has_a_floor() -> None:
+    folders = {room(module) for module in MODULES}
+    assert floors().keys() == folders
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.name not in DOORS or room(module) != WORDS], ids=str)
 def test_imports_go_down_only(module: Path) -> None:
-    own = floor(noun(module))
+    known, own = floors(), room(module)
     for name in imports(module):
         if name.startswith("img_enhance."):
-            assert floor(name.split(".")[1]) <= own, f"{name} is above {noun(module)}"
+            other = name.split(".")[1] if (SOURCE / name.split(".")[1]).is_dir() else WORDS
+            assert other == own or known[other] < known[own], f"{name} is not below {own}"
 
 
 def test_no_files_import_each_other() -> None:
-    assert circles(graph()) <= KNOWN_CIRCLES
+    assert circles(graph()) == set()
 
 
 def test_circles_are_found_however_long() -> None:
@@ -144,13 +132,13 @@ def test_circles_are_found_however_long() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(SOURCE)))
 def test_heavy_imports_live_where_they_are_used(module: Path) -> None:
     for name in imports(module):
-        package = name.split(".")[0]
-        assert noun(module) in HEAVY.get(package, (noun(module),))
-        if floor(noun(module)) < STANDARD_ONLY_FLOORS:
+        package, own = name.split(".")[0], room(module)
+        assert own in HEAVY.get(package, (own,))
+        if own == WORDS:
             assert package in sys.stdlib_module_names or package == "img_enhance"
 
 
 def test_help_loads_neither_numpy_nor_a_runtime() -> None:
-    code = "import sys, img_enhance.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules)"
+    code = "import sys, img_enhance.cli.main as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "openvino", "pyvips", "PIL", "tqdm", "cv2"} & set(loaded)

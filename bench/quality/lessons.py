@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from img_enhance.color import srgb
+from img_enhance.light.colour import srgb
+from img_enhance.light.exposure_estimate import shares_of
+from img_enhance.light.illuminant_estimate import evidence_of
+from img_enhance.light.sample import sample
 from img_enhance.photo import Photo
-from img_enhance.steps.exposure_estimate import shares_of
-from img_enhance.steps.illuminant_estimate import evidence_of
-from img_enhance.steps.sample import sample
 from measure import say
 from photos import Pixels
 from quality.collection import reduced

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from img_enhance.engine import Engine
-from img_enhance.options import STEP_OPTIONS, StepOptions
 from img_enhance.photo import Photo
-from img_enhance.recipe import Recipe
-from img_enhance.suggest import suggest
+from img_enhance.request.options import STEP_OPTIONS, StepOptions
+from img_enhance.request.recipe import Recipe
+from img_enhance.suggest.suggest import suggest
 from photos import Pixels
 from quality.degradations import CAST, EXPOSURE, LOW_LIGHT
 

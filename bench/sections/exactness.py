@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.devices import detect_cpu
 from img_enhance.geometry import Box, Size
-from img_enhance.memory import give_back
+from img_enhance.machine.devices import detect_cpu
+from img_enhance.machine.memory import give_back
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN, MODELS
 from img_enhance.models.weights.store import load
 from img_enhance.passes.network import NetworkPlan
 from img_enhance.passes.sweep import Network, sweep
-from img_enhance.planner import choose_precision
+from img_enhance.planning.planner import choose_precision
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.units import bytes_text
 from measure import say

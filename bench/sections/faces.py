@@ -16,18 +16,18 @@ import numpy as np
 import pyvips
 
 from face_weights import random_weights_table
-from img_enhance.devices import find_device
 from img_enhance.engine import Engine
 from img_enhance.faces.detect import find_faces
-from img_enhance.memory import Peak, anonymous_bytes
+from img_enhance.machine.devices import find_device
+from img_enhance.machine.memory import Peak, anonymous_bytes
 from img_enhance.models.model import Model
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.models.weights.store import load
-from img_enhance.options import GFPGAN
 from img_enhance.photo import Photo
-from img_enhance.planner import choose_precision
-from img_enhance.recipe import Recipe
+from img_enhance.planning.planner import choose_precision
+from img_enhance.request.options import GFPGAN
+from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes import runtime_on
 from measure import run, say
 from settings import Settings

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from img_enhance.devices import detect_cpu, free_bytes
 from img_enhance.geometry import Size
+from img_enhance.machine.devices import detect_cpu, free_bytes
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load, verified_binary
 from measure import Run, alternate, our_command, say

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterator
 
-from img_enhance.devices import detect_cpu
 from img_enhance.geometry import Size
+from img_enhance.machine.devices import detect_cpu
 from img_enhance.models.table import BUILT_IN
-from img_enhance.planner import choose_precision
+from img_enhance.planning.planner import choose_precision
 from measure import our_command, run, say
 from photos import main_source, png_photo
 from plans import budget_that_forces_areas, plan_of

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from img_enhance.devices import detect_cpu
 from img_enhance.engine import Engine
+from img_enhance.machine.devices import detect_cpu
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load
-from img_enhance.options import RealESRGAN
 from img_enhance.passes.network import NetworkPlan
 from img_enhance.photo import Photo
-from img_enhance.planner import choose_precision
-from img_enhance.recipe import Recipe
+from img_enhance.planning.planner import choose_precision
+from img_enhance.request.options import RealESRGAN
+from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes.openvino import OpenVINO
 from measure import say
 from photos import Pixels, main_source, photo_pixels, size_of

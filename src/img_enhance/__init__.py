@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from img_enhance.engine import enhance as enhance
     from img_enhance.engine.result import Result as Result
     from img_enhance.errors import ImgEnhanceError as ImgEnhanceError
-    from img_enhance.options import CLAHE as CLAHE
-    from img_enhance.options import GFPGAN as GFPGAN
-    from img_enhance.options import ExposureCorrection as ExposureCorrection
-    from img_enhance.options import Machine as Machine
-    from img_enhance.options import Output as Output
-    from img_enhance.options import RealESRGAN as RealESRGAN
-    from img_enhance.options import WhiteBalance as WhiteBalance
     from img_enhance.photo import Photo as Photo
     from img_enhance.progress import Progress as Progress
-    from img_enhance.recipe import Recipe as Recipe
+    from img_enhance.request.options import CLAHE as CLAHE
+    from img_enhance.request.options import GFPGAN as GFPGAN
+    from img_enhance.request.options import ExposureCorrection as ExposureCorrection
+    from img_enhance.request.options import Machine as Machine
+    from img_enhance.request.options import Output as Output
+    from img_enhance.request.options import RealESRGAN as RealESRGAN
+    from img_enhance.request.options import WhiteBalance as WhiteBalance
+    from img_enhance.request.recipe import Recipe as Recipe
 
 # Loaded at first use, so that `import img_enhance` and `img-enhance --help` load neither numpy nor a runtime.
 _HOMES = {

@@ -2,7 +2,7 @@
 
 import sys
 
-from img_enhance.cli import main
+from img_enhance.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from conftest import SAMPLE, needs_torch
-from img_enhance.steps import learned
-from img_enhance.steps.illuminant_estimate import CHANNELS, GRID, GRID_CORNER, GRID_STEP, Evidence, IlluminantWeights, log_odds
-from img_enhance.steps.learned import Perceptron
-from img_enhance.steps.light_shares import SHARES
+from img_enhance.light import learned
+from img_enhance.light.illuminant_estimate import CHANNELS, GRID, GRID_CORNER, GRID_STEP, Evidence, IlluminantWeights, log_odds
+from img_enhance.light.learned import Perceptron
+from img_enhance.light.light_shares import SHARES
 from quality.degradations import CAST, EXPOSURE, UNDEGRADED
 from quality.lessons import MOST_LESSONS, Lesson, drawn, kept, lessons_of
 

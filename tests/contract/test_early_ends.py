@@ -16,11 +16,11 @@ from conftest import RUNTIMES
 from img_enhance.engine import Engine
 from img_enhance.errors import Cancelled, IntegrityError
 from img_enhance.models.networks.segment import Precision
-from img_enhance.options import ExposureCorrection, Machine, RealESRGAN
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
-from img_enhance.plan import RuntimeName
-from img_enhance.recipe import Recipe
+from img_enhance.planning.plan import RuntimeName
+from img_enhance.request.options import ExposureCorrection, Machine, RealESRGAN
+from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.runtime import Array, Compiled
 

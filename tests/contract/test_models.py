@@ -22,9 +22,9 @@ from img_enhance.models.table import BUILT_IN, MODEL_NAMES, MODELS
 from img_enhance.models.weight_sources import WheelWeights
 from img_enhance.models.weights.ncnn import read_ncnn
 from img_enhance.models.weights.store import load, present
+from img_enhance.planning.sweep_plan import CHANNELS
+from img_enhance.planning.sweep_planner import SMALLEST_SIDE
 from img_enhance.runtimes.reference import NumpyOps
-from img_enhance.sweep_plan import CHANNELS
-from img_enhance.sweep_planner import SMALLEST_SIDE
 from random_weights import random_weights
 
 Array = npt.NDArray[np.float32]

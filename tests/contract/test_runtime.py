@@ -17,7 +17,7 @@ from img_enhance.models.networks.srvgg import SRVGGNetCompact
 from img_enhance.models.table import MODELS
 from img_enhance.passes.probe import psnr
 from img_enhance.passes.sweep import Network
-from img_enhance.plan import Device, RuntimeName
+from img_enhance.planning.plan import Device, RuntimeName
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.openvino import is_finite
 from img_enhance.runtimes.reference import NumpyOps, run_reference

@@ -16,7 +16,7 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
 from img_enhance.models.table import BUILT_IN, MODELS
 from img_enhance.passes.sweep import Network
-from img_enhance.plan import RuntimeName
+from img_enhance.planning.plan import RuntimeName
 from img_enhance.runtimes.reference import run_reference
 from random_weights import random_weights
 from test_sweep import as_picture, plan_of, swept
@@ -169,7 +169,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, str]]:
     ],
 )
 def test_a_gpus_memory_is_claimed_and_given_up(wanted: int | None, share: float, allowed: int, card: list[tuple[float, str]]) -> None:
-    from img_enhance.runtimes.torch import claim_memory, unclaim_memory
+    from img_enhance.machine.gpus import claim_memory, unclaim_memory
 
     assert claim_memory("cuda:1", wanted, share) == allowed
     unclaim_memory("cuda:1")
@@ -179,7 +179,7 @@ def test_a_gpus_memory_is_claimed_and_given_up(wanted: int | None, share: float,
 def test_a_gpu_that_is_too_full_to_be_asked_has_nothing_to_claim(card: list[tuple[float, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from img_enhance.runtimes.torch import claim_memory
+    from img_enhance.machine.gpus import claim_memory
 
     def full(_place: str) -> None:
         raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported")
@@ -247,7 +247,7 @@ def test_a_value_that_is_not_finite_is_found_among_many(wrong: float, precision:
 def test_this_machines_gpus_are_those_of_pytorch() -> None:
     import torch
 
-    from img_enhance.runtimes.torch import gpus
+    from img_enhance.machine.gpus import gpus
 
     found = gpus()
     assert len(found) == torch.cuda.device_count() + torch.backends.mps.is_available()

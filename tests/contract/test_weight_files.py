@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from img_enhance import settings as settings_module
+from img_enhance.machine import settings as settings_module
 from img_enhance.models.table import BUILT_IN, MODEL_NAMES
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weights.cache import WeightStore, found

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from face_pictures import FACE_OF_PORTRAIT, FACES_OF_TWINS
 
-from img_enhance.canvas import Pixels
 from img_enhance.faces.detect import Face, Tick, Which, chosen
 from img_enhance.geometry import Box, Size
+from img_enhance.machine.canvas import Pixels
 from img_enhance.models.table import BUILT_IN
 
 _STAND_IN = b"no network, but the name of one"

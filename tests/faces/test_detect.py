@@ -15,7 +15,7 @@ from PIL import Image
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.faces.detect import Face, Found, chosen, find_faces, is_face, magnified, turned_back, unnested
 from img_enhance.geometry import Box
-from img_enhance.memory import Peak, anonymous_bytes
+from img_enhance.machine.memory import Peak, anonymous_bytes
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -14,8 +14,7 @@ from PIL import Image
 
 from conftest import needs_torch
 from face_weights import FILE, random_weights_table
-from img_enhance import settings
-from img_enhance.cli import main
+from img_enhance.cli.main import main
 from img_enhance.engine import Engine
 from img_enhance.engine.result import Result
 from img_enhance.errors import IntegrityError, NotFinite, WeightsMissing
@@ -24,17 +23,18 @@ from img_enhance.faces.detect import Face
 from img_enhance.faces.paste import paste, patch
 from img_enhance.faces.restore import restore_faces
 from img_enhance.geometry import Box
-from img_enhance.memory import anonymous_bytes, give_back
+from img_enhance.machine import settings
+from img_enhance.machine.memory import anonymous_bytes, give_back
 from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.models.weights.store import load
-from img_enhance.options import GFPGAN, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.passes.faces import FacePlan
 from img_enhance.photo import Photo
-from img_enhance.recipe import AUTO, Recipe
+from img_enhance.request.options import GFPGAN, Machine, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.request.recipe import AUTO, Recipe
 from img_enhance.runtimes.openvino import Compiled
-from img_enhance.suggest import suggest
+from img_enhance.suggest.suggest import suggest
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
 
@@ -199,7 +199,7 @@ def test_a_sharp_large_face_is_left_alone_when_asked(store: WeightStore) -> None
 
 
 def test_a_crop_has_the_bits_of_the_whole(engine: Engine, group: Pixels) -> None:
-    from img_enhance.options import Output
+    from img_enhance.request.options import Output
 
     steps = (COMPACT, GFPGAN())
     whole = engine.enhance(Photo(group), Recipe(steps=steps)).photo.pixels

@@ -9,7 +9,7 @@ from face_pictures import Array, size_of, smooth, square
 from img_enhance.faces.align import SIDE, Similarity, crop, enlarged, inside
 from img_enhance.faces.paste import Patch, mask, paste, patch
 from img_enhance.geometry import Box, Size
-from img_enhance.memory import anonymous_bytes
+from img_enhance.machine.memory import anonymous_bytes
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
 

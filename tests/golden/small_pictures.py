@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pyvips
 
-from img_enhance.canvas import new_canvas
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, write_photo
-from img_enhance.options import Output
+from img_enhance.machine.canvas import new_canvas
 from img_enhance.photo import Metadata, Photo
+from img_enhance.request.options import Output
 
 Array = npt.NDArray[Any]
 SPACES = {"uint8": ("b-w", "srgb"), "uint16": ("grey16", "rgb16")}

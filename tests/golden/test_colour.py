@@ -12,7 +12,7 @@ from small_pictures import Array, photo_of, read, smooth, vips, write
 
 from img_enhance.engine import Engine
 from img_enhance.photo import WRITTEN, Metadata
-from img_enhance.recipe import Recipe
+from img_enhance.request.recipe import Recipe
 
 # D50-adapted primaries, columns of RGB to XYZ. Source: Adobe RGB (1998) encoding, section 4; SMPTE EG 432-1 for Display P3.
 ADOBE = ((0.60974, 0.20528, 0.14919), (0.31111, 0.62567, 0.06322), (0.01947, 0.06087, 0.74457))

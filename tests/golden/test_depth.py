@@ -8,7 +8,7 @@ from PIL import Image
 from small_pictures import Array, joined, photo_of, read, vips, write
 
 from img_enhance.engine import Engine
-from img_enhance.recipe import Recipe
+from img_enhance.request.recipe import Recipe
 
 
 def gradient(bands: int) -> Array:

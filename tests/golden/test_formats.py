@@ -14,9 +14,9 @@ from small_pictures import Array, joined, noise, photo_of, read, smooth, turned,
 from img_enhance.engine import Engine
 from img_enhance.errors import UnsupportedPhoto
 from img_enhance.image_io import open_photo
-from img_enhance.options import Input, Output
 from img_enhance.photo import WRITTEN, format_named
-from img_enhance.recipe import Recipe
+from img_enhance.request.options import Input, Output
+from img_enhance.request.recipe import Recipe
 
 BANDS = {"grey": 1, "grey and alpha": 2, "rgb": 3, "rgb and alpha": 4}
 

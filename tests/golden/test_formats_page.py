@@ -9,8 +9,8 @@ from PIL import Image
 from small_pictures import Array, joined, noise, photo_of, read, smooth, vips, write
 from test_metadata import IPTC, XMP, exif, seen
 
-from img_enhance.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
 from img_enhance.photo import FORMATS, WRITTEN, Format, Metadata
+from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
 
 SAMPLES = Path(__file__).parents[1] / "heic"
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from conftest import SAMPLE
-from img_enhance.canvas import new_canvas
 from img_enhance.engine import Engine
 from img_enhance.errors import PhotoError
 from img_enhance.image_io import PhotoFile, open_photo, read_photo
-from img_enhance.options import RealESRGAN
+from img_enhance.machine.canvas import new_canvas
 from img_enhance.photo import Photo
-from img_enhance.recipe import Recipe
+from img_enhance.request.options import RealESRGAN
+from img_enhance.request.recipe import Recipe
 
 Pixels = npt.NDArray[Any]
 

@@ -14,9 +14,9 @@ from small_pictures import photo_of, read, smooth, write
 
 from img_enhance.engine import Engine
 from img_enhance.metadata.blob import tiff_of
-from img_enhance.options import Output, RealESRGAN
 from img_enhance.photo import WRITTEN, Metadata
-from img_enhance.recipe import Recipe
+from img_enhance.request.options import Output, RealESRGAN
+from img_enhance.request.recipe import Recipe
 
 FORMATS = [entry.name for entry in WRITTEN]
 IN_AND_OUT = list(itertools.product(FORMATS, FORMATS))
@@ -235,7 +235,18 @@ def test_broken_exif_of_a_photo_in_memory_is_left_out(tmp_path: Path) -> None:
 
 def test_the_command_line_reads_and_writes_pipes(tmp_path: Path) -> None:
     path = source(tmp_path, "png", exif=exif())
-    command = [sys.executable, "-m", "img_enhance.cli", "enhance", "-", "--model", "realesr-animevideov3", "--quiet", "--format", "webp"]
+    command = [
+        sys.executable,
+        "-m",
+        "img_enhance",
+        "enhance",
+        "-",
+        "--model",
+        "realesr-animevideov3",
+        "--quiet",
+        "--format",
+        "webp",
+    ]
     done = subprocess.run(command, input=path.read_bytes(), capture_output=True, check=True, timeout=60)
     (tmp_path / "out.webp").write_bytes(done.stdout)
     with Image.open(tmp_path / "out.webp") as picture:

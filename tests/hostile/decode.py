@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from img_enhance.canvas import new_canvas
 from img_enhance.image_io import open_photo, read_photo
-from img_enhance.memory import Peak, anonymous_bytes
+from img_enhance.machine.canvas import new_canvas
+from img_enhance.machine.memory import Peak, anonymous_bytes
 from img_enhance.photo import Photo
-from img_enhance.planner import STREAM_BYTES, WHOLE_DECODER_BYTES_PER_PIXEL
+from img_enhance.planning.planner import STREAM_BYTES, WHOLE_DECODER_BYTES_PER_PIXEL
 
 # Far above the small good files: what a forged header may ask for before it is refused.
 MOST_PIXELS = 1_000_000

@@ -13,9 +13,9 @@ import pytest
 from decode import decoded
 from PIL import Image
 
-from img_enhance.canvas import Pixels
 from img_enhance.errors import ImgEnhanceError, PhotoError, PhotoTooLarge, UnsupportedPhoto
 from img_enhance.image_io import open_photo
+from img_enhance.machine.canvas import Pixels
 
 SECONDS = 30
 # The last chunk of a PNG: its length, its name, nothing, a checksum.

@@ -41,7 +41,7 @@ class Served:
         environment = {**os.environ, **{f"IMG_ENHANCE_{name}": text for name, text in words.items()}}
         self.log = data.parent / f"{data.name}.log"
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "img_enhance.cli", "serve"], env=environment, stderr=log)
+            self.process = subprocess.Popen([sys.executable, "-m", "img_enhance", "serve"], env=environment, stderr=log)
         self.client = httpx.Client(base_url=self.url, timeout=60)
 
     def wait_ready(self) -> Served:

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 from served import SHIFT, Served, noisy_photo, plain_photo, served
 
-from img_enhance.service.channel import Channel
-from img_enhance.service.protocol import Cancel, encode
-from img_enhance.service.worker import Talk
+from img_enhance.workers.channel import Channel
+from img_enhance.workers.protocol import Cancel, encode
+from img_enhance.workers.worker import Talk
 
 SOAK = bool(os.environ.get("IMG_ENHANCE_SOAK"))
 CYCLES = 300 if SOAK else 8

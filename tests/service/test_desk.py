@@ -4,14 +4,14 @@ import asyncio
 from typing import Any, cast
 
 from img_enhance.errors import PhotoError
-from img_enhance.recipe import Recipe
+from img_enhance.jobs.spool import Spool
+from img_enhance.request.recipe import Recipe
 from img_enhance.service.desk import Wanted, all_looked_at
 from img_enhance.service.pace import Pace
-from img_enhance.service.protocol import Check, Checked, Failed
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
-from img_enhance.service.spool import Spool
 from img_enhance.service.uploads import Upload
+from img_enhance.workers.protocol import Check, Checked, Failed
 
 READERS = 3
 

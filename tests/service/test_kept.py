@@ -125,7 +125,7 @@ def test_a_damaged_store_is_refused_at_the_start(tmp_path: Path) -> None:
     (data / "jobs.sqlite").write_bytes(b"not a database" * 1000)
     environment = {**os.environ, "IMG_ENHANCE_DATA": str(data), "IMG_ENHANCE_ACCESS": "open", "IMG_ENHANCE_PORT": "0"}
     run = subprocess.run(
-        [sys.executable, "-m", "img_enhance.cli", "serve"], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "img_enhance", "serve"], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert run.returncode == 3
     assert "[ERROR]" in run.stderr

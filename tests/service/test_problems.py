@@ -9,13 +9,13 @@ from served import Served, is_problem
 
 from img_enhance import errors
 from img_enhance.errors import DiskError, ImgEnhanceError, MemoryBudgetError, WeightsMissing
-from img_enhance.form import fields
-from img_enhance.options import STEP_OPTIONS, Input, Limits, Output
-from img_enhance.service import refusals
-from img_enhance.service.catalogue import KINDS, as_data
+from img_enhance.jobs import refusals
+from img_enhance.request.form import fields
+from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Output
 from img_enhance.service.problems import problem_response
-from img_enhance.service.public import public
-from img_enhance.service.worker import failure
+from img_enhance.workers.catalogue import KINDS, as_data
+from img_enhance.workers.public import public
+from img_enhance.workers.worker import failure
 
 ROOT = Path(__file__).parent.parent.parent
 FLAG = re.compile(r"(?<![\w-])--?[a-z]")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from img_enhance.errors import OptionError
-from img_enhance.form import fields
+from img_enhance.request.form import fields
 from img_enhance.service.settings import Settings, settings_from, variables
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "api.md"

@@ -4,7 +4,7 @@ import pytest
 
 from img_enhance.service.posts import setup_of
 from img_enhance.service.settings import Settings
-from img_enhance.service.worker import _machine
+from img_enhance.workers.worker import _machine
 
 
 @pytest.mark.parametrize("workers", [1, 3])

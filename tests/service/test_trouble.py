@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from served import SHIFT, Served, is_problem, mean_colour, noisy_photo, plain_photo, served
 
-from img_enhance.service.refusals import StorageFull
-from img_enhance.service.spool import Spool
+from img_enhance.jobs.refusals import StorageFull
+from img_enhance.jobs.spool import Spool
 from img_enhance.service.uploads import Body, _PhotoFile
 
 SOAK = bool(os.environ.get("IMG_ENHANCE_SOAK"))

@@ -6,16 +6,16 @@ import numpy.typing as npt
 import pytest
 from tone_pictures import run, scene
 
-from img_enhance.canvas import Pixels
-from img_enhance.color import srgb
 from img_enhance.errors import OptionError
-from img_enhance.options import CLAHE
+from img_enhance.light.colour import srgb
+from img_enhance.light.lattice import Lattice
+from img_enhance.light.lightness import light_table, lightness_table
+from img_enhance.light.noise import VISIBLE_NOISE, noise_levels
+from img_enhance.light.tone import root_index
+from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
+from img_enhance.request.options import CLAHE
 from img_enhance.steps.clahe import LEVELS, Tiling, histograms, measure, steepest, tables_of
-from img_enhance.steps.lattice import Lattice
-from img_enhance.steps.lightness import light_table, lightness_table
-from img_enhance.steps.noise import VISIBLE_NOISE, noise_levels
-from img_enhance.steps.tone import root_index
 
 Levels = npt.NDArray[np.uint8]
 

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from tone_pictures import exposed, run, scene
 
-from img_enhance.canvas import Pixels
-from img_enhance.color import srgb
 from img_enhance.errors import OptionError
-from img_enhance.options import ExposureCorrection
+from img_enhance.light.colour import srgb
+from img_enhance.light.exposure_estimate import BRIGHT_ZONE_STOPS, DARK_ZONE_STOPS, Exposure, estimated_stops
+from img_enhance.light.fusion import lifted
+from img_enhance.light.sample import sample
+from img_enhance.light.tone import Curve
+from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
+from img_enhance.request.options import ExposureCorrection
 from img_enhance.steps import tones_of
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts, curve_of, measure
-from img_enhance.steps.exposure_estimate import BRIGHT_ZONE_STOPS, DARK_ZONE_STOPS, Exposure, estimated_stops
-from img_enhance.steps.fusion import lifted
-from img_enhance.steps.sample import sample
-from img_enhance.steps.tone import Curve
 
 
 def facts_of(pixels: Pixels, **options: object) -> ExposureCorrectionFacts:

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.color import srgb
+from img_enhance.light.colour import srgb
+from img_enhance.light.illuminant_estimate import CHANNELS, evidence_of
 from img_enhance.photo import Photo
-from img_enhance.steps.illuminant_estimate import CHANNELS, evidence_of
 
 Array = npt.NDArray[Any]
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from img_enhance.steps import exposure_estimate, illuminant_estimate
-from img_enhance.steps.illuminant_estimate import CHANNELS, GRID, LIGHTS
-from img_enhance.steps.learned import Perceptron, arrays
-from img_enhance.steps.light_shares import SHARES
+from img_enhance.light import exposure_estimate, illuminant_estimate
+from img_enhance.light.illuminant_estimate import CHANNELS, GRID, LIGHTS
+from img_enhance.light.learned import Perceptron, arrays
+from img_enhance.light.light_shares import SHARES
 
 
 def test_perceptron_is_one_hidden_layer() -> None:

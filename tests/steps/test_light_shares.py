@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from img_enhance.steps.light_shares import SHARES, STOPS, light_shares
+from img_enhance.light.light_shares import SHARES, STOPS, light_shares
 
 LUMINANCE, LARGEST, SMALLEST = (slice(number * len(STOPS), (number + 1) * len(STOPS)) for number in range(3))
 CLIPPED = slice(3 * len(STOPS), SHARES)

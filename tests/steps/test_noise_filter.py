@@ -7,16 +7,16 @@ import numpy.typing as npt
 import pytest
 from tone_pictures import exposed, run
 
-from img_enhance.canvas import Pixels
-from img_enhance.color import srgb
-from img_enhance.options import ExposureCorrection
+from img_enhance.light.colour import srgb
+from img_enhance.light.noise import coloured_noise_levels, noise_levels
+from img_enhance.light.noise_filter import REACH, variances_to_take_out, without_noise
+from img_enhance.light.tone import Curve
+from img_enhance.machine.canvas import Pixels
 from img_enhance.passes.tones import MOST_REACH
 from img_enhance.photo import Photo
+from img_enhance.request.options import ExposureCorrection
 from img_enhance.steps import exposure_correction
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts
-from img_enhance.steps.noise import coloured_noise_levels, noise_levels
-from img_enhance.steps.noise_filter import REACH, variances_to_take_out, without_noise
-from img_enhance.steps.tone import Curve
 
 BRIGHTER = ExposureCorrection(ev=2.0, local="off")
 NOISIER = ExposureCorrection(ev=2.0, local="off", amplify_noise=True)

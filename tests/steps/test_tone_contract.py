@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tone_pictures import at_ends, cut, run, run_in_parts, scene
 
-from img_enhance.canvas import Pixels
-from img_enhance.options import CLAHE, ExposureCorrection
+from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
+from img_enhance.request.options import CLAHE, ExposureCorrection
 from img_enhance.steps import tones_of
 
 # Each way through the code: brighter, darker, by itself, by place, with and without the noise limit.

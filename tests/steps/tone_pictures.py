@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.canvas import Pixels
 from img_enhance.geometry import Box
+from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
 from img_enhance.steps import tones_of
 

@@ -16,9 +16,9 @@ from img_enhance.client.events import events_in
 from img_enhance.client.form import Form
 from img_enhance.client.jobs import Job
 from img_enhance.errors import ImgEnhanceError, UnsupportedPhoto, UserError
-from img_enhance.options import KEY_VARIABLE, RealESRGAN
-from img_enhance.recipe import Recipe
-from img_enhance.service.refusals import KeyMissing, NotHere
+from img_enhance.jobs.refusals import KeyMissing, NotHere
+from img_enhance.request.options import KEY_VARIABLE, RealESRGAN
+from img_enhance.request.recipe import Recipe
 
 _SIDE = 16
 _RECIPE = Recipe(steps=(RealESRGAN(model="realesr-animevideov3", upscale=2),))

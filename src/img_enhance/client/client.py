@@ -18,7 +18,7 @@ from img_enhance.client.transport import Patience, Transport
 from img_enhance.errors import ImgEnhanceError, IntegrityError
 from img_enhance.files import check_output, replacing
 from img_enhance.progress import OnProgress, Progress
-from img_enhance.recipe import Recipe
+from img_enhance.request.recipe import Recipe
 
 API = "/api/v1"
 

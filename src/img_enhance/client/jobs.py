@@ -8,9 +8,9 @@ from typing import Any
 
 from img_enhance.client.problems import error_of
 from img_enhance.errors import Cancelled, ImgEnhanceError, ServiceUnreachable
+from img_enhance.jobs.refusals import ResultExpired
 from img_enhance.photo import format_named
-from img_enhance.recipe import Reason
-from img_enhance.service.refusals import ResultExpired
+from img_enhance.request.recipe import Reason
 
 _FINAL = ("done", "failed", "cancelled", "expired")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from img_enhance import errors
 from img_enhance.errors import ImgEnhanceError, MachineError, UserError
-from img_enhance.service import refusals
+from img_enhance.jobs import refusals
 
 MEDIA_TYPE = "application/problem+json"
 

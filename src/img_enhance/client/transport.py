@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from img_enhance.client.form import Form
 from img_enhance.client.problems import MEDIA_TYPE, Passing, error_of
 from img_enhance.errors import ImgEnhanceError, IntegrityError, OptionError, ServiceUnreachable
-from img_enhance.service.refusals import PASSING
+from img_enhance.jobs.refusals import PASSING
 from img_enhance.web import asked_wait_seconds, cause, opener, said, status_text, whole_number
 
 _BLOCK_BYTES = 256 * 1024

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from PIL import Image, ImageCms
 
-from img_enhance.canvas import Pixels
 from img_enhance.geometry import Box, Size
+from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata.icc import profile_problem
 from img_enhance.photo import Photo
 

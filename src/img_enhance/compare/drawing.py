@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms, ImageDraw
 
-from img_enhance.canvas import Pixels
 from img_enhance.compare import histogram
 from img_enhance.compare.display import Part, preview, transform_of, view
 from img_enhance.compare.layout import (
@@ -24,6 +23,7 @@ from img_enhance.compare.layout import (
 from img_enhance.compare.region import check_region, detailed_region, fitted_size, matching_part, same_shape
 from img_enhance.compare.text import LARGE, SMALL, fitted, font, wrapped
 from img_enhance.geometry import Box, Size
+from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Metadata, Photo
 from img_enhance.units import file_bytes_text
 

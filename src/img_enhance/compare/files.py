@@ -8,8 +8,8 @@ from img_enhance.compare.drawing import sheet
 from img_enhance.errors import OutputError
 from img_enhance.image_io import check_output, open_photo, read_whole, write_photo
 from img_enhance.metadata import BrokenMetadata, xmp
-from img_enhance.options import CompareOptions, Machine, Output
 from img_enhance.photo import Photo, check_holds, format_of_ending
+from img_enhance.request.options import CompareOptions, Machine, Output
 
 TOOL = "img-enhance"
 

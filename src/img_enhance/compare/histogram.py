@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from img_enhance.canvas import Pixels
-from img_enhance.color import srgb
 from img_enhance.compare.display import in_srgb, picture_of
 from img_enhance.geometry import Size
+from img_enhance.light.colour import srgb
+from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
 
 LEVELS = 256

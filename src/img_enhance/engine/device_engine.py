@@ -9,25 +9,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from img_enhance.bleed import bleed
 from img_enhance.cancelling import Tick
-from img_enhance.canvas import check_room, new_canvas, scratch_folder
-from img_enhance.devices import claim_gpu_memory, free_bytes, unclaim_gpu_memory
 from img_enhance.engine.job import Job, Question
 from img_enhance.engine.networks import LoadedNetworks
 from img_enhance.engine.result import Result, StepRecord
 from img_enhance.errors import MemoryBudgetError
 from img_enhance.image_io import read_photo, resample
-from img_enhance.memory import Peak, anonymous_bytes, give_back
+from img_enhance.image_io.bleed import bleed
+from img_enhance.machine.canvas import check_room, new_canvas, scratch_folder
+from img_enhance.machine.devices import claim_gpu_memory, free_bytes, unclaim_gpu_memory
+from img_enhance.machine.memory import Peak, anonymous_bytes, give_back
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weights.cache import WeightStore, check_located
-from img_enhance.options import Machine
 from img_enhance.passes import run_pass
 from img_enhance.passes.running import Done, Running
 from img_enhance.photo import Photo
-from img_enhance.plan import Device, PassPlan, Plan
-from img_enhance.planner import allowed_bytes, choose_precision, make_plan
+from img_enhance.planning.plan import Device, PassPlan, Plan
+from img_enhance.planning.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.progress import OnProgress, Progress
+from img_enhance.request.options import Machine
 from img_enhance.units import bytes_text
 
 

@@ -8,23 +8,23 @@ from pathlib import Path
 from types import TracebackType
 
 from img_enhance.cancelling import IsCancelled, ticking
-from img_enhance.devices import find_device
 from img_enhance.engine.device_engine import DeviceEngine
 from img_enhance.engine.job import Job, Question, all_passes, check_photo, losses, output_format_of
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
 from img_enhance.image_io import PhotoFile, open_photo
-from img_enhance.memory import give_back
+from img_enhance.machine.devices import find_device
+from img_enhance.machine.memory import give_back
+from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
-from img_enhance.options import Machine
 from img_enhance.passes.probe import PrecisionRefused
 from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
 from img_enhance.progress import OnProgress
-from img_enhance.recipe import AUTO, Reason, Recipe
-from img_enhance.settings import model_table, weight_store
-from img_enhance.suggest import Suggestion, suggest, suggest_file
+from img_enhance.request.options import Machine
+from img_enhance.request.recipe import AUTO, Reason, Recipe
+from img_enhance.suggest.suggest import Suggestion, suggest, suggest_file
 
 
 class Engine:

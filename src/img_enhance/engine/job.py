@@ -13,8 +13,8 @@ from img_enhance.image_io import PhotoFile
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
-from img_enhance.plan import Pass, Plan
-from img_enhance.recipe import AUTO, Reason, Recipe
+from img_enhance.planning.plan import Pass, Plan
+from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
 
 

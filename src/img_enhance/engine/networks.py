@@ -11,9 +11,9 @@ from img_enhance.models.weights.cache import WeightStore, located
 from img_enhance.models.weights.store import load
 from img_enhance.passes.probe import probe
 from img_enhance.passes.sweep import Network
-from img_enhance.plan import Device
+from img_enhance.planning.plan import Device
+from img_enhance.planning.sweep_plan import SweepPlan
 from img_enhance.runtimes import runtime_on
-from img_enhance.sweep_plan import SweepPlan
 
 _Key = tuple[Model, Precision]
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from img_enhance import __version__
 from img_enhance.cancelling import IsCancelled, ticking
-from img_enhance.form import to_mapping
 from img_enhance.image_io import write_photo
 from img_enhance.models.model import Model
-from img_enhance.options import StepOptions
 from img_enhance.photo import Photo, format_of_ending
-from img_enhance.plan import Plan
-from img_enhance.recipe import AUTO, Reason, Recipe
+from img_enhance.planning.plan import Plan
+from img_enhance.request.form import to_mapping
+from img_enhance.request.options import StepOptions
+from img_enhance.request.recipe import AUTO, Reason, Recipe
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.canvas import Pixels
 from img_enhance.errors import PhotoError
 from img_enhance.geometry import Box, Size
+from img_enhance.machine.canvas import Pixels
 
 Array = npt.NDArray[np.float32]
 Points = tuple[tuple[float, float], ...]

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.canvas import Pixels
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.geometry import Box
+from img_enhance.machine.canvas import Pixels
 
 Which = Literal["all", "largest", "centre"]
 Points = tuple[tuple[float, float], ...]

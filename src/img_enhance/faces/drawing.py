@@ -2,8 +2,8 @@
 
 import cv2
 
-from img_enhance.canvas import Pixels
 from img_enhance.faces.detect import Face
+from img_enhance.machine.canvas import Pixels
 
 # RGB in 8 bits.
 _WANTED, _LEFT_ALONE = (40, 220, 60), (255, 170, 0)

@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.canvas import Pixels
 from img_enhance.faces.align import SIDE, TEMPLATE, Array, Similarity, blurred, square_box
 from img_enhance.geometry import Box, Size
+from img_enhance.machine.canvas import Pixels
 
 Coordinates = npt.NDArray[np.float64]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from img_enhance.canvas import Pixels
 from img_enhance.faces.align import SIDE, Array, alignment, crop, enlarged, inside
 from img_enhance.faces.detect import Face, Tick, chosen, find_faces
 from img_enhance.faces.paste import Patch, mask, paste, patch
 from img_enhance.faces.sharpness import SHARP, sharpness
 from img_enhance.geometry import Box, Size
-from img_enhance.options import GFPGAN
+from img_enhance.machine.canvas import Pixels
+from img_enhance.request.options import GFPGAN
 
 # From a face in GFPGAN's square, (512, 512, 3) RGB from -1 to 1, to the restored one.
 Restore = Callable[[Array], Array]

@@ -12,13 +12,13 @@ import numpy as np
 import pyvips
 
 from img_enhance.cancelling import Tick
-from img_enhance.canvas import Pixels
 from img_enhance.errors import PhotoError, PhotoTooLarge, UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
 from img_enhance.image_io.heic import decode_heic
 from img_enhance.image_io.strips import strips
+from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.exif import exif_resolution, upright_exif
 from img_enhance.metadata.icc import is_linear, profile_problem

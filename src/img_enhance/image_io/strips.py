@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pyvips
 
 from img_enhance.cancelling import Tick
-from img_enhance.canvas import Pixels
 from img_enhance.geometry import Box, Size
+from img_enhance.machine.canvas import Pixels
 
 _ROWS_AT_A_TIME = 128
 _TYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}

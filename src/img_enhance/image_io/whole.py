@@ -1,10 +1,10 @@
 """A photo read whole, where it is only to be looked at."""
 
 from img_enhance.cancelling import Tick
-from img_enhance.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.image_io.read import PhotoFile, read_photo
+from img_enhance.machine.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.photo import Photo
-from img_enhance.sweep_plan import Store
+from img_enhance.planning.sweep_plan import Store
 
 
 def read_whole(file: PhotoFile, *, most_in_memory: int, scratch: str | None = None, tick: Tick = lambda: None) -> Photo:

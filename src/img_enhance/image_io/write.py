@@ -19,8 +19,8 @@ from img_enhance.metadata.exif import exif_resolution, new_exif, upright_exif, w
 from img_enhance.metadata.png import add_xmp
 from img_enhance.metadata.tiff import add_exif
 from img_enhance.metadata.xmp import with_note
-from img_enhance.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
 from img_enhance.photo import MOST_JPEG_EXIF_BYTES, MOST_JPEG_XMP_BYTES, Metadata, Photo, check_holds, format_named
+from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
 
 _PNG_COMPRESSION = 6
 _BIGTIFF_BYTES = 3_500_000_000

@@ -7,7 +7,7 @@ from img_enhance.geometry import Box
 from img_enhance.passes import faces, network, resample, tones
 from img_enhance.passes.running import Running
 from img_enhance.photo import Photo
-from img_enhance.plan import PassPlan
+from img_enhance.planning.plan import PassPlan
 
 # By the plans that a pass of each kind makes. What runs one answers with the photo after it, from the one before it, whose pixels are those
 # of a box.

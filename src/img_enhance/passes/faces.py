@@ -6,22 +6,22 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from img_enhance.color import with_depth
 from img_enhance.faces.detect import Face
 from img_enhance.faces.restore import FaceRecord, faces_wanted, restore_faces
 from img_enhance.geometry import Box, Size
+from img_enhance.light.colour import with_depth
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision, joined
 from img_enhance.models.weight_files import WeightFile
-from img_enhance.options import GFPGAN
 from img_enhance.passes.running import Running
 from img_enhance.passes.strips import SizeStays
 from img_enhance.passes.sweep import check_answer
 from img_enhance.photo import Photo
-from img_enhance.plan import UNRECORDED, Room
+from img_enhance.planning.plan import UNRECORDED, Room
+from img_enhance.planning.sweep_plan import Store
+from img_enhance.planning.sweep_planner import START_SECONDS, copies_bytes
+from img_enhance.request.options import GFPGAN
 from img_enhance.runtimes.runtime import Picture
-from img_enhance.sweep_plan import Store
-from img_enhance.sweep_planner import START_SECONDS, copies_bytes
 
 # What finding faces takes in a photo of any size (measured 2026-11 on 48 MP: 200 MB), what a restored face takes until it is pasted (the
 # network's square in float32), and cutting out and pasting beside the network's scratch.

@@ -14,10 +14,10 @@ from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes.running import Running
 from img_enhance.passes.sweep import sweep
 from img_enhance.photo import Photo
-from img_enhance.plan import Room
+from img_enhance.planning.plan import Room
+from img_enhance.planning.sweep_plan import Stage, SweepPlan
+from img_enhance.planning.sweep_planner import copies_bytes, core_of, network_seconds, plan_network, reach_of
 from img_enhance.runtimes.runtime import Picture
-from img_enhance.sweep_plan import Stage, SweepPlan
-from img_enhance.sweep_planner import copies_bytes, core_of, network_seconds, plan_network, reach_of
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from img_enhance.errors import DeviceError
 from img_enhance.geometry import Box, Size
 from img_enhance.models.networks.segment import Precision
 from img_enhance.passes.sweep import Network, sweep
+from img_enhance.planning.sweep_plan import CHANNELS, SweepPlan
 from img_enhance.runtimes.reference import run_reference
 from img_enhance.runtimes.runtime import Picture
-from img_enhance.sweep_plan import CHANNELS, SweepPlan
 
 # A working bf16 gives 49 dB or more on this picture and a working f32 more than 100; broken arithmetic gives less than 30.
 LEAST_DECIBELS: dict[Precision, float] = {"bf16": 40.0, "f32": 80.0}

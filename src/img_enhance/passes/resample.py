@@ -13,9 +13,9 @@ from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes.running import Running
 from img_enhance.photo import Photo
-from img_enhance.plan import Room
-from img_enhance.planner import STREAM_BYTES
-from img_enhance.sweep_plan import Store
+from img_enhance.planning.plan import Room
+from img_enhance.planning.planner import STREAM_BYTES
+from img_enhance.planning.sweep_plan import Store
 
 # How many pixels of the larger picture a reduction to half sees at most, on each side and per halving: three lobes, and libvips' rounding.
 LANCZOS_REACH = 5

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from img_enhance.cancelling import Tick
-from img_enhance.canvas import Pixels, new_canvas
+from img_enhance.machine.canvas import Pixels, new_canvas
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
-from img_enhance.plan import PassPlan
-from img_enhance.sweep_plan import SweepPlan
+from img_enhance.planning.plan import PassPlan
+from img_enhance.planning.sweep_plan import SweepPlan
 
 # Told which part of a pass is done, 0 to 1.
 Done = Callable[[float], None]

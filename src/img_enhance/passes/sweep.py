@@ -11,9 +11,9 @@ from img_enhance.errors import GpuMemoryFull, IntegrityError, NotFinite
 from img_enhance.geometry import Box, Size
 from img_enhance.models.networks.segment import NamedWeights, Segment, joined
 from img_enhance.passes.likeness import resembles
+from img_enhance.planning.sweep_plan import Stage, SweepPlan
+from img_enhance.planning.windows import Window
 from img_enhance.runtimes.runtime import Array, Compiled, Picture, Runtime
-from img_enhance.sweep_plan import Stage, SweepPlan
-from img_enhance.windows import Window
 
 Read = Callable[[Box], Picture]
 Write = Callable[[Box, Picture], None]

@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
-from img_enhance.canvas import Pixels
-from img_enhance.color import with_depth
 from img_enhance.geometry import Box, Size
+from img_enhance.light.colour import with_depth
+from img_enhance.machine.canvas import Pixels
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
-from img_enhance.options import StepOptions
 from img_enhance.passes import strips
 from img_enhance.passes.running import Running
 from img_enhance.photo import Photo
-from img_enhance.plan import UNRECORDED, Room
-from img_enhance.sweep_plan import Store
+from img_enhance.planning.plan import UNRECORDED, Room
+from img_enhance.planning.sweep_plan import Store
+from img_enhance.request.options import StepOptions
 
 # So many rows above and below its own a strip may look at.
 MOST_REACH = 2

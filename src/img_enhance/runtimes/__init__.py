@@ -3,7 +3,7 @@
 import sys
 
 from img_enhance.models.networks.segment import Precision
-from img_enhance.plan import Device
+from img_enhance.planning.plan import Device
 from img_enhance.runtimes.runtime import Runtime
 
 # OpenVINO is to find its package for statistics missing: it would report every start to its maker. And it does so from a forked process, at

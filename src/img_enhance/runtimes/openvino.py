@@ -13,11 +13,11 @@ from openvino.preprocess import PrePostProcessor
 
 from img_enhance.cancelling import Tick
 from img_enhance.geometry import Size
-from img_enhance.memory import give_back
+from img_enhance.machine.memory import give_back
 from img_enhance.models.networks.ops import Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
+from img_enhance.planning.sweep_plan import CHANNELS
 from img_enhance.runtimes.runtime import Picture
-from img_enhance.sweep_plan import CHANNELS
 
 # Kernels are prepared for each shape of window and kept for so many shapes. By default for 5000, which a service that sees photos of all
 # sizes never gives back: 84 MB after 200 sizes, 40 MB with this, and no slower (measured 2026-11).

@@ -11,10 +11,9 @@ import torch
 from torch.nn import functional
 
 from img_enhance.cancelling import Tick
-from img_enhance.devices import Gpu
-from img_enhance.errors import GpuMemoryFull
 from img_enhance.geometry import Size
-from img_enhance.memory import give_back
+from img_enhance.machine.gpus import empty_cache, unless_full
+from img_enhance.machine.memory import give_back
 from img_enhance.models.networks.ops import Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.runtimes.runtime import Picture
@@ -22,32 +21,7 @@ from img_enhance.runtimes.runtime import Picture
 Place = Callable[[Weights], torch.Tensor]
 Function = Callable[..., torch.Tensor]
 
-# Of the memory that is free on a GPU; the rest is for libraries that take theirs beside PyTorch's allocator, and for other programs.
-FREE_SHARE = 0.9
-
-# What errors say, beside PyTorch's own class of them, when a device's memory is full.
-_FULL = (
-    "out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUBLAS_STATUS_NOT_INITIALIZED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_NOT_INITIALIZED",
-)
-
 _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
-
-
-def gpus() -> tuple[Gpu, ...]:
-    """The GPUs of this machine, CUDA's and ROCm's (both are "cuda" to PyTorch) and Apple's; this starts their drivers."""
-    found = []
-    for index in range(torch.cuda.device_count()):
-        facts = torch.cuda.get_device_properties(index)
-        with torch.cuda.device(index):
-            native = torch.cuda.is_bf16_supported(including_emulation=False)
-        found.append(Gpu(f"cuda:{index}", facts.name, facts.total_memory, native))
-    if torch.backends.mps.is_available():
-        found.append(Gpu("mps", "Apple GPU", torch.mps.recommended_max_memory(), native_bf16=False))
-    return tuple(found)
 
 
 class RecordingOps(Ops[int]):
@@ -149,7 +123,7 @@ class Torch:
         Raises: GpuMemoryFull when the device's own memory has no room for them.
         """
         shape = (size.height, size.width, channels)
-        return _unless_full(lambda: torch.empty(shape, dtype=_DTYPES[self.precision], device=self._device))
+        return unless_full(lambda: torch.empty(shape, dtype=_DTYPES[self.precision], device=self._device))
 
     def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> "Compiled":
         """Consecutive segments as one network for windows of any size.
@@ -157,18 +131,18 @@ class Torch:
         Raises: GpuMemoryFull when the device's own memory has no room for the weights.
         """
         segment = joined(segments)
-        ops = RecordingOps(len(segment.inputs), lambda values: _unless_full(lambda: self._weight(values)))
+        ops = RecordingOps(len(segment.inputs), lambda values: unless_full(lambda: self._weight(values)))
         answer = segment.function(ops, weights, *range(len(segment.inputs)))
         return Compiled(ops.steps, answer, self._window)
 
     def is_finite(self, values: torch.Tensor) -> bool:
         """Whether no value is NaN or infinite."""
         # A sum takes no memory worth the name, and is not finite where a value is not; f32 does not overflow by adding up features.
-        return bool(_unless_full(lambda: torch.isfinite(values.sum(dtype=torch.float32))))
+        return bool(unless_full(lambda: torch.isfinite(values.sum(dtype=torch.float32))))
 
     def picture(self, answer: torch.Tensor) -> Picture:
         """The last segment's answer as a numpy array, which may be changed."""
-        values: Picture = _unless_full(answer.cpu).float().numpy()
+        values: Picture = unless_full(answer.cpu).float().numpy()
         return values
 
     def _weight(self, values: Weights) -> torch.Tensor:
@@ -198,7 +172,7 @@ class Compiled:
         Raises: GpuMemoryFull when the device's own memory is full; what the window took is given back.
         """
         with torch.inference_mode(), _exact():
-            return _unless_full(lambda: self._run([self._window(values) for values in inputs], tick))
+            return unless_full(lambda: self._run([self._window(values) for values in inputs], tick))
 
     def _run(self, inputs: list[torch.Tensor], tick: Tick) -> torch.Tensor:
         values = dict(enumerate(inputs))
@@ -216,65 +190,6 @@ class Compiled:
         """Give the scratch memory back; the next run takes it again."""
         empty_cache()
         give_back()
-
-
-def _unless_full(work: Callable[[], torch.Tensor]) -> torch.Tensor:
-    """What `work` answers.
-
-    Raises: GpuMemoryFull when the device's own memory is full.
-    """
-    try:
-        return work()
-    except RuntimeError as error:
-        if not _says_full(error):
-            raise
-        # What follows names other processes.
-        full = str(error).splitlines()[0].partition(". GPU")[0].rstrip(".")
-    # Here and not above: as long as the first error is known, so are the tensors of the calls that it went through.
-    empty_cache()
-    raise GpuMemoryFull(f"the GPU's memory is full ({full}); use --device cpu, or close what else uses the GPU")
-
-
-def _says_full(error: RuntimeError) -> bool:
-    """Whether the cause is a device's memory: libraries that take theirs beside PyTorch's allocator have errors of their own."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _FULL)
-
-
-def empty_cache() -> None:
-    """Give the memory back that PyTorch keeps for later, where a GPU is in use."""
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-    elif torch.backends.mps.is_available():
-        torch.mps.empty_cache()
-
-
-def claim_memory(place: str, wanted: int | None, share: float) -> int:
-    """The bytes of a GPU's own memory that this process may take from now on: those wanted, or `share` of nine tenths of what is free.
-
-    PyTorch is told to keep to it, until `unclaim_memory`. It is 0 where the GPU is too full to be used at all.
-    """
-    empty_cache()
-    try:
-        free, total = torch.cuda.mem_get_info(place)
-    except RuntimeError as error:
-        if not _says_full(error):
-            raise
-        return 0
-    allowed = int(share * FREE_SHARE * free) if wanted is None else min(wanted, free)
-    # The limit counts what the process has already.
-    _limit(place, min(1.0, (torch.cuda.memory_reserved(place) + allowed) / total))
-    return allowed
-
-
-def unclaim_memory(place: str) -> None:
-    """Give what is not in use back, and take the limit away: the process may have a use of its own for the GPU."""
-    empty_cache()
-    if torch.cuda.is_initialized():
-        _limit(place, 1.0)
-
-
-def _limit(place: str, share: float) -> None:
-    torch.cuda.set_per_process_memory_fraction(share, place)
 
 
 def _exact() -> AbstractContextManager[Any]:

@@ -12,12 +12,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.service.catalogue import as_data
+from img_enhance.jobs.refusals import FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, StorageFull, UploadTooSlow
+from img_enhance.jobs.store import Store
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
-from img_enhance.service.refusals import FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, StorageFull, UploadTooSlow
 from img_enhance.service.service import Service
-from img_enhance.service.store import Store
+from img_enhance.workers.catalogue import as_data
 
 _log = logging.getLogger(__name__)
 

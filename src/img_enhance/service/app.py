@@ -16,13 +16,13 @@ from starlette.responses import Response
 
 from img_enhance import __version__
 from img_enhance.errors import ImgEnhanceError
+from img_enhance.jobs.refusals import Bug, MalformedRequest, MethodRefused, NotHere
 from img_enhance.service.admission import REQUEST, Admission
 from img_enhance.service.api import about, docs, enhance, jobs
-from img_enhance.service.catalogue import as_data
 from img_enhance.service.problems import Problem, problem_response
-from img_enhance.service.refusals import Bug, MalformedRequest, MethodRefused, NotHere
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
+from img_enhance.workers.catalogue import as_data
 
 _log = logging.getLogger(__name__)
 _CLOSED_REQUEST = 499

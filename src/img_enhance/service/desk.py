@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from img_enhance.errors import ImgEnhanceError
+from img_enhance.jobs.refusals import NotHere, WorkTooLong
+from img_enhance.jobs.rows import FINAL, Claim, Job
+from img_enhance.jobs.spool import PHOTO
+from img_enhance.jobs.store import Store
+from img_enhance.jobs.store_front import StoreFront
 from img_enhance.photo import format_named
-from img_enhance.recipe import Recipe
-from img_enhance.service.catalogue import as_data
-from img_enhance.service.faults import reach
+from img_enhance.request.recipe import Recipe
 from img_enhance.service.keys import Caller
 from img_enhance.service.pace import Pace
 from img_enhance.service.problems import Problem, problem_body
-from img_enhance.service.protocol import Check, Checked, Failed
-from img_enhance.service.refusals import NotHere, WorkTooLong
-from img_enhance.service.rows import FINAL, Claim, Job
 from img_enhance.service.service import Service
-from img_enhance.service.spool import PHOTO
-from img_enhance.service.store import Store
-from img_enhance.service.store_front import StoreFront
 from img_enhance.service.uploads import Upload
 from img_enhance.service.views import API, BatchView, JobView, ProblemView, ResultView
+from img_enhance.workers.catalogue import as_data
+from img_enhance.workers.faults import reach
+from img_enhance.workers.protocol import Check, Checked, Failed
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,19 @@ import logging
 import time
 from pathlib import Path
 
+from img_enhance.jobs.refusals import StorageFull, StoreBroken, WorkerDied
+from img_enhance.jobs.rows import Job
+from img_enhance.jobs.spool import PHOTO, Spool, sync_folder
+from img_enhance.jobs.store import MOST_DEATHS, Store
+from img_enhance.jobs.store_front import StoreFront
 from img_enhance.service.board import Board
-from img_enhance.service.catalogue import as_data
-from img_enhance.service.faults import chosen, reach
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.pace import Pace
-from img_enhance.service.protocol import Cancel, Done, Failed, Run, Working
-from img_enhance.service.refusals import StorageFull, StoreBroken, WorkerDied
-from img_enhance.service.rows import Job
 from img_enhance.service.settings import Settings
-from img_enhance.service.spool import PHOTO, Spool, sync_folder
-from img_enhance.service.store import MOST_DEATHS, Store
-from img_enhance.service.store_front import StoreFront
-from img_enhance.service.supervisor import Post
+from img_enhance.workers.catalogue import as_data
+from img_enhance.workers.faults import chosen, reach
+from img_enhance.workers.protocol import Cancel, Done, Failed, Run, Working
+from img_enhance.workers.supervisor import Post
 
 _log = logging.getLogger(__name__)
 

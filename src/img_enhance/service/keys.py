@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from img_enhance.errors import DiskError, OptionError
-from img_enhance.service.refusals import KeyMissing, KeyUnknown
+from img_enhance.jobs.refusals import KeyMissing, KeyUnknown
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _LEAST_KEY = 16

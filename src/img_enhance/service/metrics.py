@@ -30,6 +30,14 @@ class Metrics:
         self.memory_bytes = self._gauge("memory_bytes", "Anonymous memory of each process.", "process")
         self.uptime_seconds = self._gauge("uptime_seconds", "Time since the service started.")
 
+    def restarted(self, role: str) -> None:
+        """A child was replaced."""
+        self.worker_restarts.labels(role=role).inc()
+
+    def overweight(self, role: str) -> None:
+        """A child was ended because of its memory."""
+        self.worker_overweight.labels(role=role).inc()
+
     def text(self) -> bytes:
         """All of them, in the format that MEDIA_TYPE names."""
         return generate_latest(self._registry)

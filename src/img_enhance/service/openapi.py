@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from img_enhance.form import Field, fields
-from img_enhance.options import STEP_OPTIONS, Input, Limits, Output
 from img_enhance.photo import FORMAT_NAMES
-from img_enhance.recipe import AUTO
+from img_enhance.request.form import Field, fields
+from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Output
+from img_enhance.request.recipe import AUTO
 from img_enhance.service.problems import MEDIA_TYPE
 from img_enhance.service.views import ProblemView
 

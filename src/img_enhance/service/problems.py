@@ -8,9 +8,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from img_enhance.service.catalogue import kind_of
-from img_enhance.service.protocol import Failed
-from img_enhance.service.refusals import PASSING
+from img_enhance.jobs.refusals import PASSING
+from img_enhance.workers.catalogue import kind_of
+from img_enhance.workers.protocol import Failed
 
 MEDIA_TYPE = "application/problem+json"
 

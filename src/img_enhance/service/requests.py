@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from img_enhance.errors import OptionError, RecipeError
-from img_enhance.form import Field, fields, from_text
-from img_enhance.options import STEP_OPTIONS, Output, RealESRGAN, StepOptions
-from img_enhance.recipe import AUTO, Recipe
+from img_enhance.request.form import Field, fields, from_text
+from img_enhance.request.options import STEP_OPTIONS, Output, RealESRGAN, StepOptions
+from img_enhance.request.recipe import AUTO, Recipe
 
 WORDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
 

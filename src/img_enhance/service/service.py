@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.errors import OptionError
+from img_enhance.jobs.refusals import StorageFull, StoreBroken
+from img_enhance.jobs.rows import Bounds
+from img_enhance.jobs.spool import Spool
+from img_enhance.jobs.store import Store
+from img_enhance.jobs.store_front import StoreFront
 from img_enhance.service.board import Board
 from img_enhance.service.dispatcher import Dispatcher
 from img_enhance.service.keys import Keys
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.pace import Pace
 from img_enhance.service.posts import reader_posts, worker_posts
-from img_enhance.service.refusals import StorageFull, StoreBroken
-from img_enhance.service.rows import Bounds
 from img_enhance.service.settings import Settings
-from img_enhance.service.spool import Spool
-from img_enhance.service.store import Store
-from img_enhance.service.store_front import StoreFront
-from img_enhance.service.supervisor import Post, Readers, watch_memory
+from img_enhance.workers.supervisor import Post, Readers, watch_memory
 
 _log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from img_enhance.errors import OptionError
-from img_enhance.form import Field, check, fields, from_text, option
 from img_enhance.models.table import MODEL_NAMES
+from img_enhance.request.form import Field, check, fields, from_text, option
 
 PREFIX = "IMG_ENHANCE_"
 

@@ -16,9 +16,9 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from img_enhance.service.refusals import FileTooLarge, KindRefused, MalformedRequest, StorageFull
+from img_enhance.jobs.refusals import FileTooLarge, KindRefused, MalformedRequest, StorageFull
+from img_enhance.jobs.spool import PHOTO, Spool
 from img_enhance.service.requests import json_mapping
-from img_enhance.service.spool import PHOTO, Spool
 
 _MOST_WORD_BYTES = 200_000
 _MOST_WORDS = 50

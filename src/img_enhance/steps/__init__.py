@@ -6,10 +6,10 @@ from typing import Any
 
 from img_enhance.geometry import Size
 from img_enhance.models.table import ModelTable
-from img_enhance.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.passes.faces import FacePass
 from img_enhance.passes.tones import TonePass, Tones
-from img_enhance.plan import Pass
+from img_enhance.planning.plan import Pass
+from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.steps import clahe, exposure_correction, real_esrgan, white_balance
 
 

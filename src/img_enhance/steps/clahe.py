@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.color import CODES, Encoding, Floats, Pixels, encoding_of
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Box
-from img_enhance.options import CLAHE
+from img_enhance.light.colour import CODES, Encoding, Floats, Pixels, encoding_of
+from img_enhance.light.lattice import Lattice
+from img_enhance.light.lightness import light_table, lightness_table
+from img_enhance.light.noise import VISIBLE_NOISE, NoiseLevels, noise_levels
+from img_enhance.light.tone import Target, decoded, looked_up, luminance_of, relit, root_index
 from img_enhance.photo import Photo
-from img_enhance.steps.lattice import Lattice
-from img_enhance.steps.lightness import light_table, lightness_table
-from img_enhance.steps.noise import VISIBLE_NOISE, NoiseLevels, noise_levels
-from img_enhance.steps.tone import Target, decoded, looked_up, luminance_of, relit, root_index
+from img_enhance.request.options import CLAHE
 
 LEVELS = 256
 

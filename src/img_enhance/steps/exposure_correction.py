@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from img_enhance.color import Encoding, Floats, Pixels, encoding_of
 from img_enhance.geometry import Box
-from img_enhance.options import ExposureCorrection
+from img_enhance.light.colour import Encoding, Floats, Pixels, encoding_of
+from img_enhance.light.exposure_estimate import Exposure, estimated_stops, exposure_of
+from img_enhance.light.fusion import contrast_of, fusion_lattice, lifted
+from img_enhance.light.lattice import Lattice
+from img_enhance.light.noise import coloured_noise_levels
+from img_enhance.light.noise_filter import REACH, variances_to_take_out, without_noise
+from img_enhance.light.sample import Sample, sample
+from img_enhance.light.tone import Curve, Target, looked_up, relit, root_index
 from img_enhance.photo import Photo
-from img_enhance.steps.exposure_estimate import Exposure, estimated_stops, exposure_of
-from img_enhance.steps.fusion import contrast_of, fusion_lattice, lifted
-from img_enhance.steps.lattice import Lattice
-from img_enhance.steps.noise import coloured_noise_levels
-from img_enhance.steps.noise_filter import REACH, variances_to_take_out, without_noise
-from img_enhance.steps.sample import Sample, sample
-from img_enhance.steps.tone import Curve, Target, looked_up, relit, root_index
+from img_enhance.request.options import ExposureCorrection
 
 # A brightening curve is straight up to this, ...
 _HIGHEST_KNEE = 0.95

@@ -6,10 +6,10 @@ from img_enhance.errors import OptionError
 from img_enhance.geometry import Size
 from img_enhance.models.model import Model
 from img_enhance.models.table import ModelTable
-from img_enhance.options import RealESRGAN
 from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
-from img_enhance.plan import Pass
+from img_enhance.planning.plan import Pass
+from img_enhance.request.options import RealESRGAN
 
 LARGEST_FACTOR = 16
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from img_enhance.color import CODES, Encoding, Floats, Pixels, encoding_of, with_depth
 from img_enhance.geometry import Box
-from img_enhance.illuminant import (
+from img_enhance.light.colour import CODES, Encoding, Floats, Pixels, encoding_of, with_depth
+from img_enhance.light.illuminant import (
     WHITE_KELVIN,
     Array,
     chromaticity,
@@ -19,10 +19,10 @@ from img_enhance.illuminant import (
     ordinary_duv,
     temperature_and_duv,
 )
-from img_enhance.options import WhiteBalance
+from img_enhance.light.illuminant_estimate import LEAST_RESPONSE, Estimate, estimated
+from img_enhance.light.tone import blocks, encode_table
 from img_enhance.photo import Photo
-from img_enhance.steps.illuminant_estimate import LEAST_RESPONSE, Estimate, estimated
-from img_enhance.steps.tone import blocks, encode_table
+from img_enhance.request.options import WhiteBalance
 
 # Duv of one step of the option `tint`.
 TINT_DUV = 0.0003

@@ -13,21 +13,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from img_enhance import __version__
-from img_enhance.form import fields
-from img_enhance.memory import anonymous_bytes
+from img_enhance.jobs.refusals import NotHere
+from img_enhance.jobs.store import Store
+from img_enhance.machine.memory import anonymous_bytes
+from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.models.model import Model
 from img_enhance.models.weights.cache import WeightStore, copies
-from img_enhance.options import STEP_OPTIONS, Output
+from img_enhance.request.form import fields
+from img_enhance.request.options import STEP_OPTIONS, Output
 from img_enhance.service.api.access import service_of
-from img_enhance.service.catalogue import KINDS, Kind, is_code, kind_of
 from img_enhance.service.metrics import MEDIA_TYPE
 from img_enhance.service.openapi import PROBLEMS, field_schema
-from img_enhance.service.refusals import NotHere
 from img_enhance.service.settings import Settings
-from img_enhance.service.store import Store
-from img_enhance.service.supervisor import Post
 from img_enhance.service.views import API, ProblemKindView
-from img_enhance.settings import model_table, weight_store
+from img_enhance.workers.catalogue import KINDS, Kind, is_code, kind_of
+from img_enhance.workers.supervisor import Post
 
 router = APIRouter()
 

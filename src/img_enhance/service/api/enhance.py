@@ -12,11 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.recipe import Recipe
+from img_enhance.jobs.refusals import KeyReused, MalformedRequest, StillRunning, Stopping, WaitedTooLong
+from img_enhance.jobs.rows import FINAL, Claim, Job
+from img_enhance.jobs.store import Store
+from img_enhance.jobs.store_front import StoreFront
+from img_enhance.request.recipe import Recipe
 from img_enhance.service.admission import REQUEST
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.api.jobs import result_response
-from img_enhance.service.catalogue import as_data
 from img_enhance.service.desk import (
     Wanted,
     accepted,
@@ -35,14 +38,11 @@ from img_enhance.service.desk import (
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
 from img_enhance.service.problems import Problem
-from img_enhance.service.protocol import Failed
-from img_enhance.service.refusals import KeyReused, MalformedRequest, StillRunning, Stopping, WaitedTooLong
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
-from img_enhance.service.rows import FINAL, Claim, Job
-from img_enhance.service.store import Store
-from img_enhance.service.store_front import StoreFront
 from img_enhance.service.uploads import Body, receive_body
 from img_enhance.service.views import API, BatchView, JobView
+from img_enhance.workers.catalogue import as_data
+from img_enhance.workers.protocol import Failed
 
 router = APIRouter(prefix=API, tags=["enhance"])
 

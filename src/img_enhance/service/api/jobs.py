@@ -11,10 +11,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
+from img_enhance.jobs.refusals import NotFinished, ResultExpired
+from img_enhance.jobs.rows import FINAL, Job
+from img_enhance.jobs.spool import Spool
+from img_enhance.jobs.store import Store
+from img_enhance.jobs.store_front import StoreFront
 from img_enhance.photo import format_named
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.board import Board
-from img_enhance.service.catalogue import as_data
 from img_enhance.service.desk import (
     batch_view,
     job_problem,
@@ -27,12 +31,8 @@ from img_enhance.service.desk import (
     summary,
 )
 from img_enhance.service.openapi import EVENTS_ANSWER, PICTURE_ANSWER, PROBLEMS
-from img_enhance.service.refusals import NotFinished, ResultExpired
-from img_enhance.service.rows import FINAL, Job
-from img_enhance.service.spool import Spool
-from img_enhance.service.store import Store
-from img_enhance.service.store_front import StoreFront
 from img_enhance.service.views import API, BatchView, JobView
+from img_enhance.workers.catalogue import as_data
 
 router = APIRouter(prefix=API, tags=["jobs"])
 

@@ -1,0 +1,68 @@
+"""Flags of the command line, made from the options' declarations; none is written by hand."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from img_enhance.errors import OptionError
+from img_enhance.request.form import Field, fields, from_text
+from img_enhance.request.options import STEP_OPTIONS, RealESRGAN, StepOptions
+
+
+def add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
+    """Flags of a step: for all but the default one they begin with its name, and the name alone asks for the step as it is."""
+    title = f"{options.name}: {(options.__doc__ or '').splitlines()[0]}"
+    group = add_flags(command, title, options)
+    if prefix_of(options):
+        group.add_argument("--" + options.name.replace("_", "-"), dest=options.name, action="store_true", help="run this step")
+
+
+def prefix_of(options: type[Any]) -> str:
+    """What the flags of an option class begin with where several classes stand beside each other."""
+    return f"{options.name}_" if options in STEP_OPTIONS and options is not RealESRGAN else ""
+
+
+def flag_of(options: type[Any], name: str) -> str:
+    """The flag of an option; a step's begin with the step's name, but those of super-resolution, which is what most people ask for."""
+    return "--" + (prefix_of(options) + name).replace("_", "-")
+
+
+def add_flags(command: argparse.ArgumentParser, title: str, options: type[Any], *, only: tuple[str, ...] = ()) -> Any:
+    """Flags of all options, or of some whose names then stand alone."""
+    group = command.add_argument_group(title)
+    for field in fields(options):
+        if only and field.name not in only:
+            continue
+        name = field.name if only else prefix_of(options) + field.name
+        flag = "--" + name.replace("_", "-")
+        if field.type is bool:
+            group.add_argument(flag, dest=name, action="store_const", const=True, help=field.help)
+            continue
+        group.add_argument(
+            flag,
+            dest=name,
+            metavar=field.placeholder or "|".join(field.choices) or None,
+            type=_converter(field),
+            help=field.help.replace("%", "%%"),
+        )
+    return group
+
+
+def given(arguments: argparse.Namespace, options: type[Any], *, only: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The options that flags were given for, by their names; `only` as for `add_flags`."""
+    names = only or tuple(field.name for field in fields(options))
+    prefix = "" if only else prefix_of(options)
+    values = ((name, getattr(arguments, prefix + name)) for name in names)
+    return {name: value for name, value in values if value is not None}
+
+
+def _converter(field: Field) -> Callable[[str], int | float | str]:
+    def convert(text: str) -> int | float | str:
+        try:
+            return from_text(field, text)
+        except OptionError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert

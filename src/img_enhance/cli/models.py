@@ -1,0 +1,218 @@
+"""The command line's models: `img-enhance models`, and the question before a download."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from img_enhance.cli.screen import bytes_bar, say, silent
+from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
+from img_enhance.machine.settings import model_table, weight_store
+from img_enhance.models.model import Model
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weight_sources import DownloadedWeights
+from img_enhance.models.weights.cache import WeightStore, check_located, copies, found, missing
+from img_enhance.units import bytes_text
+
+OFFLINE = "download nothing, ask nothing"
+
+Row = Model | WeightFile
+
+
+def add_models(commands: Any) -> None:
+    """Put the command `models` and its own commands among `commands`."""
+    parser = commands.add_parser(
+        "models",
+        help="list, show, download and verify the models",
+        description="Lists the models; with a command: shows one, downloads, verifies. Nothing is downloaded unless asked for.",
+    )
+    parser.set_defaults(run=_list, offline=False)
+    own = parser.add_subparsers(metavar="COMMAND")
+    own.add_parser("list", help="list the models and weight files").set_defaults(run=_list)
+    show = own.add_parser("show", help="license, source, paper, hash and place of one")
+    show.add_argument("name", metavar="NAME")
+    show.set_defaults(run=_show)
+    pull = own.add_parser("pull", help="download what is not on this machine")
+    pull.add_argument("names", metavar="NAME", nargs="+")
+    pull.add_argument("--offline", action="store_true", help="download nothing; fail if something is missing")
+    pull.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    pull.set_defaults(run=_pull)
+    own.add_parser("verify", help="read every weight file on this machine and compare its hash").set_defaults(run=_verify)
+
+
+def store_of(arguments: argparse.Namespace) -> WeightStore:
+    """Where weights are, by the environment and --offline."""
+    return weight_store(os.environ, offline=arguments.offline)
+
+
+def offer(files: tuple[WeightFile, ...], store: WeightStore, *, ask: bool, tick: Callable[[], None]) -> None:
+    """Pass if all these weights are here, or the person at the terminal agrees to download them.
+
+    Raises: WeightsMissing with the command that brings them; what `pull` raises.
+    """
+    if not ask or store.offline or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        check_located(files, store)
+    for file in files:
+        if found(file, store) is not None:
+            continue
+        say(f"{file.name} is not on this machine: {bytes_text(file.bytes)}, {file.origin}, license {file.license}.")
+        _say_note(file)
+        if not _agreed(f"Download it to {store.home}? [y/N] "):
+            raise missing(file, store)
+        _fetch(file, store, tick=tick, quiet=False)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    store = store_of(arguments)
+    header = ("name", "scale", "size", "license", "present", "from", "for")
+    lines = [header]
+    for row in _rows():
+        weights = row.weights if isinstance(row, Model) else row
+        scale = f"{row.scale}x" if isinstance(row, Model) else "-"
+        here = "yes" if _present(row, store) else "no"
+        lines.append((row.name, scale, bytes_text(weights.bytes), row.license, here, weights.origin, row.summary))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    row, store = _named(arguments.name), store_of(arguments)
+    file, weights = _file(row), row.weights if isinstance(row, Model) else row
+    facts = {
+        "name": row.name,
+        "for": row.summary,
+        "license": row.license,
+        "note": file.license_note if file else "",
+        "source": row.source,
+        "paper": row.paper,
+        "from": file.url if file else weights.origin,
+        "size": f"{bytes_text(weights.bytes)} ({weights.bytes:,} bytes)",
+        "sha256": weights.sha256,
+        "place": _place(row, store),
+    }
+    for name, fact in facts.items():
+        if fact:
+            lines = textwrap.wrap(fact, 100) if name == "note" else [fact]
+            print(f"{name:<9}" + f"\n{'':<9}".join(lines))
+    return 0
+
+
+def _pull(arguments: argparse.Namespace) -> int:
+    store = store_of(arguments)
+    for row in [_named(name) for name in dict.fromkeys(arguments.names)]:
+        file = _file(row)
+        if file is None:
+            path = _installed(row)
+        else:
+            if not arguments.quiet and not store.offline and found(file, store) is None:
+                say(f"{file.name}: {bytes_text(file.bytes)}, {file.origin}, license {file.license}.")
+                _say_note(file)
+            path = _fetch(file, store, tick=silent, quiet=arguments.quiet)
+        if not arguments.quiet:
+            print(f"[OK] {row.name}: {path}")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    store, code = store_of(arguments), 0
+    for row in _rows():
+        if not _present(row, store):
+            print(f"[--] {row.name}: not on this machine")
+            continue
+        try:
+            print(f"[OK] {row.name}: {_verified(row, store)}")
+        except ImgEnhanceError as error:
+            print(f"[ERROR] {row.name}: {error}")
+            code = max(code, error.exit_code)
+    return code
+
+
+def _verified(row: Row, store: WeightStore) -> Path:
+    """Where weights that are here lie, after reading them whole.
+
+    Raises: WeightsCorrupt when every copy is damaged, WeightsMissing when one cannot be read.
+    """
+    file = _file(row)
+    if file is None:
+        return _installed(row)
+    path = found(file, store, trusting=False)
+    if path is None:
+        raise WeightsCorrupt(str(missing(file, store)))
+    return path
+
+
+def _present(row: Row, store: WeightStore) -> bool:
+    from img_enhance.models.weights.store import present
+
+    return present(row, store) if isinstance(row, Model) else next(copies(row, store), None) is not None
+
+
+def _installed(row: Row) -> Path:
+    from img_enhance.models.weights.store import verified_binary
+
+    assert isinstance(row, Model)
+    return verified_binary(row)
+
+
+def _place(row: Row, store: WeightStore) -> str:
+    file = _file(row)
+    if not _present(row, store):
+        return "not on this machine" + (f"; run: img-enhance models pull {row.name}" if file else "")
+    return str(next(copies(file, store)) if file else _installed(row))
+
+
+def _rows() -> list[Row]:
+    """Every model, and every weight file that is none."""
+    table = model_table()
+    names = {model.name for model in table.models}
+    return [*table.models, *(file for file in table.files if file.name not in names)]
+
+
+def _named(name: str) -> Row:
+    """The row of this name, or the only one whose name begins with it: yunet is yunet-2026may."""
+    rows = {row.name: row for row in _rows()}
+    fitting = [name] if name in rows else [known for known in rows if known.startswith(f"{name}-")]
+    if len(fitting) != 1:
+        raise OptionError(f"no model is called {name!a}; there are {', '.join(rows)}")
+    return rows[fitting[0]]
+
+
+def _file(row: Row) -> WeightFile | None:
+    """The file to download, None for a model that comes with a package."""
+    if isinstance(row, WeightFile):
+        return row
+    return row.weights.file if isinstance(row.weights, DownloadedWeights) else None
+
+
+def _fetch(file: WeightFile, store: WeightStore, *, tick: Callable[[], None], quiet: bool) -> Path:
+    from img_enhance.models.weights.fetch import pull
+
+    with bytes_bar(file.name, file.bytes, quiet=quiet) as progress:
+        return pull(file, store, progress=progress, tick=tick)
+
+
+def _agreed(question: str) -> bool:
+    """Whether the person at the terminal says yes; nothing is no."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Elsewhere a signal sets a flag that is asked for at every step of the work. A question has no steps.
+    for number in handlers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        print(question, end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _say_note(file: WeightFile) -> None:
+    if file.license_note:
+        say(textwrap.fill(file.license_note, 100))

@@ -1,0 +1,1 @@
+"""Jobs that are kept: rows, files, and why one is not taken."""

@@ -1,0 +1,300 @@
+"""The list of jobs: what was accepted stays until it is done, whoever dies in between.
+
+SQLite in WAL mode, synced at every commit. A running job is leased: its token goes up with every lease, and only the holder of the latest
+one may say how the job ended. Every method is one transaction. Use a Store from one thread at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from img_enhance.jobs.refusals import KeyReused, QuotaReached, Saturated, StorageFull, StoreBroken
+from img_enhance.jobs.rows import COLUMNS, Bounds, Claim, Job, Load, job_of, values_of
+from img_enhance.jobs.schema import TABLES, VERSION
+from img_enhance.jobs.spool import PHOTO
+
+# A job that was running when the service was killed starts again; one that brings the whole machine down must not do so for ever.
+MOST_RETURNS = 20
+MOST_DEATHS = 2
+
+# No job is told to wait longer; one that seems to be was told before the clock was set back.
+LONGEST_WAIT_SECONDS = 60.0
+
+_BUSY_MILLISECONDS = 5_000
+
+
+class Store:
+    """The database file at `path`, made if it does not exist.
+
+    Raises (every method): StorageFull, StoreBroken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._foreseen():
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.row_factory = sqlite3.Row
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MILLISECONDS}"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._check()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def accept(self, jobs: Sequence[Job], bounds: Bounds, *, batch: str | None = None, claim: Claim | None = None) -> None:
+        """Take jobs, all or none, finished ones (which failed at once) among them.
+
+        Raises: QuotaReached, Saturated when there are too many; KeyReused when the claim is not new.
+        """
+        first = jobs[0]
+        with self._transaction():
+            self._check_bounds([job for job in jobs if job.state == "queued"], bounds)
+            if batch is not None:
+                self._db.execute("INSERT INTO batches VALUES (?, ?, ?)", (batch, first.owner, first.created))
+            if claim is not None:
+                try:
+                    row = (first.owner, claim.key, claim.fingerprint, batch or first.id, first.created)
+                    self._db.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
+                except sqlite3.IntegrityError:
+                    raise KeyReused("this Idempotency-Key came with another request at the same time; use a new one") from None
+            for job in jobs:
+                names = ", ".join(COLUMNS)
+                marks = ", ".join("?" * len(COLUMNS))
+                self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", values_of(job))  # noqa: S608 - names of our own columns
+                self._note(job.id, job.state, job.created)
+
+    def claimed(self, owner: str, claim: Claim) -> str | None:
+        """The job or batch that an earlier request with this key led to.
+
+        Raises: KeyReused when it came with another payload.
+        """
+        with self._foreseen():
+            row = self._db.execute("SELECT * FROM idempotency WHERE owner = ? AND key = ?", (owner, claim.key)).fetchone()
+        if row is None:
+            return None
+        if row["fingerprint"] != claim.fingerprint:
+            raise KeyReused("this Idempotency-Key came with another photo or other words before; use a new one")
+        return str(row["target"])
+
+    def job(self, id: str) -> Job | None:
+        """The job with this id."""
+        return next(iter(self._jobs("WHERE id = ?", id)), None)
+
+    def batch(self, id: str) -> tuple[Job, ...]:
+        """The jobs of a batch in their order; none if there is no such batch."""
+        return self._jobs("WHERE batch = ? ORDER BY place", id)
+
+    def lease(self, *, short_seconds: float, now: float, until: float) -> Job | None:
+        """The next job, now running with a new token, among those estimated below `short_seconds`.
+
+        Long ones step back by as much as they take: short ones come first, but nobody waits for ever.
+        """
+        with self._transaction():
+            row = self._db.execute(
+                "SELECT id FROM jobs WHERE state = 'queued' AND (not_before <= ? OR not_before > ?) AND estimated_seconds < ? "
+                "ORDER BY created + estimated_seconds, rowid LIMIT 1",
+                (now, now + LONGEST_WAIT_SECONDS, short_seconds),
+            ).fetchone()
+            if row is None:
+                return None
+            self._db.execute(
+                "UPDATE jobs SET state = 'running', started = ?, token = token + 1, lease_until = ? WHERE id = ?", (now, until, row["id"])
+            )
+            self._note(row["id"], "running", now)
+            return self._jobs("WHERE id = ?", row["id"])[0]
+
+    def renew(self, job: Job, *, until: float) -> bool:
+        """Whether the lease still holds; then it holds until the new time."""
+        with self._transaction():
+            changed = self._db.execute(
+                "UPDATE jobs SET lease_until = ? WHERE id = ? AND token = ? AND state = 'running'", (until, job.id, job.token)
+            )
+            return changed.rowcount == 1
+
+    def finish(self, job: Job, *, now: float, result: Mapping[str, Any], result_bytes: int, record: Mapping[str, Any]) -> bool:
+        """Publish a result, if the lease still holds: whether it did."""
+        return self._end(job, "done", now, result=json.dumps(result), result_bytes=result_bytes, record=json.dumps(record))
+
+    def fail(self, job: Job, *, now: float, error: Mapping[str, Any]) -> bool:
+        """Say why a job cannot be done, if the lease still holds: whether it did."""
+        return self._end(job, "failed", now, error=json.dumps(error))
+
+    def hand_back(self, job: Job, *, now: float, not_before: float = 0.0, deaths: int = 0, returns: int = 0) -> bool:
+        """Put a running job back into the queue, if the lease still holds: whether it did."""
+        with self._transaction():
+            changed = self._db.execute(
+                "UPDATE jobs SET state = 'queued', started = NULL, lease_until = NULL, not_before = ?, "
+                "deaths = deaths + ?, returns = returns + ? WHERE id = ? AND token = ? AND state = 'running'",
+                (not_before, deaths, returns, job.id, job.token),
+            )
+            if changed.rowcount == 1:
+                self._note(job.id, "queued", now)
+            return changed.rowcount == 1
+
+    def cancel(self, id: str, *, now: float) -> bool:
+        """Whether the job was unfinished; then it is cancelled, and a lease on it holds no more."""
+        with self._transaction():
+            changed = self._db.execute(
+                "UPDATE jobs SET state = 'cancelled', finished = ?, lease_until = NULL WHERE id = ? AND state IN ('queued', 'running')",
+                (now, id),
+            )
+            if changed.rowcount == 1:
+                self._note(id, "cancelled", now)
+            return changed.rowcount == 1
+
+    def recover(self, *, now: float) -> tuple[Job, ...]:
+        """Put every running job back, because whoever ran them is gone; those that failed for good, which came back too often."""
+        for job in self._jobs("WHERE state = 'running'"):
+            if job.returns + 1 >= MOST_RETURNS:
+                problem = {
+                    "code": "worker_died",
+                    "status": 500,
+                    "detail": f"the service stopped {MOST_RETURNS} times while it ran this job",
+                }
+                self.fail(job, now=now, error=problem)
+            else:
+                self.hand_back(job, now=now, returns=1)
+        return self._jobs("WHERE state = 'failed' AND finished = ?", now)
+
+    def lapsed(self, *, now: float) -> tuple[Job, ...]:
+        """Running jobs whose lease is over."""
+        return self._jobs("WHERE state = 'running' AND lease_until < ?", now)
+
+    def expire(self, *, finished_before: float, forget_before: float) -> tuple[str, ...]:
+        """Jobs whose results are over now; what ended even before `forget_before` is forgotten altogether."""
+        with self._transaction():
+            over = "state IN ('done', 'failed', 'cancelled') AND finished < ?"
+            ids = [row["id"] for row in self._db.execute(f"SELECT id FROM jobs WHERE {over}", (finished_before,))]  # noqa: S608
+            self._db.execute(f"UPDATE jobs SET state = 'expired', result_bytes = 0, photo_bytes = 0 WHERE {over}", (finished_before,))  # noqa: S608
+            self._db.execute("DELETE FROM jobs WHERE state = 'expired' AND finished < ?", (forget_before,))
+            self._db.execute(
+                "DELETE FROM batches WHERE created < ? AND id NOT IN (SELECT batch FROM jobs WHERE batch NOT NULL)", (forget_before,)
+            )
+            self._db.execute("DELETE FROM idempotency WHERE created < ?", (finished_before,))
+        return tuple(ids)
+
+    def ahead(self, job: Job) -> tuple[int, float]:
+        """How many queued jobs come before this one, and how many seconds they and what runs were estimated at."""
+        with self._foreseen():
+            queued = self._db.execute(
+                "SELECT count(*), total(estimated_seconds) FROM jobs WHERE state = 'queued' AND created + estimated_seconds < ?",
+                (job.created + job.estimated_seconds,),
+            ).fetchone()
+            running = self._db.execute("SELECT total(estimated_seconds) FROM jobs WHERE state = 'running'").fetchone()
+        return int(queued[0]), float(queued[1]) + float(running[0])
+
+    def unfinished(self, quota: str) -> int:
+        """How many jobs of this quota wait or run."""
+        with self._foreseen():
+            row = self._db.execute("SELECT count(*) FROM jobs WHERE quota = ? AND state IN ('queued', 'running')", (quota,)).fetchone()
+        return int(row[0])
+
+    def load(self) -> Load:
+        """How much there is."""
+        with self._foreseen():
+            states = {row[0]: int(row[1]) for row in self._db.execute("SELECT state, count(*) FROM jobs GROUP BY state")}
+            seconds = self._db.execute("SELECT total(estimated_seconds) FROM jobs WHERE state = 'queued'").fetchone()[0]
+            stored = self._db.execute("SELECT total(photo_bytes) + total(result_bytes) FROM jobs").fetchone()[0]
+        return Load(states, float(seconds), int(stored))
+
+    def events(self, id: str, *, after: int) -> tuple[tuple[int, str, float], ...]:
+        """Number, state and time of a job's changes of state after that number."""
+        with self._foreseen():
+            rows = self._db.execute("SELECT number, state, at FROM events WHERE job = ? AND number > ? ORDER BY number", (id, after))
+            return tuple((row["number"], row["state"], row["at"]) for row in rows)
+
+    def files(self) -> dict[str, str]:
+        """The one file of every job that has one, by the job's id: the photo until it is done, then the result."""
+        with self._foreseen():
+            rows = self._db.execute("SELECT id, state, result ->> 'name' AS name FROM jobs WHERE state IN ('queued', 'running', 'done')")
+            return {row["id"]: row["name"] if row["state"] == "done" else PHOTO for row in rows}
+
+    def check_writable(self) -> None:
+        """Pass if the next transaction could be written."""
+        with self._transaction():
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _check(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            self._db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        elif version != VERSION:
+            raise StoreBroken(
+                f"{self.path} has version {version}, this program needs {VERSION}; move it away or use the program it is from"
+            )
+        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreBroken(f"{self.path} is damaged ({found}); restore it, or move the whole folder away to start anew")
+
+    def _check_bounds(self, new: Sequence[Job], bounds: Bounds) -> None:
+        if not new:
+            return
+        load = self.load()
+        if load.states.get("queued", 0) + len(new) > bounds.jobs:
+            raise Saturated(f"{load.states.get('queued', 0)} jobs wait and {bounds.jobs} may; try again later")
+        if load.states.get("queued") and load.queued_seconds + sum(job.estimated_seconds for job in new) > bounds.seconds:
+            raise Saturated(
+                f"the work that waits is estimated at {load.queued_seconds:.0f} s of at most {bounds.seconds:.0f}; try again later"
+            )
+        unfinished = self.unfinished(new[0].quota)
+        if unfinished + len(new) > bounds.per_quota:
+            raise QuotaReached(f"{unfinished} of your jobs are unfinished and {bounds.per_quota} may be; wait for some or cancel them")
+
+    def _end(
+        self,
+        job: Job,
+        state: str,
+        now: float,
+        *,
+        result: str | None = None,
+        result_bytes: int = 0,
+        record: str | None = None,
+        error: str | None = None,
+    ) -> bool:
+        with self._transaction():
+            changed = self._db.execute(
+                "UPDATE jobs SET state = ?, finished = ?, lease_until = NULL, result = ?, result_bytes = ?, record = ?, error = ? "
+                "WHERE id = ? AND token = ? AND state = 'running'",
+                (state, now, result, result_bytes, record, error, job.id, job.token),
+            )
+            if changed.rowcount == 1:
+                self._note(job.id, state, now)
+            return changed.rowcount == 1
+
+    def _note(self, id: str, state: str, now: float) -> None:
+        self._db.execute(
+            "INSERT INTO events SELECT ?, coalesce(max(number), 0) + 1, ?, ? FROM events WHERE job = ?",
+            (id, state, now, id),
+        )
+
+    def _jobs(self, where: str, *values: Any) -> tuple[Job, ...]:
+        with self._foreseen():
+            rows = self._db.execute(f"SELECT * FROM jobs {where}", values).fetchall()  # noqa: S608 - texts of this module
+        return tuple(job_of(row) for row in rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._foreseen():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _foreseen(self) -> Iterator[None]:
+        """What SQLite raises, as errors of ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise StorageFull("the disk of the service is full; try again later") from None
+            raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}; see to its disk and permissions") from error

@@ -1,0 +1,67 @@
+"""Values on a coarse lattice over a photo's area and its brightness, read at every pixel.
+
+Source: Chen, Paris, Durand 2007, "Real-time edge-aware image processing with the bilateral grid". The tables of adaptive histogram
+equalisation (Zuiderveld 1994) are such a lattice too, with a plane for every level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from img_enhance.light.colour import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """`values` is (rows, columns, levels) float32; the node of row r lies at `(r + 0.5) * cell_height`, columns alike, in pixels.
+
+    Levels are spread evenly from 0 to 1. Beyond the outer nodes the nearest one counts.
+    """
+
+    values: Floats
+    cell_height: float
+    cell_width: float
+
+    def read(self, top: int, left: int, level: Floats) -> Floats:
+        """The value at each pixel, linear between nodes; `level` (h, w) in [0, 1] belongs to the pixels from `top`, `left` on.
+
+        A pixel's answer depends on its level and its place only: each is worked out by itself, in the same order.
+        """
+        height, width = level.shape
+        levels = self.values.shape[2]
+        above, below, down = _neighbours(np.arange(top, top + height), self.cell_height, self.values.shape[0])
+        before, after, across = _neighbours(np.arange(left, left + width), self.cell_width, self.values.shape[1])
+        planes = self.values[above] + (self.values[below] - self.values[above]) * down[:, None, None]
+        flat = planes.ravel()
+        up = level * np.float32(levels - 1)
+        under = np.minimum(up.astype(np.int32), levels - 2)
+        up -= under.astype(np.float32)
+        under += (np.arange(height, dtype=np.int32) * (self.values.shape[1] * levels))[:, None]
+        at_left = _between(flat, under + (before * levels)[None], up)
+        at_right = _between(flat, under + (after * levels)[None], up)
+        at_right -= at_left
+        at_right *= across
+        at_right += at_left
+        return at_right
+
+
+def _between(flat: Floats, index: npt.NDArray[np.int32], fraction: Floats) -> Floats:
+    # Every index lies within; "clip" is only the faster way to take.
+    low = flat.take(index, mode="clip")
+    index += 1
+    high = flat.take(index, mode="clip")
+    high -= low
+    high *= fraction
+    high += low
+    return high
+
+
+def _neighbours(places: npt.NDArray[np.int64], cell: float, nodes: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Floats]:
+    """The two nodes beside each pixel's place, and how far it is from the first to the second."""
+    at = places.astype(np.float32) * np.float32(1 / cell) - np.float32(0.5)
+    first = np.floor(at).astype(np.int32)
+    fraction = (at - first).astype(np.float32)
+    return np.clip(first, 0, nodes - 1), np.clip(first + 1, 0, nodes - 1), fraction

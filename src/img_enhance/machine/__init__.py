@@ -1,0 +1,1 @@
+"""This machine: its devices, its memory, its folders, and what its environment says."""

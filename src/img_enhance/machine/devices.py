@@ -1,0 +1,250 @@
+"""What this machine has: processors, their rates, memory; and which of them the networks run on.
+
+`take_snapshot` looks at what is there, `choose` decides from what was seen, `find_device` does one after the other. PyTorch, which takes
+seconds to import, is asked for GPUs only where one was named or a driver for one is in sight.
+"""
+
+import importlib.util
+import os
+import platform
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from img_enhance.errors import DeviceError
+from img_enhance.machine.gpu import Gpu
+from img_enhance.planning.plan import Device, Rates, RuntimeName
+
+# GFLOP/s that a core reaches on 3x3 convolutions of 32 to 64 channels, by the instructions it has. Measured 2026-11 on servers with AMX,
+# with Zen 5 (known by an instruction that Zen 4 lacks, and twice as wide) and with Zen 4; the last two rows are estimates. They only say
+# how long work takes.
+_RATES_PER_CORE = (
+    ({"amx_bf16"}, Rates(f32=150, bf16=830)),
+    ({"avx512_bf16", "avx512_vp2intersect"}, Rates(f32=200, bf16=420)),
+    ({"avx512_bf16"}, Rates(f32=83, bf16=165)),
+    ({"avx512f"}, Rates(f32=110, bf16=110)),
+    (set[str](), Rates(f32=50, bf16=50)),
+)
+
+# What PyTorch reaches of OpenVINO's rate on a CPU, x4plus on 192 px (measured 2026-11: 247 of 306 and 1190 of 1707 GFLOP/s).
+_TORCH_F32, _TORCH_BF16 = 0.8, 0.7
+
+# GPUs differ a hundredfold; these are estimates for a middling one of each maker, and only say how long work takes.
+_CUDA_RATES = Rates(f32=10_000, bf16=40_000)
+_MPS_RATES = Rates(f32=2_000, bf16=2_000)
+
+# What tells that a GPU's driver is installed, without asking it: NVIDIA's on Linux, under WSL and on Windows, AMD's on Linux.
+_DRIVER_FILES = {
+    "NVIDIA": ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "C:/Windows/System32/nvcuda.dll"),
+    "AMD": ("/dev/kfd",),
+}
+
+INSTALL_TORCH = "pip install 'img-enhance[torch]'"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is there: which runtimes are installed, whose GPU drivers are in sight, and the GPUs that PyTorch can use.
+
+    `gpus` is None where PyTorch was not asked.
+    """
+
+    openvino: bool
+    torch: bool
+    drivers: tuple[str, ...]
+    gpus: tuple[Gpu, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where networks run, and why there. `gpu` is None on the CPU."""
+
+    runtime: RuntimeName
+    gpu: Gpu | None
+    reason: str
+
+
+def find_device(wanted: str = "auto", *, require_gpu: bool = False) -> Device:
+    """The device that `wanted` (an option of Machine) stands for on this machine.
+
+    Raises: DeviceError as `choose`.
+    """
+    return device_of(choose(wanted, take_snapshot(wanted), require_gpu=require_gpu))
+
+
+def claim_gpu_memory(device: Device, wanted: int | None, *, share: float = 1.0) -> int | None:
+    """The bytes of the device's own memory that this process may use until they are given up, None where it has none of its own.
+
+    Without `wanted` they are a `share` of what is free.
+    """
+    if not device.own_memory:
+        return None
+    from img_enhance.machine.gpus import claim_memory
+
+    return claim_memory(device.place, wanted, share)
+
+
+def unclaim_gpu_memory(device: Device) -> None:
+    """Give up what `claim_gpu_memory` answered."""
+    if device.own_memory:
+        from img_enhance.machine.gpus import unclaim_memory
+
+        unclaim_memory(device.place)
+
+
+def take_snapshot(wanted: str) -> Snapshot:
+    """What is on this machine, as far as it matters to `wanted`."""
+    seen = Snapshot(openvino=_is_installed("openvino"), torch=_is_installed("torch"), drivers=_drivers())
+    if not asks_torch(wanted, seen):
+        return seen
+    from img_enhance.machine.gpus import gpus
+
+    return Snapshot(seen.openvino, seen.torch, seen.drivers, gpus())
+
+
+def asks_torch(wanted: str, seen: Snapshot) -> bool:
+    """Whether a list of PyTorch's GPUs could change the choice."""
+    return seen.torch and (wanted.startswith(("cuda", "mps")) or (wanted == "auto" and bool(seen.drivers)))
+
+
+def choose(wanted: str, seen: Snapshot, *, require_gpu: bool) -> Choice:
+    """Where networks run: the device that was asked for, or for "auto" the first GPU, else the CPU.
+
+    Raises: DeviceError when it is not there, or is no GPU and one is required; with what to install or to ask for.
+    """
+    if wanted in ("cpu", "openvino", "torch"):
+        if require_gpu:
+            raise DeviceError(f"a GPU is required, and --device {wanted} is the CPU; leave one of the two out")
+        return _choose_cpu(seen, f"--device {wanted}", None if wanted == "cpu" else wanted)
+    if wanted != "auto":
+        return Choice("torch", _gpu_named(wanted, seen), f"--device {wanted}")
+    if seen.gpus:
+        return Choice("torch", seen.gpus[0], "auto: the first GPU")
+    reason = _no_gpu(seen)
+    if require_gpu:
+        raise DeviceError(f"a GPU is required: {reason}")
+    return _choose_cpu(seen, f"auto: {reason}")
+
+
+def device_of(choice: Choice) -> Device:
+    """What the chosen device can do."""
+    cpu, gpu = detect_cpu(), choice.gpu
+    if choice.runtime == "openvino":
+        return replace(cpu, reason=choice.reason)
+    if gpu is None:
+        rates = Rates(f32=_TORCH_F32 * cpu.rates.f32, bf16=_TORCH_BF16 * cpu.rates.bf16)
+        return replace(cpu, runtime="torch", rates=rates, reason=choice.reason)
+    return replace(
+        cpu,
+        name=gpu.name,
+        native_bf16=gpu.native_bf16,
+        rates=_MPS_RATES if gpu.place == "mps" else _CUDA_RATES,
+        runtime="torch",
+        place=gpu.place,
+        reason=choice.reason,
+        # Convolutions on Apple's GPUs have answered wrongly to tensors with channels last, and gain nothing from them.
+        channels_last=gpu.place != "mps",
+        own_memory=gpu.place != "mps",
+    )
+
+
+def _choose_cpu(seen: Snapshot, reason: str, wanted: str | None = None) -> Choice:
+    if wanted == "openvino" or (wanted is None and seen.openvino):
+        if not seen.openvino:
+            raise DeviceError("OpenVINO is not installed; run: pip install openvino, or use --device torch")
+        return Choice("openvino", None, reason)
+    if not seen.torch:
+        raise DeviceError(f"{'PyTorch is not' if wanted else 'neither OpenVINO nor PyTorch is'} installed; run: {INSTALL_TORCH}")
+    return Choice("torch", None, reason)
+
+
+def _gpu_named(wanted: str, seen: Snapshot) -> Gpu:
+    if not seen.torch:
+        raise DeviceError(f"--device {wanted} needs PyTorch; run: {INSTALL_TORCH}")
+    place = "cuda:0" if wanted == "cuda" else wanted
+    for gpu in seen.gpus or ():
+        if gpu.place == place:
+            return gpu
+    there = ", ".join(f"{gpu.place} ({gpu.name})" for gpu in seen.gpus or ()) or "no GPU"
+    raise DeviceError(f"PyTorch finds no {place} here; it finds {there}; use another --device")
+
+
+def _no_gpu(seen: Snapshot) -> str:
+    if not seen.drivers:
+        return "no driver of a GPU in sight"
+    if not seen.torch:
+        return f"a GPU of {seen.drivers[0]} would need PyTorch; run: {INSTALL_TORCH}"
+    return f"a driver of {seen.drivers[0]} in sight, but PyTorch finds no GPU"
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _drivers() -> tuple[str, ...]:
+    """Makers of GPUs whose drivers are in sight."""
+    apple = ("Apple",) if (platform.system(), platform.machine()) == ("Darwin", "arm64") else ()
+    return apple + tuple(maker for maker, files in _DRIVER_FILES.items() if any(Path(file).exists() for file in files))
+
+
+def detect_cpu() -> Device:
+    """The processor of this machine, as the process may use it, with OpenVINO."""
+    flags, name = _cpu_flags()
+    cores = _cores()
+    rates = next(rates for needed, rates in _RATES_PER_CORE if needed <= flags)
+    return Device(
+        name=name,
+        cores=cores,
+        native_bf16="avx512_bf16" in flags or "amx_bf16" in flags,
+        rates=Rates(f32=rates.f32 * cores, bf16=rates.bf16 * cores),
+        memory_bytes=min(int(psutil.virtual_memory().total), _cgroup_bytes("memory.max", "memory/memory.limit_in_bytes")),
+    )
+
+
+def free_bytes() -> int:
+    """Memory that this process could take right now without anything being killed or swapped."""
+    limit = _cgroup_bytes("memory.max", "memory/memory.limit_in_bytes")
+    used = _cgroup_anonymous_bytes() if limit < psutil.virtual_memory().total else 0
+    return min(int(psutil.virtual_memory().available), limit - used)
+
+
+def _cpu_flags() -> tuple[frozenset[str], str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return frozenset(), platform.processor() or platform.machine()
+    facts = {}
+    for line in text.split("\n\n", 1)[0].splitlines():
+        key, _, value = line.partition(":")
+        facts[key.strip()] = value.strip()
+    return frozenset(facts.get("flags", "").split()), facts.get("model name", platform.machine())
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_NO_LIMIT = 2**62
+
+
+def _cgroup_bytes(*names: str) -> int:
+    """The smallest limit that a container has set (cgroup v2, then v1)."""
+    for name in names:
+        try:
+            text = (Path("/sys/fs/cgroup") / name).read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            return int(text)
+    return _NO_LIMIT
+
+
+def _cgroup_anonymous_bytes() -> int:
+    try:
+        lines = Path("/sys/fs/cgroup/memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("anon ", "shmem ")))

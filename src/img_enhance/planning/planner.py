@@ -1,0 +1,266 @@
+"""Makes plans: pure arithmetic that says how a recipe will run, and in how much memory, before anything runs.
+
+The words are those of `plan.py`.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from itertools import product
+
+from img_enhance.errors import DeviceError, GpuMemoryFull, MemoryBudgetError, OptionError
+from img_enhance.geometry import Box, Size
+from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
+from img_enhance.models.weight_sources import DownloadedWeights
+from img_enhance.photo import Header, format_named
+from img_enhance.planning.plan import Device, Pass, PassPlan, Plan, Room
+from img_enhance.planning.sweep_plan import CHANNELS, Store
+from img_enhance.planning.sweep_planner import VALUE_BYTES
+from img_enhance.units import bytes_text
+
+# libvips' buffers while a file is read or written line by line (measured on 16 to 64 MP: 20-60 MB).
+STREAM_BYTES = 70_000_000
+
+# The interpreter with numpy, OpenVINO and libvips loaded, their threads' stacks and arenas included (measured 2026-11: 75 MB).
+RESERVED_BYTES = 110_000_000
+# PyTorch takes more than OpenVINO once it is imported (measured 2026-11: 132 MB for a build without CUDA).
+TORCH_BYTES = 150_000_000
+
+# A compiled network's memory for each value of its weights: float32 constants, and copies in the order the kernels want. Constants that
+# lie in their file are not anonymous (measured 2026-11: 10.2 for GFPGAN).
+RESIDENT_BYTES_PER_VALUE = 13.2
+RESIDENT_BYTES_PER_MAPPED_VALUE = 10.6
+COMPILED_BYTES = 12_000_000
+
+# Some decoders hold the whole picture, and all do for interlaced files: a progressive JPEG's coefficients take 2 bytes a value, then
+# come the pixels. For 8 bits a channel (measured 2026-11 on 12 MP, alpha included, beyond the stream's: AVIF 11.8, BMP 7.3, TIFF in
+# CIELAB 11.1, progressive JPEG 3.1 and in CMYK 6.6, WebP 4.3, GIF 0.6, interlaced PNG 0.3,
+# HEIC 5.3).
+WHOLE_DECODER_BYTES_PER_PIXEL = 14
+
+# Filling colour under transparency (`bleed.py`): a pyramid of float32 colour and weight.
+BLEED_BYTES_PER_PIXEL = 16
+
+# Encoders that hold the whole picture, for 8 bits a channel; 12 bits take twice that (measured 2026-11, beyond the stream's: WebP 24.7,
+# with alpha 26.8, without loss 21.6; AVIF 31.8, of 12 bits with alpha 56).
+WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 28, "avif": 44}
+
+# One canvas takes at most this part of what is allowed in memory; a larger one lies on disk.
+CANVAS_SHARE = 0.2
+
+
+def allowed_bytes(max_memory: int | None, device: Device) -> int:
+    """The memory budget: the one asked for, or half of what the device has."""
+    return device.memory_bytes // 2 if max_memory is None else max_memory
+
+
+def choose_precision(wanted: str, device: Device, depth: int = 8) -> Precision:
+    """The precision that networks run in; bf16 carries about 8 bits, so a photo of 16 is done in f32 unless it is asked for.
+
+    Raises: DeviceError when bf16 is asked for on a device that would only imitate it.
+    """
+    if wanted == "bf16" and not device.native_bf16:
+        raise DeviceError(f"{device.name} has no native bf16; use --precision auto or f32")
+    if wanted == "auto":
+        return "bf16" if device.native_bf16 and depth == 8 else "f32"
+    return "bf16" if wanted == "bf16" else "f32"
+
+
+def make_plan(
+    header: Header,
+    passes: tuple[Pass, ...],
+    *,
+    output_format: str,
+    precision: Precision,
+    device: Device,
+    allowed: int,
+    gpu_allowed: int | None = None,
+    crop: Box | None = None,
+) -> Plan:
+    """The plan that runs `passes` one after the other within `allowed` bytes, or only what `crop` of the result needs.
+
+    `gpu_allowed` are the bytes of a device's own memory, where it has one: networks, features and scratch lie there.
+
+    Raises: MemoryBudgetError, with the projected and the allowed bytes, when no way of running them fits, GpuMemoryFull when it is the
+    device's own memory that is too small; OptionError when `crop` does not lie within the result.
+    """
+    parts = _parts(header.size, passes, crop)
+    for keeps_networks, largest_canvas in product((True, False), (int(allowed * CANVAS_SHARE), 0)):
+        plan, peaks = _arrange(
+            header,
+            passes,
+            parts,
+            output_format=output_format,
+            precision=precision,
+            device=device,
+            allowed=allowed,
+            gpu_allowed=gpu_allowed,
+            keeps_networks=keeps_networks,
+            largest_canvas=largest_canvas,
+        )
+        gpu_fits = gpu_allowed is None or (plan.gpu_projected_bytes or 0) <= gpu_allowed
+        if gpu_fits and plan.projected_bytes <= allowed:
+            return dataclasses.replace(plan, crop=crop)
+    if plan.projected_bytes <= allowed:
+        raise GpuMemoryFull(_too_little_gpu(plan))
+    raise MemoryBudgetError(_too_large(header, output_format, peaks, allowed))
+
+
+def _parts(size: Size, passes: tuple[Pass, ...], crop: Box | None) -> list[Box]:
+    """The part of every pass's result that is needed for `crop` of the last one's."""
+    sizes = [size]
+    for step in passes:
+        sizes.append(step.result(sizes[-1]))
+    needed = crop or sizes[-1].box
+    if crop is not None and (crop.size.pixels == 0 or crop != crop.grown(0, within=sizes[-1].box)):
+        raise OptionError(f"the part {crop} does not lie within the result of {sizes[-1]}")
+    parts = []
+    for step, before in zip(reversed(passes), reversed(sizes[:-1]), strict=True):
+        part, needed = step.parts(needed, before)
+        parts.append(part)
+    return parts[::-1]
+
+
+@dataclass(frozen=True)
+class _Canvas:
+    """Part of a picture at so many bytes a pixel, in memory or on disk."""
+
+    size: Size
+    pixel_bytes: int
+    store: Store
+
+    @property
+    def bytes(self) -> int:
+        return self.size.pixels * self.pixel_bytes
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.bytes if self.store == "memory" else 0
+
+    @property
+    def disk_bytes(self) -> int:
+        return self.bytes if self.store == "disk" else 0
+
+
+def _canvas(header: Header, size: Size, depth: int, largest_canvas: int) -> _Canvas:
+    """A canvas for colours of `depth` bits, and for the photo's transparency where it has some."""
+    each = CHANNELS * depth // 8 + (header.depth // 8 if header.alpha else 0)
+    return _Canvas(size, each, "memory" if size.pixels * each <= largest_canvas else "disk")
+
+
+def _arrange(
+    header: Header,
+    passes: tuple[Pass, ...],
+    parts: list[Box],
+    *,
+    output_format: str,
+    precision: Precision,
+    device: Device,
+    allowed: int,
+    gpu_allowed: int | None,
+    keeps_networks: bool,
+    largest_canvas: int,
+) -> tuple[Plan, list[int]]:
+    """The plan with canvases of up to `largest_canvas` bytes in memory, whether it fits or not, and the peak of each phase."""
+    reserved = RESERVED_BYTES + (TORCH_BYTES if device.runtime == "torch" else 0)
+    networks = list(dict.fromkeys(model for step in passes for model in step.models))
+    always = reserved + (sum(map(_resident_bytes, networks)) if keeps_networks else 0)
+    size, plans = header.size, list[PassPlan]()
+    pictures = [_canvas(header, size, header.depth, largest_canvas)]
+    peaks, disk = [always + pictures[0].memory_bytes + _decoding_bytes(header)], [pictures[0].disk_bytes]
+    for number, (step, part) in enumerate(zip(passes, parts, strict=True)):
+        # Tones that were changed once lie in 16 bits, so that changing them again makes no bands; the last pass is as deep as the photo.
+        depth = 16 if step.wants_depth and number < len(passes) - 1 else header.depth
+        source = _source(passes, number)
+        in_place = step.wants_source and source < number
+        after = pictures[number] if in_place else _canvas(header, part.size, depth, largest_canvas)
+        held = [pictures[earlier] for earlier in _awaited(passes, number)] + [pictures[number]] + [after] * (not in_place)
+        loaded = networks if keeps_networks else step.models
+        below = reserved + sum(map(_resident_bytes, loaded)) + sum(canvas.memory_bytes for canvas in held)
+        gpu_below = sum(model.weights.values for model in loaded) * VALUE_BYTES[precision]
+        room = Room(after.store, depth, precision, device, below, allowed, gpu_below, gpu_allowed, source, in_place)
+        plans.append(step.plan(size, part, room))
+        peaks.append(plans[-1].projected_bytes)
+        disk.append(sum(canvas.disk_bytes for canvas in held))
+        size = step.result(size)
+        pictures.append(after)
+    peaks.append(always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, output_format))
+    whole = Plan(
+        device=device.name,
+        runtime=device.runtime,
+        place=device.place,
+        reason=device.reason,
+        precision=precision,
+        channels_last=device.channels_last,
+        source_store=pictures[0].store,
+        passes=tuple(plans),
+        size=header.size,
+        result=size,
+        crop=None,
+        keeps_networks=keeps_networks,
+        allowed_bytes=allowed,
+        reserved_bytes=reserved,
+        projected_bytes=max(peaks),
+        disk_bytes=max(disk),
+        seconds=sum(plan.seconds for plan in plans),
+        gpu_allowed_bytes=gpu_allowed,
+        gpu_projected_bytes=None if gpu_allowed is None else max((plan.gpu_bytes for plan in plans), default=0),
+    )
+    return whole, peaks
+
+
+def _resident_bytes(model: Model) -> int:
+    """What the compiled network holds as long as it is loaded."""
+    each = RESIDENT_BYTES_PER_MAPPED_VALUE if isinstance(model.weights, DownloadedWeights) else RESIDENT_BYTES_PER_VALUE
+    return int(model.weights.values * each) + COMPILED_BYTES
+
+
+def _source(passes: tuple[Pass, ...], number: int) -> int:
+    """The pass that begins with the picture as it was before the passes just before this one that resize."""
+    while number and passes[number - 1].resizes:
+        number -= 1
+    return number
+
+
+def _awaited(passes: tuple[Pass, ...], number: int) -> set[int]:
+    """Earlier pictures, by the pass that began with them, that this pass or a later one still needs."""
+    wanting = (later for later in range(number, len(passes)) if passes[later].wants_source)
+    return {source for source in (_source(passes, later) for later in wanting) if source < number}
+
+
+def _decoding_bytes(header: Header) -> int:
+    decoding = STREAM_BYTES
+    if header.whole or header.interlaced:
+        decoding += header.size.pixels * WHOLE_DECODER_BYTES_PER_PIXEL * header.depth // 8
+    if header.alpha:
+        decoding = max(decoding, header.size.pixels * BLEED_BYTES_PER_PIXEL)
+    return decoding
+
+
+def _encoding_bytes(header: Header, size: Size, output_format: str) -> int:
+    depth = header.depth if format_named(output_format).deep else 8
+    return STREAM_BYTES + size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * depth // 8
+
+
+def _too_little_gpu(plan: Plan) -> str:
+    needed, allowed = plan.gpu_projected_bytes or 0, plan.gpu_allowed_bytes or 0
+    return (
+        f"needs at least {bytes_text(needed)} of the GPU's memory, allowed {bytes_text(allowed)}; "
+        "try a larger --max-gpu-memory, --device cpu, or --model realesr-animevideov3"
+    )
+
+
+def _too_large(header: Header, output_format: str, peaks: list[int], allowed: int) -> str:
+    needs = f"needs {bytes_text(max(peaks))} of memory, allowed {bytes_text(allowed)}"
+    if peaks[-1] == max(peaks) and output_format in WHOLE_ENCODER_BYTES_PER_PIXEL:
+        return f"writing {output_format} {needs}; try --format png, or a larger --max-memory"
+    if peaks[0] == max(peaks) and header.interlaced:
+        return f"reading this interlaced {header.format} {needs}; save it as a baseline one, or allow more --max-memory"
+    return _too_little(max(peaks), allowed)
+
+
+def _too_little(needed: int, allowed: int) -> str:
+    return (
+        f"needs at least {bytes_text(needed)} of memory, allowed {bytes_text(allowed)}; "
+        "try a larger --max-memory, or --model realesr-animevideov3"
+    )

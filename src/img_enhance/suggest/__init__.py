@@ -1,0 +1,1 @@
+"""What a photo needs, and why."""

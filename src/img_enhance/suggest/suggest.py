@@ -1,0 +1,303 @@
+"""The auto mode: a photo's facts become a recipe, with a reason for each step, chosen or not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from img_enhance.cancelling import Tick
+from img_enhance.errors import WeightsCorrupt, WeightsMissing
+from img_enhance.faces.detect import find_faces
+from img_enhance.image_io import open_photo, read_whole
+from img_enhance.machine.devices import detect_cpu
+from img_enhance.metadata.jpeg import jpeg_quality
+from img_enhance.models.table import BUILT_IN, ModelTable
+from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weights.cache import WeightStore, found, missing
+from img_enhance.photo import Photo
+from img_enhance.planning.planner import CANVAS_SHARE, allowed_bytes
+from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.request.recipe import Reason, Recipe
+from img_enhance.suggest.analysis import PhotoFacts, analyse, lightness
+
+# Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
+DAYLIGHT_KELVIN = 6504
+LEAST_KELVIN_OFF = 500
+DAYLIGHT_DUV = 0.003
+LEAST_DUV_OFF = 0.006
+# Less darkness is a freedom that photographers take; more is told by light that is nowhere used.
+LEAST_STOPS_DARK = 0.9
+# Most photos are right as they are, and a good one that is changed annoys more than a bad one that is not. Of 100 photos that nothing was
+# learned from, as they were, 6.5 are above the confidence in a cast, some of them scans of film that has one, and 3 above that in too much
+# light (`bench/quality_fit.py`, 2026-11).
+LEAST_SURE_CAST = 0.5
+LEAST_SURE_BRIGHT = 0.82
+# Below this there is no cast to speak of.
+LEAST_CAST_TO_DOUBT = 0.1
+
+# What the standard deviation of equal lightnesses, 0 to 100, may come to: their mean is rounded, on some processors (2026-11: 7e-9).
+ROUNDING = 1e-5
+
+# Percentiles 1 to 99 of CIE lightness of a photo in haze or behind glass are nearer to each other than the first; equalisation is half at
+# the first and full from the second on. Untouched photos of the tune set span 59 and more, under a veil of light (0.3 of their own light
+# and 0.45 of white) 10 to 16.
+LOW_CONTRAST = 45.0
+LOWEST_CONTRAST = 25.0
+LEAST_CLAHE_LEVEL = 0.5
+
+# Standard deviation in 8-bit values, that of a photo at a high ISO; blur of a photo out of focus; blocks of a JPEG of quality 45. Untouched
+# photos of the tune set have 5.6 (grass), 0.42 and 0.75 at most.
+NOISY = 6.0
+BLURRED = 0.6
+BLOCKY = 1.0
+
+# The network makes at most so many megapixels, which is enough for a print of 30 x 40 cm, or a 4K screen with room to crop; and it reads
+# at most so many, all its passes together, because for each the large network takes some 4 minutes on two cores of Zen 3 and 25 s on two
+# with AMX (2026-11). Factors above the network's own are two passes. So photos up to 1/16 MP are enlarged 16 times, up to 0.11 MP 8 times,
+# up to 1 MP 4 times, up to 2 MP twice, and larger ones not at all.
+MOST_NETWORK_MEGAPIXELS = 16.0
+MOST_READ_MEGAPIXELS = 2.0
+FACTORS = (16, 8, 4, 2)
+_ONE_PASS = 4
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What would make a photo better, why, and what was measured. There are no steps where a photo is good as it is."""
+
+    steps: tuple[StepOptions, ...]
+    reasons: tuple[Reason, ...]
+    facts: PhotoFacts
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=self.steps)
+
+    def without_faces(self, why: str) -> Suggestion:
+        """The suggestion with faces left as they are, because of `why`; the very same where none were to be restored."""
+        steps = tuple(step for step in self.steps if not isinstance(step, GFPGAN))
+        if steps == self.steps:
+            return self
+        reasons = tuple(
+            Reason(reason.step, False, "", f"{reason.strength} left alone: {why}", lacking=True) if reason.step == GFPGAN.name else reason
+            for reason in self.reasons
+        )
+        return dataclasses.replace(self, steps=steps, reasons=reasons)
+
+    def record(self) -> dict[str, Any]:
+        """All of it as JSON values; `Recipe.from_mapping` reads the recipe of it."""
+        reasons = [dataclasses.asdict(reason) for reason in self.reasons]
+        return {"recipe": self.recipe.to_mapping(), "reasons": reasons, "facts": self.facts.record()}
+
+    def to_json(self) -> str:
+        return json.dumps(self.record(), indent=2) + "\n"
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What a rule says: the step with its options, or None; how strongly; why."""
+
+    options: StepOptions | None
+    words: str
+    strength: str = ""
+    lacking: bool = False
+
+
+def suggest(
+    photo: Photo,
+    limits: Limits | None = None,
+    *,
+    jpeg_quality: int | None = None,
+    store: WeightStore | None = None,
+    models: ModelTable = BUILT_IN,
+    tick: Tick = lambda: None,
+) -> Suggestion:
+    """What would make `photo` better; `jpeg_quality` is what its file says, `store` as for `suggest_file`."""
+    limits, facts = limits or Limits(), analyse(photo, jpeg_quality=jpeg_quality)
+    if store is None:
+        return suggest_for(facts, limits)
+    detector = _found(models.detector, store)
+    # Finding faces takes longer than all other measurements together.
+    if detector is not None and _real_esrgan(facts, limits).options is not None:
+        facts = dataclasses.replace(facts, faces=len(find_faces(photo.pixels, detector, tick=tick)))
+    suggestion = suggest_for(facts, limits)
+    (network,) = models.faces[0].weights.files
+    return suggestion if _found(network, store) is not None else suggestion.without_faces(str(missing(network, store)))
+
+
+def _found(file: WeightFile, store: WeightStore) -> Path | None:
+    """Where the file is; None also where it cannot be read, which is no reason to do nothing at all."""
+    with suppress(WeightsMissing, WeightsCorrupt):
+        return found(file, store)
+    return None
+
+
+def suggest_file(
+    path: Path,
+    limits: Limits | None = None,
+    *,
+    machine: Machine | None = None,
+    reading: Input | None = None,
+    store: WeightStore | None = None,
+    models: ModelTable = BUILT_IN,
+    tick: Tick = lambda: None,
+) -> Suggestion:
+    """What would make the photo in a file better. The file is decoded once, onto a disk where it is large for the memory allowed.
+
+    `store` is where downloaded weights are: without those for faces, faces stay as they are, and the reasons say so.
+
+    Raises: PhotoError when it cannot be read, PhotoTooLarge, DiskError.
+    """
+    machine, read = machine or Machine(), reading or Input()
+    file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first")
+    in_memory = int(CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()))
+    photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
+    return suggest(photo, limits, jpeg_quality=jpeg_quality(path), store=store, models=models, tick=tick)
+
+
+def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
+    """The suggestion that follows from `facts`: the rules of RULES, one a step, in the order in which steps run."""
+    verdicts = [(name, _nothing_to_see(facts) or rule(facts, limits)) for name, rule in RULES]
+    return Suggestion(
+        steps=tuple(verdict.options for _, verdict in verdicts if verdict.options is not None),
+        reasons=tuple(
+            Reason(name, verdict.options is not None, verdict.strength, verdict.words, verdict.lacking) for name, verdict in verdicts
+        ),
+        facts=facts,
+    )
+
+
+def _nothing_to_see(facts: PhotoFacts) -> _Verdict | None:
+    if facts.visible_fraction == 0:
+        return _Verdict(None, "the photo is fully transparent")
+    if facts.luminance.p1 == facts.luminance.p99 and facts.rms_contrast < ROUNDING:
+        return _Verdict(None, "the photo is of one colour")
+    return None
+
+
+def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
+    cast = facts.cast
+    if cast is None:
+        return _Verdict(None, "the photo is grey")
+    light = f"{cast.kelvin:.0f} K, Duv {cast.duv:+.3f}"
+    if abs(cast.kelvin - DAYLIGHT_KELVIN) < LEAST_KELVIN_OFF and abs(cast.duv - DAYLIGHT_DUV) < LEAST_DUV_OFF:
+        return _Verdict(None, f"the light is of {light}: daylight, or near it (within {LEAST_KELVIN_OFF} K and Duv {LEAST_DUV_OFF:g})")
+    if cast.confidence < LEAST_CAST_TO_DOUBT:
+        return _Verdict(None, f"no cast is seen; if there were one, the light would be of {light} (confidence {cast.confidence:.2f})")
+    if cast.confidence < LEAST_SURE_CAST:
+        unsure = f"confidence {cast.confidence:.2f}, at least {LEAST_SURE_CAST:g} is needed"
+        return _Verdict(None, f"the light may be of {light}, but the photo may as well be of that colour ({unsure})")
+    return _Verdict(
+        WhiteBalance(enhance_level=1.0), f"the light is of {light}, not daylight (confidence {cast.confidence:.2f})", "to daylight"
+    )
+
+
+def _exposure_correction(facts: PhotoFacts, _: Limits) -> _Verdict:
+    stops, seen = facts.exposure_stops, f"median luminance {facts.luminance.median:.2g}"
+    if 0 <= stops < LEAST_STOPS_DARK:
+        return _Verdict(None, f"{seen}: less than {LEAST_STOPS_DARK:g} EV too dark, and not too bright")
+    if stops < 0 and facts.exposure_confidence < LEAST_SURE_BRIGHT:
+        unsure = f"confidence {facts.exposure_confidence:.2f}, at least {LEAST_SURE_BRIGHT:g} is needed"
+        return _Verdict(None, f"{seen}: perhaps {-stops:.1f} EV too bright, but it may be meant so ({unsure})")
+    return _Verdict(
+        ExposureCorrection(enhance_level=1.0), f"{seen}: {abs(stops):.1f} EV too {'dark' if stops > 0 else 'bright'}", f"{stops:+.1f} EV"
+    )
+
+
+def _clahe(facts: PhotoFacts, _: Limits) -> _Verdict:
+    contrast = exposed_contrast(facts)
+    seen = f"lightness spans {contrast:.0f} of 100"
+    if contrast >= LOW_CONTRAST:
+        return _Verdict(None, f"{seen}: contrast is fine ({LOW_CONTRAST:.0f} or more)")
+    noise = exposed_noise(facts)
+    if noise >= NOISY:
+        return _Verdict(None, f"{seen}, but raised contrast would raise the noise too (sigma {noise:.1f} of 255)")
+    lack = min(1.0, (LOW_CONTRAST - contrast) / (LOW_CONTRAST - LOWEST_CONTRAST))
+    level = round(LEAST_CLAHE_LEVEL + (1 - LEAST_CLAHE_LEVEL) * lack, 1)
+    return _Verdict(CLAHE(enhance_level=level), f"{seen}: low contrast (less than {LOW_CONTRAST:.0f})", f"level {level:g}")
+
+
+def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
+    seen, flaws, most = f"{facts.megapixels:.2g} MP", " and ".join(flaws_of(facts)), limits.max_output_megapixels
+    factor = upscale_factor(facts, most)
+    if factor > 1:
+        repairs = f", and {flaws} taken away" if flaws else ""
+        return _Verdict(RealESRGAN(upscale=factor), f"{seen} becomes {facts.megapixels * factor**2:.2g} MP{repairs}", f"{factor}x")
+    if upscale_factor(facts, MOST_NETWORK_MEGAPIXELS) > 1 and not flaws:
+        return _Verdict(None, f"twice as wide, {seen} would be more than the {most:g} MP allowed for a result")
+    if not flaws:
+        return _Verdict(None, f"{seen} is large enough")
+    if facts.megapixels > most:
+        return _Verdict(None, f"there is {flaws}, but {seen} is more than the {most:g} MP allowed for a result")
+    if facts.megapixels > MOST_READ_MEGAPIXELS:
+        return _Verdict(None, f"there is {flaws}, but {seen} would take very long; --upscale 1 takes it away all the same")
+    return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but there is {flaws}", "1x, restored at its size")
+
+
+def _gfpgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
+    if _real_esrgan(facts, limits).options is None:
+        return _Verdict(None, "faces stay as they are where nothing is enlarged or repaired")
+    if facts.faces is None:
+        needed = f"{BUILT_IN.detector.name} {GFPGAN().model}"
+        return _Verdict(
+            None, f"faces were not looked for: no detector on this machine; run: img-enhance models pull {needed}", lacking=True
+        )
+    if facts.faces == 0:
+        return _Verdict(None, "no face was found")
+    return _Verdict(GFPGAN(leave_sharp=True), f"{_counted(facts.faces)} in a photo that is enlarged or repaired", _counted(facts.faces))
+
+
+def _counted(faces: int) -> str:
+    return f"{faces} face{'s' * (faces > 1)}"
+
+
+# One rule a step, in the order in which steps run: light before detail, because networks expect well exposed photos.
+RULES: tuple[tuple[str, Callable[[PhotoFacts, Limits], _Verdict]], ...] = (
+    (WhiteBalance.name, _white_balance),
+    (ExposureCorrection.name, _exposure_correction),
+    (CLAHE.name, _clahe),
+    (RealESRGAN.name, _real_esrgan),
+    (GFPGAN.name, _gfpgan),
+)
+
+
+def exposed_contrast(facts: PhotoFacts) -> float:
+    """How much of CIE lightness, 0 to 100, the photo spans between percentiles 1 and 99 once it is no longer too dark."""
+    gain = 2.0 ** max(0.0, facts.exposure_stops)
+    low, high = lightness([min(1.0, facts.luminance.p1 * gain), min(1.0, facts.luminance.p99 * gain)])
+    return float(high - low)
+
+
+def exposed_noise(facts: PhotoFacts) -> float:
+    """Standard deviation of the noise, in 8-bit values, once the photo is no longer too dark: encodings are near a power of 1 / 2.2."""
+    return 255 * facts.texture.noise_sigma * float(2.0 ** (max(0.0, facts.exposure_stops) / 2.2))
+
+
+def upscale_factor(facts: PhotoFacts, most_megapixels: float) -> int:
+    """The largest of FACTORS whose result has at most so many megapixels and takes no longer than is bearable, and 1 if none does."""
+    most = min(most_megapixels, MOST_NETWORK_MEGAPIXELS)
+    return next(
+        (factor for factor in FACTORS if facts.megapixels * factor * factor <= most and _read_by(factor, facts) <= MOST_READ_MEGAPIXELS), 1
+    )
+
+
+def _read_by(factor: int, facts: PhotoFacts) -> float:
+    """Megapixels that the network reads in all its passes."""
+    return facts.megapixels * (1 if factor <= _ONE_PASS else 1 + _ONE_PASS**2)
+
+
+def flaws_of(facts: PhotoFacts) -> list[str]:
+    """What of a photo's detail is bad enough that a network trained to restore it makes it better, in words with the figures."""
+    texture, noise = facts.texture, exposed_noise(facts)
+    quality = f", file of quality {facts.jpeg_quality}" if facts.jpeg_quality is not None else ""
+    rows = (
+        (noise >= NOISY, f"noise (sigma {noise:.1f} of 255)"),
+        (texture.blur >= BLURRED, f"blur ({texture.blur:.2f} of 1)"),
+        (texture.blocking >= BLOCKY, f"JPEG blocks (borders {1 + texture.blocking:.1f} times as strong as the rest{quality})"),
+    )
+    return [words for bad, words in rows if bad]

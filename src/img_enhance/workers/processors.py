@@ -1,0 +1,21 @@
+"""Which processors there are and which one works, as /status shows them. A worker sees them; the API asks no device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from img_enhance.machine.devices import Snapshot
+from img_enhance.planning.plan import Device
+
+DISABLED = "ENABLE_GPU is false"
+
+
+def seen(used: Device, cpu: Device, snapshot: Snapshot, *, enabled: bool) -> dict[str, Any]:
+    """The processor and the GPUs that PyTorch finds, and why the one that is used was chosen."""
+    on_gpu = used.place != cpu.place
+    processor = {"kind": "cpu", "name": cpu.name, "cores": cpu.cores, "used": not on_gpu}
+    gpus = [
+        {"kind": "gpu", "name": gpu.name, "place": gpu.place, "memory_bytes": gpu.memory_bytes, "used": gpu.place == used.place}
+        for gpu in snapshot.gpus or ()
+    ]
+    return {"devices": [processor, *gpus], "gpu": {"enabled": enabled, "used": on_gpu, "reason": used.reason if enabled else DISABLED}}

@@ -1,0 +1,140 @@
+"""Children kept alive: started, watched, replaced with growing pauses."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from img_enhance.errors import PhotoError
+from img_enhance.machine.memory import anonymous_bytes
+from img_enhance.workers.catalogue import as_data
+from img_enhance.workers.child import Child, start_child
+from img_enhance.workers.protocol import Check, Checked, Failed, Setup
+
+_log = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 30.0
+STEADY_SECONDS = 60.0
+WATCH_SECONDS = 0.2
+
+# OpenVINO keeps some 0.35 MB of every size of photo it has seen, for as long as its process lives (measured 2026-11).
+MOST_GROWN_BYTES = 250_000_000
+
+# A file that ends its reader twice is refused; once may have been somebody else's doing.
+_TRIES = 2
+_READER_GRACE_SECONDS = 30.0
+
+
+class Tally(Protocol):
+    """Whoever counts what becomes of children."""
+
+    def restarted(self, role: str) -> None:
+        """A child was replaced."""
+
+    def overweight(self, role: str) -> None:
+        """A child was ended because of its memory."""
+
+
+@dataclass
+class Post:
+    """A place for one child, with what is needed to fill it again."""
+
+    role: str
+    lane: str
+    setup: Setup
+    scratch: Path
+    most_bytes: int
+    tally: Tally
+    child: Child | None = None
+    failures: int = 0
+    started: float = 0.0
+    overweight: bool = False
+
+    async def filled(self) -> Child:
+        """The child of this post, a new one if the last is dead, after a pause that doubles with every early death."""
+        while self.child is None or not self.child.alive:
+            if self.started:
+                await self._pause()
+            self.started, self.overweight = time.monotonic(), False
+            self.child = await start_child(self.role, self.setup, self.scratch)
+        return self.child
+
+    async def empty(self) -> None:
+        """End the child."""
+        if self.child is not None:
+            await self.child.kill()
+            self.child = None
+
+    async def refresh(self) -> None:
+        """End a child, between two jobs, that holds much more memory than after its start; `filled` starts another."""
+        if self.child is not None and self.child.alive:
+            grown = anonymous_bytes(self.child.process.pid) - self.child.bytes_at_start
+            if grown > MOST_GROWN_BYTES:
+                _log.info("a child has grown and is replaced", extra={"role": self.role, "grown_bytes": grown})
+                await self.empty()
+
+    async def _pause(self) -> None:
+        self.tally.restarted(self.role)
+        self.failures = 0 if time.monotonic() - self.started > STEADY_SECONDS else self.failures + 1
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self.failures)
+        _log.warning("a child is replaced", extra={"role": self.role, "pause_seconds": pause, "overweight": self.overweight})
+        await asyncio.sleep(pause)
+
+
+async def watch_memory(posts: Sequence[Post]) -> None:
+    """End children above their memory, before the system ends everything."""
+    while True:
+        for post in posts:
+            child = post.child
+            if child is not None and child.alive:
+                used = anonymous_bytes(child.process.pid)
+                if used > post.most_bytes:
+                    post.overweight = True
+                    post.tally.overweight(post.role)
+                    _log.error("a child took too much memory", extra={"role": post.role, "used_bytes": used, "most_bytes": post.most_bytes})
+                    child.process.kill()
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+class Readers:
+    """A queue of posts that look at photos."""
+
+    def __init__(self, posts: list[Post]) -> None:
+        self.posts = posts
+        self._free: asyncio.Queue[Post] = asyncio.Queue()
+        for post in posts:
+            self._free.put_nowait(post)
+
+    async def check(self, message: Check) -> Checked | Failed:
+        """What a reader says of a photo, or why it is refused."""
+        post = await self._free.get()
+        try:
+            for _ in range(_TRIES):
+                answer = await self._ask(post, message)
+                if answer is None:
+                    continue
+                if isinstance(answer, Failed) and answer.private:
+                    _log.error("a reader cannot work", extra={"code": answer.code, "detail": answer.private})
+                return answer
+        finally:
+            self._free.put_nowait(post)
+        return as_data(PhotoError("the photo took too much memory or time to decode; save it anew, without interlacing"))
+
+    async def _ask(self, post: Post, message: Check) -> Checked | Failed | None:
+        child = await post.filled()
+        answered = False
+        try:
+            await child.send(message)
+            answer = await asyncio.wait_for(child.receive(), post.setup.reader_seconds * 2 + _READER_GRACE_SECONDS)
+            answered = isinstance(answer, Checked | Failed)
+            return answer if isinstance(answer, Checked | Failed) else None
+        except TimeoutError:
+            return None
+        finally:
+            if not answered:  # dead, too slow, or the asker has gone: its answer must not reach the next one
+                await post.empty()

@@ -1,0 +1,280 @@
+"""A child of the service: a reader that looks at photos, or a worker that owns an Engine.
+
+`python -m img_enhance.workers.worker ROLE FD`
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
+from img_enhance.geometry import Size
+from img_enhance.workers.catalogue import as_data
+from img_enhance.workers.channel import Channel, Gone
+from img_enhance.workers.faults import misbehave, reach
+from img_enhance.workers.protocol import (
+    CPU,
+    Cancel,
+    Check,
+    Checked,
+    Done,
+    Failed,
+    Loaded,
+    Ready,
+    Run,
+    Setup,
+    Working,
+)
+from img_enhance.workers.public import public
+
+if TYPE_CHECKING:
+    from img_enhance.engine import Engine
+    from img_enhance.engine.job import Job
+    from img_enhance.progress import Progress
+    from img_enhance.request.options import Machine
+
+# The API must answer at once while networks use every core, and a photo is looked at while its owner waits.
+_NICE = {"reader": 3, "worker": 10}
+
+# How often a worker at work looks at its socket, and says that it is alive.
+_LOOK_SECONDS = 0.05
+_SAY_SECONDS = 0.5
+
+
+# From <linux/prctl.h>.
+_SET_PARENT_DEATH_SIGNAL = 1
+
+
+def main(role: str, number: int) -> None:
+    """Serve until the API closes its end."""
+    _die_with_parent()
+    os.nice(_NICE[role])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the API's to deal with
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    channel = Channel(number)
+    try:
+        setup = channel.receive()
+        assert isinstance(setup, Setup)
+        try:
+            _SERVE[role](channel, setup)
+        except ImgEnhanceError as error:  # of this machine, before there was a photo
+            channel.send(failure(error, Path("photo")))
+    except Gone:
+        return
+
+
+def _die_with_parent() -> None:
+    """Let the system end this process when the API dies, even while it computes or hangs and looks at no socket."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def read_photos(channel: Channel, setup: Setup) -> None:
+    """Look at photos, within limits that only this process has."""
+    from img_enhance.engine import Engine
+
+    with Engine(_machine(setup)) as engine:
+        _limit(setup)
+        channel.send(Ready())
+        while True:
+            message = channel.receive()
+            assert isinstance(message, Check)
+            _limit_seconds(setup.reader_seconds)
+            try:
+                channel.send(check(engine, message, setup))
+            except (ImgEnhanceError, MemoryError) as error:
+                channel.send(failure(error, Path(message.photo)))
+
+
+def check(engine: Engine, message: Check, setup: Setup) -> Checked:
+    """What is known of a photo after all of it was decoded once.
+
+    Raises: every UserError and MachineError that the request would meet.
+    """
+    from img_enhance.image_io import PhotoFile, read_photo
+    from img_enhance.machine.canvas import new_canvas
+
+    job = _prepared(engine, Path(message.photo), message.request, setup.max_result_pixels)
+    crop = job.plan.crop
+    size = job.plan.result if crop is None else crop.size
+    if size.pixels > setup.max_result_pixels:
+        most = setup.max_result_pixels / 1e6
+        raise PhotoTooLarge(f"the result would have {size.pixels / 1e6:.1f} megapixels and {most:g} are allowed; ask for a smaller factor")
+    source, header = job.source, job.header
+    assert isinstance(source, PhotoFile)
+    pixels = new_canvas(header.size, "memory", None, depth=header.depth)
+    alpha = new_canvas(header.size, "memory", None, channels=1, depth=header.depth) if header.alpha else None
+    read_photo(source, pixels, alpha, lambda: None)
+    return Checked(
+        request=job.recipe.to_mapping(),
+        reasons=tuple(public(dataclasses.asdict(reason)) for reason in job.reasons),
+        format=header.format,
+        size=_pair(header.size),
+        result_format=job.output_format,
+        result_size=_pair(size),
+        seconds=job.plan.seconds,
+        projected_bytes=job.plan.projected_bytes,
+        warnings=tuple(public(_without(warning, Path(message.photo))) for warning in job.warnings),
+    )
+
+
+def enhance_photos(channel: Channel, setup: Setup) -> None:
+    """Enhance photos one after the other; models are given back after a while without work."""
+    from img_enhance.engine import Engine
+
+    with Engine(_machine(setup), gpu_share=setup.gpu_share) as engine:
+        _warm(engine, setup.warm_model)
+        channel.send(Ready(_processors(engine, setup)))
+        channel.send(Loaded(engine.loaded))
+        while True:
+            if not channel.waits(setup.idle_seconds if engine.loaded else None):
+                engine.close()
+                channel.send(Loaded(engine.loaded))
+                continue
+            message = channel.receive()
+            if not isinstance(message, Run):  # a cancel that came when all was over
+                continue
+            try:
+                answer: Done | Failed = _enhance(engine, message, channel)
+            except ImgEnhanceError as error:
+                answer = failure(error, Path(message.photo))
+            channel.send(Loaded(engine.loaded))
+            channel.send(answer)
+
+
+def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
+    photo, path = Path(message.photo), Path(message.result)
+    talk = Talk(channel)
+    reach("worker started", message.fault)
+    misbehave(message.fault)
+    job = _prepared(engine, photo, message.request)
+    result = engine.run(job, progress=talk.progress, cancelled=talk.cancelled)
+    reach("worker computed", message.fault)
+    from img_enhance.photo import format_named
+
+    path = path.with_name(path.name + format_named(job.output_format).endings[0])
+    result.save(path, format=job.output_format, overwrite=True, cancelled=talk.cancelled)
+    reach("worker saved", message.fault)
+    record = public(result.record())
+    record["warnings"] = [_without(warning, photo) for warning in record["warnings"]]
+    return Done(path.name, job.output_format, _pair(result.photo.size), record)
+
+
+class Talk:
+    """The engine's two questions, answered from the socket: how far it may tell, and whether to stop."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._fraction = 0.0
+        self._looked = self._said = time.monotonic()
+        self._cancelled = False
+
+    def progress(self, progress: Progress) -> None:
+        self._fraction = progress.fraction
+
+    def cancelled(self) -> bool:
+        now = time.monotonic()
+        if now - self._said >= _SAY_SECONDS:
+            self._said = now
+            self._channel.send(Working(round(self._fraction, 4)))
+        if now - self._looked < _LOOK_SECONDS:
+            return self._cancelled
+        self._looked = now
+        if self._channel.waits():
+            self._cancelled |= isinstance(self._channel.receive(), Cancel)
+        return self._cancelled
+
+
+def failure(error: BaseException, photo: Path) -> Failed:
+    """An error as data, without the names of our folders."""
+    if isinstance(error, MemoryError):
+        return as_data(PhotoTooLarge("the photo needs more memory to decode than is allowed; save it without interlacing, or smaller"))
+    assert isinstance(error, ImgEnhanceError)
+    failed = as_data(error)
+    return dataclasses.replace(failed, detail=_without(failed.detail, photo))
+
+
+def _without(text: str, photo: Path) -> str:
+    for path, words in ((photo, "the photo"), (photo.parent, "the store"), (photo.parent.parent.parent, "the store")):
+        text = text.replace(str(path), words)
+    return text
+
+
+def _prepared(engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None) -> Job:
+    """The job as planned; steps chosen automatically make no more pixels than `most_pixels`."""
+    from img_enhance.request.options import Limits
+    from img_enhance.request.recipe import Recipe
+
+    recipe = Recipe.from_mapping(request)
+    if most_pixels is not None:
+        megapixels = min(recipe.limits.max_output_megapixels, most_pixels / 1e6)
+        recipe = dataclasses.replace(recipe, limits=Limits(megapixels))
+    return engine.prepare(photo, recipe)
+
+
+def _warm(engine: Engine, model: str) -> None:
+    """Compile a model and run it once, so that the first photo does not wait for that."""
+    import numpy as np
+
+    from img_enhance.photo import Photo
+    from img_enhance.request.options import RealESRGAN
+    from img_enhance.request.recipe import Recipe
+
+    engine.enhance(Photo(np.zeros((16, 16, 3), np.uint8)), Recipe(steps=(RealESRGAN(model=model),)))
+
+
+def _processors(engine: Engine, setup: Setup) -> dict[str, Any]:
+    from img_enhance.machine.devices import detect_cpu, take_snapshot
+    from img_enhance.workers.processors import seen
+
+    found: dict[str, Any] = public(seen(engine.device, detect_cpu(), take_snapshot(setup.device), enabled=setup.device != CPU))
+    return found
+
+
+def _machine(setup: Setup) -> Machine:
+    from img_enhance.request.options import Machine
+
+    return Machine(
+        device=setup.device,
+        precision=setup.precision,
+        max_memory=setup.max_memory,
+        max_gpu_memory=setup.max_gpu_memory,
+        max_pixels=setup.max_pixels,
+    )
+
+
+def _limit(setup: Setup) -> None:
+    """Let this process take so much memory beyond what it has now, and write no file."""
+    import resource
+
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + setup.reader_memory,) * 2)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_seconds(seconds: float) -> None:
+    """Let this process be killed when it has computed for so long from now."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _pair(size: Size) -> tuple[int, int]:
+    return size.width, size.height
+
+
+_SERVE = {"reader": read_photos, "worker": enhance_photos}
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,71 @@
+"""Children that have grown are replaced between jobs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from img_enhance.service.metrics import Metrics
+from img_enhance.workers.protocol import CPU, Setup
+from img_enhance.workers.supervisor import MOST_GROWN_BYTES, Post
+
+SETUP = Setup(
+    device=CPU,
+    precision="f32",
+    max_memory=None,
+    max_gpu_memory=None,
+    gpu_share=1.0,
+    max_pixels=1_000_000,
+    max_result_pixels=1_000_000,
+    warm_model="",
+    idle_seconds=60,
+    reader_memory=500_000_000,
+    reader_seconds=10,
+    max_file_bytes=1_000_000,
+)
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Post:
+    """A post for a reader, which starts sooner than a worker."""
+    return Post("reader", "", SETUP, tmp_path, most_bytes=0, tally=Metrics())
+
+
+async def refresh_grown(post: Post, grown_bytes: int) -> int:
+    """Fill the post, refresh it as if its child had grown by so much, and answer with the process that was its child."""
+    child = await post.filled()
+    child.bytes_at_start -= grown_bytes
+    await post.refresh()
+    return child.process.pid
+
+
+def run(post: Post, check: Callable[[], Awaitable[None]]) -> None:
+    async def checked() -> None:
+        try:
+            await check()
+        finally:
+            await post.empty()
+
+    asyncio.run(checked())
+
+
+def test_a_child_that_holds_much_more_than_at_its_start_is_replaced(reader: Post) -> None:
+    async def check() -> None:
+        process = await refresh_grown(reader, 2 * MOST_GROWN_BYTES)
+        assert reader.child is None
+        assert not psutil.pid_exists(process)
+        assert (await reader.filled()).process.pid != process
+
+    run(reader, check)
+
+
+def test_a_child_that_holds_little_more_stays(reader: Post) -> None:
+    async def check() -> None:
+        process = await refresh_grown(reader, MOST_GROWN_BYTES // 2)
+        child = await reader.filled()
+        assert child.alive
+        assert child.process.pid == process
+
+    run(reader, check)
