@@ -34,7 +34,7 @@ class Perceptron:
 @cache
 def arrays() -> dict[str, Floats]:
     """All weights by name, as float32; the file keeps them in half precision."""
-    with files("img_enhance.steps").joinpath(_FILE).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
+    with files("img_enhance.light").joinpath(_FILE).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
         return {name: loaded[name].astype(np.float32) for name in loaded.files}
 
 
