@@ -17,10 +17,13 @@ LINES = [found for line in (errors.__doc__ or "").splitlines() if (found := LINE
 DECLARED = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ImgEnhanceError)]
 
 
+NEED_TORCH = ("img_enhance.machine.gpus", "img_enhance.runtimes.torch")
+
+
 def tree() -> list[type[ImgEnhanceError]]:
     """Every error of the package, wherever it is declared."""
     for module in pkgutil.walk_packages(img_enhance.__path__, "img_enhance."):
-        if module.name != "img_enhance.runtimes.torch" or importlib.util.find_spec("torch") is not None:
+        if module.name not in NEED_TORCH or importlib.util.find_spec("torch") is not None:
             importlib.import_module(module.name)
     found = [ImgEnhanceError]
     for kind in found:
