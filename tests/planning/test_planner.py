@@ -341,7 +341,7 @@ def test_no_photo_is_planned_by_trying_everything(size: Size, megabytes: int, mo
         return length(seen, parts, halo=halo)
 
     for module in ("sweep_planner", "sweep_plan", "windows"):
-        monkeypatch.setattr(f"img_enhance.{module}.length", counted)
+        monkeypatch.setattr(f"img_enhance.planning.{module}.length", counted)
     with contextlib.suppress(MemoryBudgetError):
         planned(size, enlarge(PHOTO), allowed=megabytes * 10**6)
     assert next(lengths) > 0, "nothing was counted"
