@@ -40,7 +40,7 @@ from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.passes.probe import PrecisionRefused, psnr
 from img_enhance.photo import Header, Photo
 from img_enhance.planning import planner as planning
-from img_enhance.planning.plan import Device
+from img_enhance.planning.plan import Device, Question
 from img_enhance.planning.planner import make_plan
 from img_enhance.progress import Progress
 from img_enhance.request.options import Machine, Output, RealESRGAN
@@ -505,7 +505,7 @@ def test_measured_memory_is_below_projected_for_several_areas(tmp_path: Path, cp
     for budget in range(200_000_000, 800_000_000, 4_000_000):
         with contextlib.suppress(MemoryBudgetError):
             passes = (NetworkPass(BUILT_IN.named(ANIME)),)
-            plan = make_plan(Header("png", size), passes, output_format="png", precision=precision, device=cpu, allowed=budget)
+            plan = make_plan(Question(Header("png", size), passes, "png"), precision=precision, device=cpu, allowed=budget)
             (network,) = plan.passes
             assert isinstance(network, NetworkPlan)
             if network.area_columns > 1:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.cancelling import Tick
-from img_enhance.engine.job import Job, Question
+from img_enhance.engine.job import Job
 from img_enhance.engine.networks import LoadedNetworks
 from img_enhance.engine.result import Result, StepRecord
 from img_enhance.errors import MemoryBudgetError
@@ -24,7 +24,7 @@ from img_enhance.models.weights.cache import WeightStore, check_located
 from img_enhance.passes import run_pass
 from img_enhance.passes.running import Done, Running
 from img_enhance.photo import Photo
-from img_enhance.planning.plan import Device, PassPlan, Plan
+from img_enhance.planning.plan import Device, PassPlan, Plan, Question
 from img_enhance.planning.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.progress import OnProgress, Progress
 from img_enhance.request.options import Machine
@@ -65,14 +65,11 @@ class DeviceEngine:
         if self._gpu_allowed is None:
             self._gpu_allowed = claim_gpu_memory(self.device, self.machine.max_gpu_memory, share=self._gpu_share)
         return make_plan(
-            header,
-            question.passes,
-            output_format=question.output_format,
+            question,
             precision=precision or choose_precision(self.machine.precision, self.device, header.depth),
             device=self.device,
             allowed=self._allowed,
             gpu_allowed=self._gpu_allowed,
-            crop=question.crop,
         )
 
     def run(self, job: Job, progress: OnProgress | None, tick: Tick) -> Result:

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.engine.device_engine import DeviceEngine
-from img_enhance.engine.job import Job, Question, all_passes, check_photo, losses, output_format_of
+from img_enhance.engine.job import Job, all_passes, check_photo, losses, output_format_of
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
@@ -21,6 +21,7 @@ from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.passes.probe import PrecisionRefused
 from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
+from img_enhance.planning.plan import Question
 from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
 from img_enhance.request.recipe import AUTO, Reason, Recipe

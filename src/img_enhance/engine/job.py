@@ -8,24 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from img_enhance.errors import PhotoError
-from img_enhance.geometry import Box, Size
+from img_enhance.geometry import Size
 from img_enhance.image_io import PhotoFile
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
-from img_enhance.planning.plan import Pass, Plan
+from img_enhance.planning.plan import Pass, Plan, Question
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a plan answers: these passes over this photo, for a result in this format, or the part `crop` of it."""
-
-    header: Header
-    passes: tuple[Pass, ...]
-    output_format: str
-    crop: Box | None
 
 
 @dataclass(frozen=True)
