@@ -242,7 +242,7 @@ def test_prepare_decodes_and_loads_nothing(engine: Engine, saved: Save, small: P
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("nothing may be read, loaded or made yet")
 
-    for module, name in ((device_engine, "read_photo"), (networks, "load"), (device_engine, "new_canvas"), (networks, "runtime_on")):
+    for module, name in ((device_engine, "read_into"), (networks, "load"), (device_engine, "new_canvas"), (networks, "runtime_on")):
         monkeypatch.setattr(module, name, refuse)
     assert engine.prepare(saved("cat.png", small), compact()).plan.result == Size(120, 96)
 

@@ -14,7 +14,7 @@ from img_enhance.engine.job import Job
 from img_enhance.engine.networks import LoadedNetworks
 from img_enhance.engine.result import Result, StepRecord
 from img_enhance.errors import MemoryBudgetError
-from img_enhance.image_io import read_photo, resample
+from img_enhance.image_io import read_into, resample
 from img_enhance.image_io.bleed import bleed
 from img_enhance.machine.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.machine.devices import claim_gpu_memory, free_bytes, unclaim_gpu_memory
@@ -81,7 +81,7 @@ class DeviceEngine:
         _check_free(plan)
         folder = scratch_folder(self.machine.scratch) if plan.disk_bytes else None
         if folder is not None:
-            check_room(folder, plan.disk_bytes)
+            check_room(folder, plan.disk_bytes - (0 if job.decoded is None else job.decoded.disk_bytes))
         check_located(plan.weight_files, self.store)  # before hours of work on what comes first
         self.networks.keep(plan.models if plan.keeps_networks else ())
         records, warnings = list[StepRecord](), list(job.warnings)
@@ -119,15 +119,14 @@ class DeviceEngine:
 def _read(job: Job, folder: Path | None, tick: Tick) -> Photo:
     """The photo, with colour under its transparent parts; a Photo that was given is not modified."""
     header, store = job.header, job.plan.source_store
-    if isinstance(job.source, Photo) and job.source.alpha is None:
-        return job.source
-    pixels = new_canvas(header.size, store, folder, depth=header.depth)
     if isinstance(job.source, Photo):
+        if job.source.alpha is None:
+            return job.source
+        pixels = new_canvas(header.size, store, folder, depth=header.depth)
         pixels[:] = job.source.pixels
         photo = dataclasses.replace(job.source, pixels=pixels)
     else:
-        alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
-        photo = read_photo(job.source, pixels, alpha, tick)
+        photo = job.taken() or read_into(job.source, store, folder, tick)
     if photo.alpha is not None and any(step.mixes_pixels for step in job.plan.passes):
         bleed(photo.pixels, photo.alpha)
     return photo

@@ -54,6 +54,11 @@ def allowed_bytes(max_memory: int | None, device: Device) -> int:
     return device.memory_bytes // 2 if max_memory is None else max_memory
 
 
+def canvas_bytes(allowed: int) -> int:
+    """The largest canvas that lies in memory where so many bytes are allowed in all."""
+    return int(allowed * CANVAS_SHARE)
+
+
 def choose_precision(wanted: str, device: Device, depth: int = 8) -> Precision:
     """The precision that networks run in; bf16 carries about 8 bits, so a photo of 16 is done in f32 unless it is asked for.
 
@@ -75,7 +80,7 @@ def make_plan(question: Question, *, precision: Precision, device: Device, allow
     device's own memory that is too small; OptionError when the part asked for does not lie within the result.
     """
     terms = _Terms(question, _parts(question), precision, device, allowed, gpu_allowed)
-    for keeps_networks, largest_canvas in product((True, False), (int(allowed * CANVAS_SHARE), 0)):
+    for keeps_networks, largest_canvas in product((True, False), (canvas_bytes(allowed), 0)):
         plan, peaks = _arranged(terms, keeps_networks=keeps_networks, largest_canvas=largest_canvas)
         gpu_fits = gpu_allowed is None or (plan.gpu_projected_bytes or 0) <= gpu_allowed
         if gpu_fits and plan.projected_bytes <= allowed:
