@@ -67,6 +67,11 @@ class Header:
         """Bytes of a pixel in memory: three colours, and alpha where there is one."""
         return (4 if self.alpha else 3) * self.depth // 8
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of the whole photo in memory."""
+        return self.size.pixels * self.pixel_bytes
+
 
 @dataclass(frozen=True)
 class Format:

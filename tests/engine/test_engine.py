@@ -40,7 +40,7 @@ from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.passes.probe import PrecisionRefused, psnr
 from img_enhance.photo import Header, Photo
 from img_enhance.planning import planner as planning
-from img_enhance.planning.plan import Device
+from img_enhance.planning.plan import Device, Question
 from img_enhance.planning.planner import make_plan
 from img_enhance.progress import Progress
 from img_enhance.request.options import Machine, Output, RealESRGAN
@@ -242,7 +242,7 @@ def test_prepare_decodes_and_loads_nothing(engine: Engine, saved: Save, small: P
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("nothing may be read, loaded or made yet")
 
-    for module, name in ((device_engine, "read_photo"), (networks, "load"), (device_engine, "new_canvas"), (networks, "runtime_on")):
+    for module, name in ((device_engine, "read_into"), (networks, "load"), (device_engine, "new_canvas"), (networks, "runtime_on")):
         monkeypatch.setattr(module, name, refuse)
     assert engine.prepare(saved("cat.png", small), compact()).plan.result == Size(120, 96)
 
@@ -505,7 +505,7 @@ def test_measured_memory_is_below_projected_for_several_areas(tmp_path: Path, cp
     for budget in range(200_000_000, 800_000_000, 4_000_000):
         with contextlib.suppress(MemoryBudgetError):
             passes = (NetworkPass(BUILT_IN.named(ANIME)),)
-            plan = make_plan(Header("png", size), passes, output_format="png", precision=precision, device=cpu, allowed=budget)
+            plan = make_plan(Question(Header("png", size), passes, "png"), precision=precision, device=cpu, allowed=budget)
             (network,) = plan.passes
             assert isinstance(network, NetworkPlan)
             if network.area_columns > 1:

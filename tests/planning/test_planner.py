@@ -19,7 +19,7 @@ from img_enhance.passes.resample import ResamplePass, ResamplePlan
 from img_enhance.passes.tones import BYTES_PER_PIXEL, MOST_REACH, TonePass, TonePlan
 from img_enhance.photo import Header
 from img_enhance.planning import planner as planning
-from img_enhance.planning.plan import Device, Pass, Plan, Rates
+from img_enhance.planning.plan import Device, Pass, Plan, Question, Rates
 from img_enhance.planning.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.planning.windows import length
 from img_enhance.request.options import ExposureCorrection
@@ -55,7 +55,7 @@ def planned(
     interlaced: bool = False,
 ) -> Plan:
     header = Header("jpeg", size, interlaced)
-    return make_plan(header, passes, output_format=output_format, precision=precision, device=DEVICE, allowed=allowed)
+    return make_plan(Question(header, passes, output_format), precision=precision, device=DEVICE, allowed=allowed)
 
 
 def accepted(size: Size, *passes: Pass, allowed: int, precision: Precision, interlaced: bool = False, output_format: str = "png") -> Plan:
@@ -341,7 +341,7 @@ def test_no_photo_is_planned_by_trying_everything(size: Size, megabytes: int, mo
         return length(seen, parts, halo=halo)
 
     for module in ("sweep_planner", "sweep_plan", "windows"):
-        monkeypatch.setattr(f"img_enhance.{module}.length", counted)
+        monkeypatch.setattr(f"img_enhance.planning.{module}.length", counted)
     with contextlib.suppress(MemoryBudgetError):
         planned(size, enlarge(PHOTO), allowed=megabytes * 10**6)
     assert next(lengths) > 0, "nothing was counted"
@@ -351,7 +351,7 @@ def test_pytorch_itself_is_counted() -> None:
     header = Header("png", Size(300, 200))
 
     def needed(device: Device) -> Plan:
-        return make_plan(header, (enlarge(COMPACT),), output_format="png", precision="f32", device=device, allowed=4 * 10**9)
+        return make_plan(Question(header, (enlarge(COMPACT),), "png"), precision="f32", device=device, allowed=4 * 10**9)
 
     openvino, torch = needed(DEVICE), needed(dataclasses.replace(DEVICE, runtime="torch", place="cuda:0", reason="because"))
     assert torch.projected_bytes - openvino.projected_bytes == planning.TORCH_BYTES
@@ -363,7 +363,7 @@ def test_rows_that_a_strip_looks_at_are_counted() -> None:
     size, cores = Size(60_000, 100), 8
     device = dataclasses.replace(DEVICE, cores=cores)
     steps = (TonePass(tones_of(ExposureCorrection()), ExposureCorrection()),)
-    plan = make_plan(Header("png", size), steps, output_format="png", precision="f32", device=device, allowed=4 * 10**9)
+    plan = make_plan(Question(Header("png", size), steps, "png"), precision="f32", device=device, allowed=4 * 10**9)
     (only,) = plan.passes
     assert isinstance(only, TonePlan)
     most = max(strip.grown(MOST_REACH, within=size.box).size.pixels for strip in only.strips())

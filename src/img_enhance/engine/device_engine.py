@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.cancelling import Tick
-from img_enhance.engine.job import Job, Question
+from img_enhance.engine.job import Job
 from img_enhance.engine.networks import LoadedNetworks
 from img_enhance.engine.result import Result, StepRecord
 from img_enhance.errors import MemoryBudgetError
-from img_enhance.image_io import read_photo, resample
+from img_enhance.image_io import read_into, resample
 from img_enhance.image_io.bleed import bleed
 from img_enhance.machine.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.machine.devices import claim_gpu_memory, free_bytes, unclaim_gpu_memory
@@ -24,7 +24,7 @@ from img_enhance.models.weights.cache import WeightStore, check_located
 from img_enhance.passes import run_pass
 from img_enhance.passes.running import Done, Running
 from img_enhance.photo import Photo
-from img_enhance.planning.plan import Device, PassPlan, Plan
+from img_enhance.planning.plan import Device, PassPlan, Plan, Question
 from img_enhance.planning.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.progress import OnProgress, Progress
 from img_enhance.request.options import Machine
@@ -65,14 +65,11 @@ class DeviceEngine:
         if self._gpu_allowed is None:
             self._gpu_allowed = claim_gpu_memory(self.device, self.machine.max_gpu_memory, share=self._gpu_share)
         return make_plan(
-            header,
-            question.passes,
-            output_format=question.output_format,
+            question,
             precision=precision or choose_precision(self.machine.precision, self.device, header.depth),
             device=self.device,
             allowed=self._allowed,
             gpu_allowed=self._gpu_allowed,
-            crop=question.crop,
         )
 
     def run(self, job: Job, progress: OnProgress | None, tick: Tick) -> Result:
@@ -84,7 +81,7 @@ class DeviceEngine:
         _check_free(plan)
         folder = scratch_folder(self.machine.scratch) if plan.disk_bytes else None
         if folder is not None:
-            check_room(folder, plan.disk_bytes)
+            check_room(folder, plan.disk_bytes - (0 if job.decoded is None else job.decoded.disk_bytes))
         check_located(plan.weight_files, self.store)  # before hours of work on what comes first
         self.networks.keep(plan.models if plan.keeps_networks else ())
         records, warnings = list[StepRecord](), list(job.warnings)
@@ -122,15 +119,14 @@ class DeviceEngine:
 def _read(job: Job, folder: Path | None, tick: Tick) -> Photo:
     """The photo, with colour under its transparent parts; a Photo that was given is not modified."""
     header, store = job.header, job.plan.source_store
-    if isinstance(job.source, Photo) and job.source.alpha is None:
-        return job.source
-    pixels = new_canvas(header.size, store, folder, depth=header.depth)
     if isinstance(job.source, Photo):
+        if job.source.alpha is None:
+            return job.source
+        pixels = new_canvas(header.size, store, folder, depth=header.depth)
         pixels[:] = job.source.pixels
         photo = dataclasses.replace(job.source, pixels=pixels)
     else:
-        alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
-        photo = read_photo(job.source, pixels, alpha, tick)
+        photo = job.taken() or read_into(job.source, store, folder, tick)
     if photo.alpha is not None and any(step.mixes_pixels for step in job.plan.passes):
         bleed(photo.pixels, photo.alpha)
     return photo

@@ -9,22 +9,25 @@ from types import TracebackType
 
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.engine.device_engine import DeviceEngine
-from img_enhance.engine.job import Job, Question, all_passes, check_photo, losses, output_format_of
+from img_enhance.engine.job import Decoded, Job, all_passes, check_photo, losses, output_format_of
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
-from img_enhance.image_io import PhotoFile, open_photo
+from img_enhance.image_io import PhotoFile, open_photo, read_whole, store_of
 from img_enhance.machine.devices import find_device
 from img_enhance.machine.memory import give_back
 from img_enhance.machine.settings import model_table, weight_store
+from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.passes.probe import PrecisionRefused
 from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
+from img_enhance.planning.plan import Question
+from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
 from img_enhance.request.recipe import AUTO, Reason, Recipe
-from img_enhance.suggest.suggest import Suggestion, suggest, suggest_file
+from img_enhance.suggest.suggest import Suggestion, suggest
 
 
 class Engine:
@@ -66,34 +69,39 @@ class Engine:
 
     def prepare(self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None) -> Job:
         """Check and plan everything that can be known before the work: nothing is loaded or written, nor decoded unless the recipe is
-        "auto" and the photo must be measured.
+        "auto" and the photo must be measured: then the job has the photo until it is run.
 
         `output` is where the result will go, if that is known: its ending decides the format unless the recipe does.
 
         Raises: every UserError and MachineError that can be foreseen.
         """
         recipe = recipe or Recipe()
+        source = self._source(photo, recipe)
         if recipe.steps != AUTO:
-            return self._job(photo, recipe, (), output)
-        suggestion = self._suggestion(photo, recipe)
+            return self._job(source, recipe, (), output)
+        suggestion, decoded = self._suggestion(source, recipe)
         try:
-            return self._job(photo, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output)
+            job = self._job(source, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output)
         except MemoryBudgetError as error:
             less = suggestion.without_faces(str(error))
             if less is suggestion:
                 raise
-            return self._job(photo, dataclasses.replace(recipe, steps=less.steps), less.reasons, output)
+            job = self._job(source, dataclasses.replace(recipe, steps=less.steps), less.reasons, output)
+        if decoded is not None:
+            decoded.keep_on(job.plan.source_store)
+        return dataclasses.replace(job, decoded=decoded)
 
-    def _job(self, photo: Photo | str | Path, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> Job:
-        source: Photo | PhotoFile
-        warnings: tuple[str, ...] = ()
+    def _source(self, photo: Photo | str | Path, recipe: Recipe) -> Photo | PhotoFile:
         if isinstance(photo, Photo):
             check_photo(photo)
-            source = photo
-            header = Header("png", photo.size, depth=photo.depth, alpha=photo.alpha is not None, grey=photo.grey)
+            return photo
+        return open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=recipe.input.animation == "first")
+
+    def _job(self, source: Photo | PhotoFile, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> Job:
+        if isinstance(source, Photo):
+            header = Header("png", source.size, depth=source.depth, alpha=source.alpha is not None, grey=source.grey)
+            warnings: tuple[str, ...] = ()
         else:
-            first_frame = recipe.input.animation == "first"
-            source = open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=first_frame)
             header, warnings = source.header, source.warnings
         output_format = output_format_of(header, recipe, output)
         passes, size = all_passes(recipe, header.size, self.models)
@@ -115,12 +123,15 @@ class Engine:
             ),
         )
 
-    def _suggestion(self, photo: Photo | str | Path, recipe: Recipe) -> Suggestion:
-        """The steps that the photo needs, and why."""
-        if isinstance(photo, Photo):
-            check_photo(photo)
-            return suggest(photo, recipe.limits, store=self.store, models=self.models)
-        return suggest_file(Path(photo), recipe.limits, machine=self.machine, reading=recipe.input, store=self.store, models=self.models)
+    def _suggestion(self, source: Photo | PhotoFile, recipe: Recipe) -> tuple[Suggestion, Decoded | None]:
+        """The steps that the photo needs, and why; and the photo, if it had to be decoded."""
+        if isinstance(source, Photo):
+            return suggest(source, recipe.limits, store=self.store, models=self.models), None
+        most = canvas_bytes(allowed_bytes(self.machine.max_memory, self.device))
+        photo = read_whole(source, most_in_memory=most, scratch=self.machine.scratch)
+        quality = jpeg_quality(source.path)
+        suggestion = suggest(photo, recipe.limits, jpeg_quality=quality, store=self.store, models=self.models)
+        return suggestion, Decoded(photo, store_of(source.header, most))
 
     def enhance(
         self,
@@ -145,6 +156,12 @@ class Engine:
         Raises: as `enhance`.
         """
         try:
+            return self._run(job, progress, cancelled)
+        finally:
+            job.taken()  # and dropped, where the run came to nothing before that
+
+    def _run(self, job: Job, progress: OnProgress | None, cancelled: IsCancelled | None) -> Result:
+        try:
             return self._devices.run(job, progress, ticking(cancelled))
         except (NotFinite, PrecisionRefused) as error:
             self._devices.release()
@@ -156,7 +173,7 @@ class Engine:
             self._devices.release()  # what answered wrong once is not asked again
             raise
         give_back()
-        return self.run(job.planned_again(plan, warning), progress=progress, cancelled=cancelled)
+        return self._run(job.planned_again(plan, warning), progress, cancelled)
 
 
 def enhance(photo: Photo | str | Path, recipe: Recipe | None = None, *, machine: Machine | None = None) -> Result:

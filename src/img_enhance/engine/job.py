@@ -8,29 +8,48 @@ from pathlib import Path
 import numpy as np
 
 from img_enhance.errors import PhotoError
-from img_enhance.geometry import Box, Size
+from img_enhance.geometry import Size
 from img_enhance.image_io import PhotoFile
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
-from img_enhance.planning.plan import Pass, Plan
+from img_enhance.planning.plan import Pass, Plan, Question
+from img_enhance.planning.sweep_plan import Store
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
 
 
-@dataclass(frozen=True)
-class Question:
-    """What a plan answers: these passes over this photo, for a result in this format, or the part `crop` of it."""
+class Decoded:
+    """A photo that was decoded before its job runs, until it is taken: what runs has the only hold on it, and may change it."""
 
-    header: Header
-    passes: tuple[Pass, ...]
-    output_format: str
-    crop: Box | None
+    def __init__(self, photo: Photo, store: Store) -> None:
+        self._photo: Photo | None = photo
+        self._store = store
+
+    def keep_on(self, store: Store) -> None:
+        """Let go of a photo that lies elsewhere."""
+        if self._store != store:
+            self._photo = None
+
+    @property
+    def disk_bytes(self) -> int:
+        """What it takes of the disk now."""
+        if self._photo is None or self._store == "memory":
+            return 0
+        return self._photo.pixels.nbytes + (0 if self._photo.alpha is None else self._photo.alpha.nbytes)
+
+    def take(self) -> Photo | None:
+        """The photo, the first time, unless it was let go of."""
+        photo, self._photo = self._photo, None
+        return photo
 
 
 @dataclass(frozen=True)
 class Job:
-    """A photo and a recipe that are known to fit together, planned but not begun."""
+    """A photo and a recipe that are known to fit together, planned but not begun.
+
+    `decoded` is there if the photo's file had to be decoded for that, which found no fault with it.
+    """
 
     source: Photo | PhotoFile
     question: Question
@@ -38,6 +57,7 @@ class Job:
     reasons: tuple[Reason, ...]
     plan: Plan
     warnings: tuple[str, ...]
+    decoded: Decoded | None = None
 
     @property
     def header(self) -> Header:
@@ -46,6 +66,10 @@ class Job:
     @property
     def output_format(self) -> str:
         return self.question.output_format
+
+    def taken(self) -> Photo | None:
+        """The photo that was decoded before, for whoever calls first, as `Decoded.take`."""
+        return None if self.decoded is None else self.decoded.take()
 
     def planned_again(self, plan: Plan, warning: str) -> Job:
         """The job by another plan, and why."""

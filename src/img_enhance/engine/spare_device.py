@@ -6,13 +6,13 @@ import dataclasses
 
 from img_enhance.cancelling import Tick
 from img_enhance.engine.device_engine import DeviceEngine
-from img_enhance.engine.job import Job, Question
+from img_enhance.engine.job import Job
 from img_enhance.engine.result import Result
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.machine.devices import find_device
 from img_enhance.machine.memory import give_back
 from img_enhance.models.networks.segment import Precision
-from img_enhance.planning.plan import Plan
+from img_enhance.planning.plan import Plan, Question
 from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
 

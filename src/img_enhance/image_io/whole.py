@@ -1,10 +1,23 @@
-"""A photo read whole, where it is only to be looked at."""
+"""A photo read whole, onto canvases of its own."""
+
+from pathlib import Path
 
 from img_enhance.cancelling import Tick
 from img_enhance.image_io.read import PhotoFile, read_photo
 from img_enhance.machine.canvas import check_room, new_canvas, scratch_folder
-from img_enhance.photo import Photo
+from img_enhance.photo import Header, Photo
 from img_enhance.planning.sweep_plan import Store
+
+
+def read_into(file: PhotoFile, store: Store, folder: Path | None, tick: Tick = lambda: None) -> Photo:
+    """The photo of a file, in memory or in an unnamed file in `folder`. Nobody else has its arrays.
+
+    Raises: PhotoError when it is damaged, DiskError when the disk has no room.
+    """
+    header = file.header
+    pixels = new_canvas(header.size, store, folder, depth=header.depth)
+    alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
+    return read_photo(file, pixels, alpha, tick)
 
 
 def read_whole(file: PhotoFile, *, most_in_memory: int, scratch: str | None = None, tick: Tick = lambda: None) -> Photo:
@@ -12,12 +25,13 @@ def read_whole(file: PhotoFile, *, most_in_memory: int, scratch: str | None = No
 
     Raises: PhotoError when it is damaged, DiskError when the disk has no room.
     """
-    header = file.header
-    needed = header.size.pixels * header.pixel_bytes
-    store: Store = "memory" if needed <= most_in_memory else "disk"
+    store = store_of(file.header, most_in_memory)
     folder = scratch_folder(scratch) if store == "disk" else None
     if folder is not None:
-        check_room(folder, needed)
-    canvas = new_canvas(header.size, store, folder, depth=header.depth)
-    alpha = new_canvas(header.size, store, folder, channels=1, depth=header.depth) if header.alpha else None
-    return read_photo(file, canvas, alpha, tick)
+        check_room(folder, file.header.bytes)
+    return read_into(file, store, folder, tick)
+
+
+def store_of(header: Header, most_in_memory: int) -> Store:
+    """Where `read_whole` puts a photo."""
+    return "memory" if header.bytes <= most_in_memory else "disk"

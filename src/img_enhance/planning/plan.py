@@ -13,6 +13,7 @@ from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_files import WeightFile
+from img_enhance.photo import Header
 from img_enhance.planning.sweep_plan import Store
 
 RuntimeName = Literal["openvino", "torch"]
@@ -160,6 +161,16 @@ class PassPlan(Protocol):
     @property
     def done_text(self) -> str:
         """What is said of it when it is done."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a plan answers: these passes over this photo, for a result in this format, or the part `crop` of it."""
+
+    header: Header
+    passes: tuple[Pass, ...]
+    output_format: str
+    crop: Box | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.photo import Header, format_named
-from img_enhance.planning.plan import Device, Pass, PassPlan, Plan, Room
+from img_enhance.planning.plan import Device, Pass, PassPlan, Plan, Question, Room
 from img_enhance.planning.sweep_plan import CHANNELS, Store
 from img_enhance.planning.sweep_planner import VALUE_BYTES
 from img_enhance.units import bytes_text
@@ -54,6 +54,11 @@ def allowed_bytes(max_memory: int | None, device: Device) -> int:
     return device.memory_bytes // 2 if max_memory is None else max_memory
 
 
+def canvas_bytes(allowed: int) -> int:
+    """The largest canvas that lies in memory where so many bytes are allowed in all."""
+    return int(allowed * CANVAS_SHARE)
+
+
 def choose_precision(wanted: str, device: Device, depth: int = 8) -> Precision:
     """The precision that networks run in; bf16 carries about 8 bits, so a photo of 16 is done in f32 unless it is asked for.
 
@@ -66,49 +71,45 @@ def choose_precision(wanted: str, device: Device, depth: int = 8) -> Precision:
     return "bf16" if wanted == "bf16" else "f32"
 
 
-def make_plan(
-    header: Header,
-    passes: tuple[Pass, ...],
-    *,
-    output_format: str,
-    precision: Precision,
-    device: Device,
-    allowed: int,
-    gpu_allowed: int | None = None,
-    crop: Box | None = None,
-) -> Plan:
-    """The plan that runs `passes` one after the other within `allowed` bytes, or only what `crop` of the result needs.
+def make_plan(question: Question, *, precision: Precision, device: Device, allowed: int, gpu_allowed: int | None = None) -> Plan:
+    """The plan that answers `question` within `allowed` bytes.
 
     `gpu_allowed` are the bytes of a device's own memory, where it has one: networks, features and scratch lie there.
 
     Raises: MemoryBudgetError, with the projected and the allowed bytes, when no way of running them fits, GpuMemoryFull when it is the
-    device's own memory that is too small; OptionError when `crop` does not lie within the result.
+    device's own memory that is too small; OptionError when the part asked for does not lie within the result.
     """
-    parts = _parts(header.size, passes, crop)
-    for keeps_networks, largest_canvas in product((True, False), (int(allowed * CANVAS_SHARE), 0)):
-        plan, peaks = _arrange(
-            header,
-            passes,
-            parts,
-            output_format=output_format,
-            precision=precision,
-            device=device,
-            allowed=allowed,
-            gpu_allowed=gpu_allowed,
-            keeps_networks=keeps_networks,
-            largest_canvas=largest_canvas,
-        )
+    terms = _Terms(question, _parts(question), precision, device, allowed, gpu_allowed)
+    for keeps_networks, largest_canvas in product((True, False), (canvas_bytes(allowed), 0)):
+        plan, peaks = _arranged(terms, keeps_networks=keeps_networks, largest_canvas=largest_canvas)
         gpu_fits = gpu_allowed is None or (plan.gpu_projected_bytes or 0) <= gpu_allowed
         if gpu_fits and plan.projected_bytes <= allowed:
-            return dataclasses.replace(plan, crop=crop)
+            return dataclasses.replace(plan, crop=question.crop)
     if plan.projected_bytes <= allowed:
         raise GpuMemoryFull(_too_little_gpu(plan))
-    raise MemoryBudgetError(_too_large(header, output_format, peaks, allowed))
+    raise MemoryBudgetError(_too_large(question.header, question.output_format, peaks, allowed))
 
 
-def _parts(size: Size, passes: tuple[Pass, ...], crop: Box | None) -> list[Box]:
-    """The part of every pass's result that is needed for `crop` of the last one's."""
-    sizes = [size]
+@dataclass(frozen=True)
+class _Terms:
+    """What stays the same in every way of answering a question; `parts` are what is needed of every pass's result."""
+
+    question: Question
+    parts: tuple[Box, ...]
+    precision: Precision
+    device: Device
+    allowed: int
+    gpu_allowed: int | None
+
+    @property
+    def reserved_bytes(self) -> int:
+        return RESERVED_BYTES + (TORCH_BYTES if self.device.runtime == "torch" else 0)
+
+
+def _parts(question: Question) -> tuple[Box, ...]:
+    """The part of every pass's result that is needed for the part of the last one's that is asked for."""
+    passes, crop = question.passes, question.crop
+    sizes = [question.header.size]
     for step in passes:
         sizes.append(step.result(sizes[-1]))
     needed = crop or sizes[-1].box
@@ -118,7 +119,7 @@ def _parts(size: Size, passes: tuple[Pass, ...], crop: Box | None) -> list[Box]:
     for step, before in zip(reversed(passes), reversed(sizes[:-1]), strict=True):
         part, needed = step.parts(needed, before)
         parts.append(part)
-    return parts[::-1]
+    return tuple(parts[::-1])
 
 
 @dataclass(frozen=True)
@@ -148,65 +149,71 @@ def _canvas(header: Header, size: Size, depth: int, largest_canvas: int) -> _Can
     return _Canvas(size, each, "memory" if size.pixels * each <= largest_canvas else "disk")
 
 
-def _arrange(
-    header: Header,
-    passes: tuple[Pass, ...],
-    parts: list[Box],
-    *,
-    output_format: str,
-    precision: Precision,
-    device: Device,
-    allowed: int,
-    gpu_allowed: int | None,
-    keeps_networks: bool,
-    largest_canvas: int,
-) -> tuple[Plan, list[int]]:
+def _arranged(terms: _Terms, *, keeps_networks: bool, largest_canvas: int) -> tuple[Plan, list[int]]:
     """The plan with canvases of up to `largest_canvas` bytes in memory, whether it fits or not, and the peak of each phase."""
-    reserved = RESERVED_BYTES + (TORCH_BYTES if device.runtime == "torch" else 0)
-    networks = list(dict.fromkeys(model for step in passes for model in step.models))
-    always = reserved + (sum(map(_resident_bytes, networks)) if keeps_networks else 0)
+    question, header, passes = terms.question, terms.question.header, terms.question.passes
+    networks = tuple(dict.fromkeys(model for step in passes for model in step.models))
+    always = terms.reserved_bytes + (_all_resident_bytes(networks) if keeps_networks else 0)
     size, plans = header.size, list[PassPlan]()
     pictures = [_canvas(header, size, header.depth, largest_canvas)]
     peaks, disk = [always + pictures[0].memory_bytes + _decoding_bytes(header)], [pictures[0].disk_bytes]
-    for number, (step, part) in enumerate(zip(passes, parts, strict=True)):
+    for number, (step, part) in enumerate(zip(passes, terms.parts, strict=True)):
         # Tones that were changed once lie in 16 bits, so that changing them again makes no bands; the last pass is as deep as the photo.
         depth = 16 if step.wants_depth and number < len(passes) - 1 else header.depth
-        source = _source(passes, number)
-        in_place = step.wants_source and source < number
+        in_place = step.wants_source and _source(passes, number) < number
         after = pictures[number] if in_place else _canvas(header, part.size, depth, largest_canvas)
         held = [pictures[earlier] for earlier in _awaited(passes, number)] + [pictures[number]] + [after] * (not in_place)
-        loaded = networks if keeps_networks else step.models
-        below = reserved + sum(map(_resident_bytes, loaded)) + sum(canvas.memory_bytes for canvas in held)
-        gpu_below = sum(model.weights.values for model in loaded) * VALUE_BYTES[precision]
-        room = Room(after.store, depth, precision, device, below, allowed, gpu_below, gpu_allowed, source, in_place)
+        room = _room(terms, number, networks if keeps_networks else step.models, held, depth)
         plans.append(step.plan(size, part, room))
         peaks.append(plans[-1].projected_bytes)
         disk.append(sum(canvas.disk_bytes for canvas in held))
         size = step.result(size)
         pictures.append(after)
-    peaks.append(always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, output_format))
+    peaks.append(always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, question.output_format))
     whole = Plan(
-        device=device.name,
-        runtime=device.runtime,
-        place=device.place,
-        reason=device.reason,
-        precision=precision,
-        channels_last=device.channels_last,
+        device=terms.device.name,
+        runtime=terms.device.runtime,
+        place=terms.device.place,
+        reason=terms.device.reason,
+        precision=terms.precision,
+        channels_last=terms.device.channels_last,
         source_store=pictures[0].store,
         passes=tuple(plans),
         size=header.size,
         result=size,
         crop=None,
         keeps_networks=keeps_networks,
-        allowed_bytes=allowed,
-        reserved_bytes=reserved,
+        allowed_bytes=terms.allowed,
+        reserved_bytes=terms.reserved_bytes,
         projected_bytes=max(peaks),
         disk_bytes=max(disk),
         seconds=sum(plan.seconds for plan in plans),
-        gpu_allowed_bytes=gpu_allowed,
-        gpu_projected_bytes=None if gpu_allowed is None else max((plan.gpu_bytes for plan in plans), default=0),
+        gpu_allowed_bytes=terms.gpu_allowed,
+        gpu_projected_bytes=None if terms.gpu_allowed is None else max((plan.gpu_bytes for plan in plans), default=0),
     )
     return whole, peaks
+
+
+def _room(terms: _Terms, number: int, loaded: tuple[Model, ...], held: list[_Canvas], depth: int) -> Room:
+    """What pass `number` works with while the networks of `loaded` and the canvases of `held` lie there, the last one for its result."""
+    passes = terms.question.passes
+    source = _source(passes, number)
+    return Room(
+        store=held[-1].store,
+        depth=depth,
+        precision=terms.precision,
+        device=terms.device,
+        below=terms.reserved_bytes + _all_resident_bytes(loaded) + sum(canvas.memory_bytes for canvas in held),
+        allowed=terms.allowed,
+        gpu_below=sum(model.weights.values for model in loaded) * VALUE_BYTES[terms.precision],
+        gpu_allowed=terms.gpu_allowed,
+        source=source,
+        in_place=passes[number].wants_source and source < number,
+    )
+
+
+def _all_resident_bytes(models: tuple[Model, ...]) -> int:
+    return sum(map(_resident_bytes, models))
 
 
 def _resident_bytes(model: Model) -> int:

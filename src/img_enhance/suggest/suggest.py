@@ -20,7 +20,7 @@ from img_enhance.models.table import BUILT_IN, ModelTable
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weights.cache import WeightStore, found, missing
 from img_enhance.photo import Photo
-from img_enhance.planning.planner import CANVAS_SHARE, allowed_bytes
+from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.request.recipe import Reason, Recipe
 from img_enhance.suggest.analysis import PhotoFacts, analyse, lightness
@@ -155,7 +155,7 @@ def suggest_file(
     """
     machine, read = machine or Machine(), reading or Input()
     file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first")
-    in_memory = int(CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()))
+    in_memory = canvas_bytes(allowed_bytes(machine.max_memory, detect_cpu()))
     photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
     return suggest(photo, limits, jpeg_quality=jpeg_quality(path), store=store, models=models, tick=tick)
 

@@ -99,8 +99,7 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
 
     Raises: every UserError and MachineError that the request would meet.
     """
-    from img_enhance.image_io import PhotoFile, read_photo
-    from img_enhance.machine.canvas import new_canvas
+    from img_enhance.image_io import PhotoFile, read_into
 
     job = _prepared(engine, Path(message.photo), message.request, setup.max_result_pixels)
     crop = job.plan.crop
@@ -110,9 +109,8 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
         raise PhotoTooLarge(f"the result would have {size.pixels / 1e6:.1f} megapixels and {most:g} are allowed; ask for a smaller factor")
     source, header = job.source, job.header
     assert isinstance(source, PhotoFile)
-    pixels = new_canvas(header.size, "memory", None, depth=header.depth)
-    alpha = new_canvas(header.size, "memory", None, channels=1, depth=header.depth) if header.alpha else None
-    read_photo(source, pixels, alpha, lambda: None)
+    if job.decoded is None:
+        read_into(source, "memory", None)
     return Checked(
         request=job.recipe.to_mapping(),
         reasons=tuple(public(dataclasses.asdict(reason)) for reason in job.reasons),

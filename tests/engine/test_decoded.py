@@ -1,0 +1,205 @@
+"""A photo is decoded once in a process, and nobody holds what was decoded for longer than it is needed."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from img_enhance import image_io
+from img_enhance.engine import Engine, device_engine
+from img_enhance.engine.job import Job
+from img_enhance.errors import Cancelled, MemoryBudgetError
+from img_enhance.image_io import whole
+from img_enhance.image_io.read import read_photo
+from img_enhance.photo import Photo
+from img_enhance.planning import planner as planning
+from img_enhance.request.options import ExposureCorrection, Limits, RealESRGAN, WhiteBalance
+from img_enhance.request.recipe import AUTO, Recipe
+from img_enhance.workers import worker
+from img_enhance.workers.protocol import CPU, Check, Done, Run, Setup
+
+Save = Callable[[str, npt.NDArray[Any]], Path]
+
+# Nothing is enlarged, so that these tests are fast; the photo is dark, so that something is done.
+AUTOMATIC = Recipe(steps=AUTO, limits=Limits(max_output_megapixels=0.001))
+ASKED = Recipe(steps=(WhiteBalance(), ExposureCorrection()))
+COMPACT = RealESRGAN(model="realesr-animevideov3", upscale=2)
+
+SETUP = Setup(CPU, "f32", None, None, 1.0, 10**6, 10**6, "", 60, 10**9, 10, 10**6)
+
+
+class Reads:
+    """Counts what is decoded, and knows whether anybody still has it."""
+
+    def __init__(self) -> None:
+        self.photos: list[weakref.ref[Any]] = []
+
+    def __call__(self, *arguments: Any) -> Photo:
+        photo = self.read(*arguments)
+        self.photos.append(weakref.ref(photo.pixels))
+        return photo
+
+    read = staticmethod(read_photo)
+
+    @property
+    def held(self) -> list[Any]:
+        return [photo() for photo in self.photos if photo() is not None]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    counted = Reads()
+    for module in (whole, image_io):
+        monkeypatch.setattr(module, "read_photo", counted)
+    return counted
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine() as ready:
+        yield ready
+
+
+@pytest.fixture
+def dark(cat: npt.NDArray[np.uint8], saved: Save) -> Path:
+    """A dark photo, half of it transparent, where its colours are of no use."""
+    pixels = np.dstack([cat // 8, np.full(cat.shape[:2], 255, np.uint8)])
+    pixels[:, : cat.shape[1] // 2] = 200, 0, 200, 0
+    return saved("dark.png", pixels)
+
+
+class Alone:
+    """A channel with nobody at the other end."""
+
+    def send(self, _: Any) -> None: ...
+
+    def waits(self, _: float | None = 0) -> bool:
+        return False
+
+
+def test_the_engine_decodes_once(engine: Engine, dark: Path, reads: Reads) -> None:
+    assert engine.enhance(dark, AUTOMATIC).steps_run
+    assert len(reads.photos) == 1
+    engine.enhance(dark, ASKED)
+    assert len(reads.photos) == 2
+
+
+@pytest.mark.parametrize("recipe", [AUTOMATIC, ASKED])
+def test_a_reader_decodes_once_and_a_worker_too(engine: Engine, dark: Path, tmp_path: Path, reads: Reads, recipe: Recipe) -> None:
+    checked = worker.check(engine, Check(str(dark), recipe.to_mapping()), SETUP)
+    assert len(reads.photos) == 1
+    assert not reads.held
+    alone: Any = Alone()
+    done = worker._enhance(engine, Run(str(dark), checked.request, str(tmp_path / "result"), ""), alone)
+    assert isinstance(done, Done)
+    assert len(reads.photos) == 2
+    assert not reads.held
+
+
+def test_a_photo_decoded_before_gives_the_same_bits(engine: Engine, dark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = (COMPACT, ExposureCorrection())
+    suggestion = engine._suggestion
+
+    def suggested(*arguments: Any) -> Any:
+        """These steps: colours under transparency are filled before the network."""
+        found, decoded = suggestion(*arguments)
+        return dataclasses.replace(found, steps=steps), decoded
+
+    monkeypatch.setattr(engine, "_suggestion", suggested)
+    automatic = engine.enhance(dark, AUTOMATIC).photo
+    asked = engine.enhance(dark, Recipe(steps=steps)).photo
+    assert automatic.alpha is not None
+    assert asked.alpha is not None
+    np.testing.assert_array_equal(automatic.pixels, asked.pixels)
+    np.testing.assert_array_equal(automatic.alpha, asked.alpha)
+
+
+def test_a_job_that_is_never_run_keeps_nothing_when_it_goes(engine: Engine, dark: Path, reads: Reads) -> None:
+    job = engine.prepare(dark, AUTOMATIC)
+    assert len(reads.held) == 1
+    del job
+    assert not reads.held
+
+
+def test_a_job_that_was_run_keeps_nothing_and_can_be_run_again(engine: Engine, dark: Path, reads: Reads) -> None:
+    job = engine.prepare(dark, AUTOMATIC)
+    first = engine.run(job).photo.pixels
+    assert not reads.held
+    np.testing.assert_array_equal(engine.run(job).photo.pixels, first)
+    assert len(reads.photos) == 2
+
+
+def test_a_job_that_fails_or_is_cancelled_keeps_nothing(engine: Engine, dark: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kept_by(job: Job) -> None:
+        assert not reads.held, job
+
+    job = engine.prepare(dark, AUTOMATIC)
+    with pytest.raises(Cancelled):
+        engine.run(job, cancelled=lambda: True)
+    kept_by(job)
+    job = engine.prepare(dark, AUTOMATIC)
+    monkeypatch.setattr(device_engine, "free_bytes", lambda: -(10**12))  # refused before anything is read
+    with pytest.raises(MemoryBudgetError):
+        engine.run(job)
+    kept_by(job)
+
+
+def test_a_photo_that_lies_elsewhere_than_planned_is_decoded_again(
+    engine: Engine, dark: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = engine.enhance(dark, AUTOMATIC).photo.pixels
+    monkeypatch.setattr(planning, "canvas_bytes", lambda _: 0)
+    job = engine.prepare(dark, AUTOMATIC)
+    assert job.plan.source_store == "disk"
+    assert not reads.held
+    np.testing.assert_array_equal(engine.run(job).photo.pixels, usual)
+    assert len(reads.photos) == 3
+
+
+def test_what_was_decoded_onto_a_disk_is_not_asked_of_it_twice(
+    engine: Engine, dark: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "CANVAS_SHARE", 0)
+    needed = []
+    monkeypatch.setattr(device_engine, "check_room", lambda _, count: needed.append(count))
+    job = engine.prepare(dark, AUTOMATIC)
+    engine.run(job)
+    assert needed == [job.plan.disk_bytes - job.header.bytes]
+    assert len(reads.photos) == 1
+    assert not reads.held
+
+
+MEASURE = """
+import json, sys
+from img_enhance.engine import Engine
+from img_enhance.machine.memory import Peak
+from img_enhance.request.options import Limits, Machine
+from img_enhance.request.recipe import AUTO, Recipe
+with Engine(Machine(max_memory=int(sys.argv[2]))) as engine:
+    job = engine.prepare(sys.argv[1], Recipe(steps=AUTO, limits=Limits(max_output_megapixels=0.001)))
+    with Peak(seconds=0.002) as peak:
+        engine.run(job).save(sys.argv[1] + ".result.png")
+print(json.dumps({"measured": peak.bytes, "projected": job.plan.projected_bytes, "store": job.plan.source_store}))
+"""
+
+
+@pytest.mark.parametrize(("max_memory", "store"), [(10**9, "memory"), (300_000_000, "disk")])
+def test_measured_memory_is_below_projected_where_the_photo_was_decoded_before(
+    saved: Save, cat: npt.NDArray[np.uint8], max_memory: int, store: str
+) -> None:
+    rows, columns = 5000 // cat.shape[0] + 1, 5000 // cat.shape[1] + 1
+    photo = saved("large.png", np.tile(cat // 8, (rows, columns, 1)))
+    told = subprocess.run([sys.executable, "-c", MEASURE, str(photo), str(max_memory)], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    numbers = json.loads(told.stdout)
+    print(numbers)
+    assert numbers["store"] == store
+    assert numbers["measured"] <= numbers["projected"] <= max_memory
