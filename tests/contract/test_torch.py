@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
+from test_sweep import as_picture, plan_of, swept
 
 from conftest import TORCH
 from img_enhance.errors import GpuMemoryFull
@@ -19,7 +20,6 @@ from img_enhance.passes.sweep import Network
 from img_enhance.planning.plan import RuntimeName
 from img_enhance.runtimes.reference import run_reference
 from random_weights import random_weights
-from test_sweep import as_picture, plan_of, swept
 
 pytestmark = TORCH
 

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from real_esrgan_golden import CASES, GOLDEN, picture_of, weights_of
+from test_sweep import plan_of, swept
 
 from img_enhance.models.table import BUILT_IN
 from img_enhance.passes.sweep import Network
 from img_enhance.planning.plan import Device, RuntimeName
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.reference import run_reference
-from test_sweep import plan_of, swept
 
 Picture = npt.NDArray[np.float32]
 
