@@ -21,18 +21,33 @@
     |   +-- NotFinite               a network answered NaN or infinity        500
     +-- Cancelled                   somebody asked to stop                    exit 130
 
-A message says what happened, with numbers, and the next thing to try. Errors carry only their message, so they pickle.
+A message says what happened, with numbers, and the next thing to try. Settings in it are values (`words.py`), which each door names in
+its own way. Errors carry only their message, so they pickle.
 """
 
 from typing import ClassVar
 
+from img_enhance.words import Setting, Words
+
 
 class ImgEnhanceError(Exception):
-    """Any failure this package foresees; `str(error)` is one line for a person."""
+    """Any failure this package foresees: what it `says` happened, and `advice`; `str(error)` is one line for a person."""
 
     code: ClassVar[str] = "error"
     http_status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, says: str, *advice: str | Setting) -> None:
+        super().__init__(says, *advice)
+        self.says, self.advice = says, advice
+
+    @property
+    def words(self) -> Words:
+        """The line with the settings that it speaks of."""
+        return Words(self.says, "; ", *self.advice) if self.advice else Words(self.says)
+
+    def __str__(self) -> str:
+        return str(self.words)
 
 
 class UserError(ImgEnhanceError):

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from img_enhance.errors import DiskError, OutputError
+from img_enhance.words import Setting
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+# Where the result goes.
+RESULT = Setting("output")
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -20,15 +24,15 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     folder = path.parent
     try:
         if path.is_dir():
-            raise OutputError(f"{path} is a folder; name a file in it with -o")
+            raise OutputError(f"{path} is a folder", "name a file in it with ", RESULT)
         if os.path.lexists(path) and not overwrite:
-            raise OutputError(f"{path} already exists; use --overwrite, or another name with -o")
+            raise _exists(path)
         if not folder.is_dir():
-            raise DiskError(f"the folder {folder} does not exist; create it, or name another with -o")
+            raise DiskError(f"the folder {folder} does not exist", "create it, or name another with ", RESULT)
     except OSError as error:
-        raise DiskError(f"cannot write {path}: {error.strerror}; name another file with -o") from None
+        raise DiskError(f"cannot write {path}: {error.strerror}", "name another file with ", RESULT) from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DiskError(f"the folder {folder} cannot be written; name another with -o")
+        raise DiskError(f"the folder {folder} cannot be written", "name another with ", RESULT)
 
 
 @contextlib.contextmanager
@@ -48,14 +52,18 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     except OSError as error:
         if error.errno in _FULL:
             raise disk_full(path) from None
-        raise DiskError(f"cannot write {path}: {error.strerror}; name another file with -o") from None
+        raise DiskError(f"cannot write {path}: {error.strerror}", "name another file with ", RESULT) from None
     finally:
         partial.unlink(missing_ok=True)
 
 
 def disk_full(path: Path) -> DiskError:
     """What to raise when there is no room for `path`."""
-    return DiskError(f"the disk of {path.parent} is full; free some, or name another with -o")
+    return DiskError(f"the disk of {path.parent} is full", "free some, or name another with ", RESULT)
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError(f"{path} already exists", "use ", Setting("overwrite"), ", or another name with ", RESULT)
 
 
 def _publish(partial: Path, path: Path, *, overwrite: bool) -> None:
@@ -65,7 +73,7 @@ def _publish(partial: Path, path: Path, *, overwrite: bool) -> None:
     try:
         path.hardlink_to(partial)  # unlike a rename, it never replaces what somebody else has put there
     except FileExistsError:
-        raise OutputError(f"{path} already exists; use --overwrite, or another name with -o") from None
+        raise _exists(path) from None
     except OSError:
         partial.rename(path)  # a file system without hard links
 

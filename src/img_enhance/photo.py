@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from img_enhance.errors import OptionError, OutputError
 from img_enhance.geometry import Size
+from img_enhance.words import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,7 +141,7 @@ def format_of_ending(ending: str) -> Format:
         if ending.lower() in entry.endings:
             return entry
     known = " ".join(e for entry in WRITTEN for e in entry.endings)
-    raise OutputError(f"cannot tell the output format from the ending '{ending}'; use one of {known}, or --format")
+    raise OutputError(f"cannot tell the output format from the ending '{ending}'", f"use one of {known}, or ", Setting("format"))
 
 
 def check_holds(output: Format, size: Size) -> None:
@@ -152,5 +153,6 @@ def check_holds(output: Format, size: Size) -> None:
     if longest > output.longest_side:
         able = ", ".join(entry.name for entry in WRITTEN if longest <= entry.longest_side)
         raise OutputError(
-            f"the result is {size} and {output.name} holds at most {output.longest_side} pixels a side; use --format with one of: {able}"
+            f"the result is {size} and {output.name} holds at most {output.longest_side} pixels a side",
+            *("use ", Setting("format"), f" with one of: {able}"),
         )

@@ -25,8 +25,10 @@ from PIL import Image
 from conftest import SAMPLE
 from img_enhance import __version__
 from img_enhance.cli.main import main
+from img_enhance.cli.suggest import auto_lines
 from img_enhance.models.table import MODELS
-from img_enhance.request.recipe import Recipe
+from img_enhance.request.recipe import Reason, Recipe
+from img_enhance.words import Setting, Words
 
 Pixels = npt.NDArray[np.uint8]
 Save = Callable[[str, npt.NDArray[Any]], Path]
@@ -680,6 +682,19 @@ def test_a_second_interrupt_stops_at_once(begun: Any, tmp_path: Path) -> None:
     # The second one may come when the first one's work is done and Python's own handler is back.
     assert process.returncode in (130, -signal.SIGINT)
     assert names(tmp_path) == []
+
+
+def test_the_plan_names_the_flag_that_chose_the_device(run: Run, photo: Path) -> None:
+    assert " (--device cpu), " in run("enhance", photo, "--device", "cpu", "--dry-run").err
+
+
+def test_an_error_names_flags(run: Run, photo: Path) -> None:
+    check_refused(run, photo, 2, "; if you trust it, raise --max-pixels$", "--max-pixels", "100")
+
+
+def test_a_reason_names_flags() -> None:
+    reason = Reason("real_esrgan", True, "1x", Words("or ", Setting("upscale", "1")))
+    assert auto_lines((reason,)) == ["Auto: real_esrgan 1x: or --upscale 1"]
 
 
 def test_handlers_of_signals_are_put_back(run: Run, photo: Path) -> None:

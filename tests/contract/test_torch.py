@@ -104,7 +104,7 @@ def test_a_full_gpu_is_said_with_a_way_out(networks: NetworksOf, cat: Pixels, mo
     monkeypatch.setattr(torch.nn.functional, "conv2d", full)
     net = networks(COMPACT, "f32", "torch")
     compiled = net.runtime.compile(net.segments, net.weights)
-    with pytest.raises(GpuMemoryFull, match=r"GPU's memory is full \(CUDA out of memory. Tried to allocate 2.00 GiB\); use --device"):
+    with pytest.raises(GpuMemoryFull, match=r"GPU's memory is full \(CUDA out of memory. Tried to allocate 2.00 GiB\); use device"):
         compiled.run([as_picture(cat)], lambda: None)
 
 

@@ -249,7 +249,7 @@ def test_prepare_decodes_and_loads_nothing(engine: Engine, saved: Save, small: P
 
 def test_refuses_a_result_that_the_format_cannot_hold_before_the_work(engine: Engine, saved: Save) -> None:
     photo = saved("long.png", np.zeros((1, 5000, 3), np.uint8))
-    with pytest.raises(OutputError, match=r"the result is 20000x4 and webp holds at most 16383 pixels a side; use --format with one of"):
+    with pytest.raises(OutputError, match=r"the result is 20000x4 and webp holds at most 16383 pixels a side; use format with one of"):
         engine.prepare(photo, dataclasses.replace(compact(), output=Output(format="webp")))
 
 
@@ -271,7 +271,7 @@ def test_refuses_pixels_that_are_no_photo(engine: Engine, pixels: Any) -> None:
 
 def test_refuses_more_pixels_than_allowed(saved: Save, small: Pixels) -> None:
     photo = saved("cat.png", small)
-    with Engine(Machine(max_pixels=719)) as narrow, pytest.raises(PhotoTooLarge, match="--max-pixels"):
+    with Engine(Machine(max_pixels=719)) as narrow, pytest.raises(PhotoTooLarge, match="max_pixels"):
         narrow.prepare(photo, compact())
     with Engine(Machine(max_pixels=720)) as exact:
         exact.prepare(photo, compact())
@@ -339,7 +339,7 @@ def test_refuses_scratch_beyond_the_disk(small: Pixels, monkeypatch: pytest.Monk
 def test_refuses_to_start_when_less_is_free_than_projected(engine: Engine, small: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_engine, "free_bytes", lambda: 120_000_000)
     monkeypatch.setattr(device_engine, "anonymous_bytes", lambda: 30_000_000)
-    with pytest.raises(MemoryBudgetError, match=r"needs \d+ MB of memory, 150 MB are free now; .* --max-memory 0\.1G"):
+    with pytest.raises(MemoryBudgetError, match=r"needs \d+ MB of memory, 150 MB are free now; .* max_memory 0\.1G"):
         engine.enhance(Photo(small), compact())
 
 
@@ -350,7 +350,7 @@ def test_refuses_a_budget_that_cannot_do(small: Pixels) -> None:
 
 def test_refuses_bf16_on_a_processor_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "find_device", lambda *_, **__: dataclasses.replace(detect_cpu(), native_bf16=False))
-    with pytest.raises(DeviceError, match="--precision auto or f32"):
+    with pytest.raises(DeviceError, match="precision auto or f32"):
         Engine(Machine(precision="bf16"))
     with Engine() as engine:
         assert engine.prepare(Photo(np.zeros((4, 4, 3), np.uint8)), compact()).plan.precision == "f32"

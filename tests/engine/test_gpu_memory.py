@@ -34,6 +34,7 @@ from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
 from img_enhance.runtimes.runtime import Runtime
+from img_enhance.words import Setting
 
 Pixels = npt.NDArray[np.uint8]
 NetworkOf = Callable[[str, Precision], Network]
@@ -45,7 +46,7 @@ CARD = Device("Test card", 4, native_bf16=False, rates=Rates(3_000, 3_000), memo
 CARD_BYTES = 3_300_000_000
 PREDECESSORS_SIZES = (Size(1728, 2304), Size(2592, 4608), Size(4608, 2592), Size(9216, 6912))
 
-FULL = "the GPU's memory is full (CUDA out of memory.); use --device cpu, or close what else uses the GPU"
+FULL = ("the GPU's memory is full (CUDA out of memory.)", "use ", Setting("device", "cpu"), ", or close what else uses the GPU")
 
 
 def planned(
@@ -111,7 +112,7 @@ def test_a_fuller_card_gets_smaller_windows_or_areas() -> None:
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_a_card_that_is_too_small_is_said_with_numbers_and_a_way_out(name: str) -> None:
     with pytest.raises(
-        GpuMemoryFull, match=r"needs at least \d+ MB of the GPU's memory, allowed 1 MB; try a larger --max-gpu-memory, --device"
+        GpuMemoryFull, match=r"needs at least \d+ MB of the GPU's memory, allowed 1 MB; try a larger max_gpu_memory, device cpu"
     ):
         planned(Size(900, 700), enlarge(name), gpu_allowed=10**6)
 
@@ -158,7 +159,7 @@ class Small(Compiled):
         pixels = height * width // (self.cell**2 if channels == 3 else 1)
         if pixels > self.most:
             self.refused += 1
-            raise GpuMemoryFull(FULL)
+            raise GpuMemoryFull(*FULL)
         self.taken.append(pixels)
         return super().run(inputs, tick)
 

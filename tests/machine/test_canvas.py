@@ -94,7 +94,7 @@ def test_refuses_a_scratch_folder_that_cannot_be_written(tmp_path: Path) -> None
         "except DiskError as error: print(error)\n"
     )
     told = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False)
-    assert told.stdout == "the scratch folder . cannot be written; name another with --scratch\n", told.stderr
+    assert told.stdout == "the scratch folder . cannot be written; name another with scratch\n", told.stderr
 
 
 def test_usual_folder_in_memory_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_the_record_names_both_files() -> None:
 @pytest.mark.parametrize("model", [model for model in MODELS if model.keeps_noise is None], ids=lambda model: model.name)
 def test_other_models_refuse_a_denoise_with_a_way_out(model: object) -> None:
     name = getattr(model, "name", "")
-    with pytest.raises(OptionError, match=rf"^{name} has no denoise; leave it out, or use --model realesr-general-x4v3$"):
+    with pytest.raises(OptionError, match=rf"^{name} has no denoise; leave it out, or use model realesr-general-x4v3$"):
         passes_of(RealESRGAN(model=name, denoise=0.5), Size(30, 20), BUILT_IN)
 
 

@@ -245,7 +245,7 @@ def test_half_a_gigapixel_fits_2_gb() -> None:
 def test_refuses_what_cannot_fit_with_numbers_and_a_way_out(name: str) -> None:
     with pytest.raises(MemoryBudgetError) as failure:
         planned(Size(3000, 2000), enlarge(name), allowed=150 * 10**6)
-    found = re.fullmatch(r"needs at least (\d+) MB of memory, allowed 150 MB; try a larger --max-memory.*", str(failure.value))
+    found = re.fullmatch(r"needs at least (\d+) MB of memory, allowed 150 MB; try a larger max_memory.*", str(failure.value))
     assert found is not None
     assert int(found[1]) > 150
 
@@ -278,7 +278,7 @@ def test_an_encoder_that_holds_the_whole_picture_is_counted() -> None:
     webp = planned(size, enlarge(COMPACT), allowed=4 * 10**9, output_format="webp")
     assert webp.projected_bytes >= 16 * size.pixels * planning.WHOLE_ENCODER_BYTES_PER_PIXEL["webp"]
     assert png.projected_bytes < webp.projected_bytes
-    with pytest.raises(MemoryBudgetError, match=r"writing webp needs \d+ MB of memory, allowed 300 MB; try --format png"):
+    with pytest.raises(MemoryBudgetError, match=r"writing webp needs \d+ MB of memory, allowed 300 MB; try format png"):
         planned(size, enlarge(COMPACT), allowed=300 * 10**6, output_format="webp")
 
 
@@ -315,7 +315,7 @@ def test_precision_is_bf16_only_where_it_is_native(wanted: str, native: bool, pr
 
 
 def test_refuses_bf16_where_it_would_be_imitated() -> None:
-    with pytest.raises(DeviceError, match=r"Test CPU has no native bf16; use --precision auto or f32"):
+    with pytest.raises(DeviceError, match=r"Test CPU has no native bf16; use precision auto or f32"):
         choose_precision("bf16", dataclasses.replace(DEVICE, native_bf16=False))
 
 

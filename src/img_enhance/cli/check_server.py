@@ -6,6 +6,7 @@ import argparse
 import time
 from typing import Any
 
+from img_enhance.cli.flags import flagged
 from img_enhance.cli.screen import raising, say
 from img_enhance.errors import ImgEnhanceError, MachineError
 from img_enhance.request.options import KEY_VARIABLE
@@ -42,7 +43,7 @@ def _check_server(arguments: argparse.Namespace) -> int:
             try:
                 line = f"[OK] {check.name}: {check.run(visit)}"
             except (ImgEnhanceError, Wrong) as error:
-                line, failed = f"[ERROR] {check.name}: {error}; look at {check.look_at}", failed + 1
+                line, failed = f"[ERROR] {check.name}: {error}; look at {flagged(check.look_at)}", failed + 1
             print(f"{time.perf_counter() - started:6.2f} s  {line}", flush=True)
             if failed and check is CHECKS[0]:
                 break  # nothing answers there

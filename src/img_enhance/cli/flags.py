@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from img_enhance.errors import OptionError
+from img_enhance.files import RESULT
 from img_enhance.request.form import Field, fields, from_text
 from img_enhance.request.options import STEP_OPTIONS, RealESRGAN, StepOptions
+from img_enhance.words import spoken
 
 
 def add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
@@ -16,7 +18,7 @@ def add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions])
     title = f"{options.name}: {(options.__doc__ or '').splitlines()[0]}"
     group = add_flags(command, title, options)
     if prefix_of(options):
-        group.add_argument("--" + options.name.replace("_", "-"), dest=options.name, action="store_true", help="run this step")
+        group.add_argument(_flag(options.name), dest=options.name, action="store_true", help="run this step")
 
 
 def prefix_of(options: type[Any]) -> str:
@@ -26,7 +28,16 @@ def prefix_of(options: type[Any]) -> str:
 
 def flag_of(options: type[Any], name: str) -> str:
     """The flag of an option; a step's begin with the step's name, but those of super-resolution, which is what most people ask for."""
-    return "--" + (prefix_of(options) + name).replace("_", "-")
+    return _flag(prefix_of(options) + name)
+
+
+def flagged(text: str) -> str:
+    """The text with the flag of every setting that it speaks of."""
+    return spoken(text, lambda setting: setting.called("-o" if setting == RESULT else _flag(setting.name)))
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def add_flags(command: argparse.ArgumentParser, title: str, options: type[Any], *, only: tuple[str, ...] = ()) -> Any:
@@ -36,7 +47,7 @@ def add_flags(command: argparse.ArgumentParser, title: str, options: type[Any], 
         if only and field.name not in only:
             continue
         name = field.name if only else prefix_of(options) + field.name
-        flag = "--" + name.replace("_", "-")
+        flag = _flag(name)
         if field.type is bool:
             group.add_argument(flag, dest=name, action="store_const", const=True, help=field.help)
             continue

@@ -18,7 +18,7 @@ from img_enhance.cli.check_server import add_check_server
 from img_enhance.cli.compare import add_compare, check_sheet_of, write_sheet_of
 from img_enhance.cli.faces import add_faces
 from img_enhance.cli.files import PIPE, beside, check_report, piped, pour, write_report
-from img_enhance.cli.flags import add_flags, add_step_flags, flag_of, given, prefix_of
+from img_enhance.cli.flags import add_flags, add_step_flags, flag_of, flagged, given, prefix_of
 from img_enhance.cli.models import OFFLINE, add_models, offer, store_of
 from img_enhance.cli.screen import bar, interruptible, say, silent
 from img_enhance.cli.serve import add_serve
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.run(parsed)
     except ImgEnhanceError as error:
-        say(f"[ERROR] {error}")
+        say(f"[ERROR] {flagged(error.words)}")
         return error.exit_code
     except BrokenPipeError:
         return 0
@@ -207,7 +207,7 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
         if pipe is not None:
             pour(pipe)
     for warning in result.warnings:
-        tell(f"[WARNING] {warning}")
+        tell(f"[WARNING] {flagged(warning)}")
     done = _done_line(result, PIPE if pipe is not None else output, time.perf_counter() - started, peak.bytes)
     if pipe is not None:
         tell(done)
@@ -242,7 +242,7 @@ def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[
 
 
 def _plan_line(plan: Plan) -> str:
-    parts = [f"{plan.device} by {plan.runtime} ({plan.reason}), {plan.precision}", f"{plan.size} to {plan.result}"]
+    parts = [f"{plan.device} by {plan.runtime} ({flagged(plan.reason)}), {plan.precision}", f"{plan.size} to {plan.result}"]
     parts += [step.planned_text for step in plan.passes]
     parts.append(f"at most {bytes_text(plan.projected_bytes)} of {bytes_text(plan.allowed_bytes)} memory")
     if plan.gpu_allowed_bytes is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from img_enhance.cli.flags import flagged
 from img_enhance.cli.screen import bytes_bar, say, silent
 from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
 from img_enhance.machine.settings import model_table, weight_store
@@ -130,7 +131,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         try:
             print(f"[OK] {row.name}: {_verified(row, store)}")
         except ImgEnhanceError as error:
-            print(f"[ERROR] {row.name}: {error}")
+            print(f"[ERROR] {row.name}: {flagged(error.words)}")
             code = max(code, error.exit_code)
     return code
 

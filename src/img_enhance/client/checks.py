@@ -19,6 +19,7 @@ from img_enhance.errors import ImgEnhanceError, UnsupportedPhoto, UserError
 from img_enhance.jobs.refusals import KeyMissing, NotHere
 from img_enhance.request.options import KEY_VARIABLE, RealESRGAN
 from img_enhance.request.recipe import Recipe
+from img_enhance.words import Setting, Words
 
 _SIDE = 16
 _RECIPE = Recipe(steps=(RealESRGAN(model="realesr-animevideov3", upscale=2),))
@@ -194,7 +195,7 @@ CHECKS = (
     Check("healthz", _healthz, "whether the service runs, the URL, and the proxy before it"),
     Check("readyz", _readyz, "the service's log: workers that do not start, a disk that cannot be written"),
     Check("access", _access, "ACCESS and API_KEYS in the service's settings"),
-    Check("status", _status, f"the key (--key or {KEY_VARIABLE}); then the service's log"),
+    Check("status", _status, Words("the key (", Setting("key"), f" or {KEY_VARIABLE}); then the service's log")),
     Check("docs", _docs, "a proxy that rewrites or hides /docs"),
     Check("openapi.json", _schema, "the version that is deployed"),
     Check("algorithms", _algorithms, "the version that is deployed"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from img_enhance.compare.drawing import sheet
 from img_enhance.errors import OutputError
+from img_enhance.files import RESULT
 from img_enhance.image_io import check_output, open_photo, read_whole, write_photo
 from img_enhance.metadata import BrokenMetadata, xmp
 from img_enhance.photo import Photo, check_holds, format_of_ending
@@ -86,7 +87,7 @@ def check_sheet(output: Path, before: Path, after: Path, *, overwrite: bool) -> 
     format_of_ending(output.suffix)
     for path in (before, after):
         if path.exists() and output.exists() and os.path.samefile(path, output):
-            raise OutputError(f"the sheet would replace {path}; name another file with -o")
+            raise OutputError(f"the sheet would replace {path}", "name another file with ", RESULT)
     check_output(output, overwrite=overwrite)
 
 

@@ -29,6 +29,7 @@ from img_enhance.planning.planner import allowed_bytes, choose_precision, make_p
 from img_enhance.progress import OnProgress, Progress
 from img_enhance.request.options import Machine
 from img_enhance.units import bytes_text
+from img_enhance.words import Setting
 
 
 class DeviceEngine:
@@ -136,8 +137,8 @@ def _check_free(plan: Plan) -> None:
     free = free_bytes() + anonymous_bytes()
     if plan.projected_bytes > free:
         raise MemoryBudgetError(
-            f"needs {bytes_text(plan.projected_bytes)} of memory, {bytes_text(free)} are free now; "
-            f"close other programs, or use --max-memory {max(1, free // 10**8) / 10:.1f}G"
+            f"needs {bytes_text(plan.projected_bytes)} of memory, {bytes_text(free)} are free now",
+            *("close other programs, or use ", Setting("max_memory", f"{max(1, free // 10**8) / 10:.1f}G")),
         )
 
 

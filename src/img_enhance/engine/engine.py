@@ -28,6 +28,7 @@ from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.suggest.suggest import Suggestion, suggest
+from img_enhance.words import Words
 
 
 class Engine:
@@ -83,7 +84,7 @@ class Engine:
         try:
             job = self._job(source, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output)
         except MemoryBudgetError as error:
-            less = suggestion.without_faces(str(error))
+            less = suggestion.without_faces(error.words)
             if less is suggestion:
                 raise
             job = self._job(source, dataclasses.replace(recipe, steps=less.steps), less.reasons, output)
@@ -117,7 +118,7 @@ class Engine:
             plan=plan,
             warnings=(
                 *warnings,
-                *(f"{reason.step}: {reason.words}" for reason in reasons if reason.lacking),
+                *(Words(f"{reason.step}: ", reason.words) for reason in reasons if reason.lacking),
                 *losses(header, format_named(output_format), plan.precision),
                 *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
             ),
@@ -168,7 +169,7 @@ class Engine:
             if job.plan.precision == "f32":
                 raise
             plan = self._devices.plan(job.question, precision="f32")
-            warning = f"{error}; the photo was done again in f32"
+            warning = Words(error.words, "; the photo was done again in f32")
         except IntegrityError:
             self._devices.release()  # what answered wrong once is not asked again
             raise

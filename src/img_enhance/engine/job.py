@@ -17,6 +17,7 @@ from img_enhance.planning.plan import Pass, Plan, Question
 from img_enhance.planning.sweep_plan import Store
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
+from img_enhance.words import Setting, Words
 
 
 class Decoded:
@@ -102,7 +103,7 @@ def losses(header: Header, output: Format, precision: Precision) -> tuple[str, .
     if header.depth == 16 and not output.deep:
         said.append(f"{output.name} holds 8 bits a channel, the photo has 16; png or tiff would keep them")
     if header.depth == 16 and precision == "bf16":
-        said.append("bf16 carries about 8 of the photo's 16 bits; --precision f32 would keep them")
+        said.append(Words("bf16 carries about 8 of the photo's 16 bits; ", Setting("precision", "f32"), " would keep them"))
     if header.alpha and not output.alpha:
         said.append(f"{output.name} holds no transparency; the photo was laid on white")
     return tuple(said)

@@ -70,7 +70,7 @@ class ChosenDevice:
             if not self._may_use_cpu:
                 raise
             plan = self._plan_on_cpu(job.question, error, "f32" if job.plan.precision == "f32" else None)
-            warning = f"{_first_words(error)}: the photo was done again on the CPU"
+            warning = f"{error.says}: the photo was done again on the CPU"
         self._chosen.release()
         give_back()
         return self.run(job.planned_again(plan, warning), progress, tick)
@@ -95,9 +95,4 @@ class ChosenDevice:
     def _plan_on_cpu(self, question: Question, error: GpuMemoryFull, precision: Precision | None) -> Plan:
         """The plan for the CPU, because of `error`."""
         plan = self._on_cpu().plan(question, precision=precision)
-        return dataclasses.replace(plan, reason=f"auto: {_first_words(error)}")
-
-
-def _first_words(error: Exception) -> str:
-    """What an error says, without what it advises."""
-    return str(error).partition(";")[0]
+        return dataclasses.replace(plan, reason=f"auto: {error.says}")

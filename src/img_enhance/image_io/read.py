@@ -26,6 +26,7 @@ from img_enhance.metadata.png import read_xmp
 from img_enhance.metadata.tiff import read_exif
 from img_enhance.metadata.xmp import with_note
 from img_enhance.photo import Header, Metadata, Photo
+from img_enhance.words import Setting
 
 # 72 dots per inch is what programs write when they know nothing; libvips says that, or 1 pixel a millimetre, for "not given".
 _NO_RESOLUTIONS = (72.0, 25.4)
@@ -68,7 +69,7 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
     warnings = []
     if frames is not None:
         if not first_frame:
-            raise UnsupportedPhoto(f"{path} has {frames} frames or pages; take one out first, or use --animation first")
+            raise UnsupportedPhoto(f"{path} has {frames} frames or pages", "take one out first, or use ", Setting("animation", "first"))
         warnings.append(f"only the first of {frames} frames or pages is kept")
     conversion = _conversion(path, name, image)
     metadata, dropped = _metadata(path, name, image, conversion)
@@ -197,8 +198,8 @@ def _open_heic(path: Path, max_pixels: int | None) -> pyvips.Image:
 def _check_pixels(path: Path, size: Size, max_pixels: int) -> None:
     if size.pixels > max_pixels:
         raise PhotoTooLarge(
-            f"{path} is {size} ({size.pixels / 1e6:.0f} million pixels), allowed {max_pixels / 1e6:g} million; "
-            "if you trust it, raise --max-pixels"
+            f"{path} is {size} ({size.pixels / 1e6:.0f} million pixels), allowed {max_pixels / 1e6:g} million",
+            *("if you trust it, raise ", Setting("max_pixels")),
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from img_enhance.errors import DiskError
 from img_enhance.jobs.refusals import StoreBroken
+from img_enhance.words import Setting
 
 PHOTO = "photo"
 _PRIVATE, _PRIVATE_FILE = 0o700, 0o600
@@ -44,7 +45,7 @@ class Spool:
         try:
             self.root.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         except OSError as error:
-            raise DiskError(f"the folder {self.root} cannot be written: {error.strerror}; name another with --data") from None
+            raise self._unwritable(error) from None
 
     def lock(self) -> int:
         """A file that says, while it is open, that this process owns the folder; the system closes it when the process dies.
@@ -55,12 +56,12 @@ class Spool:
         try:
             handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
         except OSError as error:
-            raise DiskError(f"the folder {self.root} cannot be written: {error.strerror}; name another with --data") from None
+            raise self._unwritable(error) from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(handle)
-            raise StoreBroken(f"another service uses the folder {self.root}; stop it, or name another with --data") from None
+            raise StoreBroken(f"another service uses the folder {self.root}", "stop it, or name another with ", Setting("data")) from None
         return handle
 
     def make(self) -> None:
@@ -76,7 +77,10 @@ class Spool:
                 folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
             sync_folder(self.root)
         except OSError as error:
-            raise DiskError(f"the folder {self.root} cannot be written: {error.strerror}; name another with --data") from None
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> DiskError:
+        return DiskError(f"the folder {self.root} cannot be written: {error.strerror}", "name another with ", Setting("data"))
 
     def new(self) -> tuple[str, Path]:
         """An id that cannot be guessed (128 bits), and its folder in `incoming`."""

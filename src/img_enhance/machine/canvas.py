@@ -14,8 +14,11 @@ from img_enhance.errors import DiskError
 from img_enhance.geometry import Size
 from img_enhance.planning.sweep_plan import CHANNELS, Store
 from img_enhance.units import bytes_text
+from img_enhance.words import Setting
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
+
+_SCRATCH = Setting("scratch")
 
 _IN_MEMORY = ("tmpfs", "ramfs")
 
@@ -28,18 +31,18 @@ def scratch_folder(wanted: str | None) -> Path:
     if wanted is not None:
         folder = Path(wanted)
         if not folder.is_dir():
-            raise DiskError(f"the scratch folder {folder} does not exist; create it or name another with --scratch")
+            raise DiskError(f"the scratch folder {folder} does not exist", "create it or name another with ", _SCRATCH)
         if not os.access(folder, os.W_OK):
-            raise DiskError(f"the scratch folder {folder} cannot be written; name another with --scratch")
+            raise DiskError(f"the scratch folder {folder} cannot be written", "name another with ", _SCRATCH)
         if _kept_in_memory(folder):
-            raise DiskError(f"the scratch folder {folder} is kept in memory (tmpfs); name one on a disk with --scratch")
+            raise DiskError(f"the scratch folder {folder} is kept in memory (tmpfs)", "name one on a disk with ", _SCRATCH)
         return folder
     # Some systems keep the usual folder for temporary files in memory; /var/tmp is meant for large ones.
     for candidate in (tempfile.gettempdir(), "/var/tmp", str(Path.cwd())):  # noqa: S108
         folder = Path(candidate)
         if folder.is_dir() and os.access(folder, os.W_OK) and not _kept_in_memory(folder):
             return folder
-    raise DiskError("no folder on a disk can be written for scratch files; name one with --scratch")
+    raise DiskError("no folder on a disk can be written for scratch files", "name one with ", _SCRATCH)
 
 
 def check_room(folder: Path, needed_bytes: int) -> None:
@@ -50,8 +53,8 @@ def check_room(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed_bytes > free:
         raise DiskError(
-            f"needs {bytes_text(needed_bytes)} of scratch disk, {folder} has {bytes_text(free)} free; "
-            "free some, name another folder with --scratch, or allow more with --max-memory"
+            f"needs {bytes_text(needed_bytes)} of scratch disk, {folder} has {bytes_text(free)} free",
+            *("free some, name another folder with ", _SCRATCH, ", or allow more with ", Setting("max_memory")),
         )
 
 
@@ -81,8 +84,8 @@ def _reserve(descriptor: int, count: int, folder: Path) -> None:
             os.truncate(descriptor, count)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DiskError(f"no room for {bytes_text(count)} in {folder}; free some or use --scratch") from None
-        raise DiskError(f"cannot create a scratch file in {folder}: {error.strerror}; use --scratch") from None
+            raise DiskError(f"no room for {bytes_text(count)} in {folder}", "free some or use ", _SCRATCH) from None
+        raise DiskError(f"cannot create a scratch file in {folder}: {error.strerror}", "use ", _SCRATCH) from None
 
 
 def _kept_in_memory(folder: Path) -> bool:

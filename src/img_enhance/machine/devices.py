@@ -15,6 +15,7 @@ import psutil
 from img_enhance.errors import DeviceError
 from img_enhance.machine.gpu import Gpu
 from img_enhance.planning.plan import Device, Rates, RuntimeName
+from img_enhance.words import Setting, Words
 
 # GFLOP/s that a core reaches on 3x3 convolutions of 32 to 64 channels, by the instructions it has. Measured 2026-11 on servers with AMX,
 # with Zen 5 (known by an instruction that Zen 4 lacks, and twice as wide) and with Zen 4; the last two rows are estimates. They only say
@@ -113,12 +114,13 @@ def choose(wanted: str, seen: Snapshot, *, require_gpu: bool) -> Choice:
 
     Raises: DeviceError when it is not there, or is no GPU and one is required; with what to install or to ask for.
     """
+    asked = Setting("device", wanted)
     if wanted in ("cpu", "openvino", "torch"):
         if require_gpu:
-            raise DeviceError(f"a GPU is required, and --device {wanted} is the CPU; leave one of the two out")
-        return _choose_cpu(seen, f"--device {wanted}", None if wanted == "cpu" else wanted)
+            raise DeviceError(Words("a GPU is required, and ", asked, " is the CPU"), "leave one of the two out")
+        return _choose_cpu(seen, Words(asked), None if wanted == "cpu" else wanted)
     if wanted != "auto":
-        return Choice("torch", _gpu_named(wanted, seen), f"--device {wanted}")
+        return Choice("torch", _gpu_named(wanted, seen), Words(asked))
     if seen.gpus:
         return Choice("torch", seen.gpus[0], "auto: the first GPU")
     reason = _no_gpu(seen)
@@ -152,7 +154,7 @@ def device_of(choice: Choice) -> Device:
 def _choose_cpu(seen: Snapshot, reason: str, wanted: str | None = None) -> Choice:
     if wanted == "openvino" or (wanted is None and seen.openvino):
         if not seen.openvino:
-            raise DeviceError("OpenVINO is not installed; run: pip install openvino, or use --device torch")
+            raise DeviceError("OpenVINO is not installed", "run: pip install openvino, or use ", Setting("device", "torch"))
         return Choice("openvino", None, reason)
     if not seen.torch:
         raise DeviceError(f"{'PyTorch is not' if wanted else 'neither OpenVINO nor PyTorch is'} installed; run: {INSTALL_TORCH}")
@@ -161,13 +163,13 @@ def _choose_cpu(seen: Snapshot, reason: str, wanted: str | None = None) -> Choic
 
 def _gpu_named(wanted: str, seen: Snapshot) -> Gpu:
     if not seen.torch:
-        raise DeviceError(f"--device {wanted} needs PyTorch; run: {INSTALL_TORCH}")
+        raise DeviceError(Words(Setting("device", wanted), " needs PyTorch"), f"run: {INSTALL_TORCH}")
     place = "cuda:0" if wanted == "cuda" else wanted
     for gpu in seen.gpus or ():
         if gpu.place == place:
             return gpu
     there = ", ".join(f"{gpu.place} ({gpu.name})" for gpu in seen.gpus or ()) or "no GPU"
-    raise DeviceError(f"PyTorch finds no {place} here; it finds {there}; use another --device")
+    raise DeviceError(f"PyTorch finds no {place} here; it finds {there}", "use another ", Setting("device"))
 
 
 def _no_gpu(seen: Snapshot) -> str:

@@ -6,6 +6,7 @@ import torch
 
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.machine.gpu import Gpu
+from img_enhance.words import Setting
 
 # Of the memory that is free on a GPU; the rest is for libraries that take theirs beside PyTorch's allocator, and for other programs.
 FREE_SHARE = 0.9
@@ -47,7 +48,7 @@ def unless_full(work: Callable[[], torch.Tensor]) -> torch.Tensor:
         full = str(error).splitlines()[0].partition(". GPU")[0].rstrip(".")
     # Here and not above: as long as the first error is known, so are the tensors of the calls that it went through.
     empty_cache()
-    raise GpuMemoryFull(f"the GPU's memory is full ({full}); use --device cpu, or close what else uses the GPU")
+    raise GpuMemoryFull(f"the GPU's memory is full ({full})", "use ", Setting("device", "cpu"), ", or close what else uses the GPU")
 
 
 def _says_full(error: RuntimeError) -> bool:

@@ -24,6 +24,7 @@ from img_enhance.models.weight_files import (
     WeightFile,
 )
 from img_enhance.models.weight_sources import DownloadedWeights, WheelWeights
+from img_enhance.words import Setting
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class ModelTable:
             return model
         if model.keeps_noise is None:
             able = ", ".join(other.name for other in self.enlarging if other.keeps_noise)
-            raise OptionError(f"{model.name} has no denoise; leave it out, or use --model {able}")
+            raise OptionError(f"{model.name} has no denoise", "leave it out, or use ", Setting("model", able))
         return model.with_denoise(denoise)
 
     def file_named(self, name: str) -> WeightFile:

@@ -11,6 +11,7 @@ from img_enhance.passes.sweep import Network, sweep
 from img_enhance.planning.sweep_plan import CHANNELS, SweepPlan
 from img_enhance.runtimes.reference import run_reference
 from img_enhance.runtimes.runtime import Picture
+from img_enhance.words import Setting
 
 # A working bf16 gives 49 dB or more on this picture and a working f32 more than 100; broken arithmetic gives less than 30.
 LEAST_DECIBELS: dict[Precision, float] = {"bf16": 40.0, "f32": 80.0}
@@ -47,7 +48,8 @@ def probe(network: Network, plan: SweepPlan) -> float:
     if decibels < LEAST_DECIBELS[plan.precision]:
         raise PrecisionRefused(
             f"{plan.model.title} in {plan.precision} is {decibels:.0f} dB from the reference on this device, "
-            f"at least {LEAST_DECIBELS[plan.precision]:.0f} dB are needed; use --precision f32 or another device"
+            f"at least {LEAST_DECIBELS[plan.precision]:.0f} dB are needed",
+            *("use ", Setting("precision", "f32"), " or another device"),
         )
     return decibels
 

@@ -17,6 +17,7 @@ from img_enhance.planning.plan import Device, Pass, PassPlan, Plan, Question, Ro
 from img_enhance.planning.sweep_plan import CHANNELS, Store
 from img_enhance.planning.sweep_planner import VALUE_BYTES
 from img_enhance.units import bytes_text
+from img_enhance.words import Setting
 
 # libvips' buffers while a file is read or written line by line (measured on 16 to 64 MP: 20-60 MB).
 STREAM_BYTES = 70_000_000
@@ -48,6 +49,9 @@ WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 28, "avif": 44}
 # One canvas takes at most this part of what is allowed in memory; a larger one lies on disk.
 CANVAS_SHARE = 0.2
 
+# What to try where memory is short.
+_SMALLEST_MODEL = Setting("model", "realesr-animevideov3")
+
 
 def allowed_bytes(max_memory: int | None, device: Device) -> int:
     """The memory budget: the one asked for, or half of what the device has."""
@@ -65,7 +69,7 @@ def choose_precision(wanted: str, device: Device, depth: int = 8) -> Precision:
     Raises: DeviceError when bf16 is asked for on a device that would only imitate it.
     """
     if wanted == "bf16" and not device.native_bf16:
-        raise DeviceError(f"{device.name} has no native bf16; use --precision auto or f32")
+        raise DeviceError(f"{device.name} has no native bf16", "use ", Setting("precision", "auto or f32"))
     if wanted == "auto":
         return "bf16" if device.native_bf16 and depth == 8 else "f32"
     return "bf16" if wanted == "bf16" else "f32"
@@ -86,8 +90,8 @@ def make_plan(question: Question, *, precision: Precision, device: Device, allow
         if gpu_fits and plan.projected_bytes <= allowed:
             return dataclasses.replace(plan, crop=question.crop)
     if plan.projected_bytes <= allowed:
-        raise GpuMemoryFull(_too_little_gpu(plan))
-    raise MemoryBudgetError(_too_large(question.header, question.output_format, peaks, allowed))
+        raise _too_little_gpu(plan)
+    raise _too_large(question.header, question.output_format, peaks, allowed)
 
 
 @dataclass(frozen=True)
@@ -249,25 +253,27 @@ def _encoding_bytes(header: Header, size: Size, output_format: str) -> int:
     return STREAM_BYTES + size.pixels * WHOLE_ENCODER_BYTES_PER_PIXEL.get(output_format, 0) * depth // 8
 
 
-def _too_little_gpu(plan: Plan) -> str:
+def _too_little_gpu(plan: Plan) -> GpuMemoryFull:
     needed, allowed = plan.gpu_projected_bytes or 0, plan.gpu_allowed_bytes or 0
-    return (
-        f"needs at least {bytes_text(needed)} of the GPU's memory, allowed {bytes_text(allowed)}; "
-        "try a larger --max-gpu-memory, --device cpu, or --model realesr-animevideov3"
+    return GpuMemoryFull(
+        f"needs at least {bytes_text(needed)} of the GPU's memory, allowed {bytes_text(allowed)}",
+        *("try a larger ", Setting("max_gpu_memory"), ", ", Setting("device", "cpu"), ", or ", _SMALLEST_MODEL),
     )
 
 
-def _too_large(header: Header, output_format: str, peaks: list[int], allowed: int) -> str:
+def _too_large(header: Header, output_format: str, peaks: list[int], allowed: int) -> MemoryBudgetError:
     needs = f"needs {bytes_text(max(peaks))} of memory, allowed {bytes_text(allowed)}"
     if peaks[-1] == max(peaks) and output_format in WHOLE_ENCODER_BYTES_PER_PIXEL:
-        return f"writing {output_format} {needs}; try --format png, or a larger --max-memory"
+        says = f"writing {output_format} {needs}"
+        return MemoryBudgetError(says, "try ", Setting("format", "png"), ", or a larger ", Setting("max_memory"))
     if peaks[0] == max(peaks) and header.interlaced:
-        return f"reading this interlaced {header.format} {needs}; save it as a baseline one, or allow more --max-memory"
+        says = f"reading this interlaced {header.format} {needs}"
+        return MemoryBudgetError(says, "save it as a baseline one, or allow more ", Setting("max_memory"))
     return _too_little(max(peaks), allowed)
 
 
-def _too_little(needed: int, allowed: int) -> str:
-    return (
-        f"needs at least {bytes_text(needed)} of memory, allowed {bytes_text(allowed)}; "
-        "try a larger --max-memory, or --model realesr-animevideov3"
+def _too_little(needed: int, allowed: int) -> MemoryBudgetError:
+    return MemoryBudgetError(
+        f"needs at least {bytes_text(needed)} of memory, allowed {bytes_text(allowed)}",
+        *("try a larger ", Setting("max_memory"), ", or ", _SMALLEST_MODEL),
     )

@@ -12,6 +12,7 @@ from img_enhance.geometry import Box
 from img_enhance.models.table import FACE_MODEL_NAMES, MODEL_NAMES
 from img_enhance.photo import FORMAT_NAMES
 from img_enhance.request.form import box_from_text, check, option
+from img_enhance.words import Setting, Words
 
 
 @dataclass(frozen=True)
@@ -286,7 +287,7 @@ class Server:
     def __post_init__(self) -> None:
         check(self)
         if self.server_key is not None and self.server is None:
-            raise OptionError("--server-key is of no use without --server; name the server too")
+            raise OptionError(Words(Setting("server_key"), " is of no use without ", Setting("server")), "name the server too")
 
 
 # A detail is held in memory, with the original's part enlarged to the same size.

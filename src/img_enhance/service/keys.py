@@ -12,10 +12,13 @@ from pathlib import Path
 
 from img_enhance.errors import DiskError, OptionError
 from img_enhance.jobs.refusals import KeyMissing, KeyUnknown
+from img_enhance.words import Setting
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _LEAST_KEY = 16
 _HASHED = "sha256:"
+
+NEW_KEY = Setting("new_key", "NAME")
 
 EVERYBODY = "everybody"
 
@@ -82,7 +85,7 @@ def read_keys(file: Path) -> dict[str, str]:
         if not name or name.startswith("#"):
             continue
         if not re.fullmatch("[0-9a-f]{64}", digest.strip()):
-            raise OptionError(f"line {number} of {file} is not NAME SHA256; make keys with img-enhance serve --new-key NAME")
+            raise OptionError(f"line {number} of {file} is not NAME SHA256", "make keys with img-enhance serve ", NEW_KEY)
         found[digest.strip()] = name
     return found
 
@@ -103,7 +106,7 @@ def add_key(file: Path, name: str) -> str:
         with os.fdopen(handle, "w", encoding="utf-8") as lines:
             lines.write(f"{name} {hashlib.sha256(key.encode()).hexdigest()}\n")
     except OSError as error:
-        raise DiskError(f"cannot write {file}: {error.strerror}; name another folder with --data") from None
+        raise DiskError(f"cannot write {file}: {error.strerror}", "name another folder with ", Setting("data")) from None
     return key
 
 
@@ -114,5 +117,5 @@ def _hash_of(text: str) -> str:
             raise OptionError("an API key given as sha256: needs 64 hexadecimal digits after it")
         return digest
     if len(text) < _LEAST_KEY:
-        raise OptionError(f"an API key must have at least {_LEAST_KEY} characters; make one with img-enhance serve --new-key NAME")
+        raise OptionError(f"an API key must have at least {_LEAST_KEY} characters", "make one with img-enhance serve ", NEW_KEY)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -17,11 +17,12 @@ from img_enhance.jobs.store import Store
 from img_enhance.jobs.store_front import StoreFront
 from img_enhance.service.board import Board
 from img_enhance.service.dispatcher import Dispatcher
-from img_enhance.service.keys import Keys
+from img_enhance.service.keys import NEW_KEY, Keys
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.pace import Pace
 from img_enhance.service.posts import reader_posts, worker_posts
 from img_enhance.service.settings import Settings
+from img_enhance.words import Setting, Words
 from img_enhance.workers.supervisor import Post, Readers, watch_memory
 
 _log = logging.getLogger(__name__)
@@ -45,7 +46,10 @@ class Service:
         self.spool = Spool(Path(settings.data).resolve())
         self.keys = Keys(settings.api_keys, self.spool.root / "keys")
         if settings.access == "keys" and not self.keys:
-            raise OptionError("there is no API key: make one with img-enhance serve --new-key NAME, or let everybody in with --access open")
+            words = Words(
+                "there is no API key: make one with img-enhance serve ", NEW_KEY, ", or let everybody in with ", Setting("access", "open")
+            )
+            raise OptionError(words)
         self._lock = self.spool.lock()
         self.store = StoreFront(_recovered(self.spool))
         self.readers = Readers(reader_posts(settings, self.spool.scratch, self.metrics))

@@ -24,6 +24,7 @@ from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.request.recipe import Reason, Recipe
 from img_enhance.suggest.analysis import PhotoFacts, analyse, lightness
+from img_enhance.words import Setting, Words
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
 DAYLIGHT_KELVIN = 6504
@@ -84,7 +85,9 @@ class Suggestion:
         if steps == self.steps:
             return self
         reasons = tuple(
-            Reason(reason.step, False, "", f"{reason.strength} left alone: {why}", lacking=True) if reason.step == GFPGAN.name else reason
+            Reason(reason.step, False, "", Words(f"{reason.strength} left alone: ", why), lacking=True)
+            if reason.step == GFPGAN.name
+            else reason
             for reason in self.reasons
         )
         return dataclasses.replace(self, steps=steps, reasons=reasons)
@@ -127,7 +130,7 @@ def suggest(
         facts = dataclasses.replace(facts, faces=len(find_faces(photo.pixels, detector, tick=tick)))
     suggestion = suggest_for(facts, limits)
     (network,) = models.faces[0].weights.files
-    return suggestion if _found(network, store) is not None else suggestion.without_faces(str(missing(network, store)))
+    return suggestion if _found(network, store) is not None else suggestion.without_faces(missing(network, store).words)
 
 
 def _found(file: WeightFile, store: WeightStore) -> Path | None:
@@ -235,7 +238,8 @@ def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
     if facts.megapixels > most:
         return _Verdict(None, f"there is {flaws}, but {seen} is more than the {most:g} MP allowed for a result")
     if facts.megapixels > MOST_READ_MEGAPIXELS:
-        return _Verdict(None, f"there is {flaws}, but {seen} would take very long; --upscale 1 takes it away all the same")
+        words = Words(f"there is {flaws}, but {seen} would take very long; ", Setting("upscale", "1"), " takes it away all the same")
+        return _Verdict(None, words)
     return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but there is {flaws}", "1x, restored at its size")
 
 

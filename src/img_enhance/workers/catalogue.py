@@ -101,7 +101,7 @@ def is_code(code: str) -> bool:
 
 def as_data(error: ImgEnhanceError) -> Failed:
     """An error of the tree as data; what it says is fit for strangers."""
-    kind, text = kind_of(error.code), str(error)
+    kind = kind_of(error.code)
     if kind.private:
-        return Failed(error.code, error.http_status, f"{kind.meaning.rstrip('.')}; {kind.fix}", text)
-    return Failed(error.code, error.http_status, public(text))
+        return Failed(error.code, error.http_status, f"{kind.meaning.rstrip('.')}; {kind.fix}", str(error))
+    return Failed(error.code, error.http_status, public(error.words))

@@ -120,7 +120,7 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
         result_size=_pair(size),
         seconds=job.plan.seconds,
         projected_bytes=job.plan.projected_bytes,
-        warnings=tuple(public(_without(warning, Path(message.photo))) for warning in job.warnings),
+        warnings=tuple(_without(public(warning), Path(message.photo)) for warning in job.warnings),
     )
 
 

@@ -91,7 +91,7 @@ def test_a_file_that_is_there_is_not_fetched_again(store: WeightStore) -> None:
 
 
 def test_nothing_is_fetched_offline(store: WeightStore) -> None:
-    with serving(whole(BODY)) as server, pytest.raises(WeightsMissing, match=r"test-1 \(1 MB\).*--offline"):
+    with serving(whole(BODY)) as server, pytest.raises(WeightsMissing, match=r"test-1 \(1 MB\).*offline"):
         pulled(server, dataclasses.replace(store, offline=True))
     assert server.seen == []
     assert not store.home.exists()

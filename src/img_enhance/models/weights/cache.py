@@ -12,6 +12,7 @@ from typing import Any
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.units import bytes_text
+from img_enhance.words import Setting
 
 _BLOCK_BYTES = 1 << 20
 
@@ -87,7 +88,7 @@ def missing(file: WeightFile, store: WeightStore) -> WeightsMissing:
     if damaged is not None:
         text += f" (the copy {damaged} is damaged)"
     if store.offline:
-        return WeightsMissing(f"{text} and downloads are off; put {file.file} into {store.home}, or go without --offline")
+        return WeightsMissing(f"{text} and downloads are off", f"put {file.file} into {store.home}, or go without ", Setting("offline"))
     return WeightsMissing(f"{text}; run: img-enhance models pull {file.name}")
 
 

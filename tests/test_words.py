@@ -1,0 +1,122 @@
+"""Words: settings stand in them as values, every door names them in its own way, and no flag is left in the core."""
+
+import ast
+import copy
+import json
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from img_enhance.cli.flags import flagged
+from img_enhance.cli.main import _parser
+from img_enhance.errors import DiskError, MemoryBudgetError
+from img_enhance.words import Setting, Words, spoken
+from img_enhance.workers.public import public
+
+SOURCE = Path(__file__).parent.parent / "src" / "img_enhance"
+CORE = [module for module in sorted(SOURCE.rglob("*.py")) if "cli" not in module.relative_to(SOURCE).parts]
+FLAG = re.compile(r"(?<![\w-])--?[a-z]")
+# What this package passes to Python.
+ARGUMENTS = ("-m",)
+# Of another program.
+OTHERS = ("pip install --force-reinstall",)
+
+WORDS = Words("try ", Setting("format", "png"), ", or a larger ", Setting("max_memory"))
+
+
+def texts(module: Path) -> list[str]:
+    """Every text in a module but its docstrings."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    documented = [node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    docs = {ast.get_docstring(node, clean=False) for node in documented}
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return [text for text in constants if isinstance(text, str) and text not in docs]
+
+
+def settings() -> list[tuple[Path, Setting]]:
+    """Every setting that the core speaks of; a value that is made while it runs is X."""
+    found = []
+    for module in CORE:
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Setting":
+                name, *value = (argument.value if isinstance(argument, ast.Constant) else "X" for argument in node.args)
+                found.append((module, Setting(str(name), *map(str, value))))
+    return found
+
+
+def flags() -> set[str]:
+    """Every flag of the command line."""
+    commands = next(action for action in _parser()._actions if isinstance(action.choices, dict))
+    assert isinstance(commands.choices, dict)
+    return {flag for command in commands.choices.values() for action in command._actions for flag in action.option_strings}
+
+
+@pytest.mark.parametrize("module", CORE, ids=lambda module: str(module.relative_to(SOURCE)))
+def test_the_core_names_no_flag(module: Path) -> None:
+    named = [text for text in texts(module) if FLAG.search(text) and text not in ARGUMENTS]
+    assert [text for text in named if not any(other in text for other in OTHERS)] == []
+
+
+def test_the_scan_finds_flags(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text('"""Not --this."""\nsaid = f"{1} is too much; use --that"\n')
+    assert [text for text in texts(module) if FLAG.search(text)] == [" is too much; use --that"]
+
+
+@pytest.mark.parametrize(("module", "setting"), settings(), ids=str)
+def test_every_setting_is_a_flag_and_no_stranger_is_told_of_it(module: Path, setting: Setting) -> None:
+    flag = flagged(Words(setting)).split(" ")[0]
+    assert flag in flags(), module
+    assert not FLAG.search(public(Words(setting)))
+
+
+def test_the_core_speaks_of_settings() -> None:
+    assert len(settings()) > 30
+
+
+def test_each_door_has_its_own_names() -> None:
+    assert str(WORDS) == "try format png, or a larger max_memory"
+    assert flagged(WORDS) == "try --format png, or a larger --max-memory"
+    assert public(WORDS) == "try output.format png, or a larger max_memory (ask the operator)"
+
+
+def test_words_within_words_keep_their_settings() -> None:
+    assert flagged(Words(WORDS, "; see ", Words(Setting("device", "cpu")))) == f"{flagged(WORDS)}; see --device cpu"
+
+
+def test_a_plain_text_stays_as_it_is() -> None:
+    assert spoken("no {setting} here - none", lambda _: "never") == "no {setting} here - none"
+
+
+def test_words_are_text_and_json() -> None:
+    assert json.loads(json.dumps({"said": WORDS})) == {"said": str(WORDS)}
+    assert f"{WORDS}" == WORDS
+    assert type(str(WORDS)) is str
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda words: pickle.loads(pickle.dumps(words))])
+def test_copies_keep_the_settings(again: Callable[[Words], Words]) -> None:
+    same = again(Words(WORDS, "."))
+    assert same == f"{WORDS}."
+    assert flagged(same) == f"{flagged(WORDS)}."
+
+
+def test_an_error_keeps_its_settings_through_pickle() -> None:
+    error = MemoryBudgetError(Words(Setting("device", "cpu"), " is slow"), "use ", Setting("model", "small"))
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is MemoryBudgetError
+    assert (again.says, again.advice) == (error.says, error.advice)
+    assert str(again) == "device cpu is slow; use model small"
+    assert flagged(again.words) == "--device cpu is slow; use --model small"
+
+
+def test_an_error_without_advice_says_what_happened() -> None:
+    assert str(DiskError("the disk is full")) == "the disk is full"
+
+
+def test_a_setting_shows_its_value_after_its_name() -> None:
+    assert str(Setting("max_memory", "2G")) == "max_memory 2G"
+    assert str(Setting("max_memory")) == "max_memory"
