@@ -104,6 +104,18 @@ def test_a_reader_decodes_once_and_a_worker_too(engine: Engine, dark: Path, tmp_
     assert not reads.held
 
 
+def test_a_reader_which_may_write_no_file_decodes_into_memory(dark: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Any) -> Path:
+        raise AssertionError("a reader has no scratch folder")
+
+    monkeypatch.setattr(whole, "scratch_folder", refuse)
+    monkeypatch.setattr(planning, "CANVAS_SHARE", 0)
+    with Engine() as engine:
+        worker.check(engine, Check(str(dark), AUTOMATIC.to_mapping()), SETUP)
+    assert len(reads.photos) == 1
+    assert not reads.held
+
+
 def test_a_photo_decoded_before_gives_the_same_bits(engine: Engine, dark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = (COMPACT, ExposureCorrection())
     suggestion = engine._suggestion

@@ -68,11 +68,14 @@ class Engine:
         """Give the networks' memory back; the engine can be used again."""
         self._devices.close()
 
-    def prepare(self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None) -> Job:
+    def prepare(
+        self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None, most_in_memory: int | None = None
+    ) -> Job:
         """Check and plan everything that can be known before the work: nothing is loaded or written, nor decoded unless the recipe is
         "auto" and the photo must be measured: then the job has the photo until it is run.
 
         `output` is where the result will go, if that is known: its ending decides the format unless the recipe does.
+        `most_in_memory` is for who may write no file: what is decoded lies in memory up to so many bytes, else up to what plans put there.
 
         Raises: every UserError and MachineError that can be foreseen.
         """
@@ -80,7 +83,7 @@ class Engine:
         source = self._source(photo, recipe)
         if recipe.steps != AUTO:
             return self._job(source, recipe, (), output)
-        suggestion, decoded = self._suggestion(source, recipe)
+        suggestion, decoded = self._suggestion(source, recipe, most_in_memory)
         try:
             job = self._job(source, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output)
         except MemoryBudgetError as error:
@@ -124,11 +127,11 @@ class Engine:
             ),
         )
 
-    def _suggestion(self, source: Photo | PhotoFile, recipe: Recipe) -> tuple[Suggestion, Decoded | None]:
+    def _suggestion(self, source: Photo | PhotoFile, recipe: Recipe, most_in_memory: int | None) -> tuple[Suggestion, Decoded | None]:
         """The steps that the photo needs, and why; and the photo, if it had to be decoded."""
         if isinstance(source, Photo):
             return suggest(source, recipe.limits, store=self.store, models=self.models), None
-        most = canvas_bytes(allowed_bytes(self.machine.max_memory, self.device))
+        most = most_in_memory or canvas_bytes(allowed_bytes(self.machine.max_memory, self.device))
         photo = read_whole(source, most_in_memory=most, scratch=self.machine.scratch)
         quality = jpeg_quality(source.path)
         suggestion = suggest(photo, recipe.limits, jpeg_quality=quality, store=self.store, models=self.models)

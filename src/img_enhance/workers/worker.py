@@ -101,7 +101,7 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
     """
     from img_enhance.image_io import PhotoFile, read_into
 
-    job = _prepared(engine, Path(message.photo), message.request, setup.max_result_pixels)
+    job = _prepared(engine, Path(message.photo), message.request, setup.max_result_pixels, setup.reader_memory)
     crop = job.plan.crop
     size = job.plan.result if crop is None else crop.size
     if size.pixels > setup.max_result_pixels:
@@ -206,7 +206,9 @@ def _without(text: str, photo: Path) -> str:
     return text
 
 
-def _prepared(engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None) -> Job:
+def _prepared(
+    engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None, most_in_memory: int | None = None
+) -> Job:
     """The job as planned; steps chosen automatically make no more pixels than `most_pixels`."""
     from img_enhance.request.options import Limits
     from img_enhance.request.recipe import Recipe
@@ -215,7 +217,7 @@ def _prepared(engine: Engine, photo: Path, request: dict[str, object], most_pixe
     if most_pixels is not None:
         megapixels = min(recipe.limits.max_output_megapixels, most_pixels / 1e6)
         recipe = dataclasses.replace(recipe, limits=Limits(megapixels))
-    return engine.prepare(photo, recipe)
+    return engine.prepare(photo, recipe, most_in_memory=most_in_memory)
 
 
 def _warm(engine: Engine, model: str) -> None:
