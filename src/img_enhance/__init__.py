@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 # Loaded at first use, so that `import img_enhance` and `img-enhance --help` load neither numpy nor a runtime.
 _HOMES = {
-    "CLAHE": "options",
+    "CLAHE": "request.options",
     "Engine": "engine",
-    "ExposureCorrection": "options",
-    "GFPGAN": "options",
+    "ExposureCorrection": "request.options",
+    "GFPGAN": "request.options",
     "ImgEnhanceError": "errors",
-    "Machine": "options",
-    "Output": "options",
+    "Machine": "request.options",
+    "Output": "request.options",
     "Photo": "photo",
     "Progress": "progress",
-    "RealESRGAN": "options",
-    "Recipe": "recipe",
-    "Result": "result",
-    "WhiteBalance": "options",
+    "RealESRGAN": "request.options",
+    "Recipe": "request.recipe",
+    "Result": "engine.result",
+    "WhiteBalance": "request.options",
     "enhance": "engine",
 }
 
