@@ -179,7 +179,7 @@ def _enhance_with(arguments: argparse.Namespace, recipe: Recipe, machine: Machin
 
     started = time.perf_counter()
     tell = silent if arguments.quiet else say
-    store = store_of(arguments)
+    store = store_of(offline=arguments.offline)
     with piped(arguments.photo, arguments.output) as (photo, pipe), Engine(machine, store) as engine:
         asked = None if arguments.output == PIPE else arguments.output
         job = engine.prepare(photo, recipe, output=asked)
@@ -235,7 +235,7 @@ def _suggestion(arguments: argparse.Namespace, photo: Path, cancelled: Callable[
         Limits(**given(arguments, Limits)),
         machine=Machine(**given(arguments, Machine)),
         reading=Input(**given(arguments, Input)),
-        store=store_of(arguments),
+        store=store_of(offline=arguments.offline),
         models=model_table(),
         tick=ticking(cancelled),
     )
