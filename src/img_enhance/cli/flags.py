@@ -10,6 +10,10 @@ from img_enhance.errors import OptionError
 from img_enhance.request.form import Field, fields, from_text
 from img_enhance.request.options import STEP_OPTIONS, RealESRGAN, StepOptions
 
+EXIT_CODES = """\
+exit codes: 0 fine, 2 your photo or your options, 3 this machine (memory, disk, device, weights),
+4 integrity (nothing wrong is ever written), 130 cancelled"""
+
 Options = TypeVar("Options")
 Request = TypeVar("Request")
 
