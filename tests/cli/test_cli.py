@@ -564,7 +564,7 @@ def test_progress_is_a_live_bar_on_a_terminal(saved: Save, cat: Pixels) -> None:
 # ---- stopping
 
 # Says when the command line is loaded and then runs it: whoever stops it earlier stops the interpreter.
-READY = "import sys\nfrom img_enhance.cli import main as cli\nprint('ready', flush=True)\nsys.exit(cli.main(sys.argv[1:]))"
+READY = "import sys\nfrom img_enhance.cli.main import main as cli\nprint('ready', flush=True)\nsys.exit(cli(sys.argv[1:]))"
 
 STOPS = [signal.SIGINT, signal.SIGTERM]
 

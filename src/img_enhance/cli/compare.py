@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from img_enhance.cli.flags import add_flags, given
+from img_enhance.cli.flags import add_flags, read, set_run
 from img_enhance.errors import OutputError
 from img_enhance.request.options import CompareOptions
 
 if TYPE_CHECKING:
     from img_enhance.engine.result import Result
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """What the command was asked for; without an output the sheet goes beside `after`."""
+
+    before: Path
+    after: Path
+    output: Path | None
+    options: CompareOptions
+    overwrite: bool
 
 
 def add_compare(commands: Any) -> None:
@@ -28,15 +40,23 @@ def add_compare(commands: Any) -> None:
     command.add_argument("-o", "--output", metavar="OUT", type=Path, help="where the sheet goes (default: NAME_compared.png beside AFTER)")
     add_flags(command, "sheet", CompareOptions)
     command.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
-    command.set_defaults(run=_compare)
+    set_run(command, _compare, _request)
 
 
-def _compare(arguments: argparse.Namespace) -> int:
-    options = CompareOptions(**given(arguments, CompareOptions))
+def _request(arguments: argparse.Namespace) -> CompareRequest:
+    return CompareRequest(
+        before=arguments.before,
+        after=arguments.after,
+        output=arguments.output,
+        options=read(arguments, CompareOptions),
+        overwrite=arguments.overwrite,
+    )
 
+
+def _compare(request: CompareRequest) -> int:
     from img_enhance.compare import compare_files
 
-    output = compare_files(arguments.before, arguments.after, arguments.output, options=options, overwrite=arguments.overwrite)
+    output = compare_files(request.before, request.after, request.output, options=request.options, overwrite=request.overwrite)
     print(f"[OK] {output}")
     return 0
 

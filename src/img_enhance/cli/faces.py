@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from img_enhance.cancelling import Tick, ticking
 from img_enhance.cli.files import beside
-from img_enhance.cli.flags import add_flags, given
+from img_enhance.cli.flags import add_flags, read, set_run
 from img_enhance.cli.models import OFFLINE, offer, store_of
 from img_enhance.cli.screen import interruptible
 from img_enhance.machine.settings import model_table
 from img_enhance.photo import format_named
 from img_enhance.request.options import GFPGAN, Input, Machine, Output
 
+if TYPE_CHECKING:
+    from img_enhance.faces.detect import Face
+    from img_enhance.machine.canvas import Pixels
+
 _SEARCH = ("which", "at_most", "min_face", "score_threshold", "leave_sharp")
 _MACHINE = ("max_memory", "max_pixels", "scratch")
 _LAYOUT = "{:>4}  {:<22} {:>5}  {}"
+
+
+@dataclass(frozen=True)
+class FacesRequest:
+    """What the command was asked for; without an output the copy goes beside the photo."""
+
+    photo: Path
+    output: Path | None
+    options: GFPGAN
+    reading: Input
+    machine: Machine
+    json: bool
+    overwrite: bool
+    offline: bool
 
 
 def add_faces(commands: Any) -> None:
@@ -36,44 +55,69 @@ def add_faces(commands: Any) -> None:
     add_flags(command, "machine", Machine, only=_MACHINE)
     command.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     command.add_argument("--offline", action="store_true", help=OFFLINE)
-    command.set_defaults(run=_faces)
+    set_run(command, _faces, _request)
 
 
-def _faces(arguments: argparse.Namespace) -> int:
+def _request(arguments: argparse.Namespace) -> FacesRequest:
+    return FacesRequest(
+        photo=arguments.photo,
+        output=arguments.output,
+        options=read(arguments, GFPGAN, only=_SEARCH),
+        reading=read(arguments, Input),
+        machine=read(arguments, Machine, only=_MACHINE),
+        json=arguments.json,
+        overwrite=arguments.overwrite,
+        offline=arguments.offline,
+    )
+
+
+def _faces(request: FacesRequest) -> int:
     with interruptible() as cancelled:
-        return _find(arguments, ticking(cancelled))
+        return _find(request, ticking(cancelled))
 
 
-def _find(arguments: argparse.Namespace, tick: Tick) -> int:
+def _find(request: FacesRequest, tick: Tick) -> int:
     from img_enhance.faces.drawing import draw_faces
-    from img_enhance.faces.restore import faces_wanted, left_alone
     from img_enhance.image_io import check_output, open_photo, read_whole, write_photo
     from img_enhance.machine.devices import detect_cpu
-    from img_enhance.models.weights.cache import located
     from img_enhance.planning.planner import CANVAS_SHARE, allowed_bytes
 
-    machine, reading = Machine(**given(arguments, Machine, only=_MACHINE)), Input(**given(arguments, Input))
-    options = GFPGAN(**given(arguments, GFPGAN, only=_SEARCH))
-    file = open_photo(arguments.photo, max_pixels=machine.max_pixels, first_frame=reading.animation == "first")
+    machine = request.machine
+    file = open_photo(request.photo, max_pixels=machine.max_pixels, first_frame=request.reading.animation == "first")
     output_format = format_named(file.header.format).written_as or file.header.format
-    output = arguments.output or beside(arguments.photo, output_format, "faces")
-    check_output(output, overwrite=arguments.overwrite)
-    store = store_of(arguments)
-    detector = model_table().detector
-    offer((detector,), store, ask=True, tick=tick)
+    output = request.output or beside(request.photo, output_format, "faces")
+    check_output(output, overwrite=request.overwrite)
+    detector = _detector(request, tick)
     in_memory = int(CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()))
     photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
-    wanted, others = faces_wanted(photo.pixels, located(detector, store), options, tick=tick)
-    rows = [(face, left_alone(face, photo.pixels) if options.leave_sharp else "") for face in wanted]
-    rows += others
+    rows = _rows(photo.pixels, detector, request.options, tick)
     draw_faces(photo.pixels, [(face, not why) for face, why in rows])
-    write_photo(photo, output, format=output_format, output=Output(), overwrite=arguments.overwrite, note="faces marked", tick=tick)
-    records = [
-        {"box": [face.box.left, face.box.top, face.box.size.width, face.box.size.height], "score": round(face.score, 3), "why": why}
-        for face, why in rows
-    ]
-    print(json.dumps(records, indent=2) if arguments.json else _table(records) + f"[OK] {output}")
+    write_photo(photo, output, format=output_format, output=Output(), overwrite=request.overwrite, note="faces marked", tick=tick)
+    records = [_record(face, why) for face, why in rows]
+    print(json.dumps(records, indent=2) if request.json else _table(records) + f"[OK] {output}")
     return 0
+
+
+def _detector(request: FacesRequest, tick: Tick) -> Path:
+    """Where the weights of the detector lie, once they are here."""
+    from img_enhance.models.weights.cache import located
+
+    store, detector = store_of(offline=request.offline), model_table().detector
+    offer((detector,), store, ask=True, tick=tick)
+    return located(detector, store)
+
+
+def _rows(pixels: Pixels, detector: Path, options: GFPGAN, tick: Tick) -> list[tuple[Face, str]]:
+    """The faces and why each would be left alone, "" where it would be restored."""
+    from img_enhance.faces.restore import faces_wanted, left_alone
+
+    wanted, others = faces_wanted(pixels, detector, options, tick=tick)
+    return [(face, left_alone(face, pixels) if options.leave_sharp else "") for face in wanted] + others
+
+
+def _record(face: Face, why: str) -> dict[str, Any]:
+    box = [face.box.left, face.box.top, face.box.size.width, face.box.size.height]
+    return {"box": box, "score": round(face.score, 3), "why": why}
 
 
 def _table(records: list[dict[str, Any]]) -> str:

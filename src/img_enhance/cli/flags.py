@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from img_enhance.errors import OptionError
 from img_enhance.files import RESULT
 from img_enhance.request.form import Field, fields, from_text
 from img_enhance.request.options import STEP_OPTIONS, RealESRGAN, StepOptions
 from img_enhance.words import spoken
+
+EXIT_CODES = """\
+exit codes: 0 fine, 2 your photo or your options, 3 this machine (memory, disk, device, weights),
+4 integrity (nothing wrong is ever written), 130 cancelled"""
+
+Options = TypeVar("Options")
+Request = TypeVar("Request")
+
+
+def set_run(command: argparse.ArgumentParser, run: Callable[[Request], int], reads: Callable[[argparse.Namespace], Request]) -> None:
+    """Let `run` do the command: it is given what `reads` makes of the arguments, so that nothing behind it sees them untyped."""
+    command.set_defaults(run=lambda arguments: run(reads(arguments)))
 
 
 def add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
@@ -59,6 +71,14 @@ def add_flags(command: argparse.ArgumentParser, title: str, options: type[Any], 
             help=field.help.replace("%", "%%"),
         )
     return group
+
+
+def read(arguments: argparse.Namespace, options: type[Options], *, only: tuple[str, ...] = ()) -> Options:
+    """The options of a class as flags gave them, the others by default; `only` as for `add_flags`.
+
+    Raises: OptionError when they do not go together.
+    """
+    return options(**given(arguments, options, only=only))
 
 
 def given(arguments: argparse.Namespace, options: type[Any], *, only: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -8,10 +8,11 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from img_enhance.cli.flags import flagged
+from img_enhance.cli.flags import flagged, set_run
 from img_enhance.cli.screen import bytes_bar, say, silent
 from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
 from img_enhance.machine.settings import model_table, weight_store
@@ -26,6 +27,15 @@ OFFLINE = "download nothing, ask nothing"
 Row = Model | WeightFile
 
 
+@dataclass(frozen=True)
+class PullRequest:
+    """What `models pull` was asked for."""
+
+    names: tuple[str, ...]
+    offline: bool
+    quiet: bool
+
+
 def add_models(commands: Any) -> None:
     """Put the command `models` and its own commands among `commands`."""
     parser = commands.add_parser(
@@ -33,23 +43,23 @@ def add_models(commands: Any) -> None:
         help="list, show, download and verify the models",
         description="Lists the models; with a command: shows one, downloads, verifies. Nothing is downloaded unless asked for.",
     )
-    parser.set_defaults(run=_list, offline=False)
+    set_run(parser, _list, _store)
     own = parser.add_subparsers(metavar="COMMAND")
-    own.add_parser("list", help="list the models and weight files").set_defaults(run=_list)
+    set_run(own.add_parser("list", help="list the models and weight files"), _list, _store)
     show = own.add_parser("show", help="license, source, paper, hash and place of one")
     show.add_argument("name", metavar="NAME")
-    show.set_defaults(run=_show)
+    set_run(show, _show, _name)
     pull = own.add_parser("pull", help="download what is not on this machine")
     pull.add_argument("names", metavar="NAME", nargs="+")
     pull.add_argument("--offline", action="store_true", help="download nothing; fail if something is missing")
     pull.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    pull.set_defaults(run=_pull)
-    own.add_parser("verify", help="read every weight file on this machine and compare its hash").set_defaults(run=_verify)
+    set_run(pull, _pull, _pull_request)
+    set_run(own.add_parser("verify", help="read every weight file on this machine and compare its hash"), _verify, _store)
 
 
-def store_of(arguments: argparse.Namespace) -> WeightStore:
+def store_of(*, offline: bool) -> WeightStore:
     """Where weights are, by the environment and --offline."""
-    return weight_store(os.environ, offline=arguments.offline)
+    return weight_store(os.environ, offline=offline)
 
 
 def offer(files: tuple[WeightFile, ...], store: WeightStore, *, ask: bool, tick: Callable[[], None]) -> None:
@@ -69,8 +79,20 @@ def offer(files: tuple[WeightFile, ...], store: WeightStore, *, ask: bool, tick:
         _fetch(file, store, tick=tick, quiet=False)
 
 
-def _list(arguments: argparse.Namespace) -> int:
-    store = store_of(arguments)
+def _store(_arguments: argparse.Namespace) -> WeightStore:
+    return store_of(offline=False)
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    name: str = arguments.name
+    return name
+
+
+def _pull_request(arguments: argparse.Namespace) -> PullRequest:
+    return PullRequest(names=tuple(dict.fromkeys(arguments.names)), offline=arguments.offline, quiet=arguments.quiet)
+
+
+def _list(store: WeightStore) -> int:
     header = ("name", "scale", "size", "license", "present", "from", "for")
     lines = [header]
     for row in _rows():
@@ -84,8 +106,8 @@ def _list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(arguments: argparse.Namespace) -> int:
-    row, store = _named(arguments.name), store_of(arguments)
+def _show(name: str) -> int:
+    row, store = _named(name), store_of(offline=False)
     file, weights = _file(row), row.weights if isinstance(row, Model) else row
     facts = {
         "name": row.name,
@@ -99,31 +121,31 @@ def _show(arguments: argparse.Namespace) -> int:
         "sha256": weights.sha256,
         "place": _place(row, store),
     }
-    for name, fact in facts.items():
+    for title, fact in facts.items():
         if fact:
-            lines = textwrap.wrap(fact, 100) if name == "note" else [fact]
-            print(f"{name:<9}" + f"\n{'':<9}".join(lines))
+            lines = textwrap.wrap(fact, 100) if title == "note" else [fact]
+            print(f"{title:<9}" + f"\n{'':<9}".join(lines))
     return 0
 
 
-def _pull(arguments: argparse.Namespace) -> int:
-    store = store_of(arguments)
-    for row in [_named(name) for name in dict.fromkeys(arguments.names)]:
+def _pull(request: PullRequest) -> int:
+    store = store_of(offline=request.offline)
+    for row in [_named(name) for name in request.names]:
         file = _file(row)
         if file is None:
             path = _installed(row)
         else:
-            if not arguments.quiet and not store.offline and found(file, store) is None:
+            if not request.quiet and not store.offline and found(file, store) is None:
                 say(f"{file.name}: {bytes_text(file.bytes)}, {file.origin}, license {file.license}.")
                 _say_note(file)
-            path = _fetch(file, store, tick=silent, quiet=arguments.quiet)
-        if not arguments.quiet:
+            path = _fetch(file, store, tick=silent, quiet=request.quiet)
+        if not request.quiet:
             print(f"[OK] {row.name}: {path}")
     return 0
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    store, code = store_of(arguments), 0
+def _verify(store: WeightStore) -> int:
+    code = 0
     for row in _rows():
         if not _present(row, store):
             print(f"[--] {row.name}: not on this machine")

@@ -13,6 +13,7 @@ from img_enhance.progress import OnProgress, Progress
 from img_enhance.units import bytes_text, seconds_text
 
 OnBytes = Callable[[int, int], None]
+Tell = Callable[[str], None]
 
 
 def say(text: str) -> None:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from img_enhance.cli.flags import add_flags, given
+from img_enhance.cli.flags import add_flags, given, set_run
 from img_enhance.errors import OptionError
+
+if TYPE_CHECKING:
+    from img_enhance.service.settings import Settings
+
+
+@dataclass(frozen=True)
+class ServeRequest:
+    """What the command was asked for: to serve, or to make a key of the name `new_key`."""
+
+    settings: Settings
+    new_key: str | None
 
 
 def add_serve(commands: Any) -> None:
@@ -22,20 +34,23 @@ def add_serve(commands: Any) -> None:
     )
     add_flags(command, "service", Settings)
     command.add_argument("--new-key", metavar="NAME", help="make an API key, print it once, and stop")
-    command.set_defaults(run=_serve)
+    set_run(command, _serve, _request)
 
 
-def _serve(arguments: argparse.Namespace) -> int:
+def _request(arguments: argparse.Namespace) -> ServeRequest:
     from img_enhance.service.settings import Settings, settings_from
 
-    settings = settings_from(os.environ, given(arguments, Settings))
-    if arguments.new_key is not None:
+    return ServeRequest(settings=settings_from(os.environ, given(arguments, Settings)), new_key=arguments.new_key)
+
+
+def _serve(request: ServeRequest) -> int:
+    if request.new_key is not None:
         from img_enhance.service.keys import add_key
 
-        print(add_key(Path(settings.data) / "keys", arguments.new_key))
+        print(add_key(Path(request.settings.data) / "keys", request.new_key))
         return 0
     try:
         from img_enhance.service.server import serve
     except ModuleNotFoundError as error:
         raise OptionError(f"the service needs more packages ({error.name} is missing); run: pip install 'img-enhance[service]'") from None
-    return serve(settings)
+    return serve(request.settings)

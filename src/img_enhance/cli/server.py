@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from img_enhance.cli.compare import check_sheet_of
+from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, say_done, teller
 from img_enhance.cli.files import PIPE, beside, check_report, piped, pour, write_report
-from img_enhance.cli.screen import bar, bytes_bar, raising, say, silent
+from img_enhance.cli.screen import Tell, bar, bytes_bar, raising
 from img_enhance.cli.suggest import auto_lines
 from img_enhance.client import Client, Job, Patience
 from img_enhance.errors import Cancelled, DiskError, OptionError, OutputError
 from img_enhance.files import check_output
 from img_enhance.geometry import Size
 from img_enhance.photo import FORMATS, format_of_ending
-from img_enhance.request.options import KEY_VARIABLE, Server
+from img_enhance.request.options import KEY_VARIABLE
 from img_enhance.request.recipe import Reason, Recipe
 from img_enhance.units import bytes_text, seconds_text
 
 # Smaller photos are sent before anybody would read a bar.
 _LEAST_BAR_BYTES = 2_000_000
 
-Tell = Callable[[str], None]
 
-
-def enhance_by_server(arguments: argparse.Namespace, recipe: Recipe, server: Server, *, local_flags: Sequence[str]) -> int:
-    """The exit code of `enhance`, whose work a service did. `local_flags` were given and say how this machine would work.
+def enhance_by_server(request: EnhanceRequest) -> int:
+    """The exit code of `enhance`, whose work a service did.
 
     Raises: OptionError for flags that mean nothing there; what `Client` raises; OutputError, DiskError; Cancelled.
     """
-    if local_flags:
-        raise OptionError(f"{local_flags[0]} says how this machine works, but the server does the work; leave it out, or --server")
-    if arguments.compare is not None and recipe.output.crop is not None:
+    if request.compare is not None and request.recipe.output.crop is not None:
         raise OptionError("--compare with --crop needs the whole result, which the server does not send; leave one of them out")
-    tell = silent if arguments.quiet else say
-    client = client_of(server.server or "", server.server_key, tell=tell)
-    with raising(), piped(arguments.photo, arguments.output) as (photo, pipe):
+    client = client_of(request.server.server or "", request.server.server_key, tell=teller(request))
+    with raising(), piped(request.photo, request.output) as (photo, pipe):
         try:
-            return _enhance(arguments, recipe, client, photo, pipe, tell)
+            return _enhance(request, client, photo, pipe)
         except KeyboardInterrupt:
             raise Cancelled("cancelled; nothing was written") from None
 
@@ -53,44 +48,56 @@ def client_of(url: str, key: str | None, *, tell: Tell, patience: Patience | Non
     return Client(url, key or os.environ.get(KEY_VARIABLE) or None, patience=patience, warn=lambda text: tell(f"[WARNING] {text}"))
 
 
-def _enhance(arguments: argparse.Namespace, recipe: Recipe, client: Client, photo: Path, pipe: Path | None, tell: Tell) -> int:
+def _enhance(request: EnhanceRequest, client: Client, photo: Path, pipe: Path | None) -> int:
     started = time.perf_counter()
-    asked = None if arguments.output == PIPE else arguments.output
-    if asked is not None and recipe.output.format is None:
-        recipe = dataclasses.replace(recipe, output=dataclasses.replace(recipe.output, format=format_of_ending(asked.suffix).name))
-    _check_files(arguments, photo, pipe or asked or _likely_output(photo, recipe))
-    if arguments.dry_run:
-        return _dry_run(client, photo, recipe, tell)
-    job = _submitted(client, photo, recipe, quiet=arguments.quiet)
+    asked = asked_file(request)
+    recipe = _written_as(request.recipe, asked)
+    _check_files(request, photo, pipe or asked or _likely_output(photo, recipe))
+    if request.dry_run:
+        return _dry_run(client, photo, recipe, teller(request))
+    job = _submitted(client, photo, recipe, quiet=request.quiet)
     try:
         output = pipe or asked or beside(photo, job.output_format)
-        _check_files(arguments, photo, output)
-        for line in auto_lines(job.reasons):
-            tell(line)
-        tell(_plan_line(client, job))
-        with bar(job.megapixels, quiet=arguments.quiet) as progress:
-            job = client.wait(job.id, progress=progress)
-        client.save_result(job, output, overwrite=arguments.overwrite)
+        job = _saved(request, client, job, photo, output)
     except (KeyboardInterrupt, OutputError, DiskError):
         client.abandon(job.id)
         raise
     assert job.record is not None
-    if arguments.report is not None:
-        write_report(json.dumps(job.record, indent=2) + "\n", arguments.report)
-    if arguments.compare is not None:
-        from img_enhance.compare import compare_files
-
-        compare_files(photo, output, arguments.compare, overwrite=arguments.overwrite)
+    _write_others(request, job.record, photo, output)
     if pipe is not None:
         pour(pipe)
-    for warning in job.record["warnings"]:
-        tell(f"[WARNING] {warning}")
     done = _done_line(job, client, PIPE if pipe is not None else output, time.perf_counter() - started)
-    if pipe is not None:
-        tell(done)
-    elif not arguments.quiet:
-        print(done)
+    say_done(request, done, warnings=job.record["warnings"], pipe=pipe)
     return 0
+
+
+def _written_as(recipe: Recipe, asked: Path | None) -> Recipe:
+    """The recipe with the format of the file's ending, unless it names one itself."""
+    if asked is None or recipe.output.format is not None:
+        return recipe
+    return dataclasses.replace(recipe, output=dataclasses.replace(recipe.output, format=format_of_ending(asked.suffix).name))
+
+
+def _saved(request: EnhanceRequest, client: Client, job: Job, photo: Path, output: Path) -> Job:
+    """The job when it is done and its result lies in `output`."""
+    _check_files(request, photo, output)
+    tell = teller(request)
+    for line in auto_lines(job.reasons):
+        tell(line)
+    tell(_plan_line(client, job))
+    with bar(job.megapixels, quiet=request.quiet) as progress:
+        job = client.wait(job.id, progress=progress)
+    client.save_result(job, output, overwrite=request.overwrite)
+    return job
+
+
+def _write_others(request: EnhanceRequest, record: Mapping[str, Any], photo: Path, output: Path) -> None:
+    if request.report is not None:
+        write_report(json.dumps(record, indent=2) + "\n", request.report)
+    if request.compare is not None:
+        from img_enhance.compare import compare_files
+
+        compare_files(photo, output, request.compare, overwrite=request.overwrite)
 
 
 def _likely_output(photo: Path, recipe: Recipe) -> Path | None:
@@ -100,14 +107,14 @@ def _likely_output(photo: Path, recipe: Recipe) -> Path | None:
     return None if name is None else beside(photo, name)
 
 
-def _check_files(arguments: argparse.Namespace, photo: Path, output: Path | None) -> None:
+def _check_files(request: EnhanceRequest, photo: Path, output: Path | None) -> None:
     if output is not None:
-        check_output(output, overwrite=arguments.overwrite)
-        check_report(arguments.report, photo, output)
-        if arguments.compare is not None:
-            check_sheet_of(arguments.compare, photo, output, overwrite=arguments.overwrite)
-    if arguments.report is not None:
-        check_output(arguments.report, overwrite=arguments.overwrite)
+        check_output(output, overwrite=request.overwrite)
+        check_report(request.report, photo, output)
+        if request.compare is not None:
+            check_sheet_of(request.compare, photo, output, overwrite=request.overwrite)
+    if request.report is not None:
+        check_output(request.report, overwrite=request.overwrite)
 
 
 def _submitted(client: Client, photo: Path, recipe: Recipe, *, quiet: bool) -> Job:

@@ -1,12 +1,22 @@
-"""The words of `img-enhance suggest`: a table of steps, how strong, and why."""
+"""The command `img-enhance suggest`, and its words: a table of steps, how strong, and why."""
 
 from __future__ import annotations
 
+import argparse
+import sys
 import textwrap
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from img_enhance.cli.flags import flagged
+from img_enhance.cancelling import ticking
+from img_enhance.cli.files import piped
+from img_enhance.cli.flags import add_flags, flagged, read, set_run
+from img_enhance.cli.models import store_of
+from img_enhance.cli.screen import interruptible
+from img_enhance.machine.settings import model_table
+from img_enhance.request.options import Input, Limits, Machine
 from img_enhance.request.recipe import Reason
 
 if TYPE_CHECKING:
@@ -15,6 +25,63 @@ if TYPE_CHECKING:
 _HEADER = ("do", "step", "strength", "why")
 _WIDTH = 140
 _GAP = "  "
+
+
+@dataclass(frozen=True)
+class SuggestRequest:
+    """What the command was asked for; `photo` may be a pipe."""
+
+    photo: Path
+    limits: Limits
+    reading: Input
+    machine: Machine
+    json: bool
+
+
+def add_suggest(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    command = commands.add_parser(
+        "suggest",
+        help="say what would make a photo better",
+        description="Measures a photo and says which steps would make it better, how strong, and why. Nothing is written.",
+    )
+    command.add_argument("photo", metavar="PHOTO", type=Path, help="as for enhance")
+    command.add_argument("--json", action="store_true", help="print recipe, reasons and facts as JSON, which enhance --recipe reads")
+    add_flags(command, "suggestion", Limits)
+    add_flags(command, "photo", Input)
+    add_flags(command, "machine", Machine)
+    set_run(command, _suggest, _request)
+
+
+def _request(arguments: argparse.Namespace) -> SuggestRequest:
+    return SuggestRequest(
+        photo=arguments.photo,
+        limits=read(arguments, Limits),
+        machine=read(arguments, Machine),
+        reading=read(arguments, Input),
+        json=arguments.json,
+    )
+
+
+def _suggest(request: SuggestRequest) -> int:
+    with interruptible() as cancelled, piped(request.photo, None) as (photo, _):
+        suggestion = _suggestion(request, photo, cancelled)
+    sys.stdout.write(suggestion.to_json() if request.json else table(suggestion))
+    return 0
+
+
+def _suggestion(request: SuggestRequest, photo: Path, cancelled: Callable[[], bool]) -> Suggestion:
+    from img_enhance.suggest.suggest import suggest_file
+
+    return suggest_file(
+        photo,
+        request.limits,
+        machine=request.machine,
+        reading=request.reading,
+        store=store_of(offline=False),
+        models=model_table(),
+        tick=ticking(cancelled),
+    )
 
 
 def table(suggestion: Suggestion) -> str:

@@ -1,0 +1,105 @@
+"""`img-enhance enhance` where this machine does the work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from img_enhance.cancelling import ticking
+from img_enhance.cli.compare import check_sheet_of, write_sheet_of
+from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, say_done, teller
+from img_enhance.cli.files import PIPE, beside, check_report, piped, pour, write_report
+from img_enhance.cli.flags import flagged
+from img_enhance.cli.models import offer, store_of
+from img_enhance.cli.screen import bar, interruptible
+from img_enhance.cli.suggest import auto_lines
+from img_enhance.files import check_output
+from img_enhance.units import bytes_text, seconds_text
+
+if TYPE_CHECKING:  # numpy and the runtime load only when there is work
+    from img_enhance.engine import Engine
+    from img_enhance.engine.job import Job
+    from img_enhance.engine.result import Result
+    from img_enhance.planning.plan import Plan
+
+
+def enhance_here(request: EnhanceRequest) -> int:
+    """The exit code of `enhance`, whose work this machine did.
+
+    Raises: what `Engine` raises; OutputError, DiskError; Cancelled.
+    """
+    with interruptible() as cancelled:
+        return _enhance(request, cancelled)
+
+
+def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
+    from img_enhance.engine import Engine
+    from img_enhance.machine.memory import Peak
+
+    started, store = time.perf_counter(), store_of(offline=request.offline)
+    with piped(request.photo, request.output) as (photo, pipe), Engine(request.machine, store) as engine:
+        asked = asked_file(request)
+        job = engine.prepare(photo, request.recipe, output=asked)
+        output = pipe or asked or beside(photo, job.output_format)
+        _check_files(request, photo, output)
+        _say_plan(request, job)
+        if request.dry_run:
+            return 0
+        offer(job.plan.weight_files, store, ask=not request.quiet, tick=ticking(cancelled))
+        with Peak() as peak:
+            result = _saved(request, engine, job, output, cancelled)
+        _write_others(request, result, photo, output)
+        if pipe is not None:
+            pour(pipe)
+    done = _done_line(result, PIPE if pipe is not None else output, time.perf_counter() - started, peak.bytes)
+    say_done(request, done, warnings=result.warnings, pipe=pipe)
+    return 0
+
+
+def _check_files(request: EnhanceRequest, photo: Path, output: Path) -> None:
+    check_report(request.report, photo, output)
+    for path in (output, request.report):
+        if path is not None:
+            check_output(path, overwrite=request.overwrite)
+    if request.compare is not None:
+        check_sheet_of(request.compare, photo, output, overwrite=request.overwrite)
+
+
+def _say_plan(request: EnhanceRequest, job: Job) -> None:
+    tell = teller(request)
+    for line in auto_lines(job.reasons):
+        tell(line)
+    tell(_plan_line(job.plan))
+
+
+def _saved(request: EnhanceRequest, engine: Engine, job: Job, output: Path, cancelled: Callable[[], bool]) -> Result:
+    with bar(job.plan.size.pixels / 1e6, quiet=request.quiet) as progress:
+        result = engine.run(job, progress=progress, cancelled=cancelled)
+    result.save(output, format=job.output_format, overwrite=request.overwrite, cancelled=cancelled)
+    return result
+
+
+def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: Path) -> None:
+    if request.report is not None:
+        write_report(result.report(), request.report)
+    if request.compare is not None:
+        write_sheet_of(result, request.compare, photo, output, overwrite=request.overwrite)
+
+
+def _plan_line(plan: Plan) -> str:
+    parts = [f"{plan.device} by {plan.runtime} ({flagged(plan.reason)}), {plan.precision}", f"{plan.size} to {plan.result}"]
+    parts += [step.planned_text for step in plan.passes]
+    parts.append(f"at most {bytes_text(plan.projected_bytes)} of {bytes_text(plan.allowed_bytes)} memory")
+    if plan.gpu_allowed_bytes is not None:
+        parts.append(f"{bytes_text(plan.gpu_projected_bytes or 0)} of {bytes_text(plan.gpu_allowed_bytes)} GPU memory")
+    if plan.disk_bytes:
+        parts.append(f"{bytes_text(plan.disk_bytes)} of scratch disk")
+    parts.append(f"about {seconds_text(plan.seconds)}")
+    return "Plan: " + "; ".join(parts)
+
+
+def _done_line(result: Result, output: Path, seconds: float, peak_bytes: int) -> str:
+    took = f"{seconds_text(seconds)}, {bytes_text(peak_bytes)} of memory"
+    return f"[OK] {output}: {result.photo.size}, {took}; {result.plan.done_text}"
