@@ -11,6 +11,7 @@ from face_pictures import FACE_OF_PORTRAIT, FACES_OF_TWINS
 
 from img_enhance.faces.detect import Face, Tick, Which, chosen
 from img_enhance.geometry import Box, Size
+from img_enhance.machine import settings
 from img_enhance.machine.canvas import Pixels
 from img_enhance.models.table import BUILT_IN
 
@@ -36,9 +37,8 @@ def use_known_faces(folder: Path, patch: pytest.MonkeyPatch) -> None:
     """Put a file in the place of the detector's, and what is known in the place of what it would find."""
     (folder / BUILT_IN.detector.file).write_bytes(_STAND_IN)
     row = dataclasses.replace(BUILT_IN.detector, bytes=len(_STAND_IN), sha256=hashlib.sha256(_STAND_IN).hexdigest())
-    for name in ("engine", "plan", "suggest", "cli_faces"):
-        patch.setattr(importlib.import_module(f"img_enhance.{name}"), "BUILT_IN.detector", row)
-    for name in ("faces.restore", "suggest"):
+    patch.setattr(settings, "BUILT_IN", dataclasses.replace(BUILT_IN, detector=row))
+    for name in ("faces.restore", "suggest.suggest"):
         patch.setattr(importlib.import_module(f"img_enhance.{name}"), "find_faces", known_faces)
 
 

@@ -1,5 +1,6 @@
 """Faces end to end, with random weights: found in a photo, restored, pasted into the enlarged one, and told about."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,7 +62,8 @@ def store(detectors: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Weights of a small network with random weights, and the detector."""
     home = tmp_path_factory.mktemp("weights")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settings, "BUILT_IN", random_weights_table(home, SMALL))
+        table = random_weights_table(home, SMALL)
+        patch.setattr(settings, "BUILT_IN", dataclasses.replace(table, detector=settings.model_table().detector))
         yield WeightStore(home, searched=(detectors,))
 
 
