@@ -14,9 +14,10 @@ from img_enhance.engine.job import Job
 from img_enhance.engine.networks import LoadedNetworks
 from img_enhance.engine.result import Result, StepRecord
 from img_enhance.errors import MemoryBudgetError
+from img_enhance.geometry import Box
 from img_enhance.image_io import read_into, resample
 from img_enhance.image_io.bleed import bleed
-from img_enhance.machine.canvas import check_room, new_canvas, scratch_folder
+from img_enhance.machine.canvas import Pixels, check_room, new_canvas, scratch_folder
 from img_enhance.machine.devices import claim_gpu_memory, free_bytes, unclaim_gpu_memory
 from img_enhance.machine.memory import Peak, anonymous_bytes, give_back
 from img_enhance.models.networks.segment import Precision
@@ -106,11 +107,8 @@ class DeviceEngine:
             self.release()
         crop = plan.crop or plan.result.box
         if alpha is not None and (plan.result, crop) != (plan.size, plan.size.box):
-            store = plan.passes[-1].store if plan.passes else plan.source_store
-            enlarged = new_canvas(crop.size, store, folder, channels=1, depth=job.header.depth)
             with _measured("alpha", records):
-                resample(alpha, enlarged, tick, size=plan.result, part=crop)
-            alpha = enlarged
+                alpha = _resampled(alpha, job, crop, folder, tick)
         photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
         weights = {model.title: model.weights.sha256 for model in plan.models}
         weights |= {file.name: file.sha256 for step in plan.passes for file in step.files_beside_models}
@@ -131,6 +129,15 @@ def _read(job: Job, folder: Path | None, tick: Tick) -> Photo:
     if photo.alpha is not None and any(step.mixes_pixels for step in job.plan.passes):
         bleed(photo.pixels, photo.alpha)
     return photo
+
+
+def _resampled(alpha: Pixels, job: Job, crop: Box, folder: Path | None, tick: Tick) -> Pixels:
+    """The photo's transparency at the size of the result, or the part of it that is asked for; once, whatever the passes were."""
+    plan = job.plan
+    store = plan.passes[-1].store if plan.passes else plan.source_store
+    canvas = new_canvas(crop.size, store, folder, channels=1, depth=job.header.depth)
+    resample(alpha, canvas, tick, size=plan.result, part=crop)
+    return canvas
 
 
 def _check_free(plan: Plan) -> None:

@@ -107,7 +107,8 @@ class AreaSweep:
 
     def _stage(self, stage: Stage, features: Array) -> tuple[Array, int]:
         """What a stage makes of the features before it, or None after the last; and how many windows had to be cut up."""
-        runtime, segment, asking = self.network.runtime, self.network.segment(stage), Asking(self.network, stage, self.plan, self.tick)
+        runtime, segment = self.network.runtime, self.network.segment(stage)
+        checked = CheckedStage(self.network, stage, self.plan, self.tick)
         is_last = stage is self.plan.stages[-1]
         following = None if is_last else runtime.features(self.area.read.size, segment.channels_out)
         cut_up = 0
@@ -115,7 +116,7 @@ class AreaSweep:
         def answered(box: Box) -> Array:
             seen = box.seen_from(self.area.read).slices
             inputs = [_picture(self.read, box, self.plan) if name == "picture" else features[seen] for name in segment.inputs]
-            return asking.answer(inputs, box.size)
+            return checked.answer(inputs, box.size)
 
         # The largest first: scratch that is taken once serves all, while a growing one leaves holes behind.
         for window in sorted(self.plan.windows(self.area, stage), key=lambda window: -window.read.size.pixels):
@@ -131,11 +132,11 @@ class AreaSweep:
                 parts += 1
             cut_up += parts > 1
             self.done(window.read.size.pixels * stage.flops)
-        asking.release()
+        checked.release()
         return following, cut_up
 
 
-class Asking:
+class CheckedStage:
     """A stage's answers to windows, each checked before anybody sees it."""
 
     def __init__(self, network: Network, stage: Stage, plan: SweepPlan, tick: Tick) -> None:
