@@ -104,5 +104,6 @@ def test_a_worker_that_was_told_to_stop_goes_on_saying_so() -> None:
         while not talk.cancelled():
             assert time.monotonic() < deadline
             time.sleep(0.01)
+        assert talk.cancelled()  # before it looks at its socket again
         time.sleep(0.1)
-        assert talk.cancelled()
+        assert talk.cancelled()  # and after
