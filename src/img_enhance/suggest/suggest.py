@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from img_enhance.cancelling import Tick
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.faces.detect import find_faces
 from img_enhance.image_io import open_photo, read_whole
+from img_enhance.light.exposure_curve import exposed
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.models.table import BUILT_IN, ModelTable
@@ -31,13 +34,14 @@ DAYLIGHT_KELVIN = 6504
 LEAST_KELVIN_OFF = 500
 DAYLIGHT_DUV = 0.003
 LEAST_DUV_OFF = 0.006
-# Less darkness is a freedom that photographers take; more is told by light that is nowhere used.
-LEAST_STOPS_DARK = 0.9
+# Less is not seen.
+LEAST_STOPS = 0.15
+# From here on doubts are not spoken of.
+SURE = 0.95
 # Most photos are right as they are, and a good one that is changed annoys more than a bad one that is not. Of 100 photos that nothing was
 # learned from, as they were, 6.5 are above the confidence in a cast, some of them scans of film that has one, and 3 above that in too much
 # light (`bench/quality_fit.py`, 2026-11).
 LEAST_SURE_CAST = 0.5
-LEAST_SURE_BRIGHT = 0.82
 # Below this there is no cast to speak of.
 LEAST_CAST_TO_DOUBT = 0.1
 
@@ -202,14 +206,14 @@ def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
 
 def _exposure_correction(facts: PhotoFacts, _: Limits) -> _Verdict:
     stops, seen = facts.exposure_stops, f"median luminance {facts.luminance.median:.2g}"
-    if 0 <= stops < LEAST_STOPS_DARK:
-        return _Verdict(None, f"{seen}: less than {LEAST_STOPS_DARK:g} EV too dark, and not too bright")
-    if stops < 0 and facts.exposure_confidence < LEAST_SURE_BRIGHT:
-        unsure = f"confidence {facts.exposure_confidence:.2f}, at least {LEAST_SURE_BRIGHT:g} is needed"
-        return _Verdict(None, f"{seen}: perhaps {-stops:.1f} EV too bright, but it may be meant so ({unsure})")
-    return _Verdict(
-        ExposureCorrection(enhance_level=1.0), f"{seen}: {abs(stops):.1f} EV too {'dark' if stops > 0 else 'bright'}", f"{stops:+.1f} EV"
-    )
+    side = "dark" if stops > 0 else "bright"
+    expected = expected_stops(facts)
+    if abs(expected) < LEAST_STOPS:
+        doubt = f"perhaps {abs(stops):.1f} EV too {side}, but it may be meant so (confidence {facts.exposure_confidence:.2f})"
+        return _Verdict(None, f"{seen}: {doubt if abs(stops) >= LEAST_STOPS else 'well exposed'}")
+    level = round(facts.exposure_confidence, 2)
+    doubt = f", or meant so (confidence {level:.2f}): corrected as far as that" if level < SURE else ""
+    return _Verdict(ExposureCorrection(enhance_level=level), f"{seen}: {abs(stops):.1f} EV too {side}{doubt}", f"{stops * level:+.1f} EV")
 
 
 def _clahe(facts: PhotoFacts, _: Limits) -> _Verdict:
@@ -270,16 +274,20 @@ RULES: tuple[tuple[str, Callable[[PhotoFacts, Limits], _Verdict]], ...] = (
 )
 
 
+def expected_stops(facts: PhotoFacts) -> float:
+    """What the exposure is off, as far as it is to be expected to be a mistake."""
+    return facts.exposure_stops * facts.exposure_confidence
+
+
 def exposed_contrast(facts: PhotoFacts) -> float:
     """How much of CIE lightness, 0 to 100, the photo spans between percentiles 1 and 99 once it is no longer too dark."""
-    gain = 2.0 ** max(0.0, facts.exposure_stops)
-    low, high = lightness([min(1.0, facts.luminance.p1 * gain), min(1.0, facts.luminance.p99 * gain)])
+    low, high = lightness(exposed(np.array([facts.luminance.p1, facts.luminance.p99]), 2.0 ** max(0.0, expected_stops(facts))))
     return float(high - low)
 
 
 def exposed_noise(facts: PhotoFacts) -> float:
     """Standard deviation of the noise, in 8-bit values, once the photo is no longer too dark: encodings are near a power of 1 / 2.2."""
-    return 255 * facts.texture.noise_sigma * float(2.0 ** (max(0.0, facts.exposure_stops) / 2.2))
+    return 255 * facts.texture.noise_sigma * float(2.0 ** (max(0.0, expected_stops(facts)) / 2.2))
 
 
 def upscale_factor(facts: PhotoFacts, most_megapixels: float) -> int:
