@@ -1,18 +1,26 @@
 """Prints how well light is corrected on real photos: scenes taken at several exposures, ours against what people use instead.
 
 python bench/light_run.py                                all ways over all scenes
+python bench/light_run.py --ours                         while tuning: ours and no change only
 python bench/light_run.py --sequences 10                 the first ten scenes
+python bench/light_run.py --ours --sheet FOLDER          also pictures of all: before, ours, the right frame
 """
 
 import argparse
+import dataclasses
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from light.measurements import measure
-from light.report import tables_of
+from light.measurements import Measurement, Way, measure
+from light.natural import FOLDER, LISTED, Judgement, judged, wishes
+from light.report import natural_table, tables_of, wishes_table
 from light.scenes import NoScenes, sequences
-from light.ways import OURS
+from light.sheets import save_sheets
+from light.ways import AUTO, OURS, packages, ways_at_hand
 from machine import header, header_text
+from tables import Table
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -23,15 +31,53 @@ def main(given: Sequence[str] | None = None) -> int:
     except NoScenes as error:
         print(f"[ERROR] {error}")
         return 1
-    print(header_text(header(None, also=("opencv-python-headless", "scikit-image"))), flush=True)
-    for table in tables_of(measure(files, OURS, jobs=arguments.jobs)):
+    facts = header(None, also=packages())
+    print(header_text(facts), flush=True)
+    ways, wished = _chosen(ours=arguments.ours), wishes()
+    measurements = measure(files, ways, jobs=arguments.jobs)
+    judgements = judged(wished, ways, jobs=arguments.jobs)
+    tables = list(_tables(measurements, judgements))
+    for table in tables:
         print(table.text(), flush=True)
+    if arguments.json is not None:
+        _save(arguments.json, {"machine": facts, "tables": [table.record() for table in tables]}, measurements)
+    if arguments.sheet is not None:
+        for path in save_sheets(files, wished, arguments.sheet, jobs=arguments.jobs):
+            print(path)
     return 0
+
+
+def _chosen(*, ours: bool) -> dict[str, Way]:
+    if ours:
+        return OURS
+    ways, left_out = ways_at_hand()
+    for line in left_out:
+        print(f"[WARNING] {line}", flush=True)
+    return ways
+
+
+def _tables(measurements: Sequence[Measurement], judgements: Sequence[Judgement]) -> Iterator[Table]:
+    yield from tables_of(measurements)
+    if judgements:
+        yield wishes_table(judgements)
+        yield natural_table(judgements, AUTO)
+    else:
+        print(f"[WARNING] natural photos are left out: no {FOLDER}/{LISTED} in the folder of test data", flush=True)
+
+
+def _save(path: Path, record: dict[str, object], measurements: Sequence[Measurement]) -> None:
+    record["measurements"] = [dataclasses.asdict(measurement) for measurement in measurements]
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", action="store_true", help="ours and no change only; minutes less")
     parser.add_argument("--sequences", type=int, metavar="N", help="only the first N scenes")
+    parser.add_argument(
+        "--sheet", type=Path, metavar="FOLDER", help="save a PNG for each case: before, ours by the auto mode, the right frame"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures too, also frame by frame")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes that share the work (default 2)")
     return parser
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
+from typing import TypeVar
 
 from light.measurements import Measurement
 from light.metrics import Distances
+from light.natural import WISHES, Judgement
 from light.scenes import CASES
 from tables import Cell, Column, Table
+
+Thing = TypeVar("Thing", Measurement, Judgement)
 
 
 def tables_of(measurements: Sequence[Measurement]) -> list[Table]:
@@ -69,6 +73,33 @@ def effects_table(measurements: Sequence[Measurement]) -> Table:
     )
 
 
+def wishes_table(judgements: Sequence[Judgement]) -> Table:
+    """One row a way: how many wishes of each kind it granted."""
+    rows = [(way, *(_granted_text(found, wish) for wish in WISHES)) for way, found in _by_way(judgements).items()]
+    return Table(
+        "Light: natural photos",
+        "Photos that a way did right: those to be left changed by a CIEDE2000 of at most 0.5, those of dark, bright or coloured things "
+        "(gentle) by at most 4, and those to be lifted gained at least 10 of mean L*.",
+        (Column("way"), *map(Column, WISHES)),
+        tuple(rows),
+    )
+
+
+def natural_table(judgements: Sequence[Judgement], way: str) -> Table:
+    """One row a photo: what `way` did."""
+    return Table(
+        f"Light: natural photos, {way}",
+        "The figures behind the counts.",
+        (Column("photo"), Column("of"), Column("wish"), Column("changed", ".1f"), Column("L*", "+.1f"), Column("")),
+        tuple((j.photo, j.what, j.wish, j.changed, j.lifted, "ok" if j.granted else "MISS") for j in judgements if j.way == way),
+    )
+
+
+def _granted_text(judgements: Sequence[Judgement], wish: str) -> str:
+    of_wish = [j.granted for j in judgements if j.wish == wish]
+    return f"{sum(of_wish)} of {len(of_wish)}"
+
+
 def _effects_row(way: str, found: Sequence[Measurement]) -> tuple[Cell, ...]:
     effects = [m.effects for m in found]
     gaps = [e.gaps for e in effects if e.gaps is not None]
@@ -108,8 +139,8 @@ def _with_case(measurements: Iterable[Measurement]) -> list[Measurement]:
     return [m for m in measurements if m.case is not None]
 
 
-def _by_way(measurements: Iterable[Measurement]) -> dict[str, list[Measurement]]:
-    found: dict[str, list[Measurement]] = {}
-    for measurement in measurements:
-        found.setdefault(measurement.way, []).append(measurement)
+def _by_way(things: Iterable[Thing]) -> dict[str, list[Thing]]:
+    found: dict[str, list[Thing]] = {}
+    for thing in things:
+        found.setdefault(thing.way, []).append(thing)
     return found
