@@ -1,9 +1,9 @@
 """Prints how well light is corrected on real photos: scenes taken at several exposures, ours against what people use instead.
 
 python bench/light_run.py                                all ways over all scenes
-python bench/light_run.py --ours                         while tuning: ours and no change only
+python bench/light_run.py --only ours                    while tuning: ours beside no change; minutes less
 python bench/light_run.py --sequences 10                 the first ten scenes
-python bench/light_run.py --ours --sheet FOLDER          also pictures of all: before, ours, the right frame
+python bench/light_run.py --only ours --sheet FOLDER     also pictures of all: before, ours, the right frame
 """
 
 import argparse
@@ -13,12 +13,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from light.measurements import Measurement, Way, measure
-from light.natural import FOLDER, LISTED, Judgement, judged, wishes
+from light.findings import Judgement, Measurement, Way
+from light.measurements import measure
+from light.natural import FOLDER, LISTED, judged, wishes
 from light.report import natural_table, tables_of, wishes_table
 from light.scenes import NoScenes, sequences
 from light.sheets import save_sheets
-from light.ways import AUTO, OURS, packages, ways_at_hand
+from light.ways import AUTO, NO_CHANGE, packages, ways_at_hand
 from machine import header, header_text
 from tables import Table
 
@@ -33,7 +34,7 @@ def main(given: Sequence[str] | None = None) -> int:
         return 1
     facts = header(None, also=packages())
     print(header_text(facts), flush=True)
-    ways, wished = _chosen(ours=arguments.ours), wishes()
+    ways, wished = _chosen(arguments.only), wishes()
     measurements = measure(files, ways, jobs=arguments.jobs)
     judgements = judged(wished, ways, jobs=arguments.jobs)
     tables = list(_tables(measurements, judgements))
@@ -47,13 +48,12 @@ def main(given: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _chosen(*, ours: bool) -> dict[str, Way]:
-    if ours:
-        return OURS
+def _chosen(starts: Sequence[str] | None) -> dict[str, Way]:
+    """No change, and the ways at hand whose names start so; all without `starts`."""
     ways, left_out = ways_at_hand()
     for line in left_out:
         print(f"[WARNING] {line}", flush=True)
-    return ways
+    return {name: way for name, way in ways.items() if name.startswith(tuple(starts or ("",))) or name == NO_CHANGE}
 
 
 def _tables(measurements: Sequence[Measurement], judgements: Sequence[Judgement]) -> Iterator[Table]:
@@ -72,7 +72,7 @@ def _save(path: Path, record: dict[str, object], measurements: Sequence[Measurem
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ours", action="store_true", help="ours and no change only; minutes less")
+    parser.add_argument("--only", action="append", metavar="WAY", help="beside no change only ways whose names start so; may be repeated")
     parser.add_argument("--sequences", type=int, metavar="N", help="only the first N scenes")
     parser.add_argument(
         "--sheet", type=Path, metavar="FOLDER", help="save a PNG for each case: before, ours by the auto mode, the right frame"

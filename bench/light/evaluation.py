@@ -5,7 +5,8 @@ for table in evaluate(lambda pixels: ...):
     print(table.text())
 """
 
-from light.measurements import Way, measure
+from light.findings import Way
+from light.measurements import measure
 from light.report import tables_of
 from light.scenes import sequences
 from light.ways import NO_CHANGE

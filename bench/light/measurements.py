@@ -4,40 +4,29 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import cv2
 
-from light.metrics import Distances, Effects, Target, both_ends_matter, distances, effects, lab_of, target_of
+from light.findings import Measurement, Way
+from light.metrics import Target, both_ends_matter, distances, effects, lab_of, target_of
 from light.scenes import Frame, Scene, scene_of
-from photos import Pixels
+from measure import say
 
-Way = Callable[[Pixels], Pixels]
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """What a way made of a frame. `high_contrast`: shadows and bright light both matter in it; else it is one of CASES."""
-
-    scene: str
-    frame: str
-    case: str | None
-    high_contrast: bool
-    way: str
-    seconds: float
-    distances: Distances
-    effects: Effects
-
-
 def measure(files: Mapping[str, list[Path]], ways: Mapping[str, Way], *, jobs: int) -> list[Measurement]:
     """Every scene that has a right frame; `jobs` processes share them. With more than one, ways must be picklable."""
+    measurements = []
     found = in_turns(partial(measure_scene, ways=dict(ways)), files.items(), jobs=jobs)
-    return [measurement for of_scene in found for measurement in of_scene]
+    for number, of_scene in enumerate(found, 1):
+        say(f"  scene {number} of {len(files)}")
+        measurements += of_scene
+    return measurements
 
 
 def measure_scene(named: tuple[str, list[Path]], ways: Mapping[str, Way]) -> list[Measurement]:

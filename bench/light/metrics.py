@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from light.findings import Distances, Effects
 from photos import Pixels
 from quality.light import WHITE
 from quality.metrics import psnr
@@ -24,33 +25,6 @@ _SQUARE = 7
 # something.
 _SMOOTH = 3.0
 _PIXELS_A_CODE = 20
-
-
-@dataclass(frozen=True)
-class Distances:
-    """Mean CIEDE2000 to both right pictures; PSNR in decibels, at most 60, and SSIM to the first."""
-
-    to_truth: float
-    to_fusion: float
-    psnr: float
-    ssim: float
-
-
-@dataclass(frozen=True)
-class Effects:
-    """What a correction did besides.
-
-    `clipped` is the share of pixels that are clipped and were not before; `chroma` and `local_contrast` are means, and what they are of the
-    right picture; `gaps` are the codes that no smooth pixel has, as a share of those in use, less that share before; None where
-    too little is smooth.
-    """
-
-    clipped: float
-    chroma: float
-    chroma_of_truth: float
-    local_contrast: float
-    local_contrast_of_truth: float
-    gaps: float | None
 
 
 @dataclass(frozen=True)

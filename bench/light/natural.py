@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from light.measurements import Way, in_turns
+from light.findings import Judgement, Way
+from light.measurements import in_turns
 from light.metrics import difference, lab_of
 from light.scenes import read_rgb
 from quality.collection import TEST_DATA
 
 FOLDER, LISTED = "natural", "wishes.csv"
-
-# What is right as it is may change by a mean CIEDE2000 that nobody sees; what is dark, bright or coloured by nature by a little;
-# what is too dark must gain so much mean L*.
-WISHES = LEAVE, GENTLE, LIFT = ("leave", "gentle", "lift")
-_MOST_CHANGE = {LEAVE: 0.5, GENTLE: 4.0}
-_LEAST_LIFT = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,22 +23,6 @@ class Wish:
     path: Path
     wish: str
     what: str
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What a way did to a photo: mean CIEDE2000 from before, and how much mean L* was gained."""
-
-    photo: str
-    what: str
-    wish: str
-    way: str
-    changed: float
-    lifted: float
-
-    @property
-    def granted(self) -> bool:
-        return self.lifted >= _LEAST_LIFT if self.wish == LIFT else self.changed <= _MOST_CHANGE[self.wish]
 
 
 def wishes() -> list[Wish]:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 from typing import TypeVar
 
-from light.measurements import Measurement
-from light.metrics import Distances
-from light.natural import WISHES, Judgement
+from light.findings import WISHES, Distances, Judgement, Measurement
 from light.scenes import CASES
 from tables import Cell, Column, Table
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from light.measurements import Way, in_turns
+from light.findings import Way
+from light.measurements import in_turns
 from light.metrics import difference, lab_of
 from light.natural import Wish, judge
 from light.scenes import CASES, read_rgb, scene_of

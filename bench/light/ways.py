@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from light import magick
-from light.measurements import Way
+from light.findings import Way
 from quality import ours
 from quality.collection import TEST_DATA
 from quality.peers import autocontrast, no_change, opencv_clahe
