@@ -10,8 +10,8 @@ from conftest import SAMPLE
 
 Pixels = npt.NDArray[np.uint8]
 
-# Factors on the encoded values: three darker than right, the right one, two brighter.
-GAINS = (0.05, 0.3, 0.6, 1.0, 1.3, 1.6)
+# Factors on the encoded values: three darker than right, one that is nearly right, the right one, two brighter.
+GAINS = (0.05, 0.3, 0.6, 0.85, 1.0, 1.3, 1.6)
 
 
 def right() -> Pixels:
@@ -22,7 +22,8 @@ def right() -> Pixels:
 
 
 def exposed(pixels: Pixels, gain: float) -> Pixels:
-    return np.clip(pixels * gain, 0, 255).astype(np.uint8)
+    values: Pixels = np.clip(pixels.astype(np.float32) * gain, 0, 255).astype(np.uint8)
+    return values
 
 
 def write_data(folder: Path) -> None:

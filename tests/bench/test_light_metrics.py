@@ -54,11 +54,17 @@ def test_chroma_and_local_contrast_follow_the_picture(cat: Pixels) -> None:
 
 
 def test_a_gradient_that_is_spread_has_gaps_between_codes() -> None:
-    spread = (GRADIENT.astype(int) - 40) * 255 // 160
-    found = effects(target_of(spread.astype(np.uint8)), GRADIENT, target_of(GRADIENT))
+    spread = ((GRADIENT.astype(int) - 40) * 255 // 160).astype(np.uint8)
+    found = effects(target_of(spread), GRADIENT, target_of(GRADIENT))
     # 161 codes over 256.
     assert found.gaps == pytest.approx(1 - 161 / 256, abs=0.02)
     assert effects(target_of(GRADIENT), GRADIENT, target_of(GRADIENT)).gaps == 0
+
+
+def test_gaps_that_were_there_before_are_not_counted() -> None:
+    rough = GRADIENT & np.uint8(0b11111110)
+    assert gaps(rough, smooth_parts(rough)) == pytest.approx(0.5, abs=0.01)
+    assert effects(target_of(rough), rough, target_of(GRADIENT)).gaps == 0
 
 
 def test_gaps_are_not_told_where_little_is_smooth() -> None:

@@ -11,7 +11,9 @@ pytest.importorskip("skimage", reason="scikit-image is not installed; the extra 
 import light_run
 from light.evaluation import evaluate
 from light.findings import Distances, Effects, Judgement, Measurement
+from light.natural import judged, wishes
 from light.report import difference_table, effects_table, high_contrast_table, likeness_table, natural_table, wishes_table
+from quality.peers import no_change
 
 
 def measured(scene: str, case: str | None, value: float, *, high_contrast: bool = False, gaps: float | None = None) -> Measurement:
@@ -88,8 +90,21 @@ def test_prints_tables_and_saves_figures_and_pictures(folder: Path, capsys: pyte
         assert title in said
     saved = json.loads((folder / "figures.json").read_text())
     assert {m["way"] for m in saved["measurements"]} == {"no change", "ours, auto", "ours, by hand"}
+    assert all(m["case"] or m["high_contrast"] for m in saved["measurements"])
     assert {m["case"] for m in saved["measurements"]} >= {"under1", "under2", "over1", "over2", "truth"}
     assert sorted(path.stem for path in (folder / "sheets").iterdir()) == ["natural", "over1", "over2", "truth", "under1", "under2"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_natural_photos_are_judged_by_their_wishes() -> None:
+    found = judged(wishes(), {"no change": no_change, "to right": lambda _: right()}, jobs=1)
+    granted = {(judgement.photo, judgement.way): judgement.granted for judgement in found}
+    assert granted == {
+        ("right.png", "no change"): True,
+        ("right.png", "to right"): True,
+        ("dark.png", "no change"): False,
+        ("dark.png", "to right"): True,
+    }
 
 
 def test_ends_with_a_line_where_there_are_no_photos(

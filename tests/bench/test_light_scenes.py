@@ -42,7 +42,12 @@ def test_the_fusion_is_nearer_to_the_right_frame_than_the_wrong_ones(files: list
         return float(np.abs(pixels.astype(float) - right()).mean())
 
     found = scene(files)
-    assert apart(found.fusion) < min(apart(frame.pixels) for frame in found.frames if frame.case != "truth")
+    assert apart(found.fusion) < min(apart(frame.pixels) for frame in found.frames if frame.case not in ("truth", None))
+
+
+def test_frames_that_are_all_but_black_are_no_cases(files: list[Path]) -> None:
+    assert files[0].name == "0.05.png"
+    assert [frame.case for frame in scene([files[0], *files[3:]]).frames][:2] == [None, None]
 
 
 def test_frames_that_are_mostly_white_are_no_cases(files: list[Path]) -> None:
