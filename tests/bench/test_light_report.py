@@ -74,7 +74,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("folder")
 def test_any_function_is_evaluated() -> None:
-    unchanged, perfect = evaluate(lambda _: right())[0].rows
+    differences, *_, granted, _ = evaluate(lambda _: right())
+    assert granted.rows[1] == ("the way", "1 of 1", "0 of 0", "1 of 1")
+    unchanged, perfect = differences.rows
     # The right frame needs no change, whatever it is that is right for the fusion.
     assert perfect[1:6] == (unchanged[5],) * 5
     assert str(unchanged[5]).startswith("0.0 (")
