@@ -90,6 +90,28 @@ def test_a_good_photo_is_written_as_it_is(kind: str, run: Run, saved: Save, larg
         assert np.array_equal(np.asarray(result), pixels)
 
 
+def test_a_fault_that_is_left_is_told_with_its_remedy(run: Run, large: Pixels, tmp_path: Path) -> None:
+    photo = tmp_path / "blocks.jpg"
+    Image.fromarray(large).save(photo, quality=10)
+    words = re.sub(r"\s+", " ", run("suggest", photo)[1])
+    remedy = "would take very long; --upscale 1 takes them away all the same"
+    assert f"{remedy} no gfpgan" in words
+    code, _, err = run("enhance", photo)
+    assert code == 0
+    first, second, *_ = err.splitlines()
+    assert first == "Auto: no step is chosen"
+    assert second.startswith("Auto: real_esrgan is left out: there are JPEG blocks (borders ") or " and JPEG blocks (" in second
+    assert second.endswith(remedy)
+    assert "good as it is" not in err
+
+
+def test_a_fault_that_is_left_is_told_beside_what_is_done(run: Run, dark: Pixels, tmp_path: Path) -> None:
+    photo = tmp_path / "blocks.jpg"
+    Image.fromarray(dark).save(photo, quality=10)
+    _, _, err = run("enhance", photo, "--dry-run")
+    assert re.match(r"Auto: exposure_correction .*\nAuto: real_esrgan is left out: there (is|are) .*\nPlan: ", err)
+
+
 @pytest.mark.parametrize(
     "flags", [("--white-balance",), ("--clahe-clip-limit", "3"), ("--upscale", "2"), ("--model", "realesr-animevideov3")]
 )

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
-from served import RECIPE, SHIFT, Served, is_problem, mean_colour, noisy_photo, plain_photo, served
+from served import RECIPE, SHIFT, Served, is_problem, mean_colour, noisy_photo, plain_photo, png, served
 
 
 def test_answers_the_picture_with_a_summary_and_a_link_to_its_record(service: Served) -> None:
@@ -57,6 +58,18 @@ def test_auto_does_what_was_suggested(service: Served) -> None:
     assert answer.status_code == 202, answer.text
     assert answer.json()["recipe"]["steps"] == suggested["recipe"]["steps"]
     service.client.delete(f"/api/v1/jobs/{answer.json()['id']}")
+
+
+def test_a_fault_that_is_left_is_told_with_its_remedy(service: Served) -> None:
+    pixels = np.tile(np.random.default_rng(1).integers(0, 256, (30, 40), np.uint8), (50, 50))
+    answer = service.client.post("/api/v1/enhance", files={"file": png(pixels)}, data={"algorithms": "auto"})
+    assert answer.status_code == 200, answer.text
+    job = service.client.get(answer.headers["link"].partition(">")[0].lstrip("<")).json()
+    assert job["recipe"]["steps"] == []
+    (reason,) = (reason for reason in job["record"]["reasons"] if reason["noticed"])
+    assert reason["words"].startswith("there is noise (")
+    assert reason["words"].endswith("would take very long; upscale 1 takes it away all the same")
+    assert f"real_esrgan is left out: {reason['words']}" in answer.headers["x-summary"]
 
 
 @pytest.mark.parametrize(

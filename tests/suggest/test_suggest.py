@@ -45,6 +45,8 @@ GOOD = PhotoFacts(
     texture=Texture(noise_sigma=1 / 255, blur=0.3, blocking=0.02),
 )
 
+HAZY = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
+
 
 def suggested(**changes: Any) -> Suggestion:
     """What is suggested for the good photo with these facts changed."""
@@ -100,6 +102,26 @@ def test_what_is_said_of_a_light_depends_on_how_sure_it_is() -> None:
     assert [text.split(";")[0].split(" of ")[0] for text in said] == ["no cast is seen", "the light may be", "the light is"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "noticed"),
+    [
+        ({}, ()),
+        ({"cast": Cast(3000, 0.0, 0.05)}, ()),
+        ({"cast": Cast(3000, 0.0, 0.45)}, ("white_balance",)),
+        ({"cast": Cast(3000, 0.0, 0.9)}, ()),
+        ({"exposure_stops": -1.5, "exposure_confidence": 0.6}, ("exposure_correction",)),
+        ({"luminance": HAZY, "texture": Texture(8 / 255, 0.3, 0.02)}, ("clahe", "real_esrgan")),
+        ({"texture": Texture(1 / 255, 0.3, 1.5)}, ("real_esrgan",)),
+        ({"texture": Texture(1 / 255, 0.3, 1.5), "width": 20_000, "height": 10_000}, ("real_esrgan",)),
+        ({"texture": Texture(1 / 255, 0.3, 1.5), "width": 600, "height": 600}, ()),
+    ],
+)
+def test_a_fault_that_is_left_as_it_is_is_marked(changes: dict[str, Any], noticed: tuple[str, ...]) -> None:
+    suggestion = suggested(**changes)
+    assert tuple(reason.step for reason in suggestion.reasons if reason.noticed) == noticed
+    assert not set(noticed) & set(steps(suggestion))
+
+
 def test_a_grey_photo_has_no_cast() -> None:
     assert words(suggested(cast=None, grey=True), "white_balance") == "the photo is grey"
 
@@ -123,8 +145,7 @@ def test_exposure_is_corrected_where_it_is_surely_wrong(stops: float, sure: floa
 
 
 def test_low_contrast_is_raised() -> None:
-    hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
-    suggestion = suggested(luminance=hazy)
+    suggestion = suggested(luminance=HAZY)
     assert suggestion.steps == (CLAHE(enhance_level=1.0),)
     assert "lightness spans 24 of 100" in words(suggestion, "clahe")
 
@@ -142,8 +163,7 @@ def test_contrast_is_that_of_the_well_exposed_photo() -> None:
 
 
 def test_contrast_is_not_raised_where_that_would_raise_noise() -> None:
-    hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
-    suggestion = suggested(luminance=hazy, texture=texture(noise_sigma=8 / 255))
+    suggestion = suggested(luminance=HAZY, texture=texture(noise_sigma=8 / 255))
     assert "clahe" not in steps(suggestion)
     assert "noise" in words(suggestion, "clahe")
 
@@ -277,8 +297,7 @@ def test_no_reason_has_a_power_of_ten_or_a_minus_zero(light: float, sure: float,
 
 
 def test_steps_are_in_the_order_in_which_they_help() -> None:
-    hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
-    facts = dataclasses.replace(sized(200, 200), cast=Cast(3000, 0, 0.9), exposure_stops=-1.2, luminance=hazy, faces=2)
+    facts = dataclasses.replace(sized(200, 200), cast=Cast(3000, 0, 0.9), exposure_stops=-1.2, luminance=HAZY, faces=2)
     suggestion = suggest_for(facts, Limits())
     assert suggestion.steps == (
         WhiteBalance(1.0),

@@ -107,12 +107,13 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What a rule says: the step with its options, or None; how strongly; why."""
+    """What a rule says: the step with its options, or None; how strongly; why. `lacking` and `noticed` are those of the reason."""
 
     options: StepOptions | None
     words: str
     strength: str = ""
     lacking: bool = False
+    noticed: bool = False
 
 
 def suggest(
@@ -173,7 +174,8 @@ def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
     return Suggestion(
         steps=tuple(verdict.options for _, verdict in verdicts if verdict.options is not None),
         reasons=tuple(
-            Reason(name, verdict.options is not None, verdict.strength, verdict.words, verdict.lacking) for name, verdict in verdicts
+            Reason(name, verdict.options is not None, verdict.strength, verdict.words, verdict.lacking, verdict.noticed)
+            for name, verdict in verdicts
         ),
         facts=facts,
     )
@@ -198,7 +200,7 @@ def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
         return _Verdict(None, f"no cast is seen; if there were one, the light would be of {light} (confidence {cast.confidence:.2f})")
     if cast.confidence < LEAST_SURE_CAST:
         unsure = f"confidence {_beside(LEAST_SURE_CAST, cast.confidence, decimals=2)}, at least {LEAST_SURE_CAST:g} is needed"
-        return _Verdict(None, f"the light may be of {light}, but the photo may as well be of that colour ({unsure})")
+        return _Verdict(None, f"the light may be of {light}, but the photo may as well be of that colour ({unsure})", noticed=True)
     return _Verdict(
         WhiteBalance(enhance_level=1.0), f"the light is of {light}, not daylight (confidence {cast.confidence:.2f})", "to daylight"
     )
@@ -210,7 +212,7 @@ def _exposure_correction(facts: PhotoFacts, _: Limits) -> _Verdict:
         return _Verdict(None, f"{seen}: less than {LEAST_STOPS_DARK:g} EV too dark, and not too bright")
     if stops < 0 and facts.exposure_confidence < LEAST_SURE_BRIGHT:
         unsure = f"confidence {_beside(LEAST_SURE_BRIGHT, facts.exposure_confidence, decimals=2)}, at least {LEAST_SURE_BRIGHT:g} is needed"
-        return _Verdict(None, f"{seen}: perhaps {-stops:.1f} EV too bright, but it may be meant so ({unsure})")
+        return _Verdict(None, f"{seen}: perhaps {-stops:.1f} EV too bright, but it may be meant so ({unsure})", noticed=True)
     return _Verdict(
         ExposureCorrection(enhance_level=1.0), f"{seen}: {abs(stops):.1f} EV too {'dark' if stops > 0 else 'bright'}", f"{stops:+.1f} EV"
     )
@@ -223,7 +225,7 @@ def _clahe(facts: PhotoFacts, _: Limits) -> _Verdict:
         return _Verdict(None, f"{seen}: contrast is fine ({LOW_CONTRAST:.0f} or more)")
     noise = exposed_noise(facts)
     if noise >= NOISY:
-        return _Verdict(None, f"{seen}, but raised contrast would raise the noise too (sigma {noise:.1f} of 255)")
+        return _Verdict(None, f"{seen}, but raised contrast would raise the noise too (sigma {noise:.1f} of 255)", noticed=True)
     lack = min(1.0, (LOW_CONTRAST - contrast) / (LOW_CONTRAST - LOWEST_CONTRAST))
     level = round(LEAST_CLAHE_LEVEL + (1 - LEAST_CLAHE_LEVEL) * lack, 1)
     return _Verdict(CLAHE(enhance_level=level), f"{seen}: low contrast (less than {LOW_CONTRAST:.0f})", f"level {level:g}")
@@ -241,10 +243,11 @@ def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
     if not flaws:
         return _Verdict(None, f"{seen} is large enough")
     if megapixels > most:
-        return _Verdict(None, f"{_there_is(flaws)}, but {_short(megapixels, beside=most)} MP is more than {allowed}")
+        return _Verdict(None, f"{_there_is(flaws)}, but {_short(megapixels, beside=most)} MP is more than {allowed}", noticed=True)
     if megapixels > MOST_READ_MEGAPIXELS:
         remedy = f" takes {'them' if _are_several(flaws) else 'it'} away all the same"
-        return _Verdict(None, Words(f"{_there_is(flaws)}, but {seen} would take very long; ", Setting("upscale", "1"), remedy))
+        words = Words(f"{_there_is(flaws)}, but {seen} would take very long; ", Setting("upscale", "1"), remedy)
+        return _Verdict(None, words, noticed=True)
     return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but {_there_is(flaws)}", "1x, restored at its size")
 
 
