@@ -90,6 +90,28 @@ def test_a_good_photo_is_written_as_it_is(kind: str, run: Run, saved: Save, larg
         assert np.array_equal(np.asarray(result), pixels)
 
 
+@pytest.mark.parametrize(
+    ("flag", "why"),
+    [
+        ("--white-balance", r"a grey photo has no colour cast"),
+        (
+            "--exposure-correction",
+            r"the photo is neither too dark .* nor surely too bright .*; --exposure-correction-ev changes it all the same",
+        ),
+        ("--clahe-enhance-level=0", r"--clahe-enhance-level 0 asks for no change"),
+    ],
+)
+def test_a_step_that_changes_nothing_says_why(flag: str, why: str, run: Run, saved: Save, large: Pixels, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    code, out, _ = run("enhance", saved("good.png", large), flag, "--report", report)
+    assert code == 0
+    step = flag.removeprefix("--").partition("-enhance-level")[0].replace("-", "_")
+    assert re.search(rf"; {step}: unchanged, because {why}", out)
+    facts = json.loads(report.read_text())["steps"][1]["facts"]
+    assert facts["changed"] is False
+    assert facts["unchanged"].split(" ")[-3:] == re.sub("--exposure.* changes", "changes", why).split(" ")[-3:]
+
+
 def test_a_fault_that_is_left_is_told_with_its_remedy(run: Run, large: Pixels, tmp_path: Path) -> None:
     photo = tmp_path / "blocks.jpg"
     Image.fromarray(large).save(photo, quality=10)

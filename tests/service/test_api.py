@@ -60,6 +60,15 @@ def test_auto_does_what_was_suggested(service: Served) -> None:
     service.client.delete(f"/api/v1/jobs/{answer.json()['id']}")
 
 
+def test_a_step_that_changes_nothing_says_why(service: Served) -> None:
+    recipe = {"version": 1, "steps": [{"step": "white_balance", "enhance_level": 0}]}
+    job = service.post(noisy_photo(side=32), recipe=recipe, headers={"Accept": "application/json"}).json()
+    why = "enhance_level of white_balance 0 asks for no change"
+    assert job["record"]["steps"][1]["facts"]["unchanged"] == why
+    assert job["record"]["done"].startswith(f"white_balance: unchanged, because {why}")
+    assert service.client.get(f"/api/v1/jobs/{job['id']}/result").headers["x-summary"].startswith(job["record"]["done"])
+
+
 def test_a_fault_that_is_left_is_told_with_its_remedy(service: Served) -> None:
     pixels = np.tile(np.random.default_rng(1).integers(0, 256, (30, 40), np.uint8), (50, 50))
     answer = service.client.post("/api/v1/enhance", files={"file": png(pixels)}, data={"algorithms": "auto"})

@@ -1,5 +1,6 @@
 """Exposure: the curve, the estimate in stops, what is said, and local gains."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -85,6 +86,9 @@ def test_leaves_a_well_exposed_photo_as_it_is(good: Pixels, stops: float) -> Non
     facts = facts_of(pixels)
     assert facts.ev == 0
     assert not facts.changes
+    assert re.search(
+        r"neither too dark \(.* 0\.\d EV below white\) nor surely too bright .*; exposure_correction_ev changes it", facts.unchanged
+    )
     np.testing.assert_array_equal(run(pixels, ExposureCorrection()), pixels)
 
 
@@ -121,6 +125,12 @@ def test_says_what_it_cannot_bring_back() -> None:
     pixels[48:] = 0
     assert facts_of(pixels, ev=1.0).said == ("60% of the photo is black: there is no detail to bring back",)
     assert facts_of(pixels, ev=0.0).said == ()
+
+
+def test_says_why_nothing_changes(good: Pixels) -> None:
+    assert facts_of(good, ev=0.0, local="off").unchanged == "exposure_correction_ev 0 asks for no change"
+    assert facts_of(good, ev=0.5).unchanged == ""
+    assert facts_of(good, ev=0.0, local="on").unchanged == ""
 
 
 def test_clipped_white_becomes_light_and_not_grey(good: Pixels) -> None:

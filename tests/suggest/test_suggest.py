@@ -290,8 +290,8 @@ def test_sizes_are_plain_numbers_on_the_right_side_of_the_limit(width: int, heig
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(-4, 4), st.integers(1, 30_000), st.floats(0.000_001, 1e6))
 def test_no_reason_has_a_power_of_ten_or_a_minus_zero(light: float, sure: float, stops: float, side: int, most: float) -> None:
-    changes = {"luminance": Luminance(*(light * share for share in (0, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 0.5)))}
-    facts = dataclasses.replace(sized(side, side), **changes, cast=Cast(5000, -stops / 1e4, sure), exposure_stops=stops)
+    luminance = Luminance(*(light * share for share in (0, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 0.5)))
+    facts = dataclasses.replace(sized(side, side), luminance=luminance, cast=Cast(5000, -stops / 1e4, sure), exposure_stops=stops)
     for reason in suggest_for(facts, Limits(max_output_megapixels=most)).reasons:
         assert not re.search(r"\de[+-]\d|-0\.0+\b", reason.words), reason.words
 

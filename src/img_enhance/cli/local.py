@@ -102,4 +102,4 @@ def _plan_line(plan: Plan) -> str:
 
 def _done_line(result: Result, output: Path, seconds: float, peak_bytes: int) -> str:
     took = f"{seconds_text(seconds)}, {bytes_text(peak_bytes)} of memory"
-    return f"[OK] {output}: {result.photo.size}, {took}; {result.plan.done_text}"
+    return f"[OK] {output}: {result.photo.size}, {took}; {flagged(result.done_text)}"

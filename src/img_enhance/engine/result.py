@@ -17,19 +17,26 @@ from img_enhance.planning.plan import Plan
 from img_enhance.request.form import to_mapping
 from img_enhance.request.options import StepOptions
 from img_enhance.request.recipe import AUTO, Reason, Recipe
+from img_enhance.words import Words, joined
 
 
 @dataclass(frozen=True)
 class StepRecord:
     """What one pass took: `measured_bytes` is the peak of anonymous memory of the whole process while it ran.
 
-    `facts` is what a step measured of the whole photo, as JSON values.
+    `facts` is what a step measured of the whole photo, as JSON values; "changed" says whether it changed any value of it.
     """
 
     name: str
     seconds: float
     measured_bytes: int
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def unchanged(self) -> str:
+        """Why it left the picture as it was, "" where it did not."""
+        why: str = self.facts.get("unchanged", "")
+        return why
 
 
 def recorded(value: Any) -> Any:
@@ -62,7 +69,7 @@ class Result:
             "recipe": self.recipe.to_mapping(),
             "reasons": [dataclasses.asdict(reason) for reason in self.reasons],
             "plan": recorded(self.plan),
-            "done": self.plan.done_text,
+            "done": self.done_text,
             "weights_sha256": self.weights,
             "steps": [dataclasses.asdict(step) for step in self.steps],
             "warnings": list(self.warnings),
@@ -82,6 +89,15 @@ class Result:
         write_photo(
             self.photo, path, format=name, output=self.recipe.output, overwrite=overwrite, note=self.note(), tick=ticking(cancelled)
         )
+
+    @property
+    def done_text(self) -> str:
+        """What is said when all is done: what changed the photo, and for each pass that left it as it was, why."""
+        # Reading has the first record, before those of the passes.
+        passes = [*zip(self.plan.passes, self.steps[1:], strict=False)]
+        changed = " and ".join(step.done_text for step, record in passes if not record.unchanged)
+        unchanged = (Words(f"{step.name}: unchanged, because ", record.unchanged) for step, record in passes if record.unchanged)
+        return joined("; ", filter(None, (changed, *unchanged))) or "nothing to do"
 
     @property
     def steps_run(self) -> tuple[StepOptions, ...]:

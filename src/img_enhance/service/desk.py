@@ -233,10 +233,12 @@ def media_type(format: str) -> str:
 def summary(job: Job) -> str:
     """What was done, and what was noticed and left, in one line of ASCII."""
     assert job.result is not None
-    steps = ", ".join(step["step"] for step in job.request["steps"]) or "nothing to do"
-    seconds = sum(step["seconds"] for step in (job.record or {}).get("steps", ()))
+    record = job.record or {}
+    # Records of older services do not say it.
+    done = record.get("done") or ", ".join(step["step"] for step in job.request["steps"]) or "nothing to do"
+    seconds = sum(step["seconds"] for step in record.get("steps", ()))
     sizes = f"{job.header['width']}x{job.header['height']} to {job.result['width']}x{job.result['height']}"
-    return "; ".join([f"{steps}: {sizes} in {seconds:.1f} s", *left_out(map(Reason.from_mapping, job.header.get("reasons", ())))])
+    return "; ".join([f"{done}: {sizes} in {seconds:.1f} s", *left_out(map(Reason.from_mapping, job.header.get("reasons", ())))])
 
 
 def plain(view: Any) -> dict[str, Any]:
