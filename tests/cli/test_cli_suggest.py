@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,13 +83,31 @@ def test_enhance_says_what_it_chose(run: Run, saved: Save, dark: Pixels) -> None
 
 
 @pytest.mark.parametrize("kind", ["grey", "grey with alpha"])
-def test_a_good_photo_is_written_as_it_is(kind: str, run: Run, saved: Save, large: Pixels, tmp_path: Path) -> None:
+def test_a_good_photo_is_copied_as_it_is(kind: str, run: Run, saved: Save, large: Pixels, tmp_path: Path) -> None:
     pixels = large if kind == "grey" else np.dstack([large, 255 - large // 4])
-    code, _, err = run("enhance", saved("good.png", pixels), "-o", tmp_path / "out.png")
+    photo, report = saved("good.png", pixels), tmp_path / "report.json"
+    code, out, err = run("enhance", photo, "-o", tmp_path / "out.png", "--report", report)
     assert code == 0
     assert err.startswith("Auto: nothing to do, the photo is good as it is\n")
-    with Image.open(tmp_path / "out.png") as result:
+    assert re.search("\nPlan: .*; the file is copied as it is; ", err)
+    assert out.endswith("; left as it is: copied byte for byte\n")
+    assert (tmp_path / "out.png").read_bytes() == photo.read_bytes()
+    assert json.loads(report.read_text())["copied"] is True
+    code, out, err = run("enhance", photo, "-o", tmp_path / "out.tif")
+    assert (code, out.rpartition("; ")[2]) == (0, "nothing to do\n")
+    assert "copied" not in err
+    with Image.open(tmp_path / "out.tif") as result:
         assert np.array_equal(np.asarray(result), pixels)
+
+
+def test_from_a_pipe_into_a_pipe_nothing_is_lost(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.new("L", (40, 30), 99).save(photo, quality=70)
+    with photo.open("rb") as file:
+        command = [sys.executable, "-m", "img_enhance", "enhance", "-"]
+        done = subprocess.run(command, stdin=file, capture_output=True, check=True)
+    assert done.stdout == photo.read_bytes()
+    assert re.search(rb"\[OK\] -: 40x30, .*; left as it is: copied byte for byte\s*$", done.stderr)
 
 
 @pytest.mark.parametrize(
