@@ -17,7 +17,7 @@ AUTO: Literal["auto"] = "auto"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Steps in the order they run; without any the photo is written as it is.
+    """Steps in the order they run; without any the photo stays as it is.
 
     The default is "auto": the photo is measured, and the steps that it needs are chosen, within `limits`.
     """
