@@ -130,6 +130,8 @@ def test_says_what_it_cannot_bring_back() -> None:
 def test_says_why_nothing_changes(good: Pixels) -> None:
     assert facts_of(good, ev=0.0, local="off").unchanged == "exposure_correction_ev 0 asks for no change"
     assert facts_of(good, ev=0.5).unchanged == ""
+    full = np.concatenate([exposed(good, 0), np.full_like(good, 255)[:9]])
+    assert "(its brightest parts are 0.0 EV below white)" in facts_of(full, local="off").unchanged
     assert facts_of(good, ev=0.0, local="on").unchanged == ""
 
 

@@ -140,7 +140,7 @@ def _unchanged(exposure: Exposure, options: ExposureCorrection) -> str:
         return asks_nothing(Setting("exposure_correction_enhance_level", "0"))
     if options.ev is not None:
         return asks_nothing(Setting("exposure_correction_ev", "0"))
-    dark = f"neither too dark (its brightest parts are {exposure.white_stops:.1f} EV below white)"
+    dark = f"neither too dark (its brightest parts are {exposure.white_stops:z.1f} EV below white)"
     seen = f"the photo is {dark} nor surely too bright (confidence {exposure.over_probability:.2f}); "
     return Words(seen, Setting("exposure_correction_ev"), " changes it all the same")
 
