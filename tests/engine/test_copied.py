@@ -204,8 +204,10 @@ def test_a_file_that_is_another_one_by_now_is_not_copied(engine: Engine, jpeg: P
 def test_a_file_that_changes_while_it_is_copied_is_refused(engine: Engine, jpeg: Path) -> None:
     result = engine.enhance(jpeg, NOTHING)
 
+    whole = jpeg.read_bytes()
+
     def cancelled() -> bool:
-        jpeg.write_bytes(jpeg.read_bytes() + b"more")
+        jpeg.write_bytes(whole + b"more")
         return False
 
     with pytest.raises(PhotoError, match="was written to while it was copied"):

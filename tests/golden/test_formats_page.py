@@ -41,14 +41,14 @@ colour unless `--subsampling 4:2:0` is given; WebP with loss always halves it. `
 Where nothing is done, nothing is lost: if no step changes a value of the photo, its file is copied byte for byte, and the record says
 `"copied": true`. A new file is written all the same where
 
-- the result is to have another format than the photo's content has, whatever its name says, and from GIF, BMP and HEIC, which are only read;
+- the result is to have another format than the photo's content, whatever its name says, and from GIF, BMP and HEIC, which are only read;
 - `--quality`, `--lossless`, `--subsampling`, `--crop`, `--strip-gps` or `--strip` asks for something else;
 - the file holds several frames or pages, of which only the first is kept;
 - the file has been written to or replaced since it was read.
 
-The file has been decoded before, so a damaged one is refused, not copied. A copy keeps all that its file has: places and names, damaged EXIF, CMYK and
-linear light, stored pixels that an orientation tag turns; sizes in records are those of the photo upright. Its XMP gets no note. Who wants it
-upright, in sRGB or with a note asks for a `--quality`, and who gives photos away for `--strip-gps` or `--strip`.
+The file has been decoded before, so a damaged one is refused, not copied. A copy keeps all that its file has: places and names, damaged
+EXIF, CMYK and linear light, stored pixels that an orientation tag turns; sizes in records are those of the photo upright. Its XMP gets no
+note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and who gives photos away for `--strip-gps` or `--strip`.
 
 ## Written anew
 
