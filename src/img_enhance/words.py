@@ -1,6 +1,6 @@
 """Sentences for people in which settings stand as values, because the command line and the API have names of their own for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
@@ -42,6 +42,17 @@ class Words(str):
 
     def __getnewargs__(self) -> tuple[str | Setting, ...]:  # type: ignore[override]  # str's own would forget the settings
         return self.parts
+
+
+def asks_nothing(setting: Setting) -> Words:
+    """Why a step with this setting leaves a photo as it is."""
+    return Words(setting, " asks for no change")
+
+
+def joined(separator: str, texts: Iterable[str]) -> Words:
+    """The texts with the separator between, which still know where they speak of settings."""
+    first, *others = [*texts] or [""]
+    return Words(first, *(part for text in others for part in (separator, text)))
 
 
 def spoken(text: str, name: Callable[[Setting], str]) -> str:

@@ -120,6 +120,13 @@ def test_says_what_it_cannot_bring_back() -> None:
     assert facts_of(pixels, ev=0.0).said == ()
 
 
+def test_says_why_nothing_changes(good: Pixels) -> None:
+    assert facts_of(good, ev=0.0, local="off").unchanged == "exposure_correction_ev 0 asks for no change"
+    assert facts_of(good, ev=0.5).unchanged == ""
+    assert "neither too dark nor too bright" in facts_of(np.full_like(good, (225, 40, 40)), local="off").unchanged
+    assert facts_of(good, ev=0.0, local="on").unchanged == ""
+
+
 def test_clipped_white_stays_white_when_darkened(good: Pixels) -> None:
     pixels = exposed(good, 2)
     pixels[:40] = 255

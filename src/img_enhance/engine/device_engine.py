@@ -12,10 +12,10 @@ from typing import Any
 from img_enhance.cancelling import Tick
 from img_enhance.engine.job import Job
 from img_enhance.engine.networks import LoadedNetworks
-from img_enhance.engine.result import Result, StepRecord
+from img_enhance.engine.result import Original, Result, StepRecord
 from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Box
-from img_enhance.image_io import read_into, resample
+from img_enhance.image_io import PhotoFile, read_into, resample
 from img_enhance.image_io.bleed import bleed
 from img_enhance.machine.canvas import Pixels, check_room, new_canvas, scratch_folder
 from img_enhance.machine.devices import claim_gpu_memory, free_bytes, unclaim_gpu_memory
@@ -112,7 +112,10 @@ class DeviceEngine:
         photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
         weights = {model.title: model.weights.sha256 for model in plan.models}
         weights |= {file.name: file.sha256 for step in plan.passes for file in step.files_beside_models}
-        return Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings), job.reasons)
+        result = Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings), job.reasons, job.losses)
+        if isinstance(job.source, PhotoFile) and result.is_unchanged:
+            return dataclasses.replace(result, original=_original(job.source, photo))
+        return result
 
 
 def _read(job: Job, folder: Path | None, tick: Tick) -> Photo:
@@ -129,6 +132,14 @@ def _read(job: Job, folder: Path | None, tick: Tick) -> Photo:
     if photo.alpha is not None and any(step.mixes_pixels for step in job.plan.passes):
         bleed(photo.pixels, photo.alpha)
     return photo
+
+
+def _original(file: PhotoFile, photo: Photo) -> Original:
+    """The file and its photo, on which nobody can paint any more: where the file is copied, that would be lost without a word."""
+    for pixels in (photo.pixels, photo.alpha):
+        if pixels is not None:
+            pixels.flags.writeable = False
+    return Original(file, photo)
 
 
 def _resampled(alpha: Pixels, job: Job, crop: Box, folder: Path | None, tick: Tick) -> Pixels:

@@ -113,18 +113,19 @@ class Engine:
         check_holds(format_named(output_format), size if crop is None else crop.size)
         question = Question(header, passes, output_format, crop)
         plan = self._devices.plan(question)
+        lost = (
+            *warnings,
+            *losses(header, format_named(output_format), plan.precision),
+            *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
+        )
         return Job(
             source=source,
             question=question,
             recipe=recipe,
             reasons=reasons,
             plan=plan,
-            warnings=(
-                *warnings,
-                *(Words(f"{reason.step}: ", reason.words) for reason in reasons if reason.lacking),
-                *losses(header, format_named(output_format), plan.precision),
-                *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
-            ),
+            warnings=(*lost, *(Words(f"{reason.step}: ", reason.words) for reason in reasons if reason.lacking)),
+            losses=lost,
         )
 
     def _suggestion(self, source: Photo | PhotoFile, recipe: Recipe, most_in_memory: int | None) -> tuple[Suggestion, Decoded | None]:

@@ -24,7 +24,8 @@ from img_enhance.light.sample import Sample
 
 Doubles = npt.NDArray[np.float64]
 
-MOST_STOPS = 6.0
+# Less is not seen; more is noise.
+LEAST_STOPS, MOST_STOPS = 0.12, 6.0
 
 # Code 1 of 8 bits in sRGB and less is black.
 _BLACK_LIGHT = 0.00035
@@ -90,6 +91,7 @@ def exposure_of(seen: Sample, evidence: Floats | None) -> Exposure:
     likely = _likely_wrong(off, unused, evidence)
     certain = unused if off >= 0 else 0.0
     stops = float(np.clip(certain + off * _OF_WHAT_IS_OFF, -MOST_STOPS, MOST_STOPS))
+    stops = stops if abs(stops) >= LEAST_STOPS else 0.0
     return Exposure(
         largest_key=_key(of_largest),
         luminance_key=_key(of_luminance),

@@ -34,6 +34,7 @@ from img_enhance.light.tone import (
 )
 from img_enhance.photo import Photo
 from img_enhance.request.options import ExposureCorrection
+from img_enhance.words import Setting, Words, asks_nothing
 
 # Less than this part of a photo clipped is highlights and lamps, as in any photo.
 _SAID_SHARE = 0.02
@@ -44,6 +45,7 @@ class ExposureCorrectionFacts:
     """What was measured, and what `apply` needs: `ev` is the change of exposure in stops, `local` the local gains' strength in [0, 1].
 
     `table` is (65536,) float32, the tone curve at `tone.root_index`. `variances` are those of the noise that is taken out, None for none.
+    `unchanged` is why nothing changes, "" where something does.
     """
 
     ev: float
@@ -55,6 +57,7 @@ class ExposureCorrectionFacts:
     lattice: Lattice | None
     variances: Floats | None
     said: tuple[str, ...]
+    unchanged: str = ""
 
     @property
     def confidence(self) -> float:
@@ -88,7 +91,8 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
     variances = None
     if ev > 0 and not photo.grey and not options.amplify_noise:
         variances = variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)
-    return ExposureCorrectionFacts(ev, strength, exposure, encoding, photo.grey, table, lattice, variances, _said(ev, exposure))
+    why = "" if ev or lattice is not None else _unchanged(exposure, options)
+    return ExposureCorrectionFacts(ev, strength, exposure, encoding, photo.grey, table, lattice, variances, _said(ev, exposure), why)
 
 
 def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) -> Pixels:
@@ -118,6 +122,16 @@ def _local_strength(seen: Sample, table: Floats, ev: float, local: str) -> float
         return float(local == "on")
     # What was just darkened as a whole has dark parts that are meant.
     return contrast_of(seen, table) if ev >= 0 else 0.0
+
+
+def _unchanged(exposure: Exposure, options: ExposureCorrection) -> str:
+    """Why an exposure is left as it is."""
+    if options.enhance_level == 0:
+        return asks_nothing(Setting("exposure_correction_enhance_level", "0"))
+    if options.ev is not None:
+        return asks_nothing(Setting("exposure_correction_ev", "0"))
+    seen = f"the photo is neither too dark nor too bright (mean lightness {100 * exposure.luminance_key:.0f} of 100); "
+    return Words(seen, Setting("exposure_correction_ev"), " changes it all the same")
 
 
 def _said(ev: float, exposure: Exposure) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
         result_size=_pair(size),
         seconds=job.plan.seconds,
         projected_bytes=job.plan.projected_bytes,
-        warnings=tuple(_without(public(warning), Path(message.photo)) for warning in job.warnings),
+        warnings=tuple(_without(public(warning), Path(message.photo)) for warning in job.foreseen_warnings),
     )
 
 
@@ -159,7 +159,7 @@ def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
     from img_enhance.photo import format_named
 
     path = path.with_name(path.name + format_named(job.output_format).endings[0])
-    result.save(path, format=job.output_format, overwrite=True, cancelled=talk.cancelled)
+    result = result.save(path, format=job.output_format, overwrite=True, cancelled=talk.cancelled)
     reach("worker saved", message.fault)
     record = public(result.record())
     record["warnings"] = [_without(warning, photo) for warning in record["warnings"]]
