@@ -103,6 +103,15 @@ def test_colours_that_fill_a_photo_are_not_dark() -> None:
     assert facts_of(red).exposure.stops * facts_of(red).confidence < 0.3
 
 
+@pytest.mark.parametrize("hole", [0, 60])
+def test_a_white_background_is_not_too_much_light(good: Pixels, hole: int) -> None:
+    product = np.full((300, 400, 3), 255, np.uint8)
+    product[90:210, 120:280] = exposed(good, 1)
+    product[:, 400 - hole :] = 140
+    assert facts_of(product).ev < 0
+    assert facts_of(product).confidence == 0
+
+
 def test_fully_transparent_photos_are_left() -> None:
     facts = measure(Photo(scene(), np.zeros((120, 170), np.uint8)), ExposureCorrection())
     assert facts.ev == 0

@@ -44,6 +44,9 @@ _OF_WHAT_IS_OFF = _WRONG_SPREAD**2 / (_WRONG_SPREAD**2 + _MEANT_SPREAD**2)
 _DARK_ODDS, _BRIGHT_ODDS = 1.3, 0.2
 _DARK_CHANCE, _BRIGHT_CHANCE = 0.4, 1.1
 
+# With white sides of more than the first a bright photo surely has a white background, with less than the second surely none.
+_BACKGROUND, _NO_BACKGROUND = 0.5, 0.3
+
 # Well exposed photos reach white with so much of their pixels, give or take so many stops.
 _WHITE_PERCENT = 99.9
 _WHITE_SPREAD = 0.25
@@ -79,16 +82,16 @@ class Exposure:
         return {name: round(value, 4) for name, value in vars(self).items()}
 
 
-def exposure_of(seen: Sample, evidence: Floats | None) -> Exposure:
-    """The measures of a sample, and what `exposure_evidence.evidence_of` says of the same photo; None where no pixel of it counts."""
+def exposure_of(seen: Sample, evidence: Floats | None, *, white_sides: float = 0.0) -> Exposure:
+    """The measures of a sample, from what `exposure_evidence` says of the same photo; `evidence` is None where no pixel of it counts."""
     luminance, largest = seen.luminance[seen.counts], seen.largest[seen.counts]
     if luminance.size == 0 or evidence is None:
         return Exposure(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     of_largest, of_luminance = _histogram(largest), _histogram(luminance)
-    unused = _unused_stops(of_largest)
-    clipped = float(np.mean(largest >= CLIPPED_LIGHT))
-    off = _stops_off(of_largest, of_luminance, unused)
+    unused, off = _stops_off(of_largest, of_luminance)
     likely = _likely_wrong(off, unused, evidence)
+    if off < 0:
+        likely *= float(np.clip((_BACKGROUND - white_sides) / (_BACKGROUND - _NO_BACKGROUND), 0, 1))
     certain = unused if off >= 0 else 0.0
     stops = float(np.clip(certain + off * _OF_WHAT_IS_OFF, -MOST_STOPS, MOST_STOPS))
     stops = stops if abs(stops) >= LEAST_STOPS else 0.0
@@ -96,7 +99,7 @@ def exposure_of(seen: Sample, evidence: Floats | None) -> Exposure:
         largest_key=_key(of_largest),
         luminance_key=_key(of_luminance),
         unused_stops=unused,
-        clipped_share=clipped,
+        clipped_share=float(np.mean(largest >= CLIPPED_LIGHT)),
         white_share=float(np.mean(seen.smallest[seen.counts] >= CLIPPED_LIGHT)),
         black_share=float(np.mean(largest <= _BLACK_LIGHT)),
         stops=stops,
@@ -132,12 +135,18 @@ def _unused_stops(of_largest: Doubles) -> float:
     return max(0.0, _solved(lambda ev: _key(of_largest, ev, ev), _HIGHEST_KEY, most=stops))
 
 
-def _stops_off(of_largest: Doubles, of_luminance: Doubles, unused: float) -> float:
-    """The stops, beside the unused ones, to a middle key; 0 where a photo is dark by one measure and bright by the other."""
+def stops_off(seen: Sample) -> tuple[float, float]:
+    """The stops that a sample, some pixels of which count, leaves unused, and those that it is off besides."""
+    return _stops_off(_histogram(seen.largest[seen.counts]), _histogram(seen.luminance[seen.counts]))
+
+
+def _stops_off(of_largest: Doubles, of_luminance: Doubles) -> tuple[float, float]:
+    """Unused stops, and those besides to a middle key: 0 where a photo is dark by one measure and bright by the other."""
+    unused = _unused_stops(of_largest)
     too_dark = _solved(lambda ev: _key(of_largest, unused + ev, unused), _MIDDLE_KEY_OF_LARGEST)
     if too_dark > 0 or unused > 0:
-        return max(0.0, too_dark)
-    return min(0.0, _solved(lambda ev: _key(of_luminance, ev, 0.0), _MIDDLE_KEY_OF_LUMINANCE))
+        return unused, max(0.0, too_dark)
+    return unused, min(0.0, _solved(lambda ev: _key(of_luminance, ev, 0.0), _MIDDLE_KEY_OF_LUMINANCE))
 
 
 def _solved(key: Callable[[float], float], wanted: float, *, most: float = MOST_STOPS) -> float:

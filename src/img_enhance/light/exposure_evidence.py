@@ -29,6 +29,9 @@ _PERCENTILES = (2, 10, 25, 50, 75, 90, 97, 99.5)
 _CELLS = 16
 _EDGE_CELLS = 48
 
+# The width of a side, as part of the shorter one.
+_EDGE = 0.03
+
 # In codes of 8 bits: clipped in some channel, white in all, black in all; below the last, hues are noise.
 _CLIPPED, _WHITE, _BLACK, _LEAST_COLOURED = 252, 250, 2, 12
 
@@ -78,6 +81,17 @@ def evidence_of(seen: Pixels, counts: Mask) -> Floats:
         ],
         np.float32,
     )
+
+
+def white_sides(seen: Pixels) -> float:
+    """How white, in [0, 1], at least three of the four sides of a `thumbnail` are: a background then, and not too much light.
+
+    Of 194 frames of real scenes with too much light none had more than 0.45, of 93 bright photos that were meant so 25 had more than 0.5
+    (2026-11).
+    """
+    white = seen.min(axis=-1) >= _WHITE
+    edge = max(1, round(_EDGE * min(white.shape)))
+    return sorted(float(side.mean()) for side in (white[:edge], white[-edge:], white[:, :edge], white[:, -edge:]))[1]
 
 
 def _composition(lightness_of: Doubles) -> tuple[float, float]:

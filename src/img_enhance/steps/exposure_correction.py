@@ -15,11 +15,11 @@ from img_enhance.geometry import Box
 from img_enhance.light.colour import Encoding, Floats, Pixels, encoding_of
 from img_enhance.light.exposure_curve import exposed, exposure_table
 from img_enhance.light.exposure_estimate import Exposure, exposure_of
-from img_enhance.light.exposure_evidence import evidence_of, thumbnail
+from img_enhance.light.exposure_evidence import evidence_of, thumbnail, white_sides
 from img_enhance.light.fusion import contrast_of, fusion_lattice
 from img_enhance.light.lattice import Lattice
 from img_enhance.light.noise import coloured_noise_levels
-from img_enhance.light.noise_filter import REACH, variances_to_take_out, without_noise
+from img_enhance.light.noise_filter import REACH, rounding_variances, variances_to_take_out, without_noise
 from img_enhance.light.sample import Sample, sample
 from img_enhance.light.tone import (
     blocks,
@@ -44,7 +44,8 @@ _SAID_SHARE = 0.02
 class ExposureCorrectionFacts:
     """What was measured, and what `apply` needs: `ev` is the change of exposure in stops, `local` the local gains' strength in [0, 1].
 
-    `table` is (65536,) float32, the tone curve at `tone.root_index`. `variances` are those of the noise that is taken out, None for none.
+    `table` is (65536,) float32, the tone curve at `tone.root_index`. `variances` are those of the noise, and of
+    the steps between 8-bit values, that are taken out before; None for none.
     `unchanged` is why nothing changes, "" where something does.
     """
 
@@ -56,6 +57,7 @@ class ExposureCorrectionFacts:
     table: Floats
     lattice: Lattice | None
     variances: Floats | None
+    noise_reduced: bool
     said: tuple[str, ...]
     unchanged: str = ""
 
@@ -74,7 +76,7 @@ class ExposureCorrectionFacts:
 
     def record(self) -> dict[str, Any]:
         """What was measured, as JSON values."""
-        own = {"ev_stops": round(self.ev, 3), "local_strength": round(self.local, 3), "noise_reduced": self.variances is not None}
+        own = {"ev_stops": round(self.ev, 3), "local_strength": round(self.local, 3), "noise_reduced": self.noise_reduced}
         return {**own, **self.exposure.record()}
 
 
@@ -82,17 +84,31 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
     """The facts of a photo: the change of exposure that it needs or that was asked for, and where it needs more than one."""
     encoding = encoding_of(photo.metadata.icc)
     seen = sample(photo, encoding)
-    exposure = exposure_of(seen, evidence_of(*thumbnail(photo, encoding)) if seen.counts.any() else None)
+    small, counts = thumbnail(photo, encoding)
+    exposure = exposure_of(seen, evidence_of(small, counts) if counts.any() else None, white_sides=white_sides(small))
     asked = exposure.stops if options.ev is None else options.ev
     ev = asked * options.enhance_level
     table = exposure_table(ev, unused_stops=exposure.unused_stops)
     strength = _local_strength(seen, table, ev, options.local) * options.enhance_level
     lattice = fusion_lattice(seen, table, strength, photo.pixels.shape[:2]) if strength > 0 else None
-    variances = None
+    noise = None
     if ev > 0 and not photo.grey and not options.amplify_noise:
-        variances = variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)
+        noise = variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)
+    bands = rounding_variances(table, encoding) if ev and not photo.grey and photo.depth == 8 and not options.amplify_noise else None
     why = "" if ev or lattice is not None else _unchanged(exposure, options)
-    return ExposureCorrectionFacts(ev, strength, exposure, encoding, photo.grey, table, lattice, variances, _said(ev, exposure), why)
+    return ExposureCorrectionFacts(
+        ev=ev,
+        local=strength,
+        exposure=exposure,
+        encoding=encoding,
+        grey=photo.grey,
+        table=table,
+        lattice=lattice,
+        variances=_larger(noise, bands),
+        noise_reduced=noise is not None,
+        said=_said(ev, exposure),
+        unchanged=why,
+    )
 
 
 def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) -> Pixels:
@@ -115,6 +131,12 @@ def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) 
         cv2.merge(made if len(made) == 3 else made * 3, result[rows])
         keep_clear_of_the_ends(pixels[rows], result[rows])
     return result
+
+
+def _larger(some: Floats | None, others: Floats | None) -> Floats | None:
+    if some is None or others is None:
+        return others if some is None else some
+    return np.maximum(some, others)
 
 
 def _local_strength(seen: Sample, table: Floats, ev: float, local: str) -> float:

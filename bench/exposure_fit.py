@@ -1,0 +1,189 @@
+"""Learns whether a photo got the wrong exposure or was meant so, and writes the weights that the library reads (light/exposure.npz).
+
+python bench/exposure_fit.py PHOTOS [-o FILE]
+
+PHOTOS has a folder for each kind of photo: `good`, as they are and made darker and brighter here, `toodark`, `toobright` and `backlit`,
+and photos that are dark, bright or of one colour by nature: `night`, `concert`, `sunset`, `silhouette`, `snow`, `highkey`, `lowkey`,
+`candle`, `hall`, `saturated`, `grey`, `sepia`. Wants PyTorch. Of every four photos one is kept: learning ends where it was best on those.
+"""
+
+import argparse
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from img_enhance.light.colour import srgb
+from img_enhance.light.exposure_curve import exposed
+from img_enhance.light.exposure_estimate import stops_off
+from img_enhance.light.exposure_evidence import evidence_of, thumbnail
+from img_enhance.light.sample import sample
+from img_enhance.photo import Photo
+from measure import say
+from photos import ROOT, Pixels
+from quality.collection import reduced
+
+Array = npt.NDArray[Any]
+
+WEIGHTS = ROOT / "src" / "img_enhance" / "light" / "exposure.npz"
+_MOST_PIXELS = 50_000
+
+# How much a photo of a kind counts as it is, and how many times it is made darker or brighter, in turns.
+_WEIGHT = {"night": 2.0, "concert": 2.0, "sunset": 1.5, "silhouette": 3.0, "snow": 3.0, "highkey": 2.5, "lowkey": 0.7, "candle": 3.0}
+_WEIGHT |= {"hall": 1.5, "saturated": 3.0, "grey": 0.7, "sepia": 0.5, "good": 1.0, "toodark": 3.0, "toobright": 3.0}
+_MADE = {"good": 4, "saturated": 4, "grey": 4, "snow": 4, "backlit": 4, "sunset": 2}
+_MADE_WEIGHT = 1.3
+# Of a wrong exposure, all that a photo is off is to be corrected; of light from behind, this.
+_WRONG = {"toodark": 1.0, "toobright": 1.0, "backlit": 0.7}
+
+# Stops drawn for photos made here. By a gain, light is clipped, as a sensor does it; by odds, as a film; some scenes get more contrast.
+_DARKER, _BRIGHTER = (0.7, 3.2), (0.7, 3.5)
+_CONTRAST, _CONTRAST_AT = (1.15, 1.8), 0.25
+_GAIN_OF_ODDS = 0.6
+
+_HIDDEN, _NETWORKS, _EPOCHS, _RATE, _DECAY, _BLUR, _HUBER = 8, 8, 400, 5e-3, 0.1, 0.1, 1.5
+_KEPT_OF = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What is seen of a photo: `inputs`, of which the second is the stops unused, the first those off besides; `wanted`, stops of those."""
+
+    inputs: Array
+    wanted: float
+    weight: float
+    kept: bool
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Look, learn, report, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path, help="the folder of folders")
+    parser.add_argument("-o", "--output", type=Path, default=WEIGHTS, help="the file to write (default: the library's own)")
+    arguments = parser.parse_args(given)
+    files = [path for kind in (*_WEIGHT, "backlit") for path in sorted((arguments.photos / kind).glob("*"))]
+    say(f"looking at {len(files)} photos")
+    with ProcessPoolExecutor() as pool:
+        lessons = [lesson for found in pool.map(lessons_of, files, chunksize=16) for lesson in found]
+    arrays: dict[str, Array] = {}
+    for name, side in (("dark", 1), ("bright", -1)):
+        of_side = [lesson for lesson in lessons if lesson.inputs[0] * side > 0.05]
+        networks = [learn(of_side, seed) for seed in range(_NETWORKS)]
+        print(f"{name}: {len(of_side)} lessons, loss on the kept ones {np.mean([loss for _, loss in networks]):.3f}")
+        arrays |= _joined(name, [network for network, _ in networks])
+    halved: dict[str, Any] = {name: array.astype(np.float16) for name, array in arrays.items()}
+    np.savez_compressed(arguments.output, **halved)
+    say(f"written: {arguments.output}")
+    return 0
+
+
+def lessons_of(path: Path) -> list[Lesson]:
+    """The photo as it is, and made darker and brighter in turns where its kind is."""
+    cv2.setNumThreads(1)
+    kind, number = path.parent.name, zlib.crc32(path.name.encode())
+    random, kept = np.random.default_rng(number), number % _KEPT_OF == 0
+    with Image.open(path) as image:
+        pixels = reduced(image.convert("RGB"), _MOST_PIXELS)
+    found = []
+    if kind in _WEIGHT:
+        inputs = _inputs(pixels)
+        found.append(Lesson(inputs, float(inputs[0]) * _WRONG.get(kind, 0.0), _WEIGHT[kind], kept))
+    elif kind in _WRONG:
+        inputs = _inputs(pixels)
+        found.append(Lesson(inputs, float(inputs[0]) * _WRONG[kind], 1.0, kept))
+    for stops, made in _made(pixels, _MADE.get(kind, 0), random):
+        inputs = _inputs(made)
+        found.append(Lesson(inputs, float(inputs[0]) if inputs[0] * stops < 0 else 0.0, _MADE_WEIGHT, kept))
+    return found
+
+
+def _made(pixels: Pixels, times: int, random: np.random.Generator) -> Iterator[tuple[float, Pixels]]:
+    for turn in range(times):
+        stops = -random.uniform(*_DARKER) if turn % 2 == 0 else random.uniform(*_BRIGHTER)
+        ways = ("gain", "odds", "odds", "contrast", "contrast", "both") if stops < 0 else ("gain", "odds", "odds", "odds", "both", "both")
+        yield stops, _stored(_in_exposure(srgb().decode(pixels), stops, random.choice(ways), random), random)
+
+
+def _in_exposure(light: Array, stops: float, way: str, random: np.random.Generator) -> Array:
+    if way == "gain":
+        return np.clip(light * 2 ** (stops * (_GAIN_OF_ODDS if stops > 0 else 1)), 0, 1)
+    if way == "both":
+        return exposed(np.clip(light * 2 ** (stops / 2), 0, 1), 2 ** (stops / 2))
+    if way == "contrast":
+        odds = np.clip(light, 1e-5, 1 - 1e-5)
+        odds = _CONTRAST_AT * (odds / (1 - odds) / _CONTRAST_AT) ** random.uniform(*_CONTRAST)
+        light = np.where(light >= 1, 1, odds / (1 + odds))
+    return exposed(light, 2**stops)
+
+
+def _stored(light: Array, random: np.random.Generator) -> Pixels:
+    """As a camera stores it: in 8 bits, as a JPEG."""
+    pixels = srgb().encode(light.astype(np.float32), 8)
+    _, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(75, 98))])
+    stored = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert stored is not None
+    return np.ascontiguousarray(stored[..., ::-1])
+
+
+def _inputs(pixels: Pixels) -> Array:
+    photo = Photo(pixels)
+    unused, off = stops_off(sample(photo, srgb()))
+    return np.concatenate([[off, unused], evidence_of(*thumbnail(photo, srgb()))])
+
+
+def learn(lessons: Sequence[Lesson], seed: int) -> tuple[dict[str, Array], float]:
+    """A network whose answer's probability times the stops off is what is wanted, as arrays; and its loss on the kept lessons."""
+    torch.manual_seed(seed)
+    inputs = np.array([lesson.inputs for lesson in lessons])
+    # What is the same in all lessons says nothing.
+    mean, spread = inputs.mean(0), np.maximum(inputs.std(0), 1e-2)
+    seen, off, wanted, weight = (
+        torch.tensor(values, dtype=torch.float32)
+        for values in ((inputs - mean) / spread, inputs[:, 0], [each.wanted for each in lessons], [each.weight for each in lessons])
+    )
+    kept = torch.tensor([lesson.kept for lesson in lessons])
+    network = torch.nn.Sequential(torch.nn.Linear(inputs.shape[1], _HIDDEN), torch.nn.ReLU(), torch.nn.Linear(_HIDDEN, 1))
+    descent = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
+
+    def losses(given: Any) -> Any:
+        return weight * torch.nn.functional.huber_loss(torch.sigmoid(network(given)[:, 0]) * off, wanted, reduction="none", delta=_HUBER)
+
+    best, least = network.state_dict(), float("inf")
+    for epoch in range(_EPOCHS):
+        descent.param_groups[0]["lr"] = _RATE * (1 - epoch / _EPOCHS) + 1e-4
+        loss = losses(seen + _BLUR * torch.randn_like(seen))[~kept].sum() / weight[~kept].sum()
+        descent.zero_grad()
+        loss.backward()
+        descent.step()
+        if epoch % 10 == 9:
+            with torch.no_grad():
+                of_kept = float(losses(seen)[kept].sum() / weight[kept].sum())
+            if of_kept < least:
+                best, least = {name: value.clone() for name, value in network.state_dict().items()}, of_kept
+    first, last = best["0.weight"].numpy() / spread, best["2.weight"].numpy()
+    arrays = {"hidden": first.T, "hidden_bias": best["0.bias"].numpy() - first @ mean, "out": last.T, "out_bias": best["2.bias"].numpy()}
+    return arrays, least
+
+
+def _joined(name: str, networks: Sequence[dict[str, Array]]) -> dict[str, Array]:
+    """One network that answers the mean of all, by the names that `learned.perceptron` reads."""
+    joined = {
+        "hidden": np.concatenate([network["hidden"] for network in networks], axis=1),
+        "hidden_bias": np.concatenate([network["hidden_bias"] for network in networks]),
+        "out": np.concatenate([network["out"] for network in networks]) / len(networks),
+        "out_bias": np.mean([network["out_bias"] for network in networks], axis=0),
+    }
+    return {f"{name}.{part}": array for part, array in joined.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
