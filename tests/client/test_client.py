@@ -17,7 +17,7 @@ from served import COMPACT, RECIPE, SHIFT, Served, mean_colour, noisy_photo, pla
 
 from img_enhance.client import Client, Enhanced, Patience
 from img_enhance.client.checks import CHECKS
-from img_enhance.engine.result import Result, StepRecord
+from img_enhance.engine.result import PhaseRecord, Result
 from img_enhance.errors import ImgEnhanceError, OptionError, UnsupportedPhoto
 from img_enhance.photo import Photo
 from img_enhance.request.options import CLAHE, GFPGAN, KEY_VARIABLE, RealESRGAN
@@ -122,7 +122,7 @@ def test_enhance_by_a_server_is_like_enhance_here(run: Run, service: Served, pho
 )
 def test_says_what_was_done_by_a_pass_of_every_kind(left_out: tuple[str, ...], words: str, run: Run, photo: Path) -> None:
     recipe = Recipe((RealESRGAN(), CLAHE(), GFPGAN()))
-    steps = (StepRecord("read", 0.1, 10**8), StepRecord("gfpgan", 0.2, 2 * 10**9))
+    steps = (PhaseRecord("read", 0.1, 10**8), PhaseRecord("gfpgan", 0.2, 2 * 10**9))
     record = Result(Photo(np.zeros((60, 80, 3), np.uint8)), recipe, planned(*PASSES), {}, steps, ("a warning",)).record()
     record = {name: value for name, value in record.items() if name not in left_out}
     job = DONE | {"recipe": recipe.to_mapping(), "record": record}

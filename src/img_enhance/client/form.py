@@ -10,7 +10,7 @@ from img_enhance.errors import PhotoError
 
 _BLOCK_BYTES = 128 * 1024
 
-Photo = str | Path | bytes
+SentPhoto = str | Path | bytes
 OnBytes = Callable[[int, int], None]
 
 
@@ -20,7 +20,9 @@ class Form:
     Raises: PhotoError for files that cannot be read, while it is made, and while it is sent.
     """
 
-    def __init__(self, photos: Sequence[Photo], words: Mapping[str, str], *, field: str = "file", sending: OnBytes | None = None) -> None:
+    def __init__(
+        self, photos: Sequence[SentPhoto], words: Mapping[str, str], *, field: str = "file", sending: OnBytes | None = None
+    ) -> None:
         self._sending = sending
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"

@@ -16,7 +16,7 @@ _FINAL = ("done", "failed", "cancelled", "expired")
 
 
 @dataclass(frozen=True)
-class Job:
+class JobStatus:
     """A job as it was when it was asked for. `record` is what `--report` writes, once the job is done."""
 
     id: str
@@ -68,20 +68,20 @@ class Batch:
     """Several photos that were sent together, in their order."""
 
     id: str
-    jobs: tuple[Job, ...]
+    jobs: tuple[JobStatus, ...]
 
     @property
     def finished(self) -> bool:
         return all(job.finished for job in self.jobs)
 
 
-def job_from(values: Mapping[str, Any]) -> Job:
+def job_from(values: Mapping[str, Any]) -> JobStatus:
     """A job from a service's JSON.
 
     Raises: ServiceUnreachable when it is none.
     """
     try:
-        return Job(
+        return JobStatus(
             id=str(values["id"]),
             state=str(values["state"]),
             progress=float(values["progress"]),

@@ -20,9 +20,8 @@ from img_enhance.request.recipe import AUTO, Reason, Recipe
 
 
 @dataclass(frozen=True)
-class StepRecord:
-    """What one pass took: `measured_bytes` is the peak of anonymous memory of the whole process while it ran.
-
+class PhaseRecord:
+    """What one phase took, the reading of the photo or a pass. `measured_bytes` is the peak of anonymous memory of the whole process then,
     `facts` is what a step measured of the whole photo, as JSON values.
     """
 
@@ -37,8 +36,8 @@ def recorded(value: Any) -> Any:
     if isinstance(value, Model):
         return value.title
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = (field for field in dataclasses.fields(value) if field.metadata.get("recorded", True))
-        return {field.name: recorded(getattr(value, field.name)) for field in fields}
+        names = {field.name: field.metadata.get("recorded", field.name) for field in dataclasses.fields(value)}
+        return {recorded_name: recorded(getattr(value, name)) for name, recorded_name in names.items() if recorded_name is not None}
     return tuple(recorded(each) for each in value) if isinstance(value, tuple) else value
 
 
@@ -50,7 +49,7 @@ class Result:
     recipe: Recipe
     plan: Plan
     weights: dict[str, str]
-    steps: tuple[StepRecord, ...]
+    phases: tuple[PhaseRecord, ...]
     warnings: tuple[str, ...]
     reasons: tuple[Reason, ...] = ()
     version: str = __version__
@@ -64,7 +63,7 @@ class Result:
             "plan": recorded(self.plan),
             "done": self.plan.done_text,
             "weights_sha256": self.weights,
-            "steps": [dataclasses.asdict(step) for step in self.steps],
+            "steps": [dataclasses.asdict(phase) for phase in self.phases],
             "warnings": list(self.warnings),
         }
 

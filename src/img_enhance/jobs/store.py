@@ -1,7 +1,7 @@
 """The list of jobs: what was accepted stays until it is done, whoever dies in between.
 
 SQLite in WAL mode, synced at every commit. A running job is leased: its token goes up with every lease, and only the holder of the latest
-one may say how the job ended. Every method is one transaction. Use a Store from one thread at a time.
+one may say how the job ended. Every method is one transaction. Use a JobStore from one thread at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LONGEST_WAIT_SECONDS = 60.0
 _BUSY_MILLISECONDS = 5_000
 
 
-class Store:
+class JobStore:
     """The database file at `path`, made if it does not exist.
 
     Raises (every method): StorageFull, StoreBroken.

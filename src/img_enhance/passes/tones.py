@@ -14,10 +14,10 @@ from img_enhance.machine.canvas import Pixels
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes import strips
-from img_enhance.passes.running import Running
+from img_enhance.passes.context import PassContext
 from img_enhance.photo import Photo
-from img_enhance.planning.plan import UNRECORDED, Room
-from img_enhance.planning.sweep_plan import Store
+from img_enhance.planning.plan import UNRECORDED, PassResources
+from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 from img_enhance.request.options import StepOptions
 
 # So many rows above and below its own a strip may look at.
@@ -90,17 +90,17 @@ class TonePass:
     def parts(self, _needed: Box, size: Size) -> tuple[Box, Box]:
         return size.box, size.box
 
-    def plan(self, size: Size, _part: Box, room: Room) -> TonePlan:
-        threads = max(1, min(room.device.cores, MOST_THREADS))
+    def plan(self, size: Size, _part: Box, resources: PassResources) -> TonePlan:
+        threads = max(1, min(resources.device.cores, MOST_THREADS))
         strip = max(strips.STRIP_PIXELS, size.width) + 2 * MOST_REACH * size.width
         return TonePlan(
             step=self.options.name,
             options=self.options,
             size=size,
-            store=room.store,
-            depth=room.depth,
+            medium=resources.medium,
+            depth=resources.depth,
             threads=threads,
-            projected_bytes=room.below + max(MEASURE_BYTES, threads * strip * BYTES_PER_PIXEL),
+            projected_bytes=resources.below + max(MEASURE_BYTES, threads * strip * BYTES_PER_PIXEL),
             tones=self.tones,
             seconds=size.pixels / PIXELS_PER_SECOND,
         )
@@ -113,7 +113,7 @@ class TonePlan(strips.SizeStays):
     step: str
     options: StepOptions
     size: Size
-    store: Store
+    medium: Medium = dataclasses.field(metadata=RECORDED_AS_STORE)
     depth: int
     threads: int
     projected_bytes: int
@@ -140,16 +140,16 @@ class TonePlan(strips.SizeStays):
         return self.planned_text
 
 
-def run(plan: TonePlan, photo: Photo, _held: Box, running: Running) -> Photo:
+def run(plan: TonePlan, photo: Photo, _held: Box, context: PassContext) -> Photo:
     """The photo with its tones as the step says, or the very same where the step finds nothing to do."""
-    running.tick()
+    context.tick()
     facts: Facts = plan.tones.measure(photo, plan.options)
-    running.record.update({"changed": facts.changes, **facts.record()})
-    running.warnings.extend(facts.said)
+    context.record.update({"changed": facts.changes, **facts.record()})
+    context.warnings.extend(facts.said)
     if not facts.changes and photo.depth <= plan.depth:
-        running.done(1.0)
+        context.done(1.0)
         return photo
-    canvas = running.canvas(plan)
+    canvas = context.canvas(plan)
 
     def change(box: Box) -> None:
         if facts.changes:
@@ -162,9 +162,9 @@ def run(plan: TonePlan, photo: Photo, _held: Box, running: Running) -> Photo:
         try:
             futures = [threads.submit(change, box) for box in plan.strips()]
             for number, future in enumerate(futures, 1):
-                running.tick()
+                context.tick()
                 future.result()
-                running.done(number / len(futures))
+                context.done(number / len(futures))
         finally:
             for future in futures:
                 future.cancel()

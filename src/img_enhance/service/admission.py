@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.jobs.refusals import FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, StorageFull, UploadTooSlow
-from img_enhance.jobs.store import Store
+from img_enhance.jobs.store import JobStore
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
 from img_enhance.service.service import Service
@@ -121,11 +121,11 @@ class Admission:
             raise FileTooLarge(f"the body has {announced / 1e6:.1f} MB and {most / 1e6:.1f} MB are allowed; send a smaller file")
         if self._uploads >= settings.uploads:
             raise Saturated(f"{self._uploads} uploads are under way; try again in a few seconds")
-        load = await service.store.ask(Store.load)
+        load = await service.store.ask(JobStore.load)
         if load.states.get("queued", 0) >= settings.queue_jobs or load.queued_seconds >= settings.queue_seconds:
             raise Saturated(f"{load.states.get('queued', 0)} jobs wait, estimated at {load.queued_seconds:.0f} s; try again later")
         caller: Caller = scope[CALLER]
-        unfinished = await service.store.ask(Store.unfinished, caller.quota)
+        unfinished = await service.store.ask(JobStore.unfinished, caller.quota)
         if unfinished >= settings.jobs_per_key:
             raise QuotaReached(f"{unfinished} of your jobs are unfinished and {settings.jobs_per_key} may be; wait for some or cancel them")
         await self._check_disk(announced)
@@ -137,7 +137,7 @@ class Admission:
         """
         settings = self.service.settings
         most = settings.storage_gb * 1e9
-        stored = (await self.service.store.ask(Store.load)).stored_bytes
+        stored = (await self.service.store.ask(JobStore.load)).stored_bytes
         if stored + incoming_bytes > most:
             raise StorageFull(
                 f"photos and results take {stored / 1e9:.2f} GB of at most {most / 1e9:g}; try again when older ones have expired"

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from img_enhance.errors import ImgEnhanceError
+from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import NotHere, WorkTooLong
 from img_enhance.jobs.rows import FINAL, Claim, Job
 from img_enhance.jobs.spool import PHOTO
-from img_enhance.jobs.store import Store
-from img_enhance.jobs.store_front import StoreFront
+from img_enhance.jobs.store import JobStore
 from img_enhance.photo import format_named
 from img_enhance.request.recipe import Recipe
 from img_enhance.service.keys import Caller
@@ -73,7 +73,7 @@ async def accepted(
 ) -> list[Job]:
     """Jobs that from now on are kept: photo first, then its folder's name, then the row.
 
-    Raises: as `Store.accept`; then nothing was accepted.
+    Raises: as `JobStore.accept`; then nothing was accepted.
     """
     jobs = [_new_job(caller, each, answer, batch, place) for place, (each, answer) in enumerate(wanted)]
     reach("received", service.settings.fault)
@@ -82,7 +82,7 @@ async def accepted(
         for job in kept:
             await asyncio.to_thread(service.spool.take, job.id)
         reach("renamed", service.settings.fault)
-        await service.store.ask(Store.accept, jobs, service.bounds, batch=batch, claim=claim)
+        await service.store.ask(JobStore.accept, jobs, service.bounds, batch=batch, claim=claim)
     except BaseException:
         for job in kept:
             service.spool.drop(job.id)
@@ -131,23 +131,23 @@ def fingerprint(path: str, wanted: Sequence[Wanted]) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-async def owned_job(store: StoreFront, caller: Caller, id: str) -> Job:
+async def owned_job(store: AsyncJobStore, caller: Caller, id: str) -> Job:
     """The caller's job.
 
     Raises: NotHere for one that does not exist, or is somebody else's: nobody learns which.
     """
-    job = await store.ask(Store.job, id)
+    job = await store.ask(JobStore.job, id)
     if job is None or job.owner != caller.owner:
         raise NotHere("there is no such job of yours; ids are forgotten a week after their results")
     return job
 
 
-async def owned_batch(store: StoreFront, caller: Caller, id: str) -> tuple[Job, ...]:
+async def owned_batch(store: AsyncJobStore, caller: Caller, id: str) -> tuple[Job, ...]:
     """The jobs of the caller's batch.
 
     Raises: NotHere.
     """
-    jobs = await store.ask(Store.batch, id)
+    jobs = await store.ask(JobStore.batch, id)
     if not jobs or jobs[0].owner != caller.owner:
         raise NotHere("there is no such batch of yours; ids are forgotten a week after their results")
     return jobs
@@ -183,9 +183,9 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
     )
 
 
-async def wait_of(store: StoreFront, pace: Pace, job: Job) -> tuple[int, float]:
+async def wait_of(store: AsyncJobStore, pace: Pace, job: Job) -> tuple[int, float]:
     """The place of a queued job, of which 1 is next, and the seconds until it has ended."""
-    before, seconds = await store.ask(Store.ahead, job)
+    before, seconds = await store.ask(JobStore.ahead, job)
     return before + 1, pace.expected_after(seconds, job.estimated_seconds)
 
 

@@ -7,18 +7,18 @@ import logging
 import time
 from pathlib import Path
 
+from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import StorageFull, StoreBroken, WorkerDied
 from img_enhance.jobs.rows import Job
 from img_enhance.jobs.spool import PHOTO, Spool, sync_folder
-from img_enhance.jobs.store import MOST_DEATHS, Store
-from img_enhance.jobs.store_front import StoreFront
+from img_enhance.jobs.store import MOST_DEATHS, JobStore
 from img_enhance.service.board import Board
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.pace import Pace
 from img_enhance.service.settings import Settings
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.faults import chosen, reach
-from img_enhance.workers.protocol import Cancel, Done, Failed, Run, Working
+from img_enhance.workers.protocol import Cancel, Failed, Run, Succeeded, Working
 from img_enhance.workers.supervisor import Post
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Dispatcher:
         self,
         posts: list[Post],
         *,
-        store: StoreFront,
+        store: AsyncJobStore,
         spool: Spool,
         board: Board,
         metrics: Metrics,
@@ -63,7 +63,7 @@ class Dispatcher:
 
     async def cancel(self, id: str) -> bool:
         """Whether a job was unfinished; now it is cancelled, and its files go."""
-        done = await self._store.ask(Store.cancel, id, now=time.time())
+        done = await self._store.ask(JobStore.cancel, id, now=time.time())
         if done:
             self._metrics.jobs_ended.labels(state="cancelled").inc()
             if id in self.running:
@@ -94,7 +94,7 @@ class Dispatcher:
             await post.filled()
             self._work.clear()
             now = time.time()
-            job = await self._store.ask(Store.lease, short_seconds=short_seconds, now=now, until=now + LEASE_SECONDS)
+            job = await self._store.ask(JobStore.lease, short_seconds=short_seconds, now=now, until=now + LEASE_SECONDS)
             if job is None:
                 await self._idle()
                 continue
@@ -124,7 +124,7 @@ class Dispatcher:
             self._board.fractions.pop(job.id, None)
             self._board.changed(job.id)
 
-    async def _answer(self, post: Post, job: Job) -> Done | Failed | None:
+    async def _answer(self, post: Post, job: Job) -> Succeeded | Failed | None:
         """How the worker ended, None if it died; its lease is renewed as long as it talks."""
         child = post.child
         assert child is not None
@@ -144,30 +144,30 @@ class Dispatcher:
             if not isinstance(message, Working):
                 if message is None:
                     await child.kill()
-                return message if isinstance(message, Done | Failed) else None
+                return message if isinstance(message, Succeeded | Failed) else None
             self._board.fractions[job.id] = message.fraction
             self._board.changed(job.id)
             if time.monotonic() - renewed > RENEW_SECONDS:
                 renewed = time.monotonic()
-                if not await self._store.ask(Store.renew, job, until=time.time() + LEASE_SECONDS):
+                if not await self._store.ask(JobStore.renew, job, until=time.time() + LEASE_SECONDS):
                     await child.send(Cancel())
 
-    async def _settle(self, job: Job, end: Done | Failed | None, seconds: float) -> None:
+    async def _settle(self, job: Job, end: Succeeded | Failed | None, seconds: float) -> None:
         now = time.time()
-        if isinstance(end, Done):
+        if isinstance(end, Succeeded):
             await self._publish(job, end, seconds)
         elif end is None:
             await self._after_death(job)
         elif end.code == "cancelled":  # by its owner, whose word is in the store already, or because the service stops
-            await self._store.ask(Store.hand_back, job, now=now)
+            await self._store.ask(JobStore.hand_back, job, now=now)
         elif end.code in _PASSING and now - job.created < _PASSING_FOR_SECONDS:
             _log.warning("a job waits for better times", extra={"job": job.id, "code": end.code, "detail": end.private or end.detail})
-            await self._store.ask(Store.hand_back, job, now=now, not_before=now + PASSING_PAUSE_SECONDS)
+            await self._store.ask(JobStore.hand_back, job, now=now, not_before=now + PASSING_PAUSE_SECONDS)
         else:
             await self._fail(job, end)
         await self._clean(job)
 
-    async def _publish(self, job: Job, end: Done, seconds: float) -> None:
+    async def _publish(self, job: Job, end: Succeeded, seconds: float) -> None:
         """Publish a result: its file and its name are synced before the row, and the row counts only with the latest token."""
         folder = self._spool.jobs / job.id
         path = folder / Path(end.name).name
@@ -175,7 +175,7 @@ class Dispatcher:
         await asyncio.to_thread(sync_folder, folder)
         result = {"name": path.name, "format": end.format, "width": end.size[0], "height": end.size[1]}
         size = path.stat().st_size
-        done = await self._store.ask(Store.finish, job, now=time.time(), result=result, result_bytes=size, record=end.record)
+        done = await self._store.ask(JobStore.finish, job, now=time.time(), result=result, result_bytes=size, record=end.record)
         self._reach("published")
         if done:
             self._pace.learn(job.estimated_seconds, seconds)
@@ -186,20 +186,20 @@ class Dispatcher:
 
     async def _after_death(self, job: Job) -> None:
         if self._board.stopping:
-            await self._store.ask(Store.hand_back, job, now=time.time())
+            await self._store.ask(JobStore.hand_back, job, now=time.time())
         elif job.deaths + 1 >= MOST_DEATHS:
             await self._fail(job, as_data(WorkerDied(f"this job ended its worker {MOST_DEATHS} times; ask for a smaller factor")))
         else:
-            await self._store.ask(Store.hand_back, job, now=time.time(), deaths=1)
+            await self._store.ask(JobStore.hand_back, job, now=time.time(), deaths=1)
 
     async def _fail(self, job: Job, end: Failed) -> None:
-        if await self._store.ask(Store.fail, job, now=time.time(), error=end.shown()):
+        if await self._store.ask(JobStore.fail, job, now=time.time(), error=end.shown()):
             self._metrics.jobs_ended.labels(state="failed").inc()
         _log.warning("a job failed", extra={"job": job.id, "code": end.code, "detail": end.private or end.detail})
 
     async def _clean(self, job: Job) -> None:
         """Leave in the job's folder only what its row says."""
-        row = await self._store.ask(Store.job, job.id)
+        row = await self._store.ask(JobStore.job, job.id)
         if row is None or row.state in ("failed", "cancelled", "expired"):
             await asyncio.to_thread(self._spool.drop, job.id)
         elif row.state == "done" and row.result is not None:

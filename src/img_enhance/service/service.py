@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.errors import OptionError
+from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import StorageFull, StoreBroken
 from img_enhance.jobs.rows import Bounds
 from img_enhance.jobs.spool import Spool
-from img_enhance.jobs.store import Store
-from img_enhance.jobs.store_front import StoreFront
+from img_enhance.jobs.store import JobStore
 from img_enhance.service.board import Board
 from img_enhance.service.dispatcher import Dispatcher
 from img_enhance.service.keys import NEW_KEY, Keys
@@ -51,7 +51,7 @@ class Service:
             )
             raise OptionError(words)
         self._lock = self.spool.lock()
-        self.store = StoreFront(_recovered(self.spool))
+        self.store = AsyncJobStore(_recovered(self.spool))
         self.readers = Readers(reader_posts(settings, self.spool.scratch, self.metrics))
         self.dispatcher = Dispatcher(
             worker_posts(settings, self.spool.scratch, self.metrics),
@@ -93,7 +93,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for post in self.posts:
             await post.empty()
-        await self.store.ask(Store.recover, now=time.time())
+        await self.store.ask(JobStore.recover, now=time.time())
         await self.store.close()
         os.close(self._lock)
 
@@ -133,21 +133,21 @@ class Service:
             now = time.time()
             kept_since = now - self.settings.retention_hours * 3600
             try:
-                expired = await self.store.ask(Store.expire, finished_before=kept_since, forget_before=kept_since - FORGET_SECONDS)
+                expired = await self.store.ask(JobStore.expire, finished_before=kept_since, forget_before=kept_since - FORGET_SECONDS)
                 for id in expired:
                     await asyncio.to_thread(self.spool.drop, id)
-                for job in await self.store.ask(Store.lapsed, now=now):
+                for job in await self.store.ask(JobStore.lapsed, now=now):
                     if job.id not in self.dispatcher.running:
-                        await self.store.ask(Store.hand_back, job, now=now, returns=1)
+                        await self.store.ask(JobStore.hand_back, job, now=now, returns=1)
             except (StoreBroken, StorageFull) as error:
                 _log.error("the store cannot be swept", extra={"error": {"code": error.code, "detail": str(error)}})
             await asyncio.sleep(min(SWEEP_SECONDS, self.settings.retention_hours * 3600 / 4))
 
 
-def _recovered(spool: Spool) -> Store:
+def _recovered(spool: Spool) -> JobStore:
     """The store, in which what ran is put back; files that no row knows of are gone."""
     spool.make()
-    store = Store(spool.root / "jobs.sqlite")
+    store = JobStore(spool.root / "jobs.sqlite")
     store.check_writable()
     store.recover(now=time.time())
     strays = spool.sweep(store.files())

@@ -106,7 +106,7 @@ class Working:
 
 
 @dataclass(frozen=True)
-class Done:
+class Succeeded:
     """From a worker: the result is on the disk, synced, in the job's folder under this name."""
 
     name: str
@@ -122,10 +122,10 @@ class Loaded:
     models: tuple[str, ...]
 
 
-Message = Setup | Check | Run | Cancel | Ready | Checked | Failed | Working | Done | Loaded
+Message = Setup | Check | Run | Cancel | Ready | Checked | Failed | Working | Succeeded | Loaded
 
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Setup, Check, Run, Cancel, Ready, Checked, Failed, Working, Done, Loaded)
+    kind.__name__: kind for kind in (Setup, Check, Run, Cancel, Ready, Checked, Failed, Working, Succeeded, Loaded)
 }
 
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from img_enhance import __version__
 from img_enhance.jobs.refusals import NotHere
-from img_enhance.jobs.store import Store
+from img_enhance.jobs.store import JobStore
 from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.models.model import Model
@@ -68,7 +68,7 @@ def _model_row(model: Model, store: WeightStore) -> dict[str, Any]:
 async def status(request: Request) -> dict[str, Any]:
     """Version, processes, memory, queue, limits, and what is promised."""
     service = service_of(request)
-    load = await service.store.ask(Store.load)
+    load = await service.store.ask(JobStore.load)
     return {
         "version": __version__,
         "uptime_seconds": round(time.time() - service.started, 1),
@@ -114,7 +114,7 @@ async def readyz(request: Request) -> Response:
     service = service_of(request)
     if not service.ready:
         return JSONResponse({"status": "starting" if not service.board.stopping else "stopping"}, 503, {"Retry-After": "2"})
-    await service.store.ask(Store.check_writable)
+    await service.store.ask(JobStore.check_writable)
     return JSONResponse({"status": "ready"})
 
 
@@ -124,7 +124,7 @@ async def metrics(request: Request) -> Response:
     service = service_of(request)
     if service.settings.metrics == "off" or (service.settings.metrics == "keyed" and service.settings.access == "open"):
         raise NotHere("there are no metrics here; ask the operator to show them")
-    load = await service.store.ask(Store.load)
+    load = await service.store.ask(JobStore.load)
     for state in ("queued", "running", "done", "failed", "cancelled", "expired"):
         service.metrics.jobs.labels(state=state).set(load.states.get(state, 0))
     service.metrics.queued_seconds.set(load.queued_seconds)

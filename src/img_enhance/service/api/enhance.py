@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from img_enhance.errors import ImgEnhanceError
+from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import KeyReused, MalformedRequest, StillRunning, Stopping, WaitedTooLong
 from img_enhance.jobs.rows import FINAL, Claim, Job
-from img_enhance.jobs.store import Store
-from img_enhance.jobs.store_front import StoreFront
+from img_enhance.jobs.store import JobStore
 from img_enhance.request.recipe import Recipe
 from img_enhance.service.admission import REQUEST
 from img_enhance.service.api.access import caller_of, service_of
@@ -64,7 +64,7 @@ async def enhance(request: Request) -> Response:
         wanted = Wanted(body.uploads[0], recipe_of(body.words))
         claim = _claim(request, [wanted])
         if claim is not None:
-            earlier = await service.store.ask(Store.claimed, caller.owner, claim)
+            earlier = await service.store.ask(JobStore.claimed, caller.owner, claim)
             if earlier is not None:
                 return await _replayed(request, await owned_job(service.store, caller, earlier))
         answer = await looked_at(service, wanted)
@@ -101,7 +101,7 @@ async def enhance_batch(request: Request) -> Response:
         wanted = _wanted_of_all(body)
         claim = _claim(request, wanted)
         if claim is not None:
-            earlier = await service.store.ask(Store.claimed, caller.owner, claim)
+            earlier = await service.store.ask(JobStore.claimed, caller.owner, claim)
             if earlier is not None:
                 return _batch_response(await batch_view(service, earlier, await owned_batch(service.store, caller, earlier)))
         answers = await all_looked_at(service, wanted)
@@ -167,13 +167,13 @@ def _claim(request: Request, wanted: list[Wanted]) -> Claim | None:
     return Claim(key, fingerprint(request.url.path, wanted))
 
 
-async def _first_with(store: StoreFront, caller: Caller, claim: Claim | None) -> str:
+async def _first_with(store: AsyncJobStore, caller: Caller, claim: Claim | None) -> str:
     """The job or batch of the same request that was sent twice at the same time, of which the other was accepted first.
 
     Raises: KeyReused when it was another request.
     """
     assert claim is not None
-    earlier = await store.ask(Store.claimed, caller.owner, claim)
+    earlier = await store.ask(JobStore.claimed, caller.owner, claim)
     assert earlier is not None
     return earlier
 
@@ -216,7 +216,7 @@ async def _waited_for(request: Request, job: Job, *, kept: bool) -> Response:
         with service.board.watching(job.id) as changed:
             while True:
                 changed.clear()
-                row = await service.store.ask(Store.job, job.id)
+                row = await service.store.ask(JobStore.job, job.id)
                 assert row is not None
                 if row.state in FINAL:
                     return await _final_response(request, row)

@@ -11,11 +11,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
+from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import NotFinished, ResultExpired
 from img_enhance.jobs.rows import FINAL, Job
 from img_enhance.jobs.spool import Spool
-from img_enhance.jobs.store import Store
-from img_enhance.jobs.store_front import StoreFront
+from img_enhance.jobs.store import JobStore
 from img_enhance.photo import format_named
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.board import Board
@@ -106,19 +106,19 @@ def result_response(spool: Spool, job: Job, *, retention_hours: float) -> Respon
     return FileResponse(path, headers=headers, media_type=media_type(job.result["format"]), filename=f"enhanced{ending}")
 
 
-async def _events(store: StoreFront, board: Board, id: str, after: int) -> AsyncIterator[str]:
+async def _events(store: AsyncJobStore, board: Board, id: str, after: int) -> AsyncIterator[str]:
     """Every change of state after that number, and how far the job is; numbers come from the store, so they outlive a restart."""
     yield f"retry: {_RETRY_MILLISECONDS}\n\n"
     said = -1.0
     with board.watching(id) as changed:
         while True:
             changed.clear()
-            for number, state, at in await store.ask(Store.events, id, after=after):
+            for number, state, at in await store.ask(JobStore.events, id, after=after):
                 after = number
                 yield _event("state", str(number), {"state": state, "at": at})
                 if state in FINAL:
                     return
-            row = await store.ask(Store.job, id)
+            row = await store.ask(JobStore.job, id)
             if row is None or row.state in FINAL or board.stopping:
                 return
             fraction = board.fractions.get(id)

@@ -13,29 +13,29 @@ from img_enhance.image_io import PhotoFile
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
-from img_enhance.planning.plan import Pass, Plan, Question
-from img_enhance.planning.sweep_plan import Store
+from img_enhance.planning.plan import Pass, Plan, PlanRequest
+from img_enhance.planning.sweep_plan import Medium
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
 from img_enhance.words import Setting, Words
 
 
 class Decoded:
-    """A photo that was decoded before its job runs, until it is taken: what runs has the only hold on it, and may change it."""
+    """A photo that was decoded before it is enhanced, until it is taken: what runs has the only hold on it, and may change it."""
 
-    def __init__(self, photo: Photo, store: Store) -> None:
+    def __init__(self, photo: Photo, medium: Medium) -> None:
         self._photo: Photo | None = photo
-        self._store = store
+        self._medium = medium
 
-    def keep_on(self, store: Store) -> None:
+    def keep_on(self, medium: Medium) -> None:
         """Let go of a photo that lies elsewhere."""
-        if self._store != store:
+        if self._medium != medium:
             self._photo = None
 
     @property
     def disk_bytes(self) -> int:
         """What it takes of the disk now."""
-        if self._photo is None or self._store == "memory":
+        if self._photo is None or self._medium == "memory":
             return 0
         return self._photo.pixels.nbytes + (0 if self._photo.alpha is None else self._photo.alpha.nbytes)
 
@@ -46,14 +46,14 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class Job:
+class PreparedRun:
     """A photo and a recipe that are known to fit together, planned but not begun.
 
     `decoded` is there if the photo's file had to be decoded for that, which found no fault with it.
     """
 
     source: Photo | PhotoFile
-    question: Question
+    request: PlanRequest
     recipe: Recipe
     reasons: tuple[Reason, ...]
     plan: Plan
@@ -62,30 +62,30 @@ class Job:
 
     @property
     def header(self) -> Header:
-        return self.question.header
+        return self.request.header
 
     @property
     def output_format(self) -> str:
-        return self.question.output_format
+        return self.request.output_format
 
     def taken(self) -> Photo | None:
         """The photo that was decoded before, for whoever calls first, as `Decoded.take`."""
         return None if self.decoded is None else self.decoded.take()
 
-    def planned_again(self, plan: Plan, warning: str) -> Job:
-        """The job by another plan, and why."""
+    def planned_again(self, plan: Plan, warning: str) -> PreparedRun:
+        """The same by another plan, and why."""
         return replace(self, plan=plan, warnings=(*self.warnings, warning))
 
 
 def all_passes(recipe: Recipe, size: Size, models: ModelTable) -> tuple[tuple[Pass, ...], Size]:
     """All passes of a recipe over a photo of `size`, and the size of the result."""
-    run: tuple[Pass, ...] = ()
+    passes: tuple[Pass, ...] = ()
     assert recipe.steps != AUTO, "the steps are chosen before they are planned"
     for options in recipe.steps:
-        for step in passes_of(options, size, models):
-            run += (step,)
-            size = step.result(size)
-    return run, size
+        for each in passes_of(options, size, models):
+            passes += (each,)
+            size = each.result(size)
+    return passes, size
 
 
 def output_format_of(header: Header, recipe: Recipe, output: Path | None) -> str:
