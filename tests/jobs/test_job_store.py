@@ -32,7 +32,7 @@ def lease(store: JobStore, *, short: float = 1e9) -> Job:
 def test_an_old_token_publishes_nothing(store: JobStore) -> None:
     store.accept([JOB], WIDE)
     first = lease(store)
-    assert store.hand_back(first, now=201)
+    assert store.requeue(first, now=201)
     second = lease(store)
     assert not store.finish(first, now=202, result={"name": "first"}, result_bytes=1, record={})
     assert not store.renew(first, until=300)
@@ -63,14 +63,14 @@ def test_the_short_lane_takes_short_work_only(store: JobStore) -> None:
 
 def test_what_waits_for_better_times_is_not_leased(store: JobStore) -> None:
     store.accept([JOB], WIDE)
-    store.hand_back(lease(store), now=490, not_before=500)
+    store.requeue(lease(store), now=490, not_before=500)
     assert store.lease(short_seconds=1e9, now=499, until=560) is None
     assert store.lease(short_seconds=1e9, now=500, until=560) is not None
 
 
 def test_a_clock_that_is_set_back_keeps_no_job_waiting(store: JobStore) -> None:
     store.accept([JOB], WIDE)
-    store.hand_back(lease(store), now=90_000, not_before=90_010)
+    store.requeue(lease(store), now=90_000, not_before=90_010)
     assert store.lease(short_seconds=1e9, now=200, until=260) is not None
 
 

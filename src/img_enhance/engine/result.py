@@ -21,7 +21,7 @@ from img_enhance.request.recipe import AUTO, Reason, Recipe
 
 @dataclass(frozen=True)
 class PhaseRecord:
-    """What one phase took, the reading of the photo or a pass. `measured_bytes` is the peak of anonymous memory of the whole process then,
+    """What one phase took, the reading of the photo or a pass. `measured_bytes` is the peak of anonymous memory of the whole process then.
     `facts` is what a step measured of the whole photo, as JSON values.
     """
 

@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from img_enhance.jobs.store import JobStore
 
 Answer = TypeVar("Answer")
-Words = ParamSpec("Words")
+Given = ParamSpec("Given")
 
 
 class AsyncJobStore:
@@ -21,12 +21,12 @@ class AsyncJobStore:
         self._store = store
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
 
-    async def ask(self, method: Callable[Concatenate[JobStore, Words], Answer], *words: Words.args, **named: Words.kwargs) -> Answer:
+    async def ask(self, method: Callable[Concatenate[JobStore, Given], Answer], *given: Given.args, **named: Given.kwargs) -> Answer:
         """What a method of `JobStore` answers, as in `await store.ask(JobStore.job, id)`.
 
         Raises: as the method.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(method, self._store, *words, **named))
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(method, self._store, *given, **named))
 
     async def close(self) -> None:
         """Close the store; it can be asked no more."""

@@ -124,7 +124,7 @@ class JobStore:
         """Say why a job cannot be done, if the lease still holds: whether it did."""
         return self._end(job, "failed", now, error=json.dumps(error))
 
-    def hand_back(self, job: Job, *, now: float, not_before: float = 0.0, deaths: int = 0, returns: int = 0) -> bool:
+    def requeue(self, job: Job, *, now: float, not_before: float = 0.0, deaths: int = 0, returns: int = 0) -> bool:
         """Put a running job back into the queue, if the lease still holds: whether it did."""
         with self._transaction():
             changed = self._db.execute(
@@ -158,7 +158,7 @@ class JobStore:
                 }
                 self.fail(job, now=now, error=problem)
             else:
-                self.hand_back(job, now=now, returns=1)
+                self.requeue(job, now=now, returns=1)
         return self._jobs("WHERE state = 'failed' AND finished = ?", now)
 
     def lapsed(self, *, now: float) -> tuple[Job, ...]:

@@ -111,7 +111,7 @@ class Admission:
 
     async def _check_room(self, scope: Scope, headers: Headers, most: int) -> None:
         service, settings = self.service, self.service.settings
-        if service.board.stopping:
+        if service.live.stopping:
             raise Stopping("the service is about to stop; try again in a minute")
         text = headers.get("content-length")
         if text is not None and not text.isdecimal():

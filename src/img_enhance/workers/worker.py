@@ -17,7 +17,7 @@ from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
 from img_enhance.geometry import Size
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.channel import Channel, Gone
-from img_enhance.workers.faults import misbehave, reach
+from img_enhance.workers.faults import die_at, misbehave
 from img_enhance.workers.protocol import (
     CPU,
     Cancel,
@@ -150,23 +150,23 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
 
 def _enhance(engine: Engine, message: Run, channel: Channel) -> Succeeded:
     photo, path = Path(message.photo), Path(message.result)
-    talk = Talk(channel)
-    reach("worker started", message.fault)
+    callbacks = RunCallbacks(channel)
+    die_at("worker started", message.fault)
     misbehave(message.fault)
     prepared = _prepared(engine, photo, message.request)
-    result = engine.run(prepared, progress=talk.progress, cancelled=talk.cancelled)
-    reach("worker computed", message.fault)
+    result = engine.run(prepared, progress=callbacks.progress, cancelled=callbacks.cancelled)
+    die_at("worker computed", message.fault)
     from img_enhance.photo import format_named
 
     path = path.with_name(path.name + format_named(prepared.output_format).endings[0])
-    result.save(path, format=prepared.output_format, overwrite=True, cancelled=talk.cancelled)
-    reach("worker saved", message.fault)
+    result.save(path, format=prepared.output_format, overwrite=True, cancelled=callbacks.cancelled)
+    die_at("worker saved", message.fault)
     record = public(result.record())
     record["warnings"] = [_without(warning, photo) for warning in record["warnings"]]
     return Succeeded(path.name, prepared.output_format, _pair(result.photo.size), record)
 
 
-class Talk:
+class RunCallbacks:
     """The engine's two questions, answered from the socket: how far it may tell, and whether to stop."""
 
     def __init__(self, channel: Channel) -> None:
