@@ -81,6 +81,15 @@ def read(arguments: argparse.Namespace, options: type[Options], *, only: tuple[s
     return options(**given(arguments, options, only=only))
 
 
+def read_steps(arguments: argparse.Namespace) -> tuple[StepOptions, ...]:
+    """The steps that flags ask for, in the order in which they run.
+
+    Raises: OptionError as `read`.
+    """
+    asked = [kind for kind in STEP_OPTIONS if given(arguments, kind) or (prefix_of(kind) and getattr(arguments, kind.name))]
+    return tuple(read(arguments, kind) for kind in asked)
+
+
 def given(arguments: argparse.Namespace, options: type[Any], *, only: tuple[str, ...] = ()) -> dict[str, Any]:
     """The options that flags were given for, by their names; `only` as for `add_flags`."""
     names = only or tuple(field.name for field in fields(options))
