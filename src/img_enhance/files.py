@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from img_enhance.errors import DiskError, OutputError
+from img_enhance.errors import DiskError, OutputError, PhotoError
 from img_enhance.words import Setting
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -78,6 +78,6 @@ def _publish(partial: Path, path: Path, *, overwrite: bool) -> None:
         partial.rename(path)  # a file system without hard links
 
 
-def damaged(path: Path, why: str) -> str:
-    """What to say of a photo whose file cannot be read to its end."""
-    return f"{path} is truncated or damaged ({why}); get it again from where it came, or repair it"
+def damaged(path: Path, why: str) -> PhotoError:
+    """What to raise for a photo whose file cannot be read to its end."""
+    return PhotoError(f"{path} is truncated or damaged ({why})", "get it again from where it came, or repair it")

@@ -129,7 +129,7 @@ def format_named(name: str) -> Format:
     for entry in FORMATS:
         if entry.name == name:
             return entry
-    raise OptionError(f"unknown format '{name}'; known are {', '.join(entry.name for entry in FORMATS)}")
+    raise OptionError(f"unknown format '{name}'", f"known are {', '.join(entry.name for entry in FORMATS)}")
 
 
 def format_of_ending(ending: str) -> Format:

@@ -99,7 +99,7 @@ def _check_no_local_flags(machine: Mapping[str, Any], *, offline: bool) -> None:
     """Pass if no flag says how this machine would work; `machine` are the options that flags were given for."""
     local_flags = [flag_of(Machine, name) for name in machine] + ["--offline"] * offline
     if local_flags:
-        raise OptionError(f"{local_flags[0]} says how this machine works, but the server does the work; leave it out, or --server")
+        raise OptionError(f"{local_flags[0]} says how this machine works, but the server does the work", "leave it out, or --server")
 
 
 def _enhance(request: EnhanceRequest) -> int:

@@ -34,7 +34,7 @@ def enhance_by_server(request: EnhanceRequest) -> int:
     Raises: OptionError for flags that mean nothing there; what `Client` raises; OutputError, DiskError; Cancelled.
     """
     if request.compare is not None and request.recipe.output.crop is not None:
-        raise OptionError("--compare with --crop needs the whole result, which the server does not send; leave one of them out")
+        raise OptionError("--compare with --crop needs the whole result, which the server does not send", "leave one of them out")
     client = client_of(request.server.server or "", request.server.server_key, tell=teller(request))
     with raising(), piped(request.photo, request.output) as (photo, pipe):
         try:

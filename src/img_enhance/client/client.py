@@ -208,7 +208,7 @@ class Client:
         path = f"{API}/jobs/{job.id}/result"
         if job.result is None:  # the service says why
             self.transport.ask("GET", path, self.transport.read_text)
-            raise IntegrityError(f"job {job.id} has a result of which nothing is known; try again")
+            raise IntegrityError(f"job {job.id} has a result of which nothing is known", "try again")
         return path, int(job.result["bytes"])
 
 

@@ -52,11 +52,11 @@ def _file_bytes(path: Path) -> int:
         with path.open("rb"):
             length = path.stat().st_size
     except FileNotFoundError:
-        raise PhotoError(f"{path} does not exist; check the name") from None
+        raise PhotoError(f"{path} does not exist", "check the name") from None
     except OSError as error:
         raise _unreadable(path, error) from None
     if not length:
-        raise PhotoError(f"{path} is empty; get it again from where it came")
+        raise PhotoError(f"{path} is empty", "get it again from where it came")
     return length
 
 
@@ -78,10 +78,10 @@ def _file_blocks(path: Path, length: int) -> Iterator[bytes]:
             except OSError as error:
                 raise _unreadable(path, error) from None
             if not block:
-                raise PhotoError(f"{path} became shorter while it was sent; try again when nothing else writes to it")
+                raise PhotoError(f"{path} became shorter while it was sent", "try again when nothing else writes to it")
             left -= len(block)
             yield block
 
 
 def _unreadable(path: Path, error: OSError) -> PhotoError:
-    return PhotoError(f"{path} cannot be read: {error.strerror}; check its rights and its disk")
+    return PhotoError(f"{path} cannot be read: {error.strerror}", "check its rights and its disk")

@@ -60,7 +60,7 @@ class JobStatus:
         if self.state == "cancelled":
             raise Cancelled("the job was cancelled; nothing was written")
         if self.state == "expired":
-            raise ResultExpired("the result is no longer kept; send the photo again")
+            raise ResultExpired("the result is no longer kept", "send the photo again")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def job_from(values: Mapping[str, Any]) -> JobStatus:
             error=error_of(values["error"]) if values.get("error") else None,
         )
     except (KeyError, TypeError, ValueError):
-        raise ServiceUnreachable("the answer of the service is not a job; check the URL, or use its version of img-enhance") from None
+        raise ServiceUnreachable("the answer of the service is not a job", "check the URL, or use its version of img-enhance") from None
 
 
 def batch_from(values: Mapping[str, Any]) -> Batch:
@@ -105,4 +105,4 @@ def batch_from(values: Mapping[str, Any]) -> Batch:
     try:
         return Batch(str(values["id"]), tuple(job_from(job) for job in values["jobs"]))
     except (KeyError, TypeError):
-        raise ServiceUnreachable("the answer of the service is not a batch; check the URL, or use its version of img-enhance") from None
+        raise ServiceUnreachable("the answer of the service is not a batch", "check the URL, or use its version of img-enhance") from None

@@ -61,7 +61,7 @@ class JobStore:
                     row = (first.owner, claim.key, claim.fingerprint, batch or first.id, first.created)
                     self._db.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
                 except sqlite3.IntegrityError:
-                    raise KeyReused("this Idempotency-Key came with another request at the same time; use a new one") from None
+                    raise KeyReused("this Idempotency-Key came with another request at the same time", "use a new one") from None
             for job in jobs:
                 names = ", ".join(COLUMNS)
                 marks = ", ".join("?" * len(COLUMNS))
@@ -78,7 +78,7 @@ class JobStore:
         if row is None:
             return None
         if row["fingerprint"] != claim.fingerprint:
-            raise KeyReused("this Idempotency-Key came with another photo or other words before; use a new one")
+            raise KeyReused("this Idempotency-Key came with another photo or other words before", "use a new one")
         return str(row["target"])
 
     def job(self, id: str) -> Job | None:
@@ -225,25 +225,25 @@ class JobStore:
             self._db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
             raise StoreBroken(
-                f"{self.path} has version {version}, this program needs {VERSION}; move it away or use the program it is from"
+                f"{self.path} has version {version}, this program needs {VERSION}", "move it away or use the program it is from"
             )
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
-            raise StoreBroken(f"{self.path} is damaged ({found}); restore it, or move the whole folder away to start anew")
+            raise StoreBroken(f"{self.path} is damaged ({found})", "restore it, or move the whole folder away to start anew")
 
     def _check_bounds(self, new: Sequence[Job], bounds: Bounds) -> None:
         if not new:
             return
         load = self.load()
         if load.states.get("queued", 0) + len(new) > bounds.jobs:
-            raise Saturated(f"{load.states.get('queued', 0)} jobs wait and {bounds.jobs} may; try again later")
+            raise Saturated(f"{load.states.get('queued', 0)} jobs wait and {bounds.jobs} may", "try again later")
         if load.states.get("queued") and load.queued_seconds + sum(job.estimated_seconds for job in new) > bounds.seconds:
             raise Saturated(
-                f"the work that waits is estimated at {load.queued_seconds:.0f} s of at most {bounds.seconds:.0f}; try again later"
+                f"the work that waits is estimated at {load.queued_seconds:.0f} s of at most {bounds.seconds:.0f}", "try again later"
             )
         unfinished = self.unfinished(new[0].quota)
         if unfinished + len(new) > bounds.per_quota:
-            raise QuotaReached(f"{unfinished} of your jobs are unfinished and {bounds.per_quota} may be; wait for some or cancel them")
+            raise QuotaReached(f"{unfinished} of your jobs are unfinished and {bounds.per_quota} may be", "wait for some or cancel them")
 
     def _end(
         self,
@@ -296,5 +296,5 @@ class JobStore:
             yield
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise StorageFull("the disk of the service is full; try again later") from None
-            raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}; see to its disk and permissions") from error
+                raise StorageFull("the disk of the service is full", "try again later") from None
+            raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}", "see to its disk and permissions") from error

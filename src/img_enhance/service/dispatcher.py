@@ -188,7 +188,7 @@ class Dispatcher:
         if self._live.stopping:
             await self._store.ask(JobStore.requeue, job, now=time.time())
         elif job.deaths + 1 >= MOST_DEATHS:
-            await self._fail(job, as_data(WorkerDied(f"this job ended its worker {MOST_DEATHS} times; ask for a smaller factor")))
+            await self._fail(job, as_data(WorkerDied(f"this job ended its worker {MOST_DEATHS} times", "ask for a smaller factor")))
         else:
             await self._store.ask(JobStore.requeue, job, now=time.time(), deaths=1)
 

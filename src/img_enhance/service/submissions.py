@@ -41,7 +41,9 @@ async def checked(service: Service, submission: Submission) -> Checked | Failed:
     if isinstance(answer, Checked):
         seconds, most = service.pace.expected(answer.seconds), service.settings.max_job_seconds
         if seconds > most:
-            return as_data(WorkTooLong(f"the work is estimated at {seconds:.0f} s and {most:.0f} s are allowed; ask for a smaller factor"))
+            return as_data(
+                WorkTooLong(f"the work is estimated at {seconds:.0f} s and {most:.0f} s are allowed", "ask for a smaller factor")
+            )
     return answer
 
 

@@ -150,7 +150,7 @@ class _Form:
 
     def end(self) -> None:
         if not self._ended:
-            raise MalformedRequest("the form is cut off; send it again")
+            raise MalformedRequest("the form is cut off", "send it again")
 
     def close(self) -> None:
         if self._file is not None:
@@ -186,10 +186,10 @@ class _Form:
         name = options.get(b"name", b"").decode("utf-8", "replace")
         if name in _FILE_FIELDS:
             if len(self._body.uploads) >= self._most_files:
-                raise MalformedRequest(f"more than {self._most_files} file{'s' * (self._most_files > 1)}; send fewer")
+                raise MalformedRequest(f"more than {self._most_files} file{'s' * (self._most_files > 1)}", "send fewer")
             self._file = _PhotoFile(self._body, self._spool, self._most_bytes)
         elif b"filename" in options:
-            raise MalformedRequest(f"a file came in the field '{name[:40]}'; send it in 'file'")
+            raise MalformedRequest(f"a file came in the field '{name[:40]}'", "send it in 'file'")
         else:
             self._word = (name, bytearray())
 
@@ -219,7 +219,7 @@ class _Form:
 
 
 def _too_large(most_bytes: int) -> FileTooLarge:
-    return FileTooLarge(f"the file is larger than the {most_bytes / 1e6:g} MB that are allowed; send a smaller one")
+    return FileTooLarge(f"the file is larger than the {most_bytes / 1e6:g} MB that are allowed", "send a smaller one")
 
 
 class _disk:  # noqa: N801 - a context manager, used like a function
@@ -231,5 +231,5 @@ class _disk:  # noqa: N801 - a context manager, used like a function
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, OSError):
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull("the disk of the service is full; try again later") from None
-            raise StorageFull(f"the disk of the service cannot be written ({error.strerror}); try again later") from None
+                raise StorageFull("the disk of the service is full", "try again later") from None
+            raise StorageFull(f"the disk of the service cannot be written ({error.strerror})", "try again later") from None

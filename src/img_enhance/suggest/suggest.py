@@ -24,7 +24,7 @@ from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.request.recipe import Reason, Recipe
 from img_enhance.suggest.analysis import PhotoFacts, analyse, lightness
-from img_enhance.words import Setting, Words
+from img_enhance.words import Pull, Setting, Words
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
 DAYLIGHT_KELVIN = 6504
@@ -247,10 +247,8 @@ def _gfpgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
     if _real_esrgan(facts, limits).options is None:
         return _Verdict(None, "faces stay as they are where nothing is enlarged or repaired")
     if facts.faces is None:
-        needed = f"{BUILT_IN.detector.name} {GFPGAN().model}"
-        return _Verdict(
-            None, f"faces were not looked for: no detector on this machine; run: img-enhance models pull {needed}", lacking=True
-        )
+        needed = Pull((BUILT_IN.detector.name, GFPGAN().model))
+        return _Verdict(None, Words("faces were not looked for: no detector on this machine; ", needed), lacking=True)
     if facts.faces == 0:
         return _Verdict(None, "no face was found")
     return _Verdict(GFPGAN(leave_sharp=True), f"{_counted(facts.faces)} in a photo that is enlarged or repaired", _counted(facts.faces))

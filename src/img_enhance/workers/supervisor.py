@@ -123,7 +123,7 @@ class Readers:
                 return answer
         finally:
             self._free.put_nowait(slot)
-        return as_data(PhotoError("the photo took too much memory or time to decode; save it anew, without interlacing"))
+        return as_data(PhotoError("the photo took too much memory or time to decode", "save it anew, without interlacing"))
 
     async def _ask(self, slot: Slot, message: Check) -> Checked | Failed | None:
         child = await slot.filled()

@@ -106,7 +106,9 @@ def check(engine: Engine, message: Check, setup: Setup) -> Checked:
     size = prepared.plan.result if crop is None else crop.size
     if size.pixels > setup.max_result_pixels:
         most = setup.max_result_pixels / 1e6
-        raise PhotoTooLarge(f"the result would have {size.pixels / 1e6:.1f} megapixels and {most:g} are allowed; ask for a smaller factor")
+        raise PhotoTooLarge(
+            f"the result would have {size.pixels / 1e6:.1f} megapixels and {most:g} are allowed", "ask for a smaller factor"
+        )
     source, header = prepared.source, prepared.header
     assert isinstance(source, PhotoFile)
     if prepared.decoded is None:
@@ -194,7 +196,7 @@ class RunCallbacks:
 def failure(error: BaseException, photo: Path) -> Failed:
     """An error as data, without the names of our folders."""
     if isinstance(error, MemoryError):
-        return as_data(PhotoTooLarge("the photo needs more memory to decode than is allowed; save it without interlacing, or smaller"))
+        return as_data(PhotoTooLarge("the photo needs more memory to decode than is allowed", "save it without interlacing, or smaller"))
     assert isinstance(error, ImgEnhanceError)
     failed = as_data(error)
     return dataclasses.replace(failed, detail=_without(failed.detail, photo))

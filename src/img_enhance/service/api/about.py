@@ -98,7 +98,7 @@ async def problems() -> list[ProblemKindView]:
 async def problem(code: str) -> ProblemKindView:
     """What a problem's `type` leads to."""
     if not is_code(code):
-        raise NotHere("there is no problem with this code; see /problems")
+        raise NotHere("there is no problem with this code", "see /problems")
     return _kind_view(kind_of(code))
 
 
@@ -123,7 +123,7 @@ async def metrics(request: Request) -> Response:
     """Requests, jobs, waits, seconds per step, restarts, memory."""
     service = service_of(request)
     if service.settings.metrics == "off" or (service.settings.metrics == "keyed" and service.settings.access == "open"):
-        raise NotHere("there are no metrics here; ask the operator to show them")
+        raise NotHere("there are no metrics here", "ask the operator to show them")
     load = await service.store.ask(JobStore.load)
     for state in ("queued", "running", "done", "failed", "cancelled", "expired"):
         service.metrics.jobs.labels(state=state).set(load.states.get(state, 0))

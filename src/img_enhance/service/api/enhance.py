@@ -47,7 +47,7 @@ async def enhance(request: Request) -> Response:
     try:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
         if not body.uploads:
-            raise MalformedRequest("no photo came; send it in the field 'file'")
+            raise MalformedRequest("no photo came", "send it in the field 'file'")
         submission = Submission(body.uploads[0], recipe_of(body.words))
         claim = _claim(request, [submission])
         if claim is not None:
@@ -110,7 +110,7 @@ async def suggest(request: Request) -> dict[str, Any]:
     try:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
         if not body.uploads:
-            raise MalformedRequest("no photo came; send it in the field 'file'")
+            raise MalformedRequest("no photo came", "send it in the field 'file'")
         answer = await checked(service, Submission(body.uploads[0], recipe_of(body.words)))
     finally:
         await asyncio.to_thread(body.drop, service.spool)
@@ -128,13 +128,13 @@ async def suggest(request: Request) -> dict[str, Any]:
 def _submissions(body: Body) -> list[Submission]:
     """Every photo with its recipe: one for all, or as many as photos in their order."""
     if not body.uploads:
-        raise MalformedRequest("no photo came; send them in the field 'files'")
+        raise MalformedRequest("no photo came", "send them in the field 'files'")
     recipes = body.many_words.get("recipe", [])
     if len(recipes) in (0, 1):
         one = recipe_of(body.words)
         return [Submission(upload, one) for upload in body.uploads]
     if len(recipes) != len(body.uploads):
-        raise MalformedRequest(f"{len(recipes)} recipes came with {len(body.uploads)} photos; send one for all, or one each")
+        raise MalformedRequest(f"{len(recipes)} recipes came with {len(body.uploads)} photos", "send one for all, or one each")
     return [Submission(upload, _recipe_or_error(text)) for upload, text in zip(body.uploads, recipes, strict=True)]
 
 

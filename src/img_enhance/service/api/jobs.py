@@ -91,7 +91,7 @@ def result_response(spool: Spool, job: Job, *, retention_hours: float) -> Respon
     if job.state == "failed":
         raise job_problem(problem_of(job), job)
     if job.state == "expired":
-        raise job_problem(as_data(ResultExpired(f"results are kept {retention_hours:g} hours; send the photo again")), job)
+        raise job_problem(as_data(ResultExpired(f"results are kept {retention_hours:g} hours", "send the photo again")), job)
     if job.state != "done" or job.result is None:
         raise job_problem(as_data(NotFinished(f"the job is {job.state}, it has no result")), job, {"Retry-After": "2"})
     ending = format_named(job.result["format"]).endings[0]
