@@ -164,16 +164,36 @@ def test_a_job_that_fails_or_is_cancelled_keeps_nothing(engine: Engine, dark: Pa
     kept_by(prepared)
 
 
-def test_a_photo_that_lies_elsewhere_than_planned_is_decoded_again(
+def test_a_photo_that_lies_elsewhere_than_planned_is_moved_there(
     engine: Engine, dark: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = engine.enhance(dark, AUTOMATIC).photo.pixels
+    usual = engine.enhance(dark, AUTOMATIC).photo
     monkeypatch.setattr(planning, "canvas_bytes", lambda _: 0)
+    needed = []
+    monkeypatch.setattr(device_engine, "check_room", lambda _, count: needed.append(count))
     prepared = engine.prepare(dark, AUTOMATIC)
     assert prepared.plan.source_medium == "disk"
     assert not reads.held
-    np.testing.assert_array_equal(engine.run(prepared).photo.pixels, usual)
-    assert len(reads.photos) == 3
+    moved = engine.run(prepared).photo
+    np.testing.assert_array_equal(moved.pixels, usual.pixels)
+    assert usual.alpha is not None
+    np.testing.assert_array_equal(np.asarray(moved.alpha), usual.alpha)
+    assert len(reads.photos) == 2
+    assert needed == [prepared.plan.disk_bytes - prepared.header.bytes]
+
+
+def test_who_may_write_no_file_lets_go_of_a_photo_that_the_plan_has_no_memory_for(
+    engine: Engine, dark: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Any) -> Path:
+        raise AssertionError("there is no scratch folder")
+
+    monkeypatch.setattr(whole, "scratch_folder", refuse)
+    monkeypatch.setattr(planning, "canvas_bytes", lambda _: 0)
+    prepared = engine.prepare(dark, AUTOMATIC, most_in_memory=10**9)
+    assert prepared.plan.source_medium == "disk"
+    assert len(reads.photos) == 1
+    assert not reads.held
 
 
 def test_what_was_decoded_onto_a_disk_is_not_asked_of_it_twice(

@@ -13,11 +13,10 @@ from img_enhance.engine.prepared_run import Decoded, PreparedRun, all_passes, ch
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
-from img_enhance.image_io import PhotoFile, medium_of, open_photo, read_whole
+from img_enhance.image_io import PhotoFile, medium_of, open_photo
 from img_enhance.machine.devices import find_device
 from img_enhance.machine.memory import give_back
 from img_enhance.machine.settings import model_table, weight_store
-from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.passes.probe import PrecisionRefused
@@ -27,7 +26,7 @@ from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
 from img_enhance.request.recipe import AUTO, Reason, Recipe
-from img_enhance.suggest.suggest import Suggestion, suggest
+from img_enhance.suggest.suggest import Suggestion, decode_and_suggest, suggest
 from img_enhance.words import Words
 
 
@@ -72,7 +71,7 @@ class Engine:
         self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None, most_in_memory: int | None = None
     ) -> PreparedRun:
         """Check and plan everything that can be known before the work: nothing is loaded or written, nor decoded unless the recipe is
-        "auto" and the photo must be measured: then what is prepared has the photo until it is run.
+        "auto" and the photo must be measured: then what is prepared has the photo until it is run, where the plan puts it.
 
         `output` is where the result will go, if that is known: its ending decides the format unless the recipe does.
         `most_in_memory` is for who may write no file: what is decoded lies in memory up to so many bytes, else up to what plans put there.
@@ -91,8 +90,11 @@ class Engine:
             if less is suggestion:
                 raise
             prepared = self._prepared(source, dataclasses.replace(recipe, steps=less.steps), less.reasons, output)
-        if decoded is not None:
-            decoded.keep_on(prepared.plan.source_medium)
+        if decoded is not None and prepared.plan.source_medium == "disk":
+            if most_in_memory is None:
+                decoded.move_to_disk(self.machine.scratch)
+            else:
+                decoded.take()  # and dropped: it may stay neither in memory nor go to a disk
         return dataclasses.replace(prepared, decoded=decoded)
 
     def _source(self, photo: Photo | str | Path, recipe: Recipe) -> Photo | PhotoFile:
@@ -132,9 +134,9 @@ class Engine:
         if isinstance(source, Photo):
             return suggest(source, recipe.limits, store=self.store, models=self.models), None
         most = most_in_memory or canvas_bytes(allowed_bytes(self.machine.max_memory, self.device))
-        photo = read_whole(source, most_in_memory=most, scratch=self.machine.scratch)
-        quality = jpeg_quality(source.path)
-        suggestion = suggest(photo, recipe.limits, jpeg_quality=quality, store=self.store, models=self.models)
+        photo, suggestion = decode_and_suggest(
+            source, recipe.limits, most_in_memory=most, scratch=self.machine.scratch, store=self.store, models=self.models
+        )
         return suggestion, Decoded(photo, medium_of(source.header, most))
 
     def enhance(

@@ -9,7 +9,7 @@ import numpy as np
 
 from img_enhance.errors import PhotoError
 from img_enhance.geometry import Size
-from img_enhance.image_io import PhotoFile
+from img_enhance.image_io import PhotoFile, moved_to_disk
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
@@ -25,12 +25,15 @@ class Decoded:
 
     def __init__(self, photo: Photo, medium: Medium) -> None:
         self._photo: Photo | None = photo
-        self._medium = medium
+        self._medium: Medium = medium
 
-    def keep_on(self, medium: Medium) -> None:
-        """Let go of a photo that lies elsewhere."""
-        if self._medium != medium:
-            self._photo = None
+    def move_to_disk(self, scratch: str | None) -> None:
+        """Make room in memory: the photo, if it lies there, goes to an unnamed file in the folder `scratch`.
+
+        Raises: DiskError when the disk has no room.
+        """
+        if self._photo is not None and self._medium == "memory":
+            self._photo, self._medium = moved_to_disk(self._photo, scratch), "disk"
 
     @property
     def disk_bytes(self) -> int:
@@ -40,7 +43,7 @@ class Decoded:
         return self._photo.pixels.nbytes + (0 if self._photo.alpha is None else self._photo.alpha.nbytes)
 
     def take(self) -> Photo | None:
-        """The photo, the first time, unless it was let go of."""
+        """The photo, the first time."""
         photo, self._photo = self._photo, None
         return photo
 

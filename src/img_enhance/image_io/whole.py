@@ -1,5 +1,6 @@
 """A photo read whole, onto canvases of its own."""
 
+import dataclasses
 from pathlib import Path
 
 from img_enhance.cancelling import Tick
@@ -30,6 +31,22 @@ def read_whole(file: PhotoFile, *, most_in_memory: int, scratch: str | None = No
     if folder is not None:
         check_room(folder, file.header.bytes)
     return read_into(file, medium, folder, tick)
+
+
+def moved_to_disk(photo: Photo, scratch: str | None) -> Photo:
+    """The photo in an unnamed file in the folder `scratch`.
+
+    Raises: DiskError when the disk has no room.
+    """
+    folder = scratch_folder(scratch)
+    check_room(folder, photo.pixels.nbytes + (0 if photo.alpha is None else photo.alpha.nbytes))
+    pixels = new_canvas(photo.size, "disk", folder, depth=photo.depth)
+    pixels[:] = photo.pixels
+    alpha = None
+    if photo.alpha is not None:
+        alpha = new_canvas(photo.size, "disk", folder, channels=1, depth=photo.depth)
+        alpha[:] = photo.alpha
+    return dataclasses.replace(photo, pixels=pixels, alpha=alpha)
 
 
 def medium_of(header: Header, most_in_memory: int) -> Medium:

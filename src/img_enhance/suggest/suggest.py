@@ -13,7 +13,7 @@ from typing import Any
 from img_enhance.cancelling import Tick
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.faces.detect import find_faces
-from img_enhance.image_io import open_photo, read_whole
+from img_enhance.image_io import PhotoFile, open_photo, read_whole
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.models.table import BUILT_IN, ModelTable
@@ -159,8 +159,28 @@ def suggest_file(
     machine, read = machine or Machine(), reading or Input()
     file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first")
     in_memory = canvas_bytes(allowed_bytes(machine.max_memory, detect_cpu()))
-    photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
-    return suggest(photo, limits, jpeg_quality=jpeg_quality(path), store=store, models=models, tick=tick)
+    _, suggestion = decode_and_suggest(
+        file, limits, most_in_memory=in_memory, scratch=machine.scratch, store=store, models=models, tick=tick
+    )
+    return suggestion
+
+
+def decode_and_suggest(
+    file: PhotoFile,
+    limits: Limits | None,
+    *,
+    most_in_memory: int,
+    scratch: str | None,
+    store: WeightStore | None,
+    models: ModelTable,
+    tick: Tick = lambda: None,
+) -> tuple[Photo, Suggestion]:
+    """The photo of an opened file, in memory up to so many bytes and else in the folder `scratch`, and what would make it better.
+
+    Raises: as `suggest_file`.
+    """
+    photo = read_whole(file, most_in_memory=most_in_memory, scratch=scratch, tick=tick)
+    return photo, suggest(photo, limits, jpeg_quality=jpeg_quality(file.path), store=store, models=models, tick=tick)
 
 
 def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
