@@ -241,7 +241,7 @@ def test_grey_photo_has_no_cast_even_when_a_light_is_given() -> None:
     for options in (WhiteBalance(), WhiteBalance(temperature=2500)):
         facts = measure(photo, options)
         assert not facts.changes
-        assert "grey photo" in facts.said[0]
+        assert "grey photo" in facts.warnings[0]
 
 
 def test_transparent_pixels_do_not_count() -> None:
@@ -281,8 +281,8 @@ def test_record_names_the_light_and_the_gains() -> None:
 
 def test_says_when_a_channel_cannot_be_brought_back() -> None:
     photo = photo_of(mondrian())
-    assert measure(photo, WhiteBalance(temperature=3500)).said == ()
-    assert "little blue" in measure(photo, WhiteBalance(temperature=1700)).said[0]
+    assert measure(photo, WhiteBalance(temperature=3500)).warnings == ()
+    assert "little blue" in measure(photo, WhiteBalance(temperature=1700)).warnings[0]
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": 1000}, {"temperature": 30_000}, {"tint": 101}, {"enhance_level": 1.5}])

@@ -20,7 +20,7 @@ from img_enhance.client.form import Form
 from img_enhance.client.problems import MEDIA_TYPE, Passing, error_of
 from img_enhance.errors import ImgEnhanceError, IntegrityError, OptionError, ServiceUnreachable
 from img_enhance.jobs.refusals import PASSING
-from img_enhance.web import asked_wait_seconds, cause, opener, said, status_text, whole_number
+from img_enhance.web import asked_wait_seconds, cause, error_text, opener, status_text, whole_number
 
 _BLOCK_BYTES = 256 * 1024
 _MOST_PROBLEM_BYTES = 100_000
@@ -191,7 +191,7 @@ class Transport:
         reason = cause(error)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return ServiceUnreachable(f"{self.url} has no valid certificate ({reason.verify_message})", "check the URL")
-        lost = ServiceUnreachable(f"{self.url} cannot be reached ({said(reason)})", "check the URL, and that the service runs")
+        lost = ServiceUnreachable(f"{self.url} cannot be reached ({error_text(reason)})", "check the URL, and that the service runs")
         return lost if isinstance(reason, socket.gaierror) and not self._met else Passing(lost, reached=False)
 
     def _refused(self, response: http.client.HTTPResponse) -> Passing | ImgEnhanceError:

@@ -102,14 +102,14 @@ def output_format_of(header: Header, recipe: Recipe, output: Path | None) -> str
 
 def losses(header: Header, output: Format, precision: Precision) -> tuple[str, ...]:
     """What of the photo the result cannot keep."""
-    said = []
+    lost = []
     if header.depth == 16 and not output.deep:
-        said.append(f"{output.name} holds 8 bits a channel, the photo has 16; png or tiff would keep them")
+        lost.append(f"{output.name} holds 8 bits a channel, the photo has 16; png or tiff would keep them")
     if header.depth == 16 and precision == "bf16":
-        said.append(Words("bf16 carries about 8 of the photo's 16 bits; ", Setting("precision", "f32"), " would keep them"))
+        lost.append(Words("bf16 carries about 8 of the photo's 16 bits; ", Setting("precision", "f32"), " would keep them"))
     if header.alpha and not output.alpha:
-        said.append(f"{output.name} holds no transparency; the photo was laid on white")
-    return tuple(said)
+        lost.append(f"{output.name} holds no transparency; the photo was laid on white")
+    return tuple(lost)
 
 
 def check_photo(photo: Photo) -> None:

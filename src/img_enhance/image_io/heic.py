@@ -49,8 +49,8 @@ def decode_heic(path: Path, *, pixels: bool) -> Heic:
     except subprocess.TimeoutExpired:
         raise damaged(path, f"its decoder did not end within {_MOST_SECONDS} s") from None
     if run.returncode != 0:
-        said = run.stderr.decode(errors="replace").strip().splitlines()
-        raise damaged(path, said[-1] if said and run.returncode > 0 else "its decoder crashed")
+        lines = run.stderr.decode(errors="replace").strip().splitlines()
+        raise damaged(path, lines[-1] if lines and run.returncode > 0 else "its decoder crashed")
     head, _, rest = run.stdout.partition(b"\n")
     facts = json.loads(head)
     blocks, start = {}, 0

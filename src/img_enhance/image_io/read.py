@@ -74,8 +74,8 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
     conversion = _conversion(path, name, image)
     metadata, dropped = _metadata(path, name, image, conversion)
     warnings += dropped
-    if conversion.said:
-        warnings.append(conversion.said)
+    if conversion.warning:
+        warnings.append(conversion.warning)
     orientation = _orientation(name, image)
     upright = Size(size.height, size.width) if orientation >= 5 else size
     header = Header(
@@ -205,12 +205,12 @@ def _check_pixels(path: Path, size: Size, max_pixels: int) -> None:
 
 @dataclass(frozen=True)
 class Conversion:
-    """How decoded pixels become grey or RGB of 8 or 16 bits; `said` when the photo's own encoding is lost."""
+    """How decoded pixels become grey or RGB of 8 or 16 bits; `warning` when the photo's own encoding is lost."""
 
     apply: Callable[[pyvips.Image], pyvips.Image]
     depth: int
     grey: bool = False
-    said: str = ""
+    warning: str = ""
 
 
 def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
@@ -223,18 +223,18 @@ def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
     space = image.interpretation
     depth = 16 if image.format == "ushort" else 8
     if image.format == "float" and space == "scrgb" and colours == 3:
-        return Conversion(lambda i: i.colourspace("rgb16"), 16, said="linear floating-point light was converted to sRGB of 16 bits")
+        return Conversion(lambda i: i.colourspace("rgb16"), 16, warning="linear floating-point light was converted to sRGB of 16 bits")
     if space in ("lab", "labq", "labs"):
         target = "srgb" if space == "labq" else "rgb16"
-        return Conversion(lambda i: i.colourspace(target), 8 if space == "labq" else 16, said="CIELAB was converted to sRGB")
+        return Conversion(lambda i: i.colourspace(target), 8 if space == "labq" else 16, warning="CIELAB was converted to sRGB")
     if image.format not in ("uchar", "ushort"):
         raise UnsupportedPhoto(f"{path} has values of type {image.format}, which is not taken", "save it with 8 or 16 bits a channel")
     if space == "cmyk" and colours == 4:
         broken = profile is not None and profile_problem(profile, channels=4) is not None
-        said = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
-        return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, said=said)
+        warning = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
+        return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, warning=warning)
     if profile is not None and colours == 3 and profile_problem(profile, channels=3) is None and is_linear(profile):
-        return Conversion(_to_srgb(16, fallback="srgb"), 16, said="linear light was converted to sRGB of 16 bits")
+        return Conversion(_to_srgb(16, fallback="srgb"), 16, warning="linear light was converted to sRGB of 16 bits")
     if colours == 1 and space in ("b-w", "grey16"):
         return Conversion(_full_range(name, image), depth, grey=True)
     if colours == 3 and space in ("srgb", "rgb", "rgb16"):
@@ -276,7 +276,7 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
         except BrokenMetadata as error:
             dropped.append(_dropped(key, error))
             found[key] = None
-    if conversion.said:
+    if conversion.warning:
         found["icc"] = None
     elif found["icc"] is not None:
         problem = profile_problem(found["icc"], channels=1 if conversion.grey else 3)

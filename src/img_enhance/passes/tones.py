@@ -38,14 +38,14 @@ class Facts(Protocol):
     """What a step measured of a whole photo, with all that `apply` needs; small, and it pickles.
 
     `changes` is false where `apply` would change nothing; `reach` is how many pixels around each `apply` looks at, at most MOST_REACH;
-    `said` are sentences for the result's warnings.
+    `warnings` are sentences for the result's warnings.
     """
 
     @property
     def changes(self) -> bool: ...
 
     @property
-    def said(self) -> tuple[str, ...]: ...
+    def warnings(self) -> tuple[str, ...]: ...
 
     @property
     def reach(self) -> int: ...
@@ -145,7 +145,7 @@ def run(plan: TonePlan, photo: Photo, _held: Box, context: PassContext) -> Photo
     context.tick()
     facts: Facts = plan.tones.measure(photo, plan.options)
     context.record.update({"changed": facts.changes, **facts.record()})
-    context.warnings.extend(facts.said)
+    context.warnings.extend(facts.warnings)
     if not facts.changes and photo.depth <= plan.depth:
         context.done(1.0)
         return photo

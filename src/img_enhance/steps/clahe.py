@@ -51,7 +51,7 @@ class CLAHEFacts:
     changes: bool
     encoding: Encoding
     grey: bool
-    said: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def reach(self) -> int:

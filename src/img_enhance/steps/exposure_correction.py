@@ -53,7 +53,7 @@ class ExposureCorrectionFacts:
     table: Floats
     lattice: Lattice | None
     variances: Floats | None
-    said: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @property
     def confidence(self) -> float:
@@ -87,7 +87,7 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
     variances = None
     if ev > 0 and not photo.grey and not options.amplify_noise:
         variances = variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)
-    return ExposureCorrectionFacts(ev, strength, exposure, encoding, photo.grey, table, lattice, variances, _said(ev, exposure))
+    return ExposureCorrectionFacts(ev, strength, exposure, encoding, photo.grey, table, lattice, variances, _warnings(ev, exposure))
 
 
 def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) -> Pixels:
@@ -130,10 +130,10 @@ def _local_strength(seen: Sample, table: Floats, ev: float, local: str) -> float
     return contrast_of(seen, table) if ev >= 0 else 0.0
 
 
-def _said(ev: float, exposure: Exposure) -> tuple[str, ...]:
-    said = []
+def _warnings(ev: float, exposure: Exposure) -> tuple[str, ...]:
+    warnings = []
     if ev < 0 and exposure.clipped_share > _SAID_SHARE:
-        said.append(f"{exposure.clipped_share:.0%} of the photo is clipped at white: there is no detail to bring back")
+        warnings.append(f"{exposure.clipped_share:.0%} of the photo is clipped at white: there is no detail to bring back")
     if ev > 0 and exposure.black_share > _SAID_SHARE:
-        said.append(f"{exposure.black_share:.0%} of the photo is black: there is no detail to bring back")
-    return tuple(said)
+        warnings.append(f"{exposure.black_share:.0%} of the photo is black: there is no detail to bring back")
+    return tuple(warnings)

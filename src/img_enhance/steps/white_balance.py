@@ -53,7 +53,7 @@ class WhiteBalanceFacts:
     method: str
     matrix: Floats | None
     encoding: Encoding
-    said: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -78,12 +78,12 @@ def measure(photo: Photo, options: WhiteBalance) -> WhiteBalanceFacts:
     """The facts of a photo: the light that was given, or else the one that is found in it, as far as it is certain."""
     encoding = encoding_of(photo.metadata.icc)
     if photo.grey:
-        said = ("a grey photo has no colour cast: white_balance left it as it is",)
-        return WhiteBalanceFacts(WHITE_KELVIN, float(ordinary_duv(WHITE_KELVIN)), 1.0, "grey photo", None, encoding, said)
+        warnings = ("a grey photo has no colour cast: white_balance left it as it is",)
+        return WhiteBalanceFacts(WHITE_KELVIN, float(ordinary_duv(WHITE_KELVIN)), 1.0, "grey photo", None, encoding, warnings)
     found = estimated(photo, encoding) if options.temperature is None and options.tint is None else given(options)
     matrix = correction(found.light, encoding, strength=found.confidence * options.enhance_level)
     kelvin, duv = temperature_and_duv(found.light)
-    return WhiteBalanceFacts(float(kelvin), float(duv), found.confidence, found.method, matrix, encoding, _said(matrix))
+    return WhiteBalanceFacts(float(kelvin), float(duv), found.confidence, found.method, matrix, encoding, _warnings(matrix))
 
 
 def gains_of(matrix: Floats | None) -> Array:
@@ -94,7 +94,7 @@ def gains_of(matrix: Floats | None) -> Array:
     return np.asarray(np.divide(1, light, out=np.full(3, np.inf), where=light > 0))
 
 
-def _said(matrix: Floats | None) -> tuple[str, ...]:
+def _warnings(matrix: Floats | None) -> tuple[str, ...]:
     poor = [name for name, gain in zip(("red", "green", "blue"), gains_of(matrix), strict=True) if gain > _MOST_GAIN]
     return tuple(f"the light held so little {name} that its colours cannot all be brought back; noise may show" for name in poor)
 

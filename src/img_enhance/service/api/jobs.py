@@ -109,7 +109,7 @@ def result_response(spool: Spool, job: Job, *, retention_hours: float) -> Respon
 async def _events(store: AsyncJobStore, live: LiveState, id: str, after: int) -> AsyncIterator[str]:
     """Every change of state after that number, and how far the job is; numbers come from the store, so they outlive a restart."""
     yield f"retry: {_RETRY_MILLISECONDS}\n\n"
-    said = -1.0
+    sent = -1.0
     with live.watching(id) as changed:
         while True:
             changed.clear()
@@ -122,8 +122,8 @@ async def _events(store: AsyncJobStore, live: LiveState, id: str, after: int) ->
             if row is None or row.state in FINAL or live.stopping:
                 return
             fraction = live.fractions.get(id)
-            if fraction is not None and fraction != said:
-                said = fraction
+            if fraction is not None and fraction != sent:
+                sent = fraction
                 yield _event("progress", f"{after}.{round(fraction * 1000)}", {"progress": fraction})
             try:
                 await asyncio.wait_for(changed.wait(), _KEEP_ALIVE_SECONDS)
