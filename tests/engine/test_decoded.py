@@ -24,7 +24,7 @@ from img_enhance.planning import planner as planning
 from img_enhance.request.options import ExposureCorrection, Limits, RealESRGAN, WhiteBalance
 from img_enhance.request.recipe import AUTO, Recipe
 from img_enhance.workers import worker
-from img_enhance.workers.protocol import CPU, Check, Run, Setup, Succeeded
+from img_enhance.workers.protocol import CPU, CheckPhoto, EnhancePhoto, Setup, Succeeded
 
 Save = Callable[[str, npt.NDArray[Any]], Path]
 
@@ -94,11 +94,11 @@ def test_the_engine_decodes_once(engine: Engine, dark: Path, reads: Reads) -> No
 
 @pytest.mark.parametrize("recipe", [AUTOMATIC, ASKED])
 def test_a_reader_decodes_once_and_a_worker_too(engine: Engine, dark: Path, tmp_path: Path, reads: Reads, recipe: Recipe) -> None:
-    checked = worker.check(engine, Check(str(dark), recipe.to_mapping()), SETUP)
+    checked = worker.check(engine, CheckPhoto(str(dark), recipe.to_mapping()), SETUP)
     assert len(reads.photos) == 1
     assert not reads.held
     alone: Any = Alone()
-    done = worker._enhance(engine, Run(str(dark), checked.request, str(tmp_path / "result"), ""), alone)
+    done = worker._enhance(engine, EnhancePhoto(str(dark), checked.request, str(tmp_path / "result"), ""), alone)
     assert isinstance(done, Succeeded)
     assert len(reads.photos) == 2
     assert not reads.held
@@ -111,7 +111,7 @@ def test_a_reader_which_may_write_no_file_decodes_into_memory(dark: Path, reads:
     monkeypatch.setattr(whole, "scratch_folder", refuse)
     monkeypatch.setattr(planning, "CANVAS_SHARE", 0)
     with Engine() as engine:
-        worker.check(engine, Check(str(dark), AUTOMATIC.to_mapping()), SETUP)
+        worker.check(engine, CheckPhoto(str(dark), AUTOMATIC.to_mapping()), SETUP)
     assert len(reads.photos) == 1
     assert not reads.held
 

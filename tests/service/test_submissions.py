@@ -11,7 +11,7 @@ from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
 from img_enhance.service.submissions import Submission, all_checked
 from img_enhance.service.uploads import Upload
-from img_enhance.workers.protocol import Check, Checked, Failed
+from img_enhance.workers.protocol import Checked, CheckPhoto, Failed
 
 READERS = 3
 
@@ -22,7 +22,7 @@ class SlowReaders:
     def __init__(self) -> None:
         self.at_work = self.most_at_work = self.asked = 0
 
-    async def check(self, message: Check) -> Checked | Failed:
+    async def check(self, message: CheckPhoto) -> Checked | Failed:
         self.asked += 1
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)

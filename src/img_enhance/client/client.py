@@ -93,13 +93,13 @@ class Client:
         self, photo: SentPhoto, recipe: Recipe | None = None, *, sending: OnBytes | None = None, idempotency_key: str | None = None
     ) -> JobStatus:
         """The job that the service has accepted, and keeps. Sent again with the same `idempotency_key`, it is the same job."""
-        form = Form([photo], _words(recipe), sending=sending)
+        form = Form([photo], _fields(recipe), sending=sending)
         headers = {"Prefer": "respond-async", "Idempotency-Key": idempotency_key or secrets.token_hex(16)}
         return job_from(self.transport.ask("POST", f"{API}/enhance", self.transport.read_json, form=form, headers=headers))
 
     def submit_batch(self, photos: Sequence[SentPhoto], recipe: Recipe | None = None, *, idempotency_key: str | None = None) -> Batch:
         """The batch that the service has accepted; jobs of photos that it does not take have failed already."""
-        form = Form(photos, _words(recipe), field="files")
+        form = Form(photos, _fields(recipe), field="files")
         headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
         return batch_from(self.transport.ask("POST", f"{API}/enhance/batch", self.transport.read_json, form=form, headers=headers))
 
@@ -153,7 +153,7 @@ class Client:
 
     def suggest(self, photo: SentPhoto, recipe: Recipe | None = None) -> dict[str, Any]:
         """What `enhance` would do: recipe, reasons, warnings, result, estimated_seconds. Nothing is kept."""
-        return self.transport.ask("POST", f"{API}/suggest", self.transport.read_json, form=Form([photo], _words(recipe)))
+        return self.transport.ask("POST", f"{API}/suggest", self.transport.read_json, form=Form([photo], _fields(recipe)))
 
     def algorithms(self) -> dict[str, Any]:
         """The algorithms with their options, and the models."""
@@ -212,7 +212,7 @@ class Client:
         return path, int(job.result["bytes"])
 
 
-def _words(recipe: Recipe | None) -> dict[str, str]:
+def _fields(recipe: Recipe | None) -> dict[str, str]:
     return {"recipe": (recipe or Recipe()).to_json()}
 
 

@@ -1,4 +1,4 @@
-"""Photos and words as a multipart form, streamed from the disk each time it is sent."""
+"""Photos and other fields as a multipart form, streamed from the disk each time it is sent."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Form:
     """
 
     def __init__(
-        self, photos: Sequence[SentPhoto], words: Mapping[str, str], *, field: str = "file", sending: OnBytes | None = None
+        self, photos: Sequence[SentPhoto], fields: Mapping[str, str], *, field: str = "file", sending: OnBytes | None = None
     ) -> None:
         self._sending = sending
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._parts: list[bytes | Path] = []
-        for name, word in words.items():
-            self._parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{word}\r\n'.encode())
+        for name, value in fields.items():
+            self._parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode())
         for photo in photos:
             head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="photo"\r\n'
             self._parts.append(f"{head}Content-Type: application/octet-stream\r\n\r\n".encode())

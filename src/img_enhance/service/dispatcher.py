@@ -18,7 +18,7 @@ from img_enhance.service.pace import Pace
 from img_enhance.service.settings import Settings
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.faults import chosen, die_at
-from img_enhance.workers.protocol import Cancel, Failed, Run, Succeeded, Working
+from img_enhance.workers.protocol import Cancel, EnhancePhoto, Failed, Succeeded, Working
 from img_enhance.workers.supervisor import Slot
 
 _log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Dispatcher:
         fault = ""
         if self._fault.startswith("worker ") and self._faults_left:
             fault, self._faults_left = self._fault, self._faults_left - 1
-        await child.send(Run(str(folder / PHOTO), job.request, str(folder / f"result-{job.token}"), fault))
+        await child.send(EnhancePhoto(str(folder / PHOTO), job.request, str(folder / f"result-{job.token}"), fault))
         renewed = time.monotonic()
         while True:
             try:

@@ -21,7 +21,7 @@ from img_enhance.service.service import Service
 from img_enhance.service.uploads import Upload
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.faults import die_at
-from img_enhance.workers.protocol import Check, Checked, Failed
+from img_enhance.workers.protocol import Checked, CheckPhoto, Failed
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ async def checked(service: Service, submission: Submission) -> Checked | Failed:
     if isinstance(submission.recipe, ImgEnhanceError):
         return as_data(submission.recipe)
     photo = service.spool.incoming / submission.upload.id / PHOTO
-    answer = await service.readers.check(Check(str(photo), submission.recipe.to_mapping()))
+    answer = await service.readers.check(CheckPhoto(str(photo), submission.recipe.to_mapping()))
     if isinstance(answer, Checked):
         seconds, most = service.pace.expected(answer.seconds), service.settings.max_job_seconds
         if seconds > most:

@@ -14,7 +14,7 @@ from img_enhance.errors import PhotoError
 from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.child import Child, start_child
-from img_enhance.workers.protocol import Check, Checked, Failed, Setup
+from img_enhance.workers.protocol import Checked, CheckPhoto, Failed, Setup
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Readers:
         for slot in slots:
             self._free.put_nowait(slot)
 
-    async def check(self, message: Check) -> Checked | Failed:
+    async def check(self, message: CheckPhoto) -> Checked | Failed:
         """What a reader says of a photo, or why it is refused."""
         slot = await self._free.get()
         try:
@@ -125,7 +125,7 @@ class Readers:
             self._free.put_nowait(slot)
         return as_data(PhotoError("the photo took too much memory or time to decode", "save it anew, without interlacing"))
 
-    async def _ask(self, slot: Slot, message: Check) -> Checked | Failed | None:
+    async def _ask(self, slot: Slot, message: CheckPhoto) -> Checked | Failed | None:
         child = await slot.filled()
         answered = False
         try:

@@ -21,12 +21,12 @@ from img_enhance.workers.faults import die_at, misbehave
 from img_enhance.workers.protocol import (
     CPU,
     Cancel,
-    Check,
     Checked,
+    CheckPhoto,
+    EnhancePhoto,
     Failed,
     Loaded,
     Ready,
-    Run,
     Setup,
     Succeeded,
     Working,
@@ -86,7 +86,7 @@ def read_photos(channel: Channel, setup: Setup) -> None:
         channel.send(Ready())
         while True:
             message = channel.receive()
-            assert isinstance(message, Check)
+            assert isinstance(message, CheckPhoto)
             _limit_seconds(setup.reader_seconds)
             try:
                 channel.send(check(engine, message, setup))
@@ -94,7 +94,7 @@ def read_photos(channel: Channel, setup: Setup) -> None:
                 channel.send(failure(error, Path(message.photo)))
 
 
-def check(engine: Engine, message: Check, setup: Setup) -> Checked:
+def check(engine: Engine, message: CheckPhoto, setup: Setup) -> Checked:
     """What is known of a photo after all of it was decoded once.
 
     Raises: every UserError and MachineError that the request would meet.
@@ -140,7 +140,7 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
                 channel.send(Loaded(engine.loaded))
                 continue
             message = channel.receive()
-            if not isinstance(message, Run):  # a cancel that came when all was over
+            if not isinstance(message, EnhancePhoto):  # a cancel that came when all was over
                 continue
             try:
                 answer: Succeeded | Failed = _enhance(engine, message, channel)
@@ -150,7 +150,7 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
             channel.send(answer)
 
 
-def _enhance(engine: Engine, message: Run, channel: Channel) -> Succeeded:
+def _enhance(engine: Engine, message: EnhancePhoto, channel: Channel) -> Succeeded:
     photo, path = Path(message.photo), Path(message.result)
     callbacks = RunCallbacks(channel)
     die_at("worker started", message.fault)

@@ -48,7 +48,7 @@ async def enhance(request: Request) -> Response:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
         if not body.uploads:
             raise MalformedRequest("no photo came", "send it in the field 'file'")
-        submission = Submission(body.uploads[0], recipe_of(body.words))
+        submission = Submission(body.uploads[0], recipe_of(body.form_fields))
         claim = _claim(request, [submission])
         if claim is not None:
             earlier = await service.store.ask(JobStore.claimed, caller.owner, claim)
@@ -111,7 +111,7 @@ async def suggest(request: Request) -> dict[str, Any]:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
         if not body.uploads:
             raise MalformedRequest("no photo came", "send it in the field 'file'")
-        answer = await checked(service, Submission(body.uploads[0], recipe_of(body.words)))
+        answer = await checked(service, Submission(body.uploads[0], recipe_of(body.form_fields)))
     finally:
         await asyncio.to_thread(body.drop, service.spool)
     if isinstance(answer, Failed):
@@ -129,9 +129,9 @@ def _submissions(body: Body) -> list[Submission]:
     """Every photo with its recipe: one for all, or as many as photos in their order."""
     if not body.uploads:
         raise MalformedRequest("no photo came", "send them in the field 'files'")
-    recipes = body.many_words.get("recipe", [])
+    recipes = body.repeated_fields.get("recipe", [])
     if len(recipes) in (0, 1):
-        one = recipe_of(body.words)
+        one = recipe_of(body.form_fields)
         return [Submission(upload, one) for upload in body.uploads]
     if len(recipes) != len(body.uploads):
         raise MalformedRequest(f"{len(recipes)} recipes came with {len(body.uploads)} photos", "send one for all, or one each")
