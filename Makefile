@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-torch soak check format bench bench-large bench-fifteen bench-gpu bench-quality clean help
+.PHONY: demo serve test test-torch soak check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light clean help
 
 demo: .venv/base.stamp ## enhance the sample photo
 	mkdir -p demo
@@ -45,6 +45,9 @@ bench-gpu: .venv/torch.stamp ## print how fast a GPU is, and whether it keeps to
 
 bench-quality: .venv/bench-quality.stamp ## print how well pictures are corrected
 	$(BIN)/python bench/quality_run.py
+
+bench-light: .venv/bench-quality.stamp ## print how well light is corrected on real exposures
+	$(BIN)/python bench/light_run.py
 
 clean: ## remove what the others have made
 	rm -rf .venv .bench demo build

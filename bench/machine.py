@@ -28,8 +28,9 @@ def header(peers_python: Path | None, *, also: tuple[str, ...] = ()) -> dict[str
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         "img-enhance": __version__,
-        **{name: importlib.metadata.version(name) for name in (*_OURS, *also)},
+        **{name: importlib.metadata.version(name) for name in _OURS},
         **_peer_versions(peers_python),
+        **{name: importlib.metadata.version(name) for name in also},
     }
 
 

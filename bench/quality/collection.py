@@ -33,7 +33,7 @@ WHEELS = {
     "sklearn": "scikit-learn==1.9.1",
     "ultralytics": "ultralytics==8.4.190",
 }
-_TEST_DATA = "IMG_ENHANCE_TEST_DATA"
+TEST_DATA = "IMG_ENHANCE_TEST_DATA"
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,13 @@ def photos_of(chosen: str) -> list[RealPhoto]:
             take_from_wheel(WHEELS[folder])
     for photo in wanted:
         if path_of(photo) is None:
-            say(f"[WARNING] {photo.name} is left out: no {photo.file} in {FOLDER / 'photos'}, in {ROOT} or in the folder of {_TEST_DATA}")
+            say(f"[WARNING] {photo.name} is left out: no {photo.file} in {FOLDER / 'photos'}, in {ROOT} or in the folder of {TEST_DATA}")
     return [photo for photo in wanted if path_of(photo)]
 
 
 def path_of(photo: RealPhoto) -> Path | None:
     """Where the photo lies, or None."""
-    data = os.environ.get(_TEST_DATA)
+    data = os.environ.get(TEST_DATA)
     folders = (FOLDER / "photos", ROOT, *([Path(data)] if data else []))
     return next((folder / photo.file for folder in folders if (folder / photo.file).exists()), None)
 

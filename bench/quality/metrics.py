@@ -25,7 +25,7 @@ class Judge:
     def scores(self, picture: Pixels, *, given: Pixels) -> Scores:
         """Of `picture`, which a method made of the degraded picture `given`."""
         return Scores(
-            psnr=_psnr(self.truth, picture),
+            psnr=psnr(self.truth, picture),
             ssim=float(structural_similarity(self.truth, picture, channel_axis=2, data_range=WHITE)),
             ciede2000=float(np.mean(deltaE_ciede2000(self._lab, _lab(picture)))),
             angle=mean_angle(self.truth, picture, given=given),
@@ -37,7 +37,8 @@ def _lab(pixels: Pixels) -> Linear:
     return lab
 
 
-def _psnr(truth: Pixels, picture: Pixels) -> float:
+def psnr(truth: Pixels, picture: Pixels) -> float:
+    """In decibels, at most `MOST_DECIBELS`."""
     apart = truth.astype(np.float32) - picture
     mean_square = float(np.mean(apart * apart))
     return min(MOST_DECIBELS, 10 * log10(WHITE**2 / mean_square)) if mean_square else MOST_DECIBELS

@@ -14,15 +14,19 @@ from quality.findings import Findings, Measurement
 from quality.measurements import truth_of
 from quality.peers import PEERS, no_change
 
-_SIDE, _LINE, _GAP = 180, 14, 10
+SIDE, _LINE, _GAP = 180, 14, 10
 
 Cell = tuple[str, Pixels]
 
 
 def save_sheet(photos: Sequence[RealPhoto], found: Sequence[Findings], families: Sequence[str], path: Path) -> None:
     """A row for each photo and degradation of `families`, in columns; CIEDE2000 to the truth stands above each picture."""
-    rows = [row for photo, findings in zip(photos, found, strict=True) for row in _rows(photo, findings, families)]
-    width, height = max(map(len, rows)) * _SIDE + _GAP, _SIDE + _LINE
+    save_rows([row for photo, findings in zip(photos, found, strict=True) for row in _rows(photo, findings, families)], path)
+
+
+def save_rows(rows: Sequence[Sequence[Cell]], path: Path) -> None:
+    """A picture of rows of pictures, each under its text, in as many columns as make it about square."""
+    width, height = max(map(len, rows)) * SIDE + _GAP, SIDE + _LINE
     columns = max(1, round(sqrt(len(rows) * height / width)))
     down = ceil(len(rows) / columns)
     sheet = Image.new("RGB", (columns * width, down * height))
@@ -30,8 +34,8 @@ def save_sheet(photos: Sequence[RealPhoto], found: Sequence[Findings], families:
     for number, row in enumerate(rows):
         for place, (text, pixels) in enumerate(row):
             picture = Image.fromarray(pixels)
-            picture.thumbnail((_SIDE - 2, _SIDE))
-            left, top = number // down * width + place * _SIDE, number % down * height
+            picture.thumbnail((SIDE - 2, SIDE))
+            left, top = number // down * width + place * SIDE, number % down * height
             pen.text((left + 2, top + 1), text, fill="white")
             sheet.paste(picture, (left, top + _LINE))
     sheet.save(path)

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from img_enhance.cancelling import Tick
 from img_enhance.errors import DiskError, OutputError, PhotoError
 from img_enhance.words import Setting
 
@@ -14,6 +15,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # Where the result goes.
 RESULT = Setting("output")
+
+# What changes when a file does: where it lies, how long it is, when it was written.
+State = tuple[int, ...]
+
+_BLOCK_BYTES = 4_000_000
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -55,6 +61,36 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
         raise DiskError(f"cannot write {path}: {error.strerror}", "name another file with ", RESULT) from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def state_of(file: Path | int) -> State:
+    """The state of a file, by its name or an open descriptor.
+
+    Raises: OSError when there is none.
+    """
+    found = os.stat(file)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def copy_file(source: Path, state: State, path: Path, *, overwrite: bool, tick: Tick) -> bool:
+    """Whether `path` is now a copy of `source`, byte for byte; nothing is written where that is no longer in this state.
+
+    Raises: as `replacing`; PhotoError when `source` changes meanwhile.
+    """
+    try:
+        file = source.open("rb")
+    except OSError:
+        return False
+    with file:
+        if state_of(file.fileno()) != state:
+            return False
+        with replacing(path, overwrite=overwrite) as partial, partial.open("wb") as copy:
+            while block := file.read(_BLOCK_BYTES):
+                copy.write(block)
+                tick()
+                if state_of(file.fileno()) != state:
+                    raise PhotoError(f"{source} was written to while it was copied; do it again when it is whole")
+    return True
 
 
 def disk_full(path: Path) -> DiskError:

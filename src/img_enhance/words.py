@@ -1,6 +1,6 @@
 """Sentences for people in which settings and downloads stand as values, because each door has names of its own for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
@@ -56,6 +56,17 @@ class Words(str):
 
     def __getnewargs__(self) -> tuple[str | Term, ...]:  # type: ignore[override]  # str's own would forget the terms
         return self.parts
+
+
+def asks_nothing(setting: Setting) -> Words:
+    """Why a step with this setting leaves a photo as it is."""
+    return Words(setting, " asks for no change")
+
+
+def joined(separator: str, texts: Iterable[str]) -> Words:
+    """The texts with the separator between, which still know where they speak of settings."""
+    first, *others = [*texts] or [""]
+    return Words(first, *(part for text in others for part in (separator, text)))
 
 
 def spoken(text: str, say: Callable[[Term], str]) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,13 +83,75 @@ def test_enhance_says_what_it_chose(run: Run, saved: Save, dark: Pixels) -> None
 
 
 @pytest.mark.parametrize("kind", ["grey", "grey with alpha"])
-def test_a_good_photo_is_written_as_it_is(kind: str, run: Run, saved: Save, large: Pixels, tmp_path: Path) -> None:
+def test_a_good_photo_is_copied_as_it_is(kind: str, run: Run, saved: Save, large: Pixels, tmp_path: Path) -> None:
     pixels = large if kind == "grey" else np.dstack([large, 255 - large // 4])
-    code, _, err = run("enhance", saved("good.png", pixels), "-o", tmp_path / "out.png")
+    photo, report = saved("good.png", pixels), tmp_path / "report.json"
+    code, out, err = run("enhance", photo, "-o", tmp_path / "out.png", "--report", report)
     assert code == 0
     assert err.startswith("Auto: nothing to do, the photo is good as it is\n")
-    with Image.open(tmp_path / "out.png") as result:
+    assert re.search("\nPlan: .*; the file is copied as it is; ", err)
+    assert out.endswith("; left as it is: copied byte for byte\n")
+    assert (tmp_path / "out.png").read_bytes() == photo.read_bytes()
+    assert json.loads(report.read_text())["copied"] is True
+    code, out, err = run("enhance", photo, "-o", tmp_path / "out.tif")
+    assert (code, out.rpartition("; ")[2]) == (0, "nothing to do\n")
+    assert "copied" not in err
+    with Image.open(tmp_path / "out.tif") as result:
         assert np.array_equal(np.asarray(result), pixels)
+
+
+def test_from_a_pipe_into_a_pipe_nothing_is_lost(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.new("L", (40, 30), 99).save(photo, quality=70)
+    with photo.open("rb") as file:
+        command = [sys.executable, "-m", "img_enhance", "enhance", "-"]
+        done = subprocess.run(command, stdin=file, capture_output=True, check=True)
+    assert done.stdout == photo.read_bytes()
+    assert re.search(rb"\[OK\] -: 40x30, .*; left as it is: copied byte for byte\s*$", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("flag", "why"),
+    [
+        ("--white-balance", r"a grey photo has no colour cast"),
+        (
+            "--exposure-correction",
+            r"the photo is neither too dark .* nor surely too bright .*; --exposure-correction-ev changes it all the same",
+        ),
+        ("--clahe-enhance-level=0", r"--clahe-enhance-level 0 asks for no change"),
+    ],
+)
+def test_a_step_that_changes_nothing_says_why(flag: str, why: str, run: Run, saved: Save, large: Pixels, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    code, out, _ = run("enhance", saved("good.png", large), flag, "--report", report)
+    assert code == 0
+    step = flag.removeprefix("--").partition("-enhance-level")[0].replace("-", "_")
+    assert re.search(rf"; {step}: unchanged, because {why}", out)
+    facts = json.loads(report.read_text())["steps"][1]["facts"]
+    assert facts["changed"] is False
+    assert facts["unchanged"].split(" ")[-3:] == re.sub("--exposure.* changes", "changes", why).split(" ")[-3:]
+
+
+def test_a_fault_that_is_left_is_told_with_its_remedy(run: Run, large: Pixels, tmp_path: Path) -> None:
+    photo = tmp_path / "blocks.jpg"
+    Image.fromarray(large).save(photo, quality=10)
+    words = re.sub(r"\s+", " ", run("suggest", photo)[1])
+    remedy = "would take very long; --upscale 1 takes them away all the same"
+    assert f"{remedy} no gfpgan" in words
+    code, _, err = run("enhance", photo)
+    assert code == 0
+    first, second, *_ = err.splitlines()
+    assert first == "Auto: no step is chosen"
+    assert second.startswith("Auto: real_esrgan is left out: there are JPEG blocks (borders ") or " and JPEG blocks (" in second
+    assert second.endswith(remedy)
+    assert "good as it is" not in err
+
+
+def test_a_fault_that_is_left_is_told_beside_what_is_done(run: Run, dark: Pixels, tmp_path: Path) -> None:
+    photo = tmp_path / "blocks.jpg"
+    Image.fromarray(dark).save(photo, quality=10)
+    _, _, err = run("enhance", photo, "--dry-run")
+    assert re.match(r"Auto: exposure_correction .*\nAuto: real_esrgan is left out: there (is|are) .*\nPlan: ", err)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,13 @@ def test_enhance_by_a_server_is_like_enhance_here(run: Run, service: Served, pho
     assert mean_colour(result) == pytest.approx(mean_colour(photo.with_name("red_enhanced.png").read_bytes()), abs=1)
 
 
+def test_a_photo_that_is_left_as_it_is_comes_back_byte_for_byte(run: Run, service: Served, photo: Path) -> None:
+    code, out, err = run("enhance", photo, "--server", service.url)
+    assert (code, err.splitlines()[0]) == (0, "Auto: nothing to do, the photo is good as it is")
+    assert out.endswith("; left as it is: copied byte for byte\n")
+    assert photo.with_name("red_enhanced.png").read_bytes() == photo.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("left_out", "words"),
     [((), DONE_TEXT), (("done",), "real_esrgan and clahe and gfpgan"), (("done", "plan"), "real_esrgan and clahe and gfpgan")],
@@ -122,7 +129,8 @@ def test_enhance_by_a_server_is_like_enhance_here(run: Run, service: Served, pho
 )
 def test_says_what_was_done_by_a_pass_of_every_kind(left_out: tuple[str, ...], words: str, run: Run, photo: Path) -> None:
     recipe = Recipe((RealESRGAN(), CLAHE(), GFPGAN()))
-    steps = (PhaseRecord("read", 0.1, 10**8), PhaseRecord("gfpgan", 0.2, 2 * 10**9))
+    passes = (PhaseRecord(step.name, 0.2, 2 * 10**9) for step in planned(*PASSES).passes)
+    steps = (PhaseRecord("read", 0.1, 10**8), *passes)
     record = Result(Photo(np.zeros((60, 80, 3), np.uint8)), recipe, planned(*PASSES), {}, steps, ("a warning",)).record()
     record = {name: value for name, value in record.items() if name not in left_out}
     job = DONE | {"recipe": recipe.to_mapping(), "record": record}

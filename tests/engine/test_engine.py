@@ -218,7 +218,7 @@ def test_result_records_how_it_was_made(engine: Engine, small: Pixels) -> None:
 def test_report_is_complete_json(engine: Engine, small: Pixels) -> None:
     result = engine.enhance(Photo(small), compact(upscale=3))
     record = json.loads(result.report())
-    assert record.keys() == {"version", "recipe", "plan", "done", "weights_sha256", "steps", "warnings", "reasons"}
+    assert record.keys() == {"version", "recipe", "plan", "done", "copied", "weights_sha256", "steps", "warnings", "reasons"}
     assert Recipe.from_mapping(record["recipe"]) == result.recipe
     plan = record["plan"]
     # Reports call a medium a store, as they always did.

@@ -121,12 +121,14 @@ def test_pytorch_restores_the_same_faces(engine: Engine, store: WeightStore, gro
 def test_a_photo_without_faces_keeps_its_bits(engine: Engine, cat: npt.NDArray[np.uint8]) -> None:
     result = run(engine, Photo(cat), GFPGAN())
     assert np.shares_memory(result.photo.pixels, cat)
-    assert result.phases[-1].facts == {"changed": False, "faces": []}
-    assert "no face was found" in result.warnings
+    assert result.phases[-1].facts == {"changed": False, "unchanged": "no face was found", "faces": []}
+    assert result.done_text == "gfpgan: unchanged, because no face was found"
 
 
 def test_level_0_returns_the_untouched_bytes(engine: Engine, group: Pixels) -> None:
-    assert np.shares_memory(run(engine, Photo(group), GFPGAN(enhance_level=0)).photo.pixels, group)
+    result = run(engine, Photo(group), GFPGAN(enhance_level=0))
+    assert np.shares_memory(result.photo.pixels, group)
+    assert result.done_text == "gfpgan: unchanged, because gfpgan_enhance_level 0 asks for no change"
 
 
 @pytest.mark.parametrize("level", [0, 0.8])
@@ -193,7 +195,9 @@ def test_a_sharp_large_face_is_left_alone_when_asked(store: WeightStore) -> None
     large = np.asarray(Image.fromarray(portrait()).resize((1000, 1000), Image.Resampling.LANCZOS)).astype(int)
     noisy = np.clip(large + np.random.RandomState(0).randint(-20, 21, large.shape), 0, 255).astype(np.uint8)
     with Engine(Machine(precision="f32"), store) as engine:
-        (face,) = faces_of(run(engine, Photo(noisy), GFPGAN(leave_sharp=True)))
+        result = run(engine, Photo(noisy), GFPGAN(leave_sharp=True))
+        (face,) = faces_of(result)
+        assert result.done_text.startswith("gfpgan: unchanged, because the only face is sharp already (")
         (again,) = faces_of(run(engine, Photo(noisy), GFPGAN()))
     assert not face["restored"]
     assert face["why"].startswith("sharp already")

@@ -36,7 +36,21 @@ several pages the first picture is taken with a warning, or refused (`--animatio
 Quality is {jpeg} for JPEG, {webp} for WebP and {avif} for AVIF unless `--quality` says otherwise. JPEG and AVIF keep the full resolution of
 colour unless `--subsampling 4:2:0` is given; WebP with loss always halves it. `--lossless` makes WebP exact and AVIF exact within a level.
 
-## Always
+## Left as it is
+
+Where nothing is done, nothing is lost: if no step changes a value of the photo, its file is copied byte for byte, and the record says
+`"copied": true`. A new file is written all the same where
+
+- the result is to have another format than the photo's content, whatever its name says, and from GIF, BMP and HEIC, which are only read;
+- `--quality`, `--lossless`, `--subsampling`, `--crop`, `--strip-gps` or `--strip` asks for something else;
+- the file holds several frames or pages, of which only the first is kept;
+- the file has been written to or replaced since it was read.
+
+The file has been decoded before, so a damaged one is refused, not copied. A copy keeps all that its file has: places and names, damaged
+EXIF, CMYK and linear light, stored pixels that an orientation tag turns; sizes in records are those of the photo upright. Its XMP gets no
+note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and who gives photos away for `--strip-gps` or `--strip`.
+
+## Written anew
 
 - EXIF orientation is applied once, and its tag then says upright. Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes
   of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.

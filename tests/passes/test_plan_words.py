@@ -5,12 +5,14 @@ import re
 import numpy as np
 import pytest
 
-from img_enhance.engine.result import Result
+from img_enhance.cli.flags import flagged
+from img_enhance.engine.result import PhaseRecord, Result
 from img_enhance.geometry import Size
 from img_enhance.passes import RUN
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import Pass
 from img_enhance.request.recipe import Recipe
+from img_enhance.words import Setting, Words
 from small_plan import DONE_TEXT, PASSES, PHOTO_MODEL, planned
 
 # A pass in the record, on the screen before it is run, and after it.
@@ -35,6 +37,21 @@ def test_several_areas_and_tiles_are_said_so() -> None:
 
 @pytest.mark.parametrize(("passes", "words"), [(PASSES, DONE_TEXT), ((), "nothing to do")])
 def test_the_record_carries_the_words_of_the_screen(passes: tuple[Pass, ...], words: str) -> None:
+    assert result_of(*passes).record()["done"] == words
+
+
+def test_a_pass_that_changed_nothing_says_why() -> None:
+    why = Words("its level is ", Setting("clahe_enhance_level", "0"))
+    result = result_of(*PASSES[2:], clahe=why, gfpgan="no face was found")
+    assert result.done_text == "clahe: unchanged, because its level is clahe_enhance_level 0; gfpgan: unchanged, because no face was found"
+    assert "because its level is --clahe-enhance-level 0; " in flagged(result.done_text)
+    changed = f"{PHOTO_MODEL} 40x30 to 160x120 and reduced to 80x60 and clahe"
+    assert result_of(*PASSES, gfpgan="no face was found").done_text == f"{changed}; gfpgan: unchanged, because no face was found"
+
+
+def result_of(*passes: Pass, **unchanged: str) -> Result:
+    """The result of passes of which those named left the photo unchanged, and why."""
     plan = planned(*passes)
-    record = Result(Photo(np.zeros((60, 80, 3), np.uint8)), Recipe(), plan, {}, (), ()).record()
-    assert record["done"] == plan.done_text == words
+    facts = [{"unchanged": unchanged[step.name]} if step.name in unchanged else {} for step in plan.passes]
+    records = [PhaseRecord(step.name, 0.1, 10**8, fact) for step, fact in zip(plan.passes, facts, strict=True)]
+    return Result(Photo(np.zeros((60, 80, 3), np.uint8)), Recipe(), plan, {}, (PhaseRecord("read", 0.1, 10**8), *records), ())

@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import io
 import json
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
-from served import RECIPE, SHIFT, Served, is_problem, mean_colour, noisy_photo, plain_photo, served
+from PIL import Image
+from served import RECIPE, SHIFT, Served, is_problem, mean_colour, noisy_photo, plain_photo, png, served
 
 
 def test_answers_the_picture_with_a_summary_and_a_link_to_its_record(service: Served) -> None:
@@ -57,6 +60,51 @@ def test_auto_does_what_was_suggested(service: Served) -> None:
     assert answer.status_code == 202, answer.text
     assert answer.json()["recipe"]["steps"] == suggested["recipe"]["steps"]
     service.client.delete(f"/api/v1/jobs/{answer.json()['id']}")
+
+
+def test_a_step_that_changes_nothing_says_why(service: Served) -> None:
+    recipe = {"version": 1, "steps": [{"step": "white_balance", "enhance_level": 0}]}
+    job = service.post(noisy_photo(side=32), recipe=recipe, headers={"Accept": "application/json"}).json()
+    why = "enhance_level of white_balance 0 asks for no change"
+    assert job["record"]["steps"][1]["facts"]["unchanged"] == why
+    assert job["record"]["done"].startswith(f"white_balance: unchanged, because {why}")
+    assert service.client.get(f"/api/v1/jobs/{job['id']}/result").headers["x-summary"].startswith(job["record"]["done"])
+
+
+def test_a_fault_that_is_left_is_told_with_its_remedy(service: Served) -> None:
+    pixels = np.tile(np.random.default_rng(1).integers(0, 256, (30, 40), np.uint8), (50, 50))
+    answer = service.client.post("/api/v1/enhance", files={"file": png(pixels)}, data={"algorithms": "auto"})
+    assert answer.status_code == 200, answer.text
+    job = service.client.get(answer.headers["link"].partition(">")[0].lstrip("<")).json()
+    assert job["recipe"]["steps"] == []
+    (reason,) = (reason for reason in job["record"]["reasons"] if reason["noticed"])
+    assert reason["words"].startswith("there is noise (")
+    assert reason["words"].endswith("would take very long; upscale 1 takes it away all the same")
+    assert f"real_esrgan is left out: {reason['words']}" in answer.headers["x-summary"]
+    assert answer.content == png(pixels)
+
+
+def test_the_file_of_a_photo_that_is_left_as_it_is_is_copied(service: Served) -> None:
+    photo = noisy_photo(side=32)
+    nothing: dict[str, Any] = {"version": 1, "steps": []}
+    answer = service.post(photo, recipe=nothing)
+    assert answer.content == photo
+    assert answer.headers["x-summary"].startswith("left as it is: copied byte for byte: 32x32 to 32x32 in ")
+    job = service.post(photo, recipe=nothing, headers={"Accept": "application/json"}).json()
+    assert (job["record"]["copied"], job["result"]["bytes"]) == (True, len(photo))
+    for output in ({"strip": True}, {"format": "webp"}):
+        other = service.post(photo, recipe=nothing | {"output": output})
+        assert other.content != photo
+        assert other.headers["x-summary"].startswith("nothing to do: ")
+
+
+def test_what_a_copy_does_not_lose_is_no_warning(service: Served) -> None:
+    file = io.BytesIO()
+    Image.new("CMYK", (24, 24), (90, 20, 10, 0)).save(file, "JPEG")
+    files = {"file": file.getvalue()}
+    assert service.client.post("/api/v1/suggest", files=files, data={"recipe": '{"version": 1, "steps": []}'}).json()["warnings"] == []
+    stripped = {"recipe": '{"version": 1, "steps": [], "output": {"strip": true}}'}
+    assert service.client.post("/api/v1/suggest", files=files, data=stripped).json()["warnings"] == ["CMYK was converted to sRGB"]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from img_enhance.light import exposure_estimate, illuminant_estimate
+from img_enhance.light import illuminant_estimate
+from img_enhance.light.exposure_evidence import EVIDENCE
 from img_enhance.light.illuminant_estimate import CHANNELS, GRID, LIGHTS
-from img_enhance.light.learned import Perceptron, arrays
+from img_enhance.light.learned import EXPOSURE, LIGHTS_FILE, Perceptron, arrays, perceptron
 from img_enhance.light.light_shares import SHARES
 
 
@@ -25,6 +26,8 @@ def test_learned_weights_have_their_shapes_and_are_finite() -> None:
     assert lights.prior.shape == LIGHTS
     assert lights.decision.hidden.shape[0] == LIGHTS[0] * LIGHTS[1] + SHARES
     assert lights.decision.out.shape[1:] == (1,)
-    assert exposure_estimate.learned().hidden.shape[0] == SHARES
-    assert exposure_estimate.learned().out.shape[1:] == (2,)
-    assert all(np.isfinite(array).all() for array in arrays().values())
+    for name in ("dark", "bright"):
+        exposure = perceptron(name, EXPOSURE)
+        assert exposure.hidden.shape[0] == 2 + EVIDENCE
+        assert exposure.out.shape[1:] == (1,)
+    assert all(np.isfinite(array).all() for file in (LIGHTS_FILE, EXPOSURE) for array in arrays(file).values())

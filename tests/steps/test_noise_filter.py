@@ -8,9 +8,9 @@ import pytest
 from tone_pictures import exposed, run
 
 from img_enhance.light.colour import srgb
+from img_enhance.light.exposure_curve import exposure_table
 from img_enhance.light.noise import coloured_noise_levels, noise_levels
 from img_enhance.light.noise_filter import REACH, variances_to_take_out, without_noise
-from img_enhance.light.tone import Curve
 from img_enhance.machine.canvas import Pixels
 from img_enhance.passes.tones import MOST_REACH
 from img_enhance.photo import Photo
@@ -111,7 +111,7 @@ def test_noise_of_each_channel_is_measured_as_that_of_lightness_is(value: int, s
 
 @pytest.mark.parametrize("stops", [0.5, 1.0, 2.0, 4.0])
 def test_what_is_taken_out_grows_with_the_noise_and_never_exceeds_it(stops: float) -> None:
-    curve = Curve(2.0**stops, 0.5 / 2**stops, 1.0).table()
+    curve = exposure_table(stops, unused_stops=0)
     before: Doubles = np.zeros(65_536)
     for sigma in (0.5, 1.0, 2.0, 4.0):
         flat = noisy(np.full((128, 128, 3), 60, np.uint8), sigma)

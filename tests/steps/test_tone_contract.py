@@ -13,6 +13,7 @@ from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
 from img_enhance.request.options import CLAHE, ExposureCorrection
 from img_enhance.steps import tones_of
+from img_enhance.words import spoken
 
 # Each way through the code: brighter, darker, by itself, by place, with and without the noise limit.
 OPTIONS = (
@@ -72,6 +73,7 @@ def test_level_zero_changes_nothing(step: Any, depth: int) -> None:
     options = step(enhance_level=0)
     facts = tones_of(options).measure(Photo(pixels), options)
     assert not facts.changes
+    assert spoken(facts.unchanged, lambda setting: f"[{setting}]") == f"[{step.name}_enhance_level 0] asks for no change"
     np.testing.assert_array_equal(run(pixels, options), pixels)
 
 

@@ -1,6 +1,7 @@
 """White balance: what is known of a light is taken out, what is coloured by nature stays."""
 
 import pickle
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -241,7 +242,19 @@ def test_grey_photo_has_no_cast_even_when_a_light_is_given() -> None:
     for options in (WhiteBalance(), WhiteBalance(temperature=2500)):
         facts = measure(photo, options)
         assert not facts.changes
-        assert "grey photo" in facts.warnings[0]
+        assert facts.unchanged == "a grey photo has no colour cast"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (WhiteBalance(temperature=6504), "the light that was given is white already"),
+        (WhiteBalance(temperature=3000, enhance_level=0.001), "white_balance_enhance_level 0.001 is too little to show"),
+        (WhiteBalance(temperature=3000), ""),
+    ],
+)
+def test_says_why_nothing_changes(options: WhiteBalance, words: str) -> None:
+    assert measure(photo_of(mondrian()), options).unchanged == words
 
 
 def test_transparent_pixels_do_not_count() -> None:
@@ -261,7 +274,9 @@ def test_photos_without_evidence_are_left_alone(shape: tuple[int, int], dtype: t
     photos = [Photo(np.full((*shape, 3), value, dtype)) for value in (0, white, white // 3)]
     photos += [Photo(two_valued), Photo(np.full((*shape, 3), white // 2, dtype), alpha=np.zeros(shape, dtype))]
     for photo in photos:
-        assert not measure(photo, WhiteBalance()).changes
+        facts = measure(photo, WhiteBalance())
+        assert not facts.changes
+        assert re.fullmatch(r"no cast is seen \(.* confidence of 0.0\d\); white_balance_temperature names a light .*", facts.unchanged)
         assert balanced(photo, WhiteBalance(temperature=1667, tint=100), depth=16).shape == (*shape, 3)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ GOOD = PhotoFacts(
     cast=Cast(6504, 0.003, 0.9),
     texture=Texture(noise_sigma=1 / 255, blur=0.3, blocking=0.02),
 )
+
+HAZY = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
 
 
 def suggested(**changes: Any) -> Suggestion:
@@ -99,6 +102,27 @@ def test_what_is_said_of_a_light_depends_on_how_sure_it_is() -> None:
     assert [text.split(";")[0].split(" of ")[0] for text in said] == ["no cast is seen", "the light may be", "the light is"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "noticed"),
+    [
+        ({}, ()),
+        ({"cast": Cast(3000, 0.0, 0.05)}, ()),
+        ({"cast": Cast(3000, 0.0, 0.45)}, ("white_balance",)),
+        ({"cast": Cast(3000, 0.0, 0.9)}, ()),
+        ({"exposure_stops": -1.5, "exposure_confidence": 0.15}, ("exposure_correction",)),
+        ({"exposure_stops": -0.9, "exposure_confidence": 0.2}, ()),
+        ({"luminance": HAZY, "texture": Texture(8 / 255, 0.3, 0.02)}, ("clahe", "real_esrgan")),
+        ({"texture": Texture(1 / 255, 0.3, 1.5)}, ("real_esrgan",)),
+        ({"texture": Texture(1 / 255, 0.3, 1.5), "width": 20_000, "height": 10_000}, ("real_esrgan",)),
+        ({"texture": Texture(1 / 255, 0.3, 1.5), "width": 600, "height": 600}, ()),
+    ],
+)
+def test_a_fault_that_is_left_as_it_is_is_marked(changes: dict[str, Any], noticed: tuple[str, ...]) -> None:
+    suggestion = suggested(**changes)
+    assert tuple(reason.step for reason in suggestion.reasons if reason.noticed) == noticed
+    assert not set(noticed) & set(steps(suggestion))
+
+
 def test_a_grey_photo_has_no_cast() -> None:
     assert words(suggested(cast=None, grey=True), "white_balance") == "the photo is grey"
 
@@ -107,14 +131,14 @@ def test_a_grey_photo_has_no_cast() -> None:
     ("stops", "sure", "strength"),
     [
         (1.3, 1.0, "+1.3 EV"),
-        (0.9, 1.0, "+0.9 EV"),
-        (-0.8, 0.85, "-0.8 EV"),
-        (0.89, 1.0, None),
-        (-1.5, 0.6, None),  # a white background, perhaps
-        (0.0, 1.0, None),
+        (0.9, 0.5, "+0.5 EV"),
+        (-0.8, 0.85, "-0.7 EV"),
+        (0.24, 1.0, None),
+        (-1.5, 0.16, None),  # snow, perhaps
+        (0.0, 0.0, None),
     ],
 )
-def test_exposure_is_corrected_where_it_is_surely_wrong(stops: float, sure: float, strength: str | None) -> None:
+def test_exposure_is_corrected_as_far_as_it_is_likely_to_be_wrong(stops: float, sure: float, strength: str | None) -> None:
     suggestion = suggested(exposure_stops=stops, exposure_confidence=sure)
     reason = next(reason for reason in suggestion.reasons if reason.step == "exposure_correction")
     assert (reason.chosen, reason.strength or None) == (strength is not None, strength)
@@ -122,8 +146,7 @@ def test_exposure_is_corrected_where_it_is_surely_wrong(stops: float, sure: floa
 
 
 def test_low_contrast_is_raised() -> None:
-    hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
-    suggestion = suggested(luminance=hazy)
+    suggestion = suggested(luminance=HAZY)
     assert suggestion.steps == (CLAHE(enhance_level=1.0),)
     assert "lightness spans 24 of 100" in words(suggestion, "clahe")
 
@@ -141,8 +164,7 @@ def test_contrast_is_that_of_the_well_exposed_photo() -> None:
 
 
 def test_contrast_is_not_raised_where_that_would_raise_noise() -> None:
-    hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
-    suggestion = suggested(luminance=hazy, texture=texture(noise_sigma=8 / 255))
+    suggestion = suggested(luminance=HAZY, texture=texture(noise_sigma=8 / 255))
     assert "clahe" not in steps(suggestion)
     assert "noise" in words(suggestion, "clahe")
 
@@ -188,7 +210,7 @@ def test_no_result_is_larger_than_allowed(width: int, height: int, most: float) 
 
 def test_the_limit_is_said_to_be_the_reason() -> None:
     suggestion = suggest_for(sized(1200, 1200), Limits(max_output_megapixels=5))
-    assert words(suggestion, "real_esrgan") == "twice as wide, 1.4 MP would be more than the 5 MP allowed for a result"
+    assert words(suggestion, "real_esrgan") == "1.4 MP would become 5.8 MP if twice as wide, more than the 5 MP allowed for a result"
 
 
 @pytest.mark.parametrize(
@@ -215,9 +237,66 @@ def test_flaws_of_detail_are_restored_at_the_size_of_a_larger_photo(flaw: Textur
         assert said in words(suggestion, "real_esrgan")
 
 
+NOISE, BLUR, BLOCKS = "noise (sigma 9.0 of 255)", "blur (0.70 of 1)", "JPEG blocks (borders 2.5 times as strong as the rest)"
+
+
+@pytest.mark.parametrize(
+    ("flaws", "seen", "remedy"),
+    [
+        ({"noise_sigma": 9 / 255}, f"there is {NOISE}", "takes it away"),
+        ({"blur": 0.7}, f"there is {BLUR}", "takes it away"),
+        ({"blocking": 1.5}, f"there are {BLOCKS}", "takes them away"),
+        ({"noise_sigma": 9 / 255, "blur": 0.7}, f"there are {NOISE} and {BLUR}", "takes them away"),
+        ({"noise_sigma": 9 / 255, "blur": 0.7, "blocking": 1.5}, f"there are {NOISE}, {BLUR} and {BLOCKS}", "takes them away"),
+    ],
+)
+def test_flaws_are_told_in_sentences(flaws: dict[str, float], seen: str, remedy: str) -> None:
+    said = words(suggested(texture=texture(**flaws)), "real_esrgan")
+    assert said == f"{seen}, but 24 MP would take very long; upscale 1 {remedy} all the same"
+    small = suggest_for(dataclasses.replace(sized(1200, 1200), texture=texture(**flaws)), Limits(max_output_megapixels=2))
+    assert words(small, "real_esrgan") == f"1.4 MP is large enough, but {seen}"
+    enlarged = suggest_for(dataclasses.replace(sized(600, 600), texture=texture(**flaws)), Limits())
+    assert words(enlarged, "real_esrgan") == f"0.36 MP becomes 5.8 MP, with {seen.split(' ', 2)[2]} taken away"
+
+
+@pytest.mark.parametrize("sure", [0.4949, 0.496, 0.4999999])
+def test_a_figure_that_is_too_low_is_not_rounded_to_what_is_needed(sure: float) -> None:
+    said = words(suggested(cast=Cast(3000, 0.0, sure)), "white_balance")
+    (shown,) = re.findall(r"confidence (\S+), at least 0.5 is needed", said)
+    assert float(shown) < 0.5
+    assert float(shown) == pytest.approx(sure, abs=0.005)
+
+
+def test_low_contrast_is_not_rounded_to_fine_contrast() -> None:
+    for white in np.linspace(0.58, 0.66, 100):
+        suggestion = suggested(luminance=Luminance(0.1, 0.12, 0.2, 0.25, 0.3, 0.35, float(white), 0.25))
+        (shown,) = re.findall(r"lightness spans (\S+) of 100", words(suggestion, "clahe"))
+        assert (float(shown) < 45) == ("clahe" in steps(suggestion)), white
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "most", "said"),
+    [
+        (2_040, 1_000, 2, "but 2.04 MP is more than the 2 MP allowed for a result"),
+        (40_000, 30_000, 1_000_000, "but 1200 MP would take very long"),
+        (12_345, 10_000, 100, "but 123 MP is more than the 100 MP allowed for a result"),
+    ],
+)
+def test_sizes_are_plain_numbers_on_the_right_side_of_the_limit(width: int, height: int, most: float, said: str) -> None:
+    facts = dataclasses.replace(sized(width, height), texture=texture(blur=0.7))
+    assert said in words(suggest_for(facts, Limits(max_output_megapixels=most)), "real_esrgan")
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(-4, 4), st.integers(1, 30_000), st.floats(0.000_001, 1e6))
+def test_no_reason_has_a_power_of_ten_or_a_minus_zero(light: float, sure: float, stops: float, side: int, most: float) -> None:
+    luminance = Luminance(*(light * share for share in (0, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 0.5)))
+    facts = dataclasses.replace(sized(side, side), luminance=luminance, cast=Cast(5000, -stops / 1e4, sure), exposure_stops=stops)
+    for reason in suggest_for(facts, Limits(max_output_megapixels=most)).reasons:
+        assert not re.search(r"\de[+-]\d|-0\.0+\b", reason.words), reason.words
+
+
 def test_steps_are_in_the_order_in_which_they_help() -> None:
-    hazy = Luminance(0.2, 0.22, 0.3, 0.35, 0.4, 0.45, 0.5, 0.34)
-    facts = dataclasses.replace(sized(200, 200), cast=Cast(3000, 0, 0.9), exposure_stops=-1.2, luminance=hazy, faces=2)
+    facts = dataclasses.replace(sized(200, 200), cast=Cast(3000, 0, 0.9), exposure_stops=-1.2, luminance=HAZY, faces=2)
     suggestion = suggest_for(facts, Limits())
     assert suggestion.steps == (
         WhiteBalance(1.0),

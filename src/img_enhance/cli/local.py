@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # numpy and the runtime load only when there is work
     from img_enhance.engine import Engine
     from img_enhance.engine.prepared_run import PreparedRun
     from img_enhance.engine.result import Result
-    from img_enhance.planning.plan import Plan
 
 
 def enhance_here(request: EnhanceRequest) -> int:
@@ -71,14 +70,13 @@ def _say_plan(request: EnhanceRequest, prepared: PreparedRun) -> None:
     tell = teller(request)
     for line in auto_lines(prepared.reasons):
         tell(line)
-    tell(_plan_line(prepared.plan))
+    tell(_plan_line(prepared))
 
 
 def _saved(request: EnhanceRequest, engine: Engine, prepared: PreparedRun, output: Path, cancelled: Callable[[], bool]) -> Result:
     with bar(prepared.plan.size.pixels / 1e6, quiet=request.quiet) as progress:
         result = engine.run(prepared, progress=progress, cancelled=cancelled)
-    result.save(output, format=prepared.output_format, overwrite=request.overwrite, cancelled=cancelled)
-    return result
+    return result.save(output, format=prepared.output_format, overwrite=request.overwrite, cancelled=cancelled)
 
 
 def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: Path) -> None:
@@ -88,9 +86,10 @@ def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: 
         write_sheet_of(result, request.compare, photo, output, overwrite=request.overwrite)
 
 
-def _plan_line(plan: Plan) -> str:
+def _plan_line(prepared: PreparedRun) -> str:
+    plan = prepared.plan
     parts = [f"{plan.device} by {plan.runtime} ({flagged(plan.reason)}), {plan.precision}", f"{plan.size} to {plan.result}"]
-    parts += [pass_plan.planned_text for pass_plan in plan.passes]
+    parts += [pass_plan.planned_text for pass_plan in plan.passes] + ["the file is copied as it is"] * prepared.copies
     parts.append(f"at most {bytes_text(plan.projected_bytes)} of {bytes_text(plan.allowed_bytes)} memory")
     if plan.gpu_allowed_bytes is not None:
         parts.append(f"{bytes_text(plan.gpu_projected_bytes or 0)} of {bytes_text(plan.gpu_allowed_bytes)} GPU memory")
@@ -102,4 +101,4 @@ def _plan_line(plan: Plan) -> str:
 
 def _done_line(result: Result, output: Path, seconds: float, peak_bytes: int) -> str:
     took = f"{seconds_text(seconds)}, {bytes_text(peak_bytes)} of memory"
-    return f"[OK] {output}: {result.photo.size}, {took}; {result.plan.done_text}"
+    return f"[OK] {output}: {result.photo.size}, {took}; {flagged(result.done_text)}"

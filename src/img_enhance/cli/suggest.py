@@ -17,7 +17,7 @@ from img_enhance.cli.models import store_of
 from img_enhance.cli.screen import interruptible
 from img_enhance.machine.settings import model_table
 from img_enhance.request.options import Input, Limits, Machine
-from img_enhance.request.recipe import Reason
+from img_enhance.request.recipe import Reason, left_out
 
 if TYPE_CHECKING:
     from img_enhance.suggest.suggest import Suggestion
@@ -92,9 +92,12 @@ def table(suggestion: Suggestion) -> str:
 
 
 def auto_lines(reasons: tuple[Reason, ...]) -> list[str]:
-    """What was chosen automatically, a line a step; none where nothing was to be chosen."""
-    lines = [f"Auto: {reason.step} {reason.strength}: {flagged(reason.words)}" for reason in reasons if reason.chosen]
-    return lines or ["Auto: nothing to do, the photo is good as it is"] * bool(reasons)
+    """What was chosen automatically, a line a step, and what was noticed and left; none where nothing was to be chosen."""
+    chosen = [f"Auto: {reason.step} {reason.strength}: {flagged(reason.words)}" for reason in reasons if reason.chosen]
+    left = [f"Auto: {flagged(words)}" for words in left_out(reasons)]
+    if chosen or not reasons:
+        return [*chosen, *left]
+    return ["Auto: no step is chosen", *left] if left else ["Auto: nothing to do, the photo is good as it is"]
 
 
 def _lines(row: tuple[str, ...], widths: list[int]) -> Iterator[str]:

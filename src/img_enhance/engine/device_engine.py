@@ -12,10 +12,10 @@ from typing import Any
 from img_enhance.cancelling import Tick
 from img_enhance.engine.networks import LoadedNetworks
 from img_enhance.engine.prepared_run import PreparedRun
-from img_enhance.engine.result import PhaseRecord, Result
+from img_enhance.engine.result import Original, PhaseRecord, Result
 from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Box
-from img_enhance.image_io import read_into, resample
+from img_enhance.image_io import PhotoFile, read_into, resample
 from img_enhance.image_io.bleed import bleed
 from img_enhance.machine.canvas import Pixels, check_room, new_canvas, scratch_folder
 from img_enhance.machine.devices import claim_gpu_memory, free_bytes, unclaim_gpu_memory
@@ -112,7 +112,10 @@ class DeviceEngine:
         photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
         weights = {model.title: model.weights.sha256 for model in plan.models}
         weights |= {file.name: file.sha256 for pass_plan in plan.passes for file in pass_plan.files_beside_models}
-        return Result(photo, prepared.recipe, plan, weights, tuple(records), tuple(warnings), prepared.reasons)
+        result = Result(photo, prepared.recipe, plan, weights, tuple(records), tuple(warnings), prepared.reasons, prepared.losses)
+        if isinstance(prepared.source, PhotoFile) and result.is_unchanged:
+            return dataclasses.replace(result, original=_original(prepared.source, photo))
+        return result
 
 
 def _read(prepared: PreparedRun, folder: Path | None, tick: Tick) -> Photo:
@@ -129,6 +132,14 @@ def _read(prepared: PreparedRun, folder: Path | None, tick: Tick) -> Photo:
     if photo.alpha is not None and any(pass_plan.mixes_pixels for pass_plan in prepared.plan.passes):
         bleed(photo.pixels, photo.alpha)
     return photo
+
+
+def _original(file: PhotoFile, photo: Photo) -> Original:
+    """The file and its photo, on which nobody can paint any more: where the file is copied, that would be lost without a word."""
+    for pixels in (photo.pixels, photo.alpha):
+        if pixels is not None:
+            pixels.flags.writeable = False
+    return Original(file, photo)
 
 
 def _resampled(alpha: Pixels, prepared: PreparedRun, crop: Box, folder: Path | None, tick: Tick) -> Pixels:

@@ -115,18 +115,19 @@ class Engine:
         check_holds(format_named(output_format), size if crop is None else crop.size)
         request = PlanRequest(header, passes, output_format, crop)
         plan = self._devices.plan(request)
+        lost = (
+            *warnings,
+            *losses(header, format_named(output_format), plan.precision),
+            *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
+        )
         return PreparedRun(
             source=source,
             request=request,
             recipe=recipe,
             reasons=reasons,
             plan=plan,
-            warnings=(
-                *warnings,
-                *(Words(f"{reason.step}: ", reason.words) for reason in reasons if reason.lacking),
-                *losses(header, format_named(output_format), plan.precision),
-                *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
-            ),
+            warnings=(*lost, *(Words(f"{reason.step}: ", reason.words) for reason in reasons if reason.lacking)),
+            losses=lost,
         )
 
     def _suggestion(self, source: Photo | PhotoFile, recipe: Recipe, most_in_memory: int | None) -> tuple[Suggestion, Decoded | None]:

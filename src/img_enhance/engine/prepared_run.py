@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
 from img_enhance.planning.plan import Pass, Plan, PlanRequest
 from img_enhance.planning.sweep_plan import Medium
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
 from img_enhance.words import Setting, Words
@@ -52,7 +53,8 @@ class Decoded:
 class PreparedRun:
     """A photo and a recipe that are known to fit together, planned but not begun.
 
-    `decoded` is there if the photo's file had to be decoded for that, which found no fault with it.
+    `losses` are those of the warnings that say what the result will lack of the photo's file. `decoded` is there if that had to be decoded
+    for all this, which found no fault with it.
     """
 
     source: Photo | PhotoFile
@@ -61,6 +63,7 @@ class PreparedRun:
     reasons: tuple[Reason, ...]
     plan: Plan
     warnings: tuple[str, ...]
+    losses: tuple[str, ...] = ()
     decoded: Decoded | None = None
 
     @property
@@ -70,6 +73,16 @@ class PreparedRun:
     @property
     def output_format(self) -> str:
         return self.request.output_format
+
+    @property
+    def copies(self) -> bool:
+        """Whether it is known already that the photo's file will be copied as it is."""
+        return not self.plan.passes and can_be_copied(self.source, self.output_format, self.recipe.output)
+
+    @property
+    def foreseen_warnings(self) -> tuple[str, ...]:
+        """What there is to warn of, as far as it is known."""
+        return without(self.warnings, self.losses) if self.copies else self.warnings
 
     def taken(self) -> Photo | None:
         """The photo that was decoded before, for whoever calls first, as `Decoded.take`."""
@@ -110,6 +123,18 @@ def losses(header: Header, output: Format, precision: Precision) -> tuple[str, .
     if header.alpha and not output.alpha:
         lost.append(f"{output.name} holds no transparency; the photo was laid on white")
     return tuple(lost)
+
+
+def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output) -> bool:
+    """Whether the file of a photo that is left as it is will do as the result's: it is of that format, and nothing else is asked for."""
+    if isinstance(source, Photo) or source.several or source.header.format != output_format:
+        return False
+    return not any(value for name, value in asdict(output).items() if name != "format")
+
+
+def without(warnings: tuple[str, ...], losses: tuple[str, ...]) -> tuple[str, ...]:
+    """The warnings that are still true where nothing is lost."""
+    return tuple(warning for warning in warnings if warning not in losses)
 
 
 def check_photo(photo: Photo) -> None:

@@ -13,7 +13,7 @@ import pyvips
 
 from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
-from img_enhance.files import damaged
+from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
 from img_enhance.image_io.heic import decode_heic
@@ -47,13 +47,18 @@ _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A photo's file whose header has been read and found good; `warnings` say what will not come back as it was."""
+    """A photo's file whose header has been read and found good; `warnings` say what will not come back as it was.
+
+    `state` is the file's when that was done. `several` says that it holds other pictures beside the first.
+    """
 
     path: Path
     header: Header
     orientation: int
     metadata: Metadata
     warnings: tuple[str, ...]
+    state: State
+    several: bool
 
 
 def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> PhotoFile:
@@ -62,6 +67,7 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
     Raises: PhotoError when the file cannot be read, UnsupportedPhoto when it is no photo that we take, PhotoTooLarge above `max_pixels`.
     """
     name = content_format(path)
+    state = state_of(path)
     image = _open(path, name, max_pixels)
     size = Size(image.width, image.height)
     _check_pixels(path, size, max_pixels)
@@ -87,7 +93,7 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
         grey=conversion.grey,
         whole=name not in _STREAMED or image.get_typeof("vips-sequential") == 0,
     )
-    return PhotoFile(path, header, orientation, metadata, tuple(warnings))
+    return PhotoFile(path, header, orientation, metadata, tuple(warnings), state, several=frames is not None)
 
 
 # Decoders that hold the whole picture, whatever the file says.

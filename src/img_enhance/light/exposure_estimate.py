@@ -1,75 +1,106 @@
-"""How many stops a photo is under- or over-exposed, from the distribution of its light.
+"""How many stops a photo is too dark or too bright, and how much of that is to be expected to be a mistake.
 
-Too dark is told by light that is nowhere used. Too bright looks like a white background or a sky: a small network, which learned the
-difference from photos made brighter by known amounts (`bench/quality_fit.py`), tells them apart.
+Stops are those to a middle key. Whether a photo was meant darker or brighter than that, as nights and snow are, a small network judges by
+what the photo looks like (`exposure_evidence`, learned by `bench/exposure_fit.py`). Its answer is a probability, so that the strength of a
+correction grows with the expected benefit and nowhere jumps.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from img_enhance.light.colour import Floats
-from img_enhance.light.learned import Perceptron, perceptron, probability
+from img_enhance.light.exposure_curve import exposure_curve
+from img_enhance.light.learned import EXPOSURE, Perceptron, perceptron, probability
 from img_enhance.light.light_shares import CLIPPED_LIGHT, light_shares
+from img_enhance.light.lightness import lightness
 from img_enhance.light.sample import Sample
+
+Doubles = npt.NDArray[np.float64]
+
+# Less is not seen; more is noise.
+LEAST_STOPS, MOST_STOPS = 0.12, 6.0
 
 # Code 1 of 8 bits in sRGB and less is black.
 _BLACK_LIGHT = 0.00035
 
-# A photo that is less too dark is left alone: photos are taken and finished with so much freedom.
-DARK_ZONE_STOPS = 0.85
-# The least correction of one that is too bright: less was not learned.
-BRIGHT_ZONE_STOPS = 0.7
-# The probability of too much light from which there is more for it than against it.
-_LIKELY = 0.5
-MOST_STOPS = 4.0
+# A middle key: the mean lightness, in [0, 1], of the largest channel where a photo may be too dark, because a red car is not dark, and of
+# luminance where it may be too bright. Chosen, as what follows, on real exposure sequences (docs/exposure.md).
+_MIDDLE_KEY_OF_LARGEST = 0.53
+_MIDDLE_KEY_OF_LUMINANCE = 0.485
 
-# Luminance of black in the mean of logarithms, as in Reinhard, Stark, Shirley, Ferwerda 2002, equation 1.
-_LOG_FLOOR = 2.0**-9
+# Standard deviations, in stops, of keys that are meant and of wrong exposures; so much of what a key is off is a mistake if any of it is.
+_MEANT_SPREAD = 0.6
+_WRONG_SPREAD = 2.0
+_OF_WHAT_IS_OFF = _WRONG_SPREAD**2 / (_WRONG_SPREAD**2 + _MEANT_SPREAD**2)
+
+# What is added to the network's logarithm of the odds, and the stops of which half is taken for chance whatever it says.
+_DARK_ODDS, _BRIGHT_ODDS = 1.3, 0.2
+_DARK_CHANCE, _BRIGHT_CHANCE = 0.4, 1.1
+
+# Well exposed photos reach white with so much of their pixels, give or take so many stops.
+_WHITE_PERCENT = 99.9
+_WHITE_SPREAD = 0.25
+# ... but are not made brighter than this key for it: fog reaches no white either.
+_HIGHEST_KEY = 0.62
+
+# Roots of light are counted in so many bins.
+_BINS = 1024
+_LIGHT = (np.arange(_BINS) / (_BINS - 1)) ** 2
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """Measures of a photo's light, in stops below white where they are brightnesses, as shares of its pixels where they are shares.
+    """Measures of a photo's light.
 
-    `white_stops`: the 99.9th percentile of the largest channel. `key_stops`: the mean logarithm of luminance. `middle_stops`: its median.
-    `clipped_share`: some channel at white; `white_share`: all at white; `black_share`: all at black. `over_probability`: how likely there
-    was too much light; `over_stops`: how much, if so. An empty photo has none of all.
+    `largest_key` and `luminance_key`: mean CIE lightness, in [0, 1], of the largest channel and of luminance. `unused_stops`: stops between
+    the brightest light and white, as far as they are no chance. `clipped_share`, `white_share`, `black_share`: of the pixels, with some
+    channel at white, with all at white, with all at black. `stops`: the change of exposure that the photo needs, if it is not meant as it
+    is: positive where it is too dark. `wrong`: how much of that is to be expected, in [0, 1]. An empty photo has none of all.
     """
 
-    white_stops: float
-    key_stops: float
-    middle_stops: float
+    largest_key: float
+    luminance_key: float
+    unused_stops: float
     clipped_share: float
     white_share: float
     black_share: float
-    over_probability: float = 0.0
-    over_stops: float = 0.0
+    stops: float
+    wrong: float
 
     def record(self) -> dict[str, Any]:
         """The measures, as JSON values."""
         return {name: round(value, 4) for name, value in vars(self).items()}
 
 
-def exposure_of(seen: Sample) -> Exposure:
-    """The measures of a sample."""
+def exposure_of(seen: Sample, evidence: Floats | None) -> Exposure:
+    """The measures of a sample, and what `exposure_evidence.evidence_of` says of the same photo; None where no pixel of it counts."""
     luminance, largest = seen.luminance[seen.counts], seen.largest[seen.counts]
-    if luminance.size == 0:
-        return Exposure(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    over, stops = learned()(shares_of(seen))
+    if luminance.size == 0 or evidence is None:
+        return Exposure(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    of_largest, of_luminance = _histogram(largest), _histogram(luminance)
+    unused = _unused_stops(of_largest)
+    clipped = float(np.mean(largest >= CLIPPED_LIGHT))
+    off = _stops_off(of_largest, of_luminance, unused)
+    likely = _likely_wrong(off, unused, evidence)
+    certain = unused if off >= 0 else 0.0
+    stops = float(np.clip(certain + off * _OF_WHAT_IS_OFF, -MOST_STOPS, MOST_STOPS))
+    stops = stops if abs(stops) >= LEAST_STOPS else 0.0
     return Exposure(
-        white_stops=_stops(float(np.percentile(largest, _WHITE_PERCENT))),
-        key_stops=-float(np.mean(np.log2(luminance + np.float32(_LOG_FLOOR)), dtype=np.float64)),
-        middle_stops=_stops(float(np.median(luminance))),
-        clipped_share=float(np.mean(largest >= CLIPPED_LIGHT)),
+        largest_key=_key(of_largest),
+        luminance_key=_key(of_luminance),
+        unused_stops=unused,
+        clipped_share=clipped,
         white_share=float(np.mean(seen.smallest[seen.counts] >= CLIPPED_LIGHT)),
         black_share=float(np.mean(largest <= _BLACK_LIGHT)),
-        over_probability=float(probability(over)),
-        over_stops=float(stops),
+        stops=stops,
+        wrong=min(1.0, (certain + off * _OF_WHAT_IS_OFF * likely) / stops) if stops else 0.0,
     )
 
 
@@ -78,38 +109,60 @@ def shares_of(seen: Sample) -> Floats:
     return light_shares(seen.luminance, seen.largest, seen.smallest, seen.counts)
 
 
-@cache
-def learned() -> Perceptron:
-    """Reads `shares_of`; answers the logarithm of the odds that there was too much light, and by how many stops if so."""
-    return perceptron("exposure")
+def _histogram(light: Floats) -> Doubles:
+    """The shares of (N,) light in [0, 1] at each of `_LIGHT`."""
+    index = np.rint(np.sqrt(light) * np.float32(_BINS - 1)).astype(np.intp)
+    return np.bincount(index, minlength=_BINS) / light.size
 
 
-def _stops(light: float) -> float:
-    return -float(np.log2(max(light, _LOG_FLOOR / 16)))
+def _key(histogram: Doubles, ev: float = 0.0, unused_stops: float = 0.0) -> float:
+    """Mean lightness in [0, 1] after a change of exposure."""
+    return float(histogram @ lightness(exposure_curve(_LIGHT, ev, unused_stops=unused_stops)))
 
 
-def estimated_stops(exposure: Exposure) -> float:
-    """The change of exposure in stops that a photo needs: positive where it is too dark, 0 where it is well exposed."""
-    return min(MOST_STOPS, _stops_too_dark(exposure)) or 0.0 - min(MOST_STOPS, _stops_too_bright(exposure))
-
-
-# Well exposed photos reach white with so much of their pixels, give or take 0.23 EV (root mean square over the tuning half of the bench's
-# photos, 2026-11; 0.30 EV with the 99.5th percentile).
-_WHITE_PERCENT = 99.9
-
-
-def _stops_too_dark(exposure: Exposure) -> float:
-    """A well exposed photo uses its range up to white; so a low-key one, with a few lights, is left as it is."""
-    return exposure.white_stops if exposure.white_stops > DARK_ZONE_STOPS else 0.0
-
-
-# Where light was too much, colours are clipped in one or two channels as well: in at least so much of what is clipped. Else it is a white
-# background, or a grey photo, which cannot be told from one.
-_LEAST_COLOURED = 0.04
-
-
-def _stops_too_bright(exposure: Exposure) -> float:
-    coloured = exposure.clipped_share - exposure.white_share
-    if exposure.over_probability < _LIKELY or coloured <= _LEAST_COLOURED * exposure.clipped_share:
+def _unused_stops(of_largest: Doubles) -> float:
+    """How far the brightest light is from white: little of a little, which may be chance, and nearly all of much."""
+    brightest = _LIGHT[np.searchsorted(of_largest.cumsum(), _WHITE_PERCENT / 100)]
+    stops = min(MOST_STOPS, -float(np.log2(max(brightest, 2.0**-MOST_STOPS))))
+    if stops <= 0:
         return 0.0
-    return max(BRIGHT_ZONE_STOPS, exposure.over_stops)
+    stops *= stops**2 / (stops**2 + _WHITE_SPREAD**2)
+    if _key(of_largest, stops, stops) <= _HIGHEST_KEY:
+        return stops
+    return max(0.0, _solved(lambda ev: _key(of_largest, ev, ev), _HIGHEST_KEY, most=stops))
+
+
+def _stops_off(of_largest: Doubles, of_luminance: Doubles, unused: float) -> float:
+    """The stops, beside the unused ones, to a middle key; 0 where a photo is dark by one measure and bright by the other."""
+    too_dark = _solved(lambda ev: _key(of_largest, unused + ev, unused), _MIDDLE_KEY_OF_LARGEST)
+    if too_dark > 0 or unused > 0:
+        return max(0.0, too_dark)
+    return min(0.0, _solved(lambda ev: _key(of_luminance, ev, 0.0), _MIDDLE_KEY_OF_LUMINANCE))
+
+
+def _solved(key: Callable[[float], float], wanted: float, *, most: float = MOST_STOPS) -> float:
+    """The stops, in [-most, most], at which a key that rises with them is `wanted`, by halving."""
+    low, high = -most, most
+    for _ in range(14):
+        middle = (low + high) / 2
+        low, high = (middle, high) if key(middle) < wanted else (low, middle)
+    return (low + high) / 2
+
+
+def _likely_wrong(off: float, unused: float, evidence: Floats) -> float:
+    """The probability that a photo that is so many stops off was not meant so."""
+    if off == 0:
+        return 0.0
+    network, odds, chance = (_too_dark(), _DARK_ODDS, _DARK_CHANCE) if off > 0 else (_too_bright(), _BRIGHT_ODDS, _BRIGHT_CHANCE)
+    answer = network(np.concatenate([[off, unused], evidence]).astype(np.float32))
+    return float(probability(answer[0] + odds)) * off**2 / (off**2 + chance**2)
+
+
+@cache
+def _too_dark() -> Perceptron:
+    return perceptron("dark", EXPOSURE)
+
+
+@cache
+def _too_bright() -> Perceptron:
+    return perceptron("bright", EXPOSURE)

@@ -33,11 +33,6 @@ _DARK, _BRIGHT = 0.18, 0.75
 _SHARES_FROM, _SHARES_TO = 0.2, 0.35
 
 
-def lifted(light: Floats, amount: Floats) -> Floats:
-    """Light in [0, 1] brightened `amount` times where it is dark, and ever less towards white, which stays: nothing is clipped."""
-    return light * amount / (1 + light * (amount - 1))
-
-
 def contrast_of(seen: Sample, table: Floats) -> float:
     """How much a photo, after its tone curve, is both dark and bright: 0 to 1."""
     root = np.sqrt(table[root_index(seen.luminance[seen.counts])])
@@ -48,7 +43,7 @@ def contrast_of(seen: Sample, table: Floats) -> float:
 
 
 def fusion_lattice(seen: Sample, table: Floats, strength: float, shape: tuple[int, int]) -> Lattice:
-    """The amounts for `lifted`, over the photo's area and the square root of the luminance after its tone curve."""
+    """The amounts for `exposed`, over the photo's area and the square root of the luminance after its tone curve."""
     height, width = shape
     cell = max(height, width) / _NODES
     rows, columns = max(1, round(height / cell)), max(1, round(width / cell))

@@ -1,4 +1,4 @@
-"""Weights that were learned from photos, and the small network they are for. `bench/quality_fit.py` makes the file."""
+"""Weights that were learned from photos, and the small network they are for. Scripts in `bench/` make the files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from img_enhance.light.colour import Floats
 
-_FILE = "learned.npz"
+LIGHTS_FILE = "learned.npz"
+EXPOSURE = "exposure.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +33,10 @@ class Perceptron:
 
 
 @cache
-def arrays() -> dict[str, Floats]:
-    """All weights by name, as float32; the file keeps them in half precision."""
-    with files("img_enhance.light").joinpath(_FILE).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
-        return {name: loaded[name].astype(np.float32) for name in loaded.files}
+def arrays(name: str = LIGHTS_FILE) -> dict[str, Floats]:
+    """All weights of a file by name, as float32; it keeps them in half precision."""
+    with files("img_enhance.light").joinpath(name).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
+        return {array: loaded[array].astype(np.float32) for array in loaded.files}
 
 
 def probability(log_odds: Any) -> Any:
@@ -43,7 +44,7 @@ def probability(log_odds: Any) -> Any:
     return 0.5 * (1 + np.tanh(0.5 * np.asarray(log_odds, np.float64)))
 
 
-def perceptron(name: str) -> Perceptron:
-    """The one whose arrays begin with `name`."""
-    found = arrays()
+def perceptron(name: str, file: str = LIGHTS_FILE) -> Perceptron:
+    """The one of a file whose arrays begin with `name`."""
+    found = arrays(file)
     return Perceptron(*(found[f"{name}.{part}"] for part in ("hidden", "hidden_bias", "out", "out_bias")))

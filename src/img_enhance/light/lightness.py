@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from img_enhance.light.colour import CODES, Floats
 
@@ -13,12 +15,15 @@ _LINEAR_BELOW = (6 / 29) ** 3
 _SLOPE = (29 / 3) ** 3
 
 
+def lightness(luminance: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Lightness in [0, 1], L* divided by 100, of luminance relative to white."""
+    return np.where(luminance > _LINEAR_BELOW, 116 * np.cbrt(luminance) - 16, _SLOPE * luminance) / 100
+
+
 @cache
 def lightness_table() -> Floats:
-    """(65536,) float32: lightness in [0, 1], L* divided by 100, at `tone.root_index` of luminance relative to white."""
-    luminance = (np.arange(CODES) / (CODES - 1)) ** 2
-    lightness = np.where(luminance > _LINEAR_BELOW, 116 * np.cbrt(luminance) - 16, _SLOPE * luminance) / 100
-    return lightness.astype(np.float32)
+    """(65536,) float32: `lightness` at `tone.root_index` of luminance."""
+    return lightness((np.arange(CODES) / (CODES - 1)) ** 2).astype(np.float32)
 
 
 @cache

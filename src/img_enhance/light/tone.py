@@ -1,4 +1,4 @@
-"""Changes of luminance that keep hues: curves of linear light, and pixels through them."""
+"""Pixels through changes of their linear light: of luminance, keeping hues, or of each channel by itself."""
 
 from __future__ import annotations
 
@@ -23,41 +23,14 @@ _WHITE = np.float32(CODES - 1)
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What becomes of a block's pixels: the new luminance, and the most that a channel may be, which is nowhere less than that.
-
-    `alone`, where given, is the table of a curve for each channel alone; the result is then half of the one and half of the other.
-    """
+    """What becomes of a block's pixels: the new luminance, and the most that a channel may be, which is nowhere less than that."""
 
     luminance: Floats
     limit: Floats
-    alone: Floats | None = None
 
 
 # From the rows of a block, its luminance and its largest channel.
 Relight = Callable[[slice, Floats, Floats], Target]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A tone curve of linear light: exactly `gain` times the light up to `knee`, then a hyperbola that ends in `white` at 1.
-
-    It rises everywhere, has no corner, and takes 0 to 0; `gain * knee` is below `white`.
-    """
-
-    gain: float
-    knee: float
-    white: float
-
-    def __call__(self, light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        start = self.gain * self.knee
-        bend = self.gain * (1 - self.knee) / (self.white - start) - 1
-        t = np.clip((light - self.knee) / (1 - self.knee), 0, 1)
-        shoulder = self.white - (self.white - start) * (1 - t) / (1 + bend * t)
-        return np.where(light <= self.knee, self.gain * light, shoulder)
-
-    def table(self) -> Floats:
-        """(65536,) float32, indexed by `root_index`."""
-        return self((np.arange(CODES) / float(_WHITE)) ** 2).astype(np.float32)
 
 
 def looked_up(table: npt.NDArray[Any], index: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -94,6 +67,22 @@ def relit(pixels: Pixels, encoding: Encoding, depth: int, *, grey: bool, relight
         cv2.merge(made, result[rows])
         keep_clear_of_the_ends(pixels[rows], result[rows])
     return result
+
+
+def retoned(pixels: Pixels, encoding: Encoding, depth: int, *, table: Floats) -> Pixels:
+    """Pixels (h, w, 3), each channel's light through a `table` at `root_index`, in `depth` bits.
+
+    A channel becomes white only where it was white before, and black only where it was black.
+    """
+    most = np.iinfo(pixels.dtype).max
+    codes = np.arange(most + 1)
+    lights, encode = encoding.decode_table(8 * pixels.itemsize), encode_table(encoding, depth)
+    planes = []
+    for plane, light, codes_of in zip(cv2.split(pixels), lights, encode, strict=True):
+        through = encoded(looked_up(table, root_index(light[None])), codes_of)[0]
+        keep_clear_of_the_ends(codes.astype(pixels.dtype), through)
+        planes.append(looked_up(through, plane))
+    return np.asarray(cv2.merge(planes))
 
 
 def blocks(height: int, width: int) -> Iterator[slice]:
@@ -142,9 +131,6 @@ def _coloured(planes: list[Floats], luminance: Floats, largest: Floats, target: 
         new = plane - luminance
         new *= gain
         new += target.luminance
-        if target.alone is not None:
-            new += looked_up(target.alone, root_index(plane))
-            new *= np.float32(0.5)
         yield new
 
 

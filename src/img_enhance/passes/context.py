@@ -49,6 +49,10 @@ class PassContext:
     networks: Networks
     source: Photo | None
 
+    def unchanged(self, why: str) -> None:
+        """Record that the pass leaves the picture as it is, to the last bit."""
+        self.record.update(changed=False, unchanged=why)
+
     def canvas(self, plan: PassPlan) -> Pixels:
         """Pixels for what a pass makes."""
         return new_canvas(plan.part.size, plan.medium, self.folder, depth=plan.depth)

@@ -22,6 +22,7 @@ from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 from img_enhance.planning.sweep_planner import START_SECONDS, copies_bytes
 from img_enhance.request.options import GFPGAN
 from img_enhance.runtimes.runtime import Picture
+from img_enhance.words import Setting, asks_nothing
 
 # What finding faces takes in a photo of any size (measured 2026-11 on 48 MP: 200 MB), what a restored face takes until it is pasted (the
 # network's square in float32), and cutting out and pasting beside the network's scratch.
@@ -142,11 +143,21 @@ def run(plan: FacePlan, photo: Photo, _held: Box, context: PassContext) -> Photo
     photo = _own_pixels(plan, photo, context, copied=bool(faces))
     if faces:
         records = [*_restored(plan, photo, source, faces, context), *records]
-    elif level:
-        context.warnings.append("no face was found")
-    context.record.update(changed=any(one.restored for one in records), faces=[dataclasses.asdict(one) for one in records])
+    if any(one.restored for one in records):
+        context.record["changed"] = True
+    else:
+        context.unchanged(_unchanged(records) if level else asks_nothing(Setting("gfpgan_enhance_level", "0")))
+    context.record["faces"] = [dataclasses.asdict(one) for one in records]
     context.done(1.0)
     return photo
+
+
+def _unchanged(records: list[FaceRecord]) -> str:
+    """Why no face was restored."""
+    if not records:
+        return "no face was found"
+    largest = records[0].why
+    return f"the only face is {largest}" if len(records) == 1 else f"{len(records)} faces are left alone; the largest is {largest}"
 
 
 def _own_pixels(plan: FacePlan, photo: Photo, context: PassContext, *, copied: bool) -> Photo:

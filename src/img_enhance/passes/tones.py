@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
+import numpy as np
+
 from img_enhance.geometry import Box, Size
 from img_enhance.light.colour import with_depth
 from img_enhance.machine.canvas import Pixels
@@ -37,12 +39,15 @@ MEASURE_BYTES = 150_000_000
 class Facts(Protocol):
     """What a step measured of a whole photo, with all that `apply` needs; small, and it pickles.
 
-    `changes` is false where `apply` would change nothing; `reach` is how many pixels around each `apply` looks at, at most MOST_REACH;
-    `warnings` are sentences for the result's warnings.
+    `changes` is false where `apply` would change nothing, and `unchanged` says why then, else ""; `reach` is how many pixels around each
+    `apply` looks at, at most MOST_REACH; `warnings` are sentences for the result's warnings.
     """
 
     @property
     def changes(self) -> bool: ...
+
+    @property
+    def unchanged(self) -> str: ...
 
     @property
     def warnings(self) -> tuple[str, ...]: ...
@@ -144,28 +149,40 @@ def run(plan: TonePlan, photo: Photo, _held: Box, context: PassContext) -> Photo
     """The photo with its tones as the step says, or the very same where the step finds nothing to do."""
     context.tick()
     facts: Facts = plan.tones.measure(photo, plan.options)
-    context.record.update({"changed": facts.changes, **facts.record()})
     context.warnings.extend(facts.warnings)
-    if not facts.changes and photo.depth <= plan.depth:
-        context.done(1.0)
-        return photo
-    canvas = context.canvas(plan)
+    changed = False
+    if facts.changes or photo.depth > plan.depth:
+        canvas = context.canvas(plan)
+        changed = _filled(canvas, plan, photo, facts, context)
+        photo = dataclasses.replace(photo, pixels=canvas)
+    if changed:
+        context.record["changed"] = True
+    else:
+        context.unchanged(facts.unchanged or f"what it does is too little to show in {plan.depth} bits")
+    context.record.update(facts.record())
+    context.done(1.0)
+    return photo
 
-    def change(box: Box) -> None:
-        if facts.changes:
-            canvas[box.slices] = plan.tones.apply_to(photo.pixels, box, facts, plan.depth)
-        else:
-            canvas[box.slices] = with_depth(photo.pixels[box.slices], plan.depth)
 
+def _filled(canvas: Pixels, plan: TonePlan, photo: Photo, facts: Facts, context: PassContext) -> bool:
+    """Whether any value of the photo changed on its way to the canvas, but for its depth."""
+
+    def fill(box: Box) -> bool:
+        before = with_depth(photo.pixels[box.slices], plan.depth)
+        after = plan.tones.apply_to(photo.pixels, box, facts, plan.depth) if facts.changes else before
+        canvas[box.slices] = after
+        return facts.changes and not np.array_equal(before, after)
+
+    changed = False
     with ThreadPoolExecutor(plan.threads) as threads:
         futures = []
         try:
-            futures = [threads.submit(change, box) for box in plan.strips()]
+            futures = [threads.submit(fill, box) for box in plan.strips()]
             for number, future in enumerate(futures, 1):
                 context.tick()
-                future.result()
+                changed |= future.result()
                 context.done(number / len(futures))
         finally:
             for future in futures:
                 future.cancel()
-    return dataclasses.replace(photo, pixels=canvas)
+    return changed

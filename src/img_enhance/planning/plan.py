@@ -202,11 +202,6 @@ class Plan:
     gpu_projected_bytes: int | None = None
 
     @property
-    def done_text(self) -> str:
-        """What is said of all its passes when they are done."""
-        return " and ".join(pass_plan.done_text for pass_plan in self.passes) or "nothing to do"
-
-    @property
     def models(self) -> tuple[Model, ...]:
         """The models of its networks, each once."""
         return tuple(dict.fromkeys(model for pass_plan in self.passes for model in pass_plan.models))

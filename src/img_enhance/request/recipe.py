@@ -1,7 +1,7 @@
 """The one request: ordered steps with their options, how the photo is read and how the result is written."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ AUTO: Literal["auto"] = "auto"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Steps in the order they run; without any the photo is written as it is.
+    """Steps in the order they run; without any the photo stays as it is.
 
     The default is "auto": the photo is measured, and the steps that it needs are chosen, within `limits`.
     """
@@ -78,7 +78,8 @@ class Recipe:
 class Reason:
     """Why a step is in the recipe, or is not. `strength` is "" for one that is not.
 
-    `lacking` says that it is not only because something is missing on this machine, which a person should know.
+    `lacking` says that it is not only because something is missing on this machine, which a person should know. `noticed` says that a
+    fault is seen, or may be there, which is left as it is all the same.
     """
 
     step: str
@@ -86,11 +87,17 @@ class Reason:
     strength: str
     words: str
     lacking: bool = False
+    noticed: bool = False
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Reason":
         """The reason in these JSON values, which may be of a later version that says more."""
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+
+def left_out(reasons: Iterable[Reason]) -> tuple[Words, ...]:
+    """What is to be said of faults that are noticed and left as they are."""
+    return tuple(Words(f"{reason.step} is left out: ", reason.words) for reason in reasons if reason.noticed)
 
 
 def _step(values: object, number: int) -> StepOptions:

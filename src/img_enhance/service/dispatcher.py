@@ -175,7 +175,9 @@ class Dispatcher:
         await asyncio.to_thread(sync_folder, folder)
         result = {"name": path.name, "format": end.format, "width": end.size[0], "height": end.size[1]}
         size = path.stat().st_size
-        done = await self._store.ask(JobStore.finish, job, now=time.time(), result=result, result_bytes=size, record=end.record)
+        # The worker was given the steps that a reader had chosen, and does not know why.
+        record = end.record | {"reasons": job.header.get("reasons", [])}
+        done = await self._store.ask(JobStore.finish, job, now=time.time(), result=result, result_bytes=size, record=record)
         self._die_at("published")
         if done:
             self._pace.learn(job.estimated_seconds, seconds)

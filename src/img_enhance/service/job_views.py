@@ -10,6 +10,7 @@ from img_enhance.jobs.refusals import NotHere
 from img_enhance.jobs.rows import FINAL, Job
 from img_enhance.jobs.store import JobStore
 from img_enhance.photo import format_named
+from img_enhance.request.recipe import Reason, left_out
 from img_enhance.service.keys import Caller
 from img_enhance.service.pace import Pace
 from img_enhance.service.problems import Problem, problem_body
@@ -118,11 +119,14 @@ def media_type(format: str) -> str:
 
 
 def summary(job: Job) -> str:
-    """What was done, in one line of ASCII."""
+    """What was done, and what was noticed and left, in one line of ASCII."""
     assert job.result is not None
-    steps = ", ".join(step["step"] for step in job.request["steps"]) or "nothing to do"
-    seconds = sum(step["seconds"] for step in (job.record or {}).get("steps", ()))
-    return f"{steps}: {job.header['width']}x{job.header['height']} to {job.result['width']}x{job.result['height']} in {seconds:.1f} s"
+    record = job.record or {}
+    # Records of older services do not say it.
+    done = record.get("done") or ", ".join(step["step"] for step in job.request["steps"]) or "nothing to do"
+    seconds = sum(step["seconds"] for step in record.get("steps", ()))
+    sizes = f"{job.header['width']}x{job.header['height']} to {job.result['width']}x{job.result['height']}"
+    return "; ".join([f"{done}: {sizes} in {seconds:.1f} s", *left_out(map(Reason.from_mapping, job.header.get("reasons", ())))])
 
 
 def plain(view: Any) -> dict[str, Any]:

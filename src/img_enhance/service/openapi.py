@@ -131,7 +131,8 @@ Answers = dict[int | str, dict[str, Any]]
 PICTURE_ANSWER: Answers = {200: {"description": "The enhanced photo", "content": _PICTURES}}
 ENHANCE_ANSWERS: Answers = {
     200: {
-        "description": "The enhanced photo; X-Summary says what was done, Link leads to the record. With Accept: application/json the job.",
+        "description": "The enhanced photo; X-Summary says what was done and what was noticed and left, Link leads to the record. "
+        "With Accept: application/json the job.",
         "content": {**_PICTURES, "application/json": {"schema": {"$ref": "#/components/schemas/JobView"}}},
     },
     202: {"description": "Accepted: the job", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobView"}}}},

@@ -22,6 +22,7 @@ from img_enhance.light.noise import VISIBLE_NOISE, NoiseLevels, noise_levels
 from img_enhance.light.tone import Target, decoded, looked_up, luminance_of, relit, root_index
 from img_enhance.photo import Photo
 from img_enhance.request.options import CLAHE
+from img_enhance.words import Setting, asks_nothing
 
 LEVELS = 256
 
@@ -44,14 +45,21 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class CLAHEFacts:
-    """The tables of all tiles as a lattice over place and lightness, `noise` by lightness, and what `apply` needs besides."""
+    """The tables of all tiles as a lattice over place and lightness, `noise` by lightness, and what `apply` needs besides.
+
+    `unchanged` is why nothing changes, "" where something does.
+    """
 
     lattice: Lattice
     noise: NoiseLevels
-    changes: bool
+    unchanged: str
     encoding: Encoding
     grey: bool
     warnings: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        return not self.unchanged
 
     @property
     def reach(self) -> int:
@@ -77,7 +85,8 @@ def measure(photo: Photo, options: CLAHE) -> CLAHEFacts:
     own = np.arange(LEVELS) / (LEVELS - 1)
     values = own + (tables - own) * options.enhance_level
     lattice = Lattice(values.astype(np.float32), tiling.tile_height, tiling.tile_width)
-    return CLAHEFacts(lattice, noise, options.enhance_level > 0, encoding, photo.grey)
+    why = "" if options.enhance_level > 0 else asks_nothing(Setting("clahe_enhance_level", "0"))
+    return CLAHEFacts(lattice, noise, why, encoding, photo.grey)
 
 
 def apply(pixels: Pixels, box: Box, facts: CLAHEFacts, depth: int) -> Pixels:

@@ -23,6 +23,7 @@ from img_enhance.light.illuminant_estimate import LEAST_RESPONSE, Estimate, esti
 from img_enhance.light.tone import blocks, encode_table
 from img_enhance.photo import Photo
 from img_enhance.request.options import WhiteBalance
+from img_enhance.words import Setting, Words, asks_nothing
 
 # Duv of one step of the option `tint`.
 TINT_DUV = 0.0003
@@ -36,6 +37,9 @@ _MOST_GAIN = 5.0
 # Linear light from which a channel counts as near its end, where what the sensor saw is not known: 8-bit 242 and up in sRGB.
 _NEAR_END = np.float32(0.89)
 
+# The method of a light that was not found.
+_GIVEN = "given"
+
 _ROOT_WHITE = np.float32(CODES - 1)
 
 
@@ -44,7 +48,8 @@ class WhiteBalanceFacts:
     """The light that was found or given, and what `apply` needs.
 
     `duv` is positive for greenish light; `confidence` in [0, 1] is that of the estimate, 1 for a light that was given; `method` names
-    how the light was found. `matrix` is (3, 3) float32, linear RGB to balanced linear RGB, or None where nothing is to be done.
+    how the light was found. `matrix` is (3, 3) float32, linear RGB to balanced linear RGB, or None where nothing is to be done, for
+    which `unchanged` is the reason.
     """
 
     kelvin: float
@@ -54,6 +59,7 @@ class WhiteBalanceFacts:
     matrix: Floats | None
     encoding: Encoding
     warnings: tuple[str, ...] = ()
+    unchanged: str = ""
 
     @property
     def changes(self) -> bool:
@@ -78,12 +84,26 @@ def measure(photo: Photo, options: WhiteBalance) -> WhiteBalanceFacts:
     """The facts of a photo: the light that was given, or else the one that is found in it, as far as it is certain."""
     encoding = encoding_of(photo.metadata.icc)
     if photo.grey:
-        warnings = ("a grey photo has no colour cast: white_balance left it as it is",)
-        return WhiteBalanceFacts(WHITE_KELVIN, float(ordinary_duv(WHITE_KELVIN)), 1.0, "grey photo", None, encoding, warnings)
+        why = "a grey photo has no colour cast"
+        return WhiteBalanceFacts(WHITE_KELVIN, float(ordinary_duv(WHITE_KELVIN)), 1.0, "grey photo", None, encoding, unchanged=why)
     found = estimated(photo, encoding) if options.temperature is None and options.tint is None else given(options)
     matrix = correction(found.light, encoding, strength=found.confidence * options.enhance_level)
     kelvin, duv = temperature_and_duv(found.light)
-    return WhiteBalanceFacts(float(kelvin), float(duv), found.confidence, found.method, matrix, encoding, _warnings(matrix))
+    why = "" if matrix is not None else _unchanged(found, encoding, options)
+    return WhiteBalanceFacts(float(kelvin), float(duv), found.confidence, found.method, matrix, encoding, _warnings(matrix), why)
+
+
+def _unchanged(found: Estimate, encoding: Encoding, options: WhiteBalance) -> str:
+    """Why there is nothing to be done about a light."""
+    if options.enhance_level == 0:
+        return asks_nothing(Setting("white_balance_enhance_level", "0"))
+    if correction(found.light, encoding, strength=found.confidence) is not None:
+        return Words(Setting("white_balance_enhance_level", f"{options.enhance_level:g}"), " is too little to show")
+    if found.method == _GIVEN:
+        return "the light that was given is white already"
+    kelvin, duv = temperature_and_duv(found.light)
+    seen = f"no cast is seen (light of {kelvin:.0f} K, Duv {duv:+z.3f} with a confidence of {found.confidence:.2f}); "
+    return Words(seen, Setting("white_balance_temperature"), " names a light to take out all the same")
 
 
 def gains_of(matrix: Floats | None) -> Array:
@@ -103,7 +123,7 @@ def given(options: WhiteBalance) -> Estimate:
     """The light that the options name; the one of temperature and tint that is left out is that of a right photo."""
     kelvin = WHITE_KELVIN if options.temperature is None else options.temperature
     duv = ordinary_duv(kelvin) + TINT_DUV * (options.tint or 0)
-    return Estimate(chromaticity(kelvin, duv), 1.0, "given")
+    return Estimate(chromaticity(kelvin, duv), 1.0, _GIVEN)
 
 
 def correction(light: Array, encoding: Encoding, *, strength: float) -> Floats | None:

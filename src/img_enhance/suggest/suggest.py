@@ -7,13 +7,17 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import floor, log10
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from img_enhance.cancelling import Tick
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.faces.detect import find_faces
 from img_enhance.image_io import PhotoFile, open_photo, read_whole
+from img_enhance.light.exposure_curve import exposed
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.models.table import BUILT_IN, ModelTable
@@ -31,13 +35,16 @@ DAYLIGHT_KELVIN = 6504
 LEAST_KELVIN_OFF = 500
 DAYLIGHT_DUV = 0.003
 LEAST_DUV_OFF = 0.006
-# Less darkness is a freedom that photographers take; more is told by light that is nowhere used.
-LEAST_STOPS_DARK = 0.9
+# A good photo is better left as it is than changed by so little.
+LEAST_STOPS = 0.25
+# A photo that may be off by so much, but is more likely meant so, is told of.
+LEAST_STOPS_NOTICED = 1.0
+# From here on doubts are not spoken of.
+SURE = 0.95
 # Most photos are right as they are, and a good one that is changed annoys more than a bad one that is not. Of 100 photos that nothing was
 # learned from, as they were, 6.5 are above the confidence in a cast, some of them scans of film that has one, and 3 above that in too much
 # light (`bench/quality_fit.py`, 2026-11).
 LEAST_SURE_CAST = 0.5
-LEAST_SURE_BRIGHT = 0.82
 # Below this there is no cast to speak of.
 LEAST_CAST_TO_DOUBT = 0.1
 
@@ -65,6 +72,9 @@ MOST_NETWORK_MEGAPIXELS = 16.0
 MOST_READ_MEGAPIXELS = 2.0
 FACTORS = (16, 8, 4, 2)
 _ONE_PASS = 4
+
+# The one flaw whose name is a plural.
+_BLOCKS = "JPEG blocks"
 
 
 @dataclass(frozen=True)
@@ -103,12 +113,13 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What a rule says: the step with its options, or None; how strongly; why."""
+    """What a rule says: the step with its options, or None; how strongly; why. `lacking` and `noticed` are those of the reason."""
 
     options: StepOptions | None
     words: str
     strength: str = ""
     lacking: bool = False
+    noticed: bool = False
 
 
 def suggest(
@@ -189,7 +200,8 @@ def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
     return Suggestion(
         steps=tuple(verdict.options for _, verdict in verdicts if verdict.options is not None),
         reasons=tuple(
-            Reason(name, verdict.options is not None, verdict.strength, verdict.words, verdict.lacking) for name, verdict in verdicts
+            Reason(name, verdict.options is not None, verdict.strength, verdict.words, verdict.lacking, verdict.noticed)
+            for name, verdict in verdicts
         ),
         facts=facts,
     )
@@ -207,60 +219,64 @@ def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
     cast = facts.cast
     if cast is None:
         return _Verdict(None, "the photo is grey")
-    light = f"{cast.kelvin:.0f} K, Duv {cast.duv:+.3f}"
+    light = f"{cast.kelvin:.0f} K, Duv {cast.duv:+z.3f}"
     if abs(cast.kelvin - DAYLIGHT_KELVIN) < LEAST_KELVIN_OFF and abs(cast.duv - DAYLIGHT_DUV) < LEAST_DUV_OFF:
         return _Verdict(None, f"the light is of {light}: daylight, or near it (within {LEAST_KELVIN_OFF} K and Duv {LEAST_DUV_OFF:g})")
     if cast.confidence < LEAST_CAST_TO_DOUBT:
         return _Verdict(None, f"no cast is seen; if there were one, the light would be of {light} (confidence {cast.confidence:.2f})")
     if cast.confidence < LEAST_SURE_CAST:
-        unsure = f"confidence {cast.confidence:.2f}, at least {LEAST_SURE_CAST:g} is needed"
-        return _Verdict(None, f"the light may be of {light}, but the photo may as well be of that colour ({unsure})")
+        unsure = f"confidence {_beside(LEAST_SURE_CAST, cast.confidence, decimals=2)}, at least {LEAST_SURE_CAST:g} is needed"
+        return _Verdict(None, f"the light may be of {light}, but the photo may as well be of that colour ({unsure})", noticed=True)
     return _Verdict(
         WhiteBalance(enhance_level=1.0), f"the light is of {light}, not daylight (confidence {cast.confidence:.2f})", "to daylight"
     )
 
 
 def _exposure_correction(facts: PhotoFacts, _: Limits) -> _Verdict:
-    stops, seen = facts.exposure_stops, f"median luminance {facts.luminance.median:.2g}"
-    if 0 <= stops < LEAST_STOPS_DARK:
-        return _Verdict(None, f"{seen}: less than {LEAST_STOPS_DARK:g} EV too dark, and not too bright")
-    if stops < 0 and facts.exposure_confidence < LEAST_SURE_BRIGHT:
-        unsure = f"confidence {facts.exposure_confidence:.2f}, at least {LEAST_SURE_BRIGHT:g} is needed"
-        return _Verdict(None, f"{seen}: perhaps {-stops:.1f} EV too bright, but it may be meant so ({unsure})")
-    return _Verdict(
-        ExposureCorrection(enhance_level=1.0), f"{seen}: {abs(stops):.1f} EV too {'dark' if stops > 0 else 'bright'}", f"{stops:+.1f} EV"
-    )
+    stops, seen = facts.exposure_stops, f"median luminance {_short(facts.luminance.median)}"
+    side = "dark" if stops > 0 else "bright"
+    expected = expected_stops(facts)
+    if abs(expected) < LEAST_STOPS:
+        doubt = f"perhaps {abs(stops):.1f} EV too {side}, but it may be meant so (confidence {facts.exposure_confidence:.2f})"
+        return _Verdict(
+            None, f"{seen}: {doubt if abs(stops) >= LEAST_STOPS else 'well exposed'}", noticed=abs(stops) >= LEAST_STOPS_NOTICED
+        )
+    level = round(facts.exposure_confidence, 2)
+    doubt = f", or meant so (confidence {level:.2f}): corrected as far as that" if level < SURE else ""
+    return _Verdict(ExposureCorrection(enhance_level=level), f"{seen}: {abs(stops):.1f} EV too {side}{doubt}", f"{stops * level:+.1f} EV")
 
 
 def _clahe(facts: PhotoFacts, _: Limits) -> _Verdict:
     contrast = exposed_contrast(facts)
-    seen = f"lightness spans {contrast:.0f} of 100"
+    seen = f"lightness spans {_beside(LOW_CONTRAST, contrast, decimals=0)} of 100"
     if contrast >= LOW_CONTRAST:
         return _Verdict(None, f"{seen}: contrast is fine ({LOW_CONTRAST:.0f} or more)")
     noise = exposed_noise(facts)
     if noise >= NOISY:
-        return _Verdict(None, f"{seen}, but raised contrast would raise the noise too (sigma {noise:.1f} of 255)")
+        return _Verdict(None, f"{seen}, but raised contrast would raise the noise too (sigma {noise:.1f} of 255)", noticed=True)
     lack = min(1.0, (LOW_CONTRAST - contrast) / (LOW_CONTRAST - LOWEST_CONTRAST))
     level = round(LEAST_CLAHE_LEVEL + (1 - LEAST_CLAHE_LEVEL) * lack, 1)
     return _Verdict(CLAHE(enhance_level=level), f"{seen}: low contrast (less than {LOW_CONTRAST:.0f})", f"level {level:g}")
 
 
 def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
-    seen, flaws, most = f"{facts.megapixels:.2g} MP", " and ".join(flaws_of(facts)), limits.max_output_megapixels
+    flaws, most, megapixels = flaws_of(facts), limits.max_output_megapixels, facts.megapixels
+    seen, allowed = f"{_short(megapixels)} MP", f"the {most:f}".rstrip("0").rstrip(".") + " MP allowed for a result"
     factor = upscale_factor(facts, most)
     if factor > 1:
-        repairs = f", and {flaws} taken away" if flaws else ""
-        return _Verdict(RealESRGAN(upscale=factor), f"{seen} becomes {facts.megapixels * factor**2:.2g} MP{repairs}", f"{factor}x")
+        repairs = f", with {_listed(flaws)} taken away" if flaws else ""
+        return _Verdict(RealESRGAN(upscale=factor), f"{seen} becomes {_short(megapixels * factor**2)} MP{repairs}", f"{factor}x")
     if upscale_factor(facts, MOST_NETWORK_MEGAPIXELS) > 1 and not flaws:
-        return _Verdict(None, f"twice as wide, {seen} would be more than the {most:g} MP allowed for a result")
+        return _Verdict(None, f"{seen} would become {_short(megapixels * 4, beside=most)} MP if twice as wide, more than {allowed}")
     if not flaws:
         return _Verdict(None, f"{seen} is large enough")
-    if facts.megapixels > most:
-        return _Verdict(None, f"there is {flaws}, but {seen} is more than the {most:g} MP allowed for a result")
-    if facts.megapixels > MOST_READ_MEGAPIXELS:
-        words = Words(f"there is {flaws}, but {seen} would take very long; ", Setting("upscale", "1"), " takes it away all the same")
-        return _Verdict(None, words)
-    return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but there is {flaws}", "1x, restored at its size")
+    if megapixels > most:
+        return _Verdict(None, f"{_there_is(flaws)}, but {_short(megapixels, beside=most)} MP is more than {allowed}", noticed=True)
+    if megapixels > MOST_READ_MEGAPIXELS:
+        remedy = f" takes {'them' if _are_several(flaws) else 'it'} away all the same"
+        words = Words(f"{_there_is(flaws)}, but {seen} would take very long; ", Setting("upscale", "1"), remedy)
+        return _Verdict(None, words, noticed=True)
+    return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but {_there_is(flaws)}", "1x, restored at its size")
 
 
 def _gfpgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
@@ -288,16 +304,20 @@ RULES: tuple[tuple[str, Callable[[PhotoFacts, Limits], _Verdict]], ...] = (
 )
 
 
+def expected_stops(facts: PhotoFacts) -> float:
+    """What the exposure is off, as far as it is to be expected to be a mistake."""
+    return facts.exposure_stops * facts.exposure_confidence
+
+
 def exposed_contrast(facts: PhotoFacts) -> float:
     """How much of CIE lightness, 0 to 100, the photo spans between percentiles 1 and 99 once it is no longer too dark."""
-    gain = 2.0 ** max(0.0, facts.exposure_stops)
-    low, high = lightness([min(1.0, facts.luminance.p1 * gain), min(1.0, facts.luminance.p99 * gain)])
+    low, high = lightness(exposed(np.array([facts.luminance.p1, facts.luminance.p99]), 2.0 ** max(0.0, expected_stops(facts))))
     return float(high - low)
 
 
 def exposed_noise(facts: PhotoFacts) -> float:
     """Standard deviation of the noise, in 8-bit values, once the photo is no longer too dark: encodings are near a power of 1 / 2.2."""
-    return 255 * facts.texture.noise_sigma * float(2.0 ** (max(0.0, facts.exposure_stops) / 2.2))
+    return 255 * facts.texture.noise_sigma * float(2.0 ** (max(0.0, expected_stops(facts)) / 2.2))
 
 
 def upscale_factor(facts: PhotoFacts, most_megapixels: float) -> int:
@@ -320,6 +340,35 @@ def flaws_of(facts: PhotoFacts) -> list[str]:
     rows = (
         (noise >= NOISY, f"noise (sigma {noise:.1f} of 255)"),
         (texture.blur >= BLURRED, f"blur ({texture.blur:.2f} of 1)"),
-        (texture.blocking >= BLOCKY, f"JPEG blocks (borders {1 + texture.blocking:.1f} times as strong as the rest{quality})"),
+        (texture.blocking >= BLOCKY, f"{_BLOCKS} (borders {1 + texture.blocking:.1f} times as strong as the rest{quality})"),
     )
     return [words for bad, words in rows if bad]
+
+
+def _there_is(flaws: list[str]) -> str:
+    return f"there {'are' if _are_several(flaws) else 'is'} {_listed(flaws)}"
+
+
+def _are_several(flaws: list[str]) -> bool:
+    return len(flaws) > 1 or flaws[0].startswith(_BLOCKS)
+
+
+def _listed(flaws: list[str]) -> str:
+    *others, last = flaws
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _short(value: float, *, beside: float | None = None) -> str:
+    """A number that is not negative in two figures or, if it has more before the point, in those, but on its side of `beside`."""
+    decimals = max(0, 1 - floor(log10(value))) if value > 0 else 0
+    text = f"{value:.{decimals}f}" if beside is None else _beside(beside, value, decimals=decimals)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _beside(bound: float, value: float, *, decimals: int) -> str:
+    """The value with so many decimals, or as many more as keep it on its side of `bound`: 0.8196 is not 0.82 where that is enough."""
+    text = f"{value:.{decimals}f}"
+    while (float(text) > bound, float(text) < bound) != (value > bound, value < bound):
+        decimals += 1
+        text = f"{value:.{decimals}f}"
+    return text

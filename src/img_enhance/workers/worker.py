@@ -122,7 +122,7 @@ def check(engine: Engine, message: CheckPhoto, setup: Setup) -> Checked:
         result_size=_pair(size),
         seconds=prepared.plan.seconds,
         projected_bytes=prepared.plan.projected_bytes,
-        warnings=tuple(_without(public(warning), Path(message.photo)) for warning in prepared.warnings),
+        warnings=tuple(_without(public(warning), Path(message.photo)) for warning in prepared.foreseen_warnings),
     )
 
 
@@ -161,7 +161,7 @@ def _enhance(engine: Engine, message: EnhancePhoto, channel: Channel) -> Succeed
     from img_enhance.photo import format_named
 
     path = path.with_name(path.name + format_named(prepared.output_format).endings[0])
-    result.save(path, format=prepared.output_format, overwrite=True, cancelled=callbacks.cancelled)
+    result = result.save(path, format=prepared.output_format, overwrite=True, cancelled=callbacks.cancelled)
     die_at("worker saved", message.fault)
     record = public(result.record())
     record["warnings"] = [_without(warning, photo) for warning in record["warnings"]]
