@@ -89,7 +89,7 @@ def copy_file(source: Path, state: State, path: Path, *, overwrite: bool, tick: 
                 copy.write(block)
                 tick()
                 if state_of(file.fileno()) != state:
-                    raise PhotoError(f"{source} was written to while it was copied; do it again when it is whole")
+                    raise PhotoError(f"{source} was written to while it was copied", "do it again when it is whole")
     return True
 
 
