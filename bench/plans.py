@@ -9,7 +9,7 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.photo import Header
-from img_enhance.planning.plan import Plan, Question
+from img_enhance.planning.plan import Plan, PlanRequest
 from img_enhance.planning.planner import allowed_bytes, make_plan
 from img_enhance.planning.sweep_plan import Stage
 
@@ -21,7 +21,7 @@ def plan_of(model: Model, size: Size, *, precision: Precision, max_memory: int |
     """The engine's own plan for a PNG photo; arithmetic only."""
     device = detect_cpu()
     passes, allowed = (NetworkPass(model),), allowed_bytes(max_memory, device)
-    return make_plan(Question(Header("png", size), passes, "png"), precision=precision, device=device, allowed=allowed)
+    return make_plan(PlanRequest(Header("png", size), passes, "png"), precision=precision, device=device, allowed=allowed)
 
 
 def network_plan(model: Model, size: Size, *, precision: Precision, max_memory: int | None = None) -> NetworkPlan:

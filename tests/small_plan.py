@@ -7,7 +7,7 @@ from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
 from img_enhance.passes.tones import TonePass
 from img_enhance.photo import Header
-from img_enhance.planning.plan import Device, Pass, Plan, Question, Rates
+from img_enhance.planning.plan import Device, Pass, Plan, PlanRequest, Rates
 from img_enhance.planning.planner import make_plan
 from img_enhance.request.options import CLAHE, GFPGAN
 from img_enhance.steps import tones_of
@@ -27,4 +27,4 @@ def planned(*passes: Pass, size: Size | None = None, allowed: int = 4 * 10**9) -
     """The plan of `passes` on a photo of 40x30, or `size`."""
     device = Device(name="Test CPU", cores=2, native_bf16=True, rates=Rates(f32=300, bf16=1500), memory_bytes=16 * 10**9)
     header = Header("png", size or Size(40, 30))
-    return make_plan(Question(header, passes, "png"), precision="f32", device=device, allowed=allowed)
+    return make_plan(PlanRequest(header, passes, "png"), precision="f32", device=device, allowed=allowed)

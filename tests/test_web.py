@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from img_enhance import __version__
-from img_enhance.web import asked_wait_seconds, cause, following_opener, opener, said, status_text, whole_number
+from img_enhance.web import asked_wait_seconds, cause, error_text, following_opener, opener, status_text, whole_number
 
 Make = Callable[[], urllib.request.OpenerDirector]
 OPENERS = pytest.mark.parametrize("make", [opener, following_opener])
@@ -142,8 +142,8 @@ def test_a_number_is_ascii_digits_and_nothing_else(text: str | None, number: int
 
 
 def test_failures_are_told_in_ascii() -> None:
-    assert said(OSError(5, "d\u00e9faut")) == "d\\xe9faut"
-    assert said(TimeoutError()) == "TimeoutError"
+    assert error_text(OSError(5, "d\u00e9faut")) == "d\\xe9faut"
+    assert error_text(TimeoutError()) == "TimeoutError"
     assert (status_text(503), status_text(599)) == ("503 Service Unavailable", "599")
 
 

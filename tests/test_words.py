@@ -12,8 +12,9 @@ import pytest
 
 from img_enhance.cli.flags import flagged
 from img_enhance.cli.main import _parser
-from img_enhance.errors import DiskError, MemoryBudgetError
-from img_enhance.words import Setting, Words, spoken
+from img_enhance.client.problems import KINDS
+from img_enhance.errors import DiskError, MemoryBudgetError, WeightsMissing
+from img_enhance.words import Pull, Setting, Words, spoken
 from img_enhance.workers.public import public
 
 SOURCE = Path(__file__).parent.parent / "src" / "img_enhance"
@@ -81,6 +82,35 @@ def test_each_door_has_its_own_names() -> None:
     assert str(WORDS) == "try format png, or a larger max_memory"
     assert flagged(WORDS) == "try --format png, or a larger --max-memory"
     assert public(WORDS) == "try output.format png, or a larger max_memory (ask the operator)"
+
+
+def test_each_door_has_its_own_words_for_a_download() -> None:
+    error = WeightsMissing("the weights are not on this machine", Pull(("yunet-2026may", "gfpgan-1.4")))
+    assert error.advice == (Pull(("yunet-2026may", "gfpgan-1.4")),)
+    assert flagged(error.words) == "the weights are not on this machine; run: img-enhance models pull yunet-2026may gfpgan-1.4"
+    assert public(error.words) == f"{flagged(error.words)} (ask the operator)"
+
+
+def test_only_the_words_know_the_command_that_downloads() -> None:
+    assert [module.name for module in CORE if any("models pull" in text for text in texts(module))] == ["words.py"]
+
+
+ERRORS = {kind.__name__ for kind in KINDS.values()}
+# What is no advice: what became of the work, and what else is so.
+NO_ADVICE = re.compile(
+    "nothing was (written|kept)|nothing of it was used|cannot be aligned|the job (goes on|is kept)|ids are forgotten|this version reads|"
+    "it is in the log|is no answer of|it finds"
+)
+
+
+@pytest.mark.parametrize("module", CORE, ids=lambda module: str(module.relative_to(SOURCE)))
+def test_advice_stands_apart_from_what_happened(module: Path) -> None:
+    made = [
+        ast.unparse(node.args[0])
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS and node.args
+    ]
+    assert [text for text in made if "; " in text and not NO_ADVICE.search(text)] == []
 
 
 def test_words_within_words_keep_their_settings() -> None:

@@ -70,7 +70,7 @@ def _speed(settings: Settings, store: WeightStore, data: Path, model: Model) -> 
     seconds, count = [], 0
     with Engine(store=store) as engine:
         for number in range(2):  # the first compiles the network
-            step = engine.enhance(Photo(pixels), Recipe(steps=(GFPGAN(at_most=repeats if number else 1),))).steps[-1]
+            step = engine.enhance(Photo(pixels), Recipe(steps=(GFPGAN(at_most=repeats if number else 1),))).phases[-1]
             count = sum(one["restored"] for one in step.facts["faces"])
             seconds.append(step.seconds)
     each = (seconds[-1] - finding) / count

@@ -40,7 +40,7 @@ def tables(settings: Settings) -> Iterator[Table]:
         result = engine.enhance(Photo(pixels), Recipe(steps=(RealESRGAN(model=MODEL.name),)))
     after = _bare_rate(MODEL, precision, pixels, settings)
     side, best = max(before, after, key=lambda found: found[1])
-    seconds = next(step.seconds for step in result.steps if step.name == MODEL.name)
+    seconds = next(step.seconds for step in result.phases if step.name == MODEL.name)
     useful = result.plan.size.pixels / seconds
     percent = 100 * useful / best
     (step,) = result.plan.passes

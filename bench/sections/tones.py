@@ -48,7 +48,7 @@ def _row(engine: Engine, photo: Photo, options: StepOptions, repeats: int) -> tu
     megapixels = photo.size.pixels / 1e6
     rates = []
     for _ in range(repeats):
-        (step,) = (step for step in engine.enhance(photo, Recipe(steps=(options,))).steps if step.name == options.name)
+        (step,) = (step for step in engine.enhance(photo, Recipe(steps=(options,))).phases if step.name == options.name)
         rates.append(megapixels / step.seconds)
     rate = statistics.median(rates)
     given = ", ".join(f"{name} {value}" for name, value in vars(options).items() if value is not None)

@@ -21,13 +21,13 @@
     |   +-- NotFinite               a network answered NaN or infinity        500
     +-- Cancelled                   somebody asked to stop                    exit 130
 
-A message says what happened, with numbers, and the next thing to try. Settings in it are values (`words.py`), which each door names in
-its own way. Errors carry only their message, so they pickle.
+A message says what happened, with numbers, and apart from that the next thing to try. Settings and downloads in it are values (`words.py`),
+which each door says in its own way. Errors carry only their message, so they pickle.
 """
 
 from typing import ClassVar
 
-from img_enhance.words import Setting, Words
+from img_enhance.words import Term, Words
 
 
 class ImgEnhanceError(Exception):
@@ -37,13 +37,13 @@ class ImgEnhanceError(Exception):
     http_status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, says: str, *advice: str | Setting) -> None:
+    def __init__(self, says: str, *advice: str | Term) -> None:
         super().__init__(says, *advice)
         self.says, self.advice = says, advice
 
     @property
     def words(self) -> Words:
-        """The line with the settings that it speaks of."""
+        """The line with the terms that it speaks of."""
         return Words(self.says, "; ", *self.advice) if self.advice else Words(self.says)
 
     def __str__(self) -> str:

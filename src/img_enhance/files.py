@@ -89,7 +89,7 @@ def copy_file(source: Path, state: State, path: Path, *, overwrite: bool, tick: 
                 copy.write(block)
                 tick()
                 if state_of(file.fileno()) != state:
-                    raise PhotoError(f"{source} was written to while it was copied; do it again when it is whole")
+                    raise PhotoError(f"{source} was written to while it was copied", "do it again when it is whole")
     return True
 
 
@@ -114,6 +114,6 @@ def _publish(partial: Path, path: Path, *, overwrite: bool) -> None:
         partial.rename(path)  # a file system without hard links
 
 
-def damaged(path: Path, why: str) -> str:
-    """What to say of a photo whose file cannot be read to its end."""
-    return f"{path} is truncated or damaged ({why}); get it again from where it came, or repair it"
+def damaged(path: Path, why: str) -> PhotoError:
+    """What to raise for a photo whose file cannot be read to its end."""
+    return PhotoError(f"{path} is truncated or damaged ({why})", "get it again from where it came, or repair it")

@@ -111,14 +111,14 @@ MOST_JPEG_XMP_BYTES = 60_000
 
 def metadata_losses(metadata: Metadata, output: Format) -> tuple[str, ...]:
     """What of a photo's metadata a format cannot hold."""
-    said = []
+    lost = []
     if metadata.iptc is not None and not output.iptc:
-        said.append(f"{output.name} holds no IPTC; the photo's was left out")
+        lost.append(f"{output.name} holds no IPTC; the photo's was left out")
     if output.name == "jpeg":
         for kind, block, most in (("EXIF", metadata.exif, MOST_JPEG_EXIF_BYTES), ("XMP", metadata.xmp, MOST_JPEG_XMP_BYTES)):
             if block is not None and len(block) > most:
-                said.append(f"a jpeg holds at most {most} bytes of {kind}, the photo has {len(block)}; they were left out")
-    return tuple(said)
+                lost.append(f"a jpeg holds at most {most} bytes of {kind}, the photo has {len(block)}; they were left out")
+    return tuple(lost)
 
 
 def format_named(name: str) -> Format:
@@ -129,7 +129,7 @@ def format_named(name: str) -> Format:
     for entry in FORMATS:
         if entry.name == name:
             return entry
-    raise OptionError(f"unknown format '{name}'; known are {', '.join(entry.name for entry in FORMATS)}")
+    raise OptionError(f"unknown format '{name}'", f"known are {', '.join(entry.name for entry in FORMATS)}")
 
 
 def format_of_ending(ending: str) -> Format:

@@ -64,7 +64,7 @@ def cause(error: Exception) -> Any:
     return getattr(error, "reason", error)
 
 
-def said(error: object) -> str:
+def error_text(error: object) -> str:
     """What went wrong, in ASCII."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text).encode("ascii", "backslashreplace").decode()

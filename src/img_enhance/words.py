@@ -1,4 +1,4 @@
-"""Sentences for people in which settings stand as values, because the command line and the API have names of their own for them."""
+"""Sentences for people in which settings and downloads stand as values, because each door has names of its own for them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,24 +23,38 @@ class Setting:
         return f"{name} {self.value}" if self.value else name
 
 
+@dataclass(frozen=True)
+class Pull:
+    """Weights to be downloaded, by the names of their rows. As a plain text it is the command: no call from Python downloads unasked."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"run: img-enhance models pull {' '.join(self.names)}"
+
+
+# What stands in a sentence as a value, for each door to say in its own way.
+Term = Setting | Pull
+
+
 class Words(str):
-    """A text that knows where it speaks of settings; as a plain text it has the names of their fields.
+    """A text that knows where it speaks of settings and weights; as a plain text it has the names of the settings' fields.
 
     >>> words = Words("try a larger ", Setting("max_memory"), ", or ", Setting("format", "png"))
     >>> str(words)
     'try a larger max_memory, or format png'
-    >>> spoken(words, lambda setting: setting.called("--" + setting.name.replace("_", "-")))
+    >>> spoken(words, lambda term: f"--{term}".replace("_", "-"))
     'try a larger --max-memory, or --format png'
     """
 
-    parts: tuple[str | Setting, ...]
+    parts: tuple[str | Term, ...]
 
-    def __new__(cls, *parts: str | Setting) -> "Words":
+    def __new__(cls, *parts: str | Term) -> "Words":
         words = super().__new__(cls, "".join(map(str, parts)))
         words.parts = parts
         return words
 
-    def __getnewargs__(self) -> tuple[str | Setting, ...]:  # type: ignore[override]  # str's own would forget the settings
+    def __getnewargs__(self) -> tuple[str | Term, ...]:  # type: ignore[override]  # str's own would forget the terms
         return self.parts
 
 
@@ -55,8 +69,8 @@ def joined(separator: str, texts: Iterable[str]) -> Words:
     return Words(first, *(part for text in others for part in (separator, text)))
 
 
-def spoken(text: str, name: Callable[[Setting], str]) -> str:
-    """The text with every setting by its `name`."""
+def spoken(text: str, say: Callable[[Term], str]) -> str:
+    """The text with every term as a door says it."""
     if not isinstance(text, Words):
         return text
-    return "".join(name(part) if isinstance(part, Setting) else spoken(part, name) for part in text.parts)
+    return "".join(spoken(part, say) if isinstance(part, str) else say(part) for part in text.parts)

@@ -17,7 +17,7 @@ from served import COMPACT, RECIPE, SHIFT, Served, mean_colour, noisy_photo, pla
 
 from img_enhance.client import Client, Enhanced, Patience
 from img_enhance.client.checks import CHECKS
-from img_enhance.engine.result import Result, StepRecord
+from img_enhance.engine.result import PhaseRecord, Result
 from img_enhance.errors import ImgEnhanceError, OptionError, UnsupportedPhoto
 from img_enhance.photo import Photo
 from img_enhance.request.options import CLAHE, GFPGAN, KEY_VARIABLE, RealESRGAN
@@ -129,8 +129,8 @@ def test_a_photo_that_is_left_as_it_is_comes_back_byte_for_byte(run: Run, servic
 )
 def test_says_what_was_done_by_a_pass_of_every_kind(left_out: tuple[str, ...], words: str, run: Run, photo: Path) -> None:
     recipe = Recipe((RealESRGAN(), CLAHE(), GFPGAN()))
-    passes = (StepRecord(step.name, 0.2, 2 * 10**9) for step in planned(*PASSES).passes)
-    steps = (StepRecord("read", 0.1, 10**8), *passes)
+    passes = (PhaseRecord(step.name, 0.2, 2 * 10**9) for step in planned(*PASSES).passes)
+    steps = (PhaseRecord("read", 0.1, 10**8), *passes)
     record = Result(Photo(np.zeros((60, 80, 3), np.uint8)), recipe, planned(*PASSES), {}, steps, ("a warning",)).record()
     record = {name: value for name, value in record.items() if name not in left_out}
     job = DONE | {"recipe": recipe.to_mapping(), "record": record}

@@ -15,7 +15,7 @@ import pytest
 
 from img_enhance import image_io
 from img_enhance.engine import Engine, device_engine
-from img_enhance.engine.job import Job
+from img_enhance.engine.prepared_run import PreparedRun
 from img_enhance.errors import Cancelled, MemoryBudgetError
 from img_enhance.image_io import whole
 from img_enhance.image_io.read import read_photo
@@ -24,7 +24,7 @@ from img_enhance.planning import planner as planning
 from img_enhance.request.options import ExposureCorrection, Limits, RealESRGAN, WhiteBalance
 from img_enhance.request.recipe import AUTO, Recipe
 from img_enhance.workers import worker
-from img_enhance.workers.protocol import CPU, Check, Done, Run, Setup
+from img_enhance.workers.protocol import CPU, CheckPhoto, EnhancePhoto, Setup, Succeeded
 
 Save = Callable[[str, npt.NDArray[Any]], Path]
 
@@ -94,12 +94,12 @@ def test_the_engine_decodes_once(engine: Engine, dark: Path, reads: Reads) -> No
 
 @pytest.mark.parametrize("recipe", [AUTOMATIC, ASKED])
 def test_a_reader_decodes_once_and_a_worker_too(engine: Engine, dark: Path, tmp_path: Path, reads: Reads, recipe: Recipe) -> None:
-    checked = worker.check(engine, Check(str(dark), recipe.to_mapping()), SETUP)
+    checked = worker.check(engine, CheckPhoto(str(dark), recipe.to_mapping()), SETUP)
     assert len(reads.photos) == 1
     assert not reads.held
     alone: Any = Alone()
-    done = worker._enhance(engine, Run(str(dark), checked.request, str(tmp_path / "result"), ""), alone)
-    assert isinstance(done, Done)
+    done = worker._enhance(engine, EnhancePhoto(str(dark), checked.request, str(tmp_path / "result"), ""), alone)
+    assert isinstance(done, Succeeded)
     assert len(reads.photos) == 2
     assert not reads.held
 
@@ -111,7 +111,7 @@ def test_a_reader_which_may_write_no_file_decodes_into_memory(dark: Path, reads:
     monkeypatch.setattr(whole, "scratch_folder", refuse)
     monkeypatch.setattr(planning, "CANVAS_SHARE", 0)
     with Engine() as engine:
-        worker.check(engine, Check(str(dark), AUTOMATIC.to_mapping()), SETUP)
+        worker.check(engine, CheckPhoto(str(dark), AUTOMATIC.to_mapping()), SETUP)
     assert len(reads.photos) == 1
     assert not reads.held
 
@@ -135,45 +135,65 @@ def test_a_photo_decoded_before_gives_the_same_bits(engine: Engine, dark: Path, 
 
 
 def test_a_job_that_is_never_run_keeps_nothing_when_it_goes(engine: Engine, dark: Path, reads: Reads) -> None:
-    job = engine.prepare(dark, AUTOMATIC)
+    prepared = engine.prepare(dark, AUTOMATIC)
     assert len(reads.held) == 1
-    del job
+    del prepared
     assert not reads.held
 
 
 def test_a_job_that_was_run_keeps_nothing_and_can_be_run_again(engine: Engine, dark: Path, reads: Reads) -> None:
-    job = engine.prepare(dark, AUTOMATIC)
-    first = engine.run(job).photo.pixels
+    prepared = engine.prepare(dark, AUTOMATIC)
+    first = engine.run(prepared).photo.pixels
     assert not reads.held
-    np.testing.assert_array_equal(engine.run(job).photo.pixels, first)
+    np.testing.assert_array_equal(engine.run(prepared).photo.pixels, first)
     assert len(reads.photos) == 2
 
 
 def test_a_job_that_fails_or_is_cancelled_keeps_nothing(engine: Engine, dark: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
-    def kept_by(job: Job) -> None:
-        assert not reads.held, job
+    def kept_by(prepared: PreparedRun) -> None:
+        assert not reads.held, prepared
 
-    job = engine.prepare(dark, AUTOMATIC)
+    prepared = engine.prepare(dark, AUTOMATIC)
     with pytest.raises(Cancelled):
-        engine.run(job, cancelled=lambda: True)
-    kept_by(job)
-    job = engine.prepare(dark, AUTOMATIC)
+        engine.run(prepared, cancelled=lambda: True)
+    kept_by(prepared)
+    prepared = engine.prepare(dark, AUTOMATIC)
     monkeypatch.setattr(device_engine, "free_bytes", lambda: -(10**12))  # refused before anything is read
     with pytest.raises(MemoryBudgetError):
-        engine.run(job)
-    kept_by(job)
+        engine.run(prepared)
+    kept_by(prepared)
 
 
-def test_a_photo_that_lies_elsewhere_than_planned_is_decoded_again(
+def test_a_photo_that_lies_elsewhere_than_planned_is_moved_there(
     engine: Engine, dark: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = engine.enhance(dark, AUTOMATIC).photo.pixels
+    usual = engine.enhance(dark, AUTOMATIC).photo
     monkeypatch.setattr(planning, "canvas_bytes", lambda _: 0)
-    job = engine.prepare(dark, AUTOMATIC)
-    assert job.plan.source_store == "disk"
+    needed = []
+    monkeypatch.setattr(device_engine, "check_room", lambda _, count: needed.append(count))
+    prepared = engine.prepare(dark, AUTOMATIC)
+    assert prepared.plan.source_medium == "disk"
     assert not reads.held
-    np.testing.assert_array_equal(engine.run(job).photo.pixels, usual)
-    assert len(reads.photos) == 3
+    moved = engine.run(prepared).photo
+    np.testing.assert_array_equal(moved.pixels, usual.pixels)
+    assert usual.alpha is not None
+    np.testing.assert_array_equal(np.asarray(moved.alpha), usual.alpha)
+    assert len(reads.photos) == 2
+    assert needed == [prepared.plan.disk_bytes - prepared.header.bytes]
+
+
+def test_who_may_write_no_file_lets_go_of_a_photo_that_the_plan_has_no_memory_for(
+    engine: Engine, dark: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Any) -> Path:
+        raise AssertionError("there is no scratch folder")
+
+    monkeypatch.setattr(whole, "scratch_folder", refuse)
+    monkeypatch.setattr(planning, "canvas_bytes", lambda _: 0)
+    prepared = engine.prepare(dark, AUTOMATIC, most_in_memory=10**9)
+    assert prepared.plan.source_medium == "disk"
+    assert len(reads.photos) == 1
+    assert not reads.held
 
 
 def test_what_was_decoded_onto_a_disk_is_not_asked_of_it_twice(
@@ -182,9 +202,9 @@ def test_what_was_decoded_onto_a_disk_is_not_asked_of_it_twice(
     monkeypatch.setattr(planning, "CANVAS_SHARE", 0)
     needed = []
     monkeypatch.setattr(device_engine, "check_room", lambda _, count: needed.append(count))
-    job = engine.prepare(dark, AUTOMATIC)
-    engine.run(job)
-    assert needed == [job.plan.disk_bytes - job.header.bytes]
+    prepared = engine.prepare(dark, AUTOMATIC)
+    engine.run(prepared)
+    assert needed == [prepared.plan.disk_bytes - prepared.header.bytes]
     assert len(reads.photos) == 1
     assert not reads.held
 
@@ -196,10 +216,10 @@ from img_enhance.machine.memory import Peak
 from img_enhance.request.options import Limits, Machine
 from img_enhance.request.recipe import AUTO, Recipe
 with Engine(Machine(max_memory=int(sys.argv[2]))) as engine:
-    job = engine.prepare(sys.argv[1], Recipe(steps=AUTO, limits=Limits(max_output_megapixels=0.001)))
+    prepared = engine.prepare(sys.argv[1], Recipe(steps=AUTO, limits=Limits(max_output_megapixels=0.001)))
     with Peak(seconds=0.002) as peak:
-        engine.run(job).save(sys.argv[1] + ".result.png")
-print(json.dumps({"measured": peak.bytes, "projected": job.plan.projected_bytes, "store": job.plan.source_store}))
+        engine.run(prepared).save(sys.argv[1] + ".result.png")
+print(json.dumps({"measured": peak.bytes, "projected": prepared.plan.projected_bytes, "store": prepared.plan.source_medium}))
 """
 
 

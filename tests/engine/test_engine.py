@@ -40,7 +40,7 @@ from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.passes.probe import PrecisionRefused, psnr
 from img_enhance.photo import Header, Photo
 from img_enhance.planning import planner as planning
-from img_enhance.planning.plan import Device, Question
+from img_enhance.planning.plan import Device, PlanRequest
 from img_enhance.planning.planner import make_plan
 from img_enhance.progress import Progress
 from img_enhance.request.options import Machine, Output, RealESRGAN
@@ -211,8 +211,8 @@ def test_result_records_how_it_was_made(engine: Engine, small: Pixels) -> None:
     assert result.recipe == recipe
     assert result.warnings == ()
     assert result.weights == {COMPACT: BUILT_IN.named(COMPACT).weights.sha256}
-    assert [step.name for step in result.steps] == ["read", COMPACT, "resample"]
-    assert all(step.seconds >= 0 and step.measured_bytes > 0 for step in result.steps)
+    assert [step.name for step in result.phases] == ["read", COMPACT, "resample"]
+    assert all(step.seconds >= 0 and step.measured_bytes > 0 for step in result.phases)
 
 
 def test_report_is_complete_json(engine: Engine, small: Pixels) -> None:
@@ -221,7 +221,9 @@ def test_report_is_complete_json(engine: Engine, small: Pixels) -> None:
     assert record.keys() == {"version", "recipe", "plan", "done", "copied", "weights_sha256", "steps", "warnings", "reasons"}
     assert Recipe.from_mapping(record["recipe"]) == result.recipe
     plan = record["plan"]
-    assert plan.keys() == {field.name for field in dataclasses.fields(result.plan)}
+    # Reports call a medium a store, as they always did.
+    assert plan.keys() == {field.name for field in dataclasses.fields(result.plan)} - {"source_medium"} | {"source_store"}
+    assert [(each["store"], "medium" in each) for each in plan["passes"]] == [("memory", False)] * 2
     assert plan["size"] == {"width": 30, "height": 24}
     assert [step["kind"] for step in plan["passes"]] == ["network", "resample"]
     assert plan["projected_bytes"] <= plan["allowed_bytes"]
@@ -422,9 +424,9 @@ def test_bf16_that_misbehaves_is_done_again_in_f32_with_a_warning(
     expected = enhance(Photo(small), compact(), machine=Machine(precision="f32"))
     pretending(broken(("bf16",), error, from_width))
     with Engine() as engine:
-        job = engine.prepare(Photo(small), compact())
-        assert job.plan.precision == "bf16"
-        result = engine.run(job)
+        prepared = engine.prepare(Photo(small), compact())
+        assert prepared.plan.precision == "bf16"
+        result = engine.run(prepared)
     assert result.plan.precision == "f32"
     (warning,) = result.warnings
     assert reason in warning
@@ -505,7 +507,7 @@ def test_measured_memory_is_below_projected_for_several_areas(tmp_path: Path, cp
     for budget in range(200_000_000, 800_000_000, 4_000_000):
         with contextlib.suppress(MemoryBudgetError):
             passes = (NetworkPass(BUILT_IN.named(ANIME)),)
-            plan = make_plan(Question(Header("png", size), passes, "png"), precision=precision, device=cpu, allowed=budget)
+            plan = make_plan(PlanRequest(Header("png", size), passes, "png"), precision=precision, device=cpu, allowed=budget)
             (network,) = plan.passes
             assert isinstance(network, NetworkPlan)
             if network.area_columns > 1:

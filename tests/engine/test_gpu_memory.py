@@ -27,7 +27,7 @@ from img_enhance.passes.faces import FacePass, FacePlan
 from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.passes.sweep import Network, sweep
 from img_enhance.photo import Header, Photo
-from img_enhance.planning.plan import Device, Pass, Plan, Question, Rates
+from img_enhance.planning.plan import Device, Pass, Plan, PlanRequest, Rates
 from img_enhance.planning.planner import make_plan
 from img_enhance.request.options import GFPGAN, Machine, RealESRGAN
 from img_enhance.request.recipe import Recipe
@@ -54,7 +54,7 @@ def planned(
 ) -> Plan:
     """The plan for CARD; without `gpu_allowed` for a device that works in the machine's memory."""
     header, device = Header("jpeg", size), dataclasses.replace(CARD, own_memory=gpu_allowed is not None)
-    return make_plan(Question(header, passes, "png"), precision=precision, device=device, allowed=allowed, gpu_allowed=gpu_allowed)
+    return make_plan(PlanRequest(header, passes, "png"), precision=precision, device=device, allowed=allowed, gpu_allowed=gpu_allowed)
 
 
 def enlarge(name: str) -> NetworkPass:

@@ -83,7 +83,7 @@ def run(engine: Engine, photo: Photo, *steps: StepOptions) -> Result:
 
 
 def faces_of(result: Result) -> list[dict[str, Any]]:
-    faces: list[dict[str, Any]] = result.steps[-1].facts["faces"]
+    faces: list[dict[str, Any]] = result.phases[-1].facts["faces"]
     return faces
 
 
@@ -121,7 +121,7 @@ def test_pytorch_restores_the_same_faces(engine: Engine, store: WeightStore, gro
 def test_a_photo_without_faces_keeps_its_bits(engine: Engine, cat: npt.NDArray[np.uint8]) -> None:
     result = run(engine, Photo(cat), GFPGAN())
     assert np.shares_memory(result.photo.pixels, cat)
-    assert result.steps[-1].facts == {"changed": False, "unchanged": "no face was found", "faces": []}
+    assert result.phases[-1].facts == {"changed": False, "unchanged": "no face was found", "faces": []}
     assert result.done_text == "gfpgan: unchanged, because no face was found"
 
 
@@ -221,11 +221,11 @@ def test_networks_are_given_back_between_steps_when_memory_is_short(store: Weigh
         assert plan.keeps_networks
         assert set(engine.loaded) == {"realesr-animevideov3", "gfpgan-1.4"}
     with Engine(Machine(precision="f32", max_memory=plan.projected_bytes - 8 * MEGABYTE), store) as engine:
-        job = engine.prepare(Photo(group), recipe)
-        assert not job.plan.keeps_networks
-        assert job.plan.projected_bytes < plan.projected_bytes
+        prepared = engine.prepare(Photo(group), recipe)
+        assert not prepared.plan.keeps_networks
+        assert prepared.plan.projected_bytes < plan.projected_bytes
         loaded: set[tuple[str, ...]] = set()
-        np.testing.assert_array_equal(engine.run(job, progress=lambda _: loaded.add(engine.loaded)).photo.pixels, expected)
+        np.testing.assert_array_equal(engine.run(prepared, progress=lambda _: loaded.add(engine.loaded)).photo.pixels, expected)
         assert loaded >= {("realesr-animevideov3",), ("gfpgan-1.4",)}
         assert all(len(names) <= 1 for names in loaded)
         assert engine.loaded == ()
@@ -285,19 +285,19 @@ def test_faces_that_overlap_are_pasted_once(group: Pixels) -> None:
 
 def test_missing_weights_are_an_error_before_the_work(detectors: Path, tmp_path: Path, group: Pixels) -> None:
     with Engine(Machine(), WeightStore(tmp_path, searched=(detectors,))) as engine:
-        job = engine.prepare(Photo(group), Recipe(steps=(COMPACT, GFPGAN())))
+        prepared = engine.prepare(Photo(group), Recipe(steps=(COMPACT, GFPGAN())))
         with pytest.raises(WeightsMissing, match=r"run: img-enhance models pull gfpgan-1\.4"):
-            engine.run(job)
+            engine.run(prepared)
         assert engine.loaded == ()
     with Engine(Machine(), WeightStore(tmp_path)) as engine, pytest.raises(WeightsMissing, match="models pull yunet"):
         engine.enhance(Photo(group), Recipe(steps=(GFPGAN(),)))
 
 
 def gfpgan_reason(engine: Engine, photo: Photo) -> tuple[bool, str, tuple[str, ...]]:
-    job = engine.prepare(photo, Recipe(steps=AUTO))
-    (reason,) = (reason for reason in job.reasons if reason.step == "gfpgan")
-    assert reason.chosen == any(isinstance(step, GFPGAN) for step in job.recipe.steps)
-    return reason.chosen, reason.words, job.warnings
+    prepared = engine.prepare(photo, Recipe(steps=AUTO))
+    (reason,) = (reason for reason in prepared.reasons if reason.step == "gfpgan")
+    assert reason.chosen == any(isinstance(step, GFPGAN) for step in prepared.recipe.steps)
+    return reason.chosen, reason.words, prepared.warnings
 
 
 def test_auto_restores_faces_of_a_photo_that_it_enlarges(engine: Engine, group: Pixels) -> None:

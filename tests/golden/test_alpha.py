@@ -120,9 +120,9 @@ def test_transparency_is_laid_on_white_where_the_format_has_none(engine: Engine,
     stored = noise(4)
     stored[..., 3] = 0
     path = write(photo_of(stored), tmp_path / "photo.png", "png")
-    job = engine.prepare(path, recipe, output=tmp_path / "photo.jpg")
-    assert any("laid on white" in warning for warning in job.warnings)
-    engine.run(job).save(tmp_path / "photo.jpg")
+    prepared = engine.prepare(path, recipe, output=tmp_path / "photo.jpg")
+    assert any("laid on white" in warning for warning in prepared.warnings)
+    engine.run(prepared).save(tmp_path / "photo.jpg")
     assert read(tmp_path / "photo.jpg")[1].pixels.min() >= 254
 
 

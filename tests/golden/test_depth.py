@@ -41,9 +41,9 @@ def test_a_smooth_gradient_keeps_more_levels_than_8_bits_have(
 @pytest.mark.parametrize("format", ["jpeg", "webp"])
 def test_a_format_of_8_bits_says_so_and_rounds(format: str, engine: Engine, recipe: Recipe, tmp_path: Path) -> None:
     path = write(photo_of(gradient(3)), tmp_path / "photo.png", "png")
-    job = engine.prepare(path, recipe, output=tmp_path / f"result.{format}")
-    assert any("8 bits a channel" in warning for warning in job.warnings)
-    photo = engine.run(job).photo
+    prepared = engine.prepare(path, recipe, output=tmp_path / f"result.{format}")
+    assert any("8 bits a channel" in warning for warning in prepared.warnings)
+    photo = engine.run(prepared).photo
     write(photo, tmp_path / f"result.{format}", format)
     with Image.open(tmp_path / f"result.{format}") as picture:
         eight = np.asarray(picture.convert("RGB")).astype(float)

@@ -168,15 +168,15 @@ def test_iptc_has_the_envelope_of_its_format(format: str, enveloped: bool, tmp_p
 @pytest.mark.parametrize("format", ["png", "webp", "avif"])
 def test_iptc_that_cannot_be_kept_is_said(format: str, engine: Engine) -> None:
     photo = photo_of(smooth(3), Metadata(iptc=IPTC))
-    job = engine.prepare(photo, Recipe(steps=(RealESRGAN("realesr-animevideov3"),), output=Output(format=format)))
-    assert any("IPTC" in warning for warning in job.warnings)
+    prepared = engine.prepare(photo, Recipe(steps=(RealESRGAN("realesr-animevideov3"),), output=Output(format=format)))
+    assert any("IPTC" in warning for warning in prepared.warnings)
 
 
 def test_blocks_too_large_for_a_jpeg_are_said_and_left_out(engine: Engine, tmp_path: Path) -> None:
     large = XMP.replace(b"nobody", b"n" * 70_000)
     photo = photo_of(smooth(3), Metadata(exif=exif() + bytes(70_000), xmp=large))
-    job = engine.prepare(photo, Recipe(steps=(RealESRGAN("realesr-animevideov3"),), output=Output(format="jpeg")))
-    assert sum("at most" in warning for warning in job.warnings) == 2
+    prepared = engine.prepare(photo, Recipe(steps=(RealESRGAN("realesr-animevideov3"),), output=Output(format="jpeg")))
+    assert sum("at most" in warning for warning in prepared.warnings) == 2
     again = read(write(photo, tmp_path / "photo.jpg", "jpeg"))[1].metadata
     assert again.exif is None
     assert again.xmp is not None

@@ -15,7 +15,7 @@ from img_enhance.geometry import Size
 from img_enhance.machine import canvas
 from img_enhance.machine.canvas import check_room, new_canvas, scratch_folder
 from img_enhance.machine.memory import anonymous_bytes
-from img_enhance.planning.sweep_plan import Store
+from img_enhance.planning.sweep_plan import Medium
 
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -33,9 +33,9 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("store", ["memory", "disk"])
-def test_canvas_has_the_size_asked_for(store: Store, tmp_path: Path) -> None:
-    pixels = new_canvas(Size(31, 7), store, tmp_path)
+@pytest.mark.parametrize("medium", ["memory", "disk"])
+def test_canvas_has_the_size_asked_for(medium: Medium, tmp_path: Path) -> None:
+    pixels = new_canvas(Size(31, 7), medium, tmp_path)
     assert pixels.shape == (7, 31, 3)
     assert pixels.dtype == np.uint8
     pixels[...] = 200

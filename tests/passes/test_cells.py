@@ -17,7 +17,7 @@ from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.passes.probe import LEAST_DECIBELS, probe, psnr
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Header
-from img_enhance.planning.plan import Device, Question, Rates
+from img_enhance.planning.plan import Device, PlanRequest, Rates
 from img_enhance.planning.planner import make_plan
 from img_enhance.planning.sweep_plan import CHANNELS
 from img_enhance.runtimes.openvino import OpenVINO
@@ -43,7 +43,7 @@ def short() -> Network:
 
 def planned(size: Size, megabytes: int) -> NetworkPlan:
     passes = (NetworkPass(X2PLUS),)
-    plan = make_plan(Question(Header("png", size), passes, "png"), precision="f32", device=DEVICE, allowed=megabytes * 10**6)
+    plan = make_plan(PlanRequest(Header("png", size), passes, "png"), precision="f32", device=DEVICE, allowed=megabytes * 10**6)
     (only,) = plan.passes
     assert isinstance(only, NetworkPlan)
     return only
@@ -116,7 +116,7 @@ def test_areas_cover_all_cells_once(width: int, height: int, megabytes: int) -> 
 def test_half_the_size_is_planned_like_a_photo_of_a_quarter_of_the_pixels() -> None:
     large: Model = BUILT_IN.named("realesrgan-x4plus")
     passes = (NetworkPass(large),)
-    plan = make_plan(Question(Header("png", Size(500, 400)), passes, "png"), precision="f32", device=DEVICE, allowed=4 * 10**9)
+    plan = make_plan(PlanRequest(Header("png", Size(500, 400)), passes, "png"), precision="f32", device=DEVICE, allowed=4 * 10**9)
     (other,) = plan.passes
     assert isinstance(other, NetworkPlan)
     found = planned(Size(1000, 800), 4000)

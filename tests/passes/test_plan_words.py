@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from img_enhance.cli.flags import flagged
-from img_enhance.engine.result import Result, StepRecord
+from img_enhance.engine.result import PhaseRecord, Result
 from img_enhance.geometry import Size
 from img_enhance.passes import RUN
 from img_enhance.photo import Photo
@@ -53,5 +53,5 @@ def result_of(*passes: Pass, **unchanged: str) -> Result:
     """The result of passes of which those named left the photo unchanged, and why."""
     plan = planned(*passes)
     facts = [{"unchanged": unchanged[step.name]} if step.name in unchanged else {} for step in plan.passes]
-    records = [StepRecord(step.name, 0.1, 10**8, fact) for step, fact in zip(plan.passes, facts, strict=True)]
-    return Result(Photo(np.zeros((60, 80, 3), np.uint8)), Recipe(), plan, {}, (StepRecord("read", 0.1, 10**8), *records), ())
+    records = [PhaseRecord(step.name, 0.1, 10**8, fact) for step, fact in zip(plan.passes, facts, strict=True)]
+    return Result(Photo(np.zeros((60, 80, 3), np.uint8)), Recipe(), plan, {}, (PhaseRecord("read", 0.1, 10**8), *records), ())

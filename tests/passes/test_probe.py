@@ -16,7 +16,7 @@ from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.passes.probe import LEAST_DECIBELS, PrecisionRefused, probe, probe_picture, psnr
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Header
-from img_enhance.planning.plan import Device, Question, Rates
+from img_enhance.planning.plan import Device, PlanRequest, Rates
 from img_enhance.planning.planner import make_plan
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
 
@@ -30,7 +30,7 @@ LARGE, SMALL = Size(700, 500), Size(60, 40)
 
 
 def plan_of(model: Model, precision: Precision, size: Size) -> NetworkPlan:
-    plan = make_plan(Question(Header("png", size), (NetworkPass(model),), "png"), precision=precision, device=DEVICE, allowed=4 * 10**9)
+    plan = make_plan(PlanRequest(Header("png", size), (NetworkPass(model),), "png"), precision=precision, device=DEVICE, allowed=4 * 10**9)
     (only,) = plan.passes
     assert isinstance(only, NetworkPlan)
     return only

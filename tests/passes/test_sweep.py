@@ -20,7 +20,7 @@ from img_enhance.passes.probe import psnr
 from img_enhance.passes.sweep import Network, sweep
 from img_enhance.photo import Header
 from img_enhance.planning import sweep_planner
-from img_enhance.planning.plan import Device, Question, Rates
+from img_enhance.planning.plan import Device, PlanRequest, Rates
 from img_enhance.planning.planner import make_plan
 from img_enhance.planning.sweep_plan import Stage
 from img_enhance.runtimes.reference import run_reference
@@ -80,7 +80,7 @@ def plan_of(
         size=size,
         result=size.scaled(model.scale),
         core=size.cells(model.cell).box,
-        store="memory",
+        medium="memory",
         area_rows=rows,
         area_columns=columns,
         halo=model.halo,
@@ -170,7 +170,7 @@ def budgeted(cat: Pixels, precision: Precision, megabytes: int) -> NetworkPlan:
     passes = (NetworkPass(BUILT_IN.named(ANIME)),)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweep_planner, "WHOLE_PIXELS", 0)
-        plan = make_plan(Question(header, passes, "png"), precision=precision, device=device, allowed=megabytes * 10**6)
+        plan = make_plan(PlanRequest(header, passes, "png"), precision=precision, device=device, allowed=megabytes * 10**6)
     (only,) = plan.passes
     assert isinstance(only, NetworkPlan)
     return only

@@ -100,7 +100,7 @@ def test_the_record_says_what_was_measured(engine: Engine, cat: Pixels) -> None:
 def test_what_changes_no_value_is_recorded_as_no_change(engine: Engine, cat: Pixels) -> None:
     result = engine.enhance(Photo(cat), Recipe(steps=(ExposureCorrection(ev=0.0001, local="off"),)))
     np.testing.assert_array_equal(result.photo.pixels, cat)
-    assert result.steps[-1].facts["changed"] is False
+    assert result.phases[-1].facts["changed"] is False
     assert result.done_text == "exposure_correction: unchanged, because what it does is too little to show in 8 bits"
 
 
@@ -109,8 +109,8 @@ def test_one_value_changed_is_a_change(engine: Engine, cat: Pixels, monkeypatch:
     pixels = np.zeros_like(cat)
     pixels[1, 2] = 100
     result = engine.enhance(Photo(pixels), Recipe(steps=(ExposureCorrection(ev=-1, local="off"),)))
-    assert result.steps[-1].facts["changed"] is True
-    assert "unchanged" not in result.steps[-1].facts
+    assert result.phases[-1].facts["changed"] is True
+    assert "unchanged" not in result.phases[-1].facts
     assert np.count_nonzero((result.photo.pixels != pixels).any(axis=2)) == 1
 
 

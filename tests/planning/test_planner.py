@@ -19,7 +19,7 @@ from img_enhance.passes.resample import ResamplePass, ResamplePlan
 from img_enhance.passes.tones import BYTES_PER_PIXEL, MOST_REACH, TonePass, TonePlan
 from img_enhance.photo import Header
 from img_enhance.planning import planner as planning
-from img_enhance.planning.plan import Device, Pass, Plan, Question, Rates
+from img_enhance.planning.plan import Device, Pass, Plan, PlanRequest, Rates
 from img_enhance.planning.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.planning.windows import length
 from img_enhance.request.options import ExposureCorrection
@@ -55,7 +55,7 @@ def planned(
     interlaced: bool = False,
 ) -> Plan:
     header = Header("jpeg", size, interlaced)
-    return make_plan(Question(header, passes, output_format), precision=precision, device=DEVICE, allowed=allowed)
+    return make_plan(PlanRequest(header, passes, output_format), precision=precision, device=DEVICE, allowed=allowed)
 
 
 def accepted(size: Size, *passes: Pass, allowed: int, precision: Precision, interlaced: bool = False, output_format: str = "png") -> Plan:
@@ -228,15 +228,15 @@ def test_a_small_photo_runs_whole(name: str, precision: Precision) -> None:
 def test_64_megapixels_fit_2_gb_with_the_result_on_disk() -> None:
     plan = planned(Size(9216, 6912), enlarge(COMPACT), allowed=2 * 10**9)
     assert plan.result == Size(36864, 27648)
-    assert plan.source_store == "memory"
-    assert network_plan(plan).store == "disk"
+    assert plan.source_medium == "memory"
+    assert network_plan(plan).medium == "disk"
     assert plan.disk_bytes == 36864 * 27648 * 3
     assert plan.projected_bytes <= 2 * 10**9
 
 
 def test_half_a_gigapixel_fits_2_gb() -> None:
     plan = planned(Size(22360, 22360), enlarge(PHOTO), allowed=2 * 10**9)
-    assert plan.source_store == "disk"
+    assert plan.source_medium == "disk"
     assert plan.disk_bytes == 22360**2 * 3 * 17
     assert plan.projected_bytes <= 2 * 10**9
 
@@ -303,7 +303,7 @@ def test_disk_holds_two_canvases_of_a_pass_at_a_time(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(planning, "CANVAS_SHARE", 0)
     size = Size(30, 20)
     plan = planned(size, enlarge(COMPACT), enlarge(COMPACT), allowed=10**9)
-    assert plan.source_store == "disk"
+    assert plan.source_medium == "disk"
     assert plan.disk_bytes == 3 * (size.scaled(4).pixels + size.scaled(16).pixels)
 
 
@@ -351,7 +351,7 @@ def test_pytorch_itself_is_counted() -> None:
     header = Header("png", Size(300, 200))
 
     def needed(device: Device) -> Plan:
-        return make_plan(Question(header, (enlarge(COMPACT),), "png"), precision="f32", device=device, allowed=4 * 10**9)
+        return make_plan(PlanRequest(header, (enlarge(COMPACT),), "png"), precision="f32", device=device, allowed=4 * 10**9)
 
     openvino, torch = needed(DEVICE), needed(dataclasses.replace(DEVICE, runtime="torch", place="cuda:0", reason="because"))
     assert torch.projected_bytes - openvino.projected_bytes == planning.TORCH_BYTES
@@ -363,7 +363,7 @@ def test_rows_that_a_strip_looks_at_are_counted() -> None:
     size, cores = Size(60_000, 100), 8
     device = dataclasses.replace(DEVICE, cores=cores)
     steps = (TonePass(tones_of(ExposureCorrection()), ExposureCorrection()),)
-    plan = make_plan(Question(Header("png", size), steps, "png"), precision="f32", device=device, allowed=4 * 10**9)
+    plan = make_plan(PlanRequest(Header("png", size), steps, "png"), precision="f32", device=device, allowed=4 * 10**9)
     (only,) = plan.passes
     assert isinstance(only, TonePlan)
     most = max(strip.grown(MOST_REACH, within=size.box).size.pixels for strip in only.strips())

@@ -18,7 +18,7 @@ from served import SHIFT, Served, noisy_photo, plain_photo, served
 
 from img_enhance.workers.channel import Channel
 from img_enhance.workers.protocol import Cancel, encode
-from img_enhance.workers.worker import Talk
+from img_enhance.workers.worker import RunCallbacks
 
 SOAK = bool(os.environ.get("IMG_ENHANCE_SOAK"))
 CYCLES = 300 if SOAK else 8
@@ -97,13 +97,13 @@ def test_a_worker_that_was_told_to_stop_goes_on_saying_so() -> None:
     """`cancelled` is asked again while a run is wound up; the message is there only once."""
     ours, theirs = socket.socketpair()
     with ours:
-        talk = Talk(Channel(theirs.detach()))
-        assert not talk.cancelled()
+        callbacks = RunCallbacks(Channel(theirs.detach()))
+        assert not callbacks.cancelled()
         ours.sendall(encode(Cancel()))
         deadline = time.monotonic() + 10
-        while not talk.cancelled():
+        while not callbacks.cancelled():
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        assert talk.cancelled()  # before it looks at its socket again
+        assert callbacks.cancelled()  # before it looks at its socket again
         time.sleep(0.1)
-        assert talk.cancelled()  # and after
+        assert callbacks.cancelled()  # and after

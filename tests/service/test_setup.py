@@ -2,8 +2,8 @@
 
 import pytest
 
-from img_enhance.service.posts import setup_of
 from img_enhance.service.settings import Settings
+from img_enhance.service.slots import setup_of
 from img_enhance.workers.worker import _machine
 
 

@@ -122,11 +122,11 @@ def test_says_what_it_cannot_bring_back() -> None:
     pixels = exposed(scene(), 0)
     pixels[:48] = 255
     share = (pixels >= 252).any(axis=-1).mean()
-    said = facts_of(pixels, ev=-1.0).said
-    assert said == (f"{share:.0%} of the photo is clipped at white: there is no detail to bring back",)
+    warnings = facts_of(pixels, ev=-1.0).warnings
+    assert warnings == (f"{share:.0%} of the photo is clipped at white: there is no detail to bring back",)
     pixels[48:] = 0
-    assert facts_of(pixels, ev=1.0).said == ("60% of the photo is black: there is no detail to bring back",)
-    assert facts_of(pixels, ev=0.0).said == ()
+    assert facts_of(pixels, ev=1.0).warnings == ("60% of the photo is black: there is no detail to bring back",)
+    assert facts_of(pixels, ev=0.0).warnings == ()
 
 
 def test_says_why_nothing_changes(good: Pixels) -> None:

@@ -296,8 +296,8 @@ def test_record_names_the_light_and_the_gains() -> None:
 
 def test_says_when_a_channel_cannot_be_brought_back() -> None:
     photo = photo_of(mondrian())
-    assert measure(photo, WhiteBalance(temperature=3500)).said == ()
-    assert "little blue" in measure(photo, WhiteBalance(temperature=1700)).said[0]
+    assert measure(photo, WhiteBalance(temperature=3500)).warnings == ()
+    assert "little blue" in measure(photo, WhiteBalance(temperature=1700)).warnings[0]
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": 1000}, {"temperature": 30_000}, {"tint": 101}, {"enhance_level": 1.5}])

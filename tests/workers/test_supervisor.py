@@ -9,7 +9,7 @@ import pytest
 
 from img_enhance.service.metrics import Metrics
 from img_enhance.workers.protocol import CPU, Setup
-from img_enhance.workers.supervisor import MOST_GROWN_BYTES, Post
+from img_enhance.workers.supervisor import MOST_GROWN_BYTES, Slot
 
 SETUP = Setup(
     device=CPU,
@@ -28,30 +28,30 @@ SETUP = Setup(
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Post:
-    """A post for a reader, which starts sooner than a worker."""
-    return Post("reader", "", SETUP, tmp_path, most_bytes=0, tally=Metrics())
+def reader(tmp_path: Path) -> Slot:
+    """A slot for a reader, which starts sooner than a worker."""
+    return Slot("reader", "", SETUP, tmp_path, most_bytes=0, counters=Metrics())
 
 
-async def refresh_grown(post: Post, grown_bytes: int) -> int:
-    """Fill the post, refresh it as if its child had grown by so much, and answer with the process that was its child."""
-    child = await post.filled()
+async def refresh_grown(slot: Slot, grown_bytes: int) -> int:
+    """Fill the slot, refresh it as if its child had grown by so much, and answer with the process that was its child."""
+    child = await slot.filled()
     child.bytes_at_start -= grown_bytes
-    await post.refresh()
+    await slot.refresh()
     return child.process.pid
 
 
-def run(post: Post, check: Callable[[], Awaitable[None]]) -> None:
+def run(slot: Slot, check: Callable[[], Awaitable[None]]) -> None:
     async def checked() -> None:
         try:
             await check()
         finally:
-            await post.empty()
+            await slot.empty()
 
     asyncio.run(checked())
 
 
-def test_a_child_that_holds_much_more_than_at_its_start_is_replaced(reader: Post) -> None:
+def test_a_child_that_holds_much_more_than_at_its_start_is_replaced(reader: Slot) -> None:
     async def check() -> None:
         process = await refresh_grown(reader, 2 * MOST_GROWN_BYTES)
         assert reader.child is None
@@ -61,7 +61,7 @@ def test_a_child_that_holds_much_more_than_at_its_start_is_replaced(reader: Post
     run(reader, check)
 
 
-def test_a_child_that_holds_little_more_stays(reader: Post) -> None:
+def test_a_child_that_holds_little_more_stays(reader: Slot) -> None:
     async def check() -> None:
         process = await refresh_grown(reader, MOST_GROWN_BYTES // 2)
         child = await reader.filled()

@@ -69,7 +69,7 @@ def check_sheet_of(sheet: Path, photo: Path, output: Path, *, overwrite: bool) -
     from img_enhance.compare import check_sheet
 
     if sheet.resolve() == output.resolve():
-        raise OutputError(f"--compare would replace the result, {output}; name another file")
+        raise OutputError(f"--compare would replace the result, {output}", "name another file")
     check_sheet(sheet, photo, output, overwrite=overwrite)
 
 

@@ -5,15 +5,28 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from img_enhance.cli.enhance_request import EnhanceRequest
-from img_enhance.cli.flags import EXIT_CODES, add_flags, add_step_flags, flag_of, given, prefix_of, read, set_run
+from img_enhance.cli.flags import EXIT_CODES, add_flags, add_step_flags, flag_of, given, read, read_steps, set_run
 from img_enhance.cli.models import OFFLINE
 from img_enhance.errors import OptionError, RecipeError
 from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, Server, StepOptions
 from img_enhance.request.recipe import AUTO, Recipe
+
+
+@dataclass(frozen=True)
+class RecipeFlags:
+    """What flags say of a recipe: all of its steps, and of the rest the options that were given, by their names; and its file."""
+
+    steps: tuple[StepOptions, ...]
+    output: Mapping[str, Any]
+    input: Mapping[str, Any]
+    limits: Mapping[str, Any]
+    file: Path | None
 
 
 def add_enhance(commands: Any) -> None:
@@ -57,9 +70,16 @@ def _add_files(command: argparse.ArgumentParser) -> None:
 
 
 def _request(arguments: argparse.Namespace) -> EnhanceRequest:
-    recipe, server = _recipe(arguments), read(arguments, Server)
+    asked = RecipeFlags(
+        steps=read_steps(arguments),
+        output=given(arguments, Output),
+        input=given(arguments, Input),
+        limits=given(arguments, Limits),
+        file=arguments.recipe,
+    )
+    recipe, server = _recipe(asked), read(arguments, Server)
     if server.server is not None:
-        _check_no_local_flags(arguments)
+        _check_no_local_flags(given(arguments, Machine), offline=arguments.offline)
     return EnhanceRequest(
         photo=arguments.photo,
         output=arguments.output,
@@ -75,11 +95,11 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest:
     )
 
 
-def _check_no_local_flags(arguments: argparse.Namespace) -> None:
-    """Pass if no flag says how this machine would work."""
-    local_flags = [flag_of(Machine, name) for name in given(arguments, Machine)] + ["--offline"] * arguments.offline
+def _check_no_local_flags(machine: Mapping[str, Any], *, offline: bool) -> None:
+    """Pass if no flag says how this machine would work; `machine` are the options that flags were given for."""
+    local_flags = [flag_of(Machine, name) for name in machine] + ["--offline"] * offline
     if local_flags:
-        raise OptionError(f"{local_flags[0]} says how this machine works, but the server does the work; leave it out, or --server")
+        raise OptionError(f"{local_flags[0]} says how this machine works, but the server does the work", "leave it out, or --server")
 
 
 def _enhance(request: EnhanceRequest) -> int:
@@ -92,30 +112,27 @@ def _enhance(request: EnhanceRequest) -> int:
     return enhance_here(request)
 
 
-def _recipe(arguments: argparse.Namespace) -> Recipe:
-    steps = _steps(arguments)
-    output, reading, limits = (given(arguments, kind) for kind in (Output, Input, Limits))
-    if arguments.recipe is None:
-        return Recipe(steps=steps or AUTO, output=Output(**output), input=Input(**reading), limits=Limits(**limits))
-    if steps:
-        raise OptionError(f"give the steps in --recipe or as flags of {steps[0].name}, not both")
+def _recipe(flags: RecipeFlags) -> Recipe:
+    """The recipe of the file with what flags say otherwise, or without a file that of the flags.
+
+    Raises: OptionError when both name steps, RecipeError when the file cannot be read.
+    """
+    if flags.file is None:
+        return _changed(Recipe(steps=flags.steps or AUTO), flags)
+    if flags.steps:
+        raise OptionError(f"give the steps in --recipe or as flags of {flags.steps[0].name}, not both")
     try:
-        recipe = Recipe.from_json(arguments.recipe.read_text(encoding="utf-8"))
+        recipe = Recipe.from_json(flags.file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the recipe {arguments.recipe}: {error}") from None
+        raise RecipeError(f"cannot read the recipe {flags.file}: {error}") from None
+    return _changed(recipe, flags)
+
+
+def _changed(recipe: Recipe, flags: RecipeFlags) -> Recipe:
+    """The recipe with the options that flags were given for."""
     return dataclasses.replace(
         recipe,
-        output=dataclasses.replace(recipe.output, **output),
-        input=dataclasses.replace(recipe.input, **reading),
-        limits=dataclasses.replace(recipe.limits, **limits),
+        output=dataclasses.replace(recipe.output, **flags.output),
+        input=dataclasses.replace(recipe.input, **flags.input),
+        limits=dataclasses.replace(recipe.limits, **flags.limits),
     )
-
-
-def _steps(arguments: argparse.Namespace) -> tuple[StepOptions, ...]:
-    """The steps that flags ask for."""
-    steps: list[StepOptions] = []
-    for options in STEP_OPTIONS:
-        values = given(arguments, options)
-        if values or (prefix_of(options) and getattr(arguments, options.name)):
-            steps.append(options(**values))
-    return tuple(steps)

@@ -51,7 +51,7 @@ def check_report(report: Path | None, photo: Path, output: Path) -> None:
     """
     for path, what in ((photo, "the photo"), (output, "the result")):
         if report is not None and report.resolve() == path.resolve():
-            raise OutputError(f"--report would replace {what}, {path}; name another file")
+            raise OutputError(f"--report would replace {what}, {path}", "name another file")
 
 
 def write_report(text: str, path: Path) -> None:

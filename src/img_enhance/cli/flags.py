@@ -10,7 +10,7 @@ from img_enhance.errors import OptionError
 from img_enhance.files import RESULT
 from img_enhance.request.form import Field, fields, from_text
 from img_enhance.request.options import STEP_OPTIONS, RealESRGAN, StepOptions
-from img_enhance.words import spoken
+from img_enhance.words import Pull, Term, spoken
 
 EXIT_CODES = """\
 exit codes: 0 fine, 2 your photo or your options, 3 this machine (memory, disk, device, weights),
@@ -44,8 +44,14 @@ def flag_of(options: type[Any], name: str) -> str:
 
 
 def flagged(text: str) -> str:
-    """The text with the flag of every setting that it speaks of."""
-    return spoken(text, lambda setting: setting.called("-o" if setting == RESULT else _flag(setting.name)))
+    """The text with the flag of every setting that it speaks of, and the command of every download."""
+    return spoken(text, _said)
+
+
+def _said(term: Term) -> str:
+    if isinstance(term, Pull):
+        return str(term)
+    return term.called("-o" if term == RESULT else _flag(term.name))
 
 
 def _flag(name: str) -> str:
@@ -79,6 +85,15 @@ def read(arguments: argparse.Namespace, options: type[Options], *, only: tuple[s
     Raises: OptionError when they do not go together.
     """
     return options(**given(arguments, options, only=only))
+
+
+def read_steps(arguments: argparse.Namespace) -> tuple[StepOptions, ...]:
+    """The steps that flags ask for, in the order in which they run.
+
+    Raises: OptionError as `read`.
+    """
+    asked = [kind for kind in STEP_OPTIONS if given(arguments, kind) or (prefix_of(kind) and getattr(arguments, kind.name))]
+    return tuple(read(arguments, kind) for kind in asked)
 
 
 def given(arguments: argparse.Namespace, options: type[Any], *, only: tuple[str, ...] = ()) -> dict[str, Any]:

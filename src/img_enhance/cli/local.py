@@ -20,7 +20,7 @@ from img_enhance.units import bytes_text, seconds_text
 
 if TYPE_CHECKING:  # numpy and the runtime load only when there is work
     from img_enhance.engine import Engine
-    from img_enhance.engine.job import Job
+    from img_enhance.engine.prepared_run import PreparedRun
     from img_enhance.engine.result import Result
 
 
@@ -40,15 +40,15 @@ def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
     started, store = time.perf_counter(), store_of(offline=request.offline)
     with piped(request.photo, request.output) as (photo, pipe), Engine(request.machine, store) as engine:
         asked = asked_file(request)
-        job = engine.prepare(photo, request.recipe, output=asked)
-        output = pipe or asked or beside(photo, job.output_format)
+        prepared = engine.prepare(photo, request.recipe, output=asked)
+        output = pipe or asked or beside(photo, prepared.output_format)
         _check_files(request, photo, output)
-        _say_plan(request, job)
+        _say_plan(request, prepared)
         if request.dry_run:
             return 0
-        offer(job.plan.weight_files, store, ask=not request.quiet, tick=ticking(cancelled))
+        offer(prepared.plan.weight_files, store, ask=not request.quiet, tick=ticking(cancelled))
         with Peak() as peak:
-            result = _saved(request, engine, job, output, cancelled)
+            result = _saved(request, engine, prepared, output, cancelled)
         _write_others(request, result, photo, output)
         if pipe is not None:
             pour(pipe)
@@ -66,17 +66,17 @@ def _check_files(request: EnhanceRequest, photo: Path, output: Path) -> None:
         check_sheet_of(request.compare, photo, output, overwrite=request.overwrite)
 
 
-def _say_plan(request: EnhanceRequest, job: Job) -> None:
+def _say_plan(request: EnhanceRequest, prepared: PreparedRun) -> None:
     tell = teller(request)
-    for line in auto_lines(job.reasons):
+    for line in auto_lines(prepared.reasons):
         tell(line)
-    tell(_plan_line(job))
+    tell(_plan_line(prepared))
 
 
-def _saved(request: EnhanceRequest, engine: Engine, job: Job, output: Path, cancelled: Callable[[], bool]) -> Result:
-    with bar(job.plan.size.pixels / 1e6, quiet=request.quiet) as progress:
-        result = engine.run(job, progress=progress, cancelled=cancelled)
-    return result.save(output, format=job.output_format, overwrite=request.overwrite, cancelled=cancelled)
+def _saved(request: EnhanceRequest, engine: Engine, prepared: PreparedRun, output: Path, cancelled: Callable[[], bool]) -> Result:
+    with bar(prepared.plan.size.pixels / 1e6, quiet=request.quiet) as progress:
+        result = engine.run(prepared, progress=progress, cancelled=cancelled)
+    return result.save(output, format=prepared.output_format, overwrite=request.overwrite, cancelled=cancelled)
 
 
 def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: Path) -> None:
@@ -86,10 +86,10 @@ def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: 
         write_sheet_of(result, request.compare, photo, output, overwrite=request.overwrite)
 
 
-def _plan_line(job: Job) -> str:
-    plan = job.plan
+def _plan_line(prepared: PreparedRun) -> str:
+    plan = prepared.plan
     parts = [f"{plan.device} by {plan.runtime} ({flagged(plan.reason)}), {plan.precision}", f"{plan.size} to {plan.result}"]
-    parts += [step.planned_text for step in plan.passes] + ["the file is copied as it is"] * job.copies
+    parts += [pass_plan.planned_text for pass_plan in plan.passes] + ["the file is copied as it is"] * prepared.copies
     parts.append(f"at most {bytes_text(plan.projected_bytes)} of {bytes_text(plan.allowed_bytes)} memory")
     if plan.gpu_allowed_bytes is not None:
         parts.append(f"{bytes_text(plan.gpu_projected_bytes or 0)} of {bytes_text(plan.gpu_allowed_bytes)} GPU memory")

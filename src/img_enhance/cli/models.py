@@ -21,6 +21,7 @@ from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.models.weights.cache import WeightStore, check_located, copies, found, missing
 from img_enhance.units import bytes_text
+from img_enhance.words import Pull
 
 OFFLINE = "download nothing, ask nothing"
 
@@ -65,7 +66,7 @@ def store_of(*, offline: bool) -> WeightStore:
 def offer(files: tuple[WeightFile, ...], store: WeightStore, *, ask: bool, tick: Callable[[], None]) -> None:
     """Pass if all these weights are here, or the person at the terminal agrees to download them.
 
-    Raises: WeightsMissing with the command that brings them; what `pull` raises.
+    Raises: WeightsMissing that names them; what `pull` raises.
     """
     if not ask or store.offline or not (sys.stdin.isatty() and sys.stderr.isatty()):
         check_located(files, store)
@@ -168,7 +169,8 @@ def _verified(row: Row, store: WeightStore) -> Path:
         return _installed(row)
     path = found(file, store, trusting=False)
     if path is None:
-        raise WeightsCorrupt(str(missing(file, store)))
+        lacking = missing(file, store)
+        raise WeightsCorrupt(lacking.says, *lacking.advice)
     return path
 
 
@@ -188,7 +190,7 @@ def _installed(row: Row) -> Path:
 def _place(row: Row, store: WeightStore) -> str:
     file = _file(row)
     if not _present(row, store):
-        return "not on this machine" + (f"; run: img-enhance models pull {row.name}" if file else "")
+        return "not on this machine" + (f"; {Pull((row.name,))}" if file else "")
     return str(next(copies(file, store)) if file else _installed(row))
 
 
@@ -204,7 +206,7 @@ def _named(name: str) -> Row:
     rows = {row.name: row for row in _rows()}
     fitting = [name] if name in rows else [known for known in rows if known.startswith(f"{name}-")]
     if len(fitting) != 1:
-        raise OptionError(f"no model is called {name!a}; there are {', '.join(rows)}")
+        raise OptionError(f"no model is called {name!a}", f"there are {', '.join(rows)}")
     return rows[fitting[0]]
 
 

@@ -52,5 +52,5 @@ def _serve(request: ServeRequest) -> int:
     try:
         from img_enhance.service.server import serve
     except ModuleNotFoundError as error:
-        raise OptionError(f"the service needs more packages ({error.name} is missing); run: pip install 'img-enhance[service]'") from None
+        raise OptionError(f"the service needs more packages ({error.name} is missing)", "run: pip install 'img-enhance[service]'") from None
     return serve(request.settings)

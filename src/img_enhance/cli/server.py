@@ -15,7 +15,7 @@ from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, say_done
 from img_enhance.cli.files import PIPE, beside, check_report, piped, pour, write_report
 from img_enhance.cli.screen import Tell, bar, bytes_bar, raising
 from img_enhance.cli.suggest import auto_lines
-from img_enhance.client import Client, Job, Patience
+from img_enhance.client import Client, JobStatus, Patience
 from img_enhance.errors import Cancelled, DiskError, OptionError, OutputError
 from img_enhance.files import check_output
 from img_enhance.geometry import Size
@@ -34,7 +34,7 @@ def enhance_by_server(request: EnhanceRequest) -> int:
     Raises: OptionError for flags that mean nothing there; what `Client` raises; OutputError, DiskError; Cancelled.
     """
     if request.compare is not None and request.recipe.output.crop is not None:
-        raise OptionError("--compare with --crop needs the whole result, which the server does not send; leave one of them out")
+        raise OptionError("--compare with --crop needs the whole result, which the server does not send", "leave one of them out")
     client = client_of(request.server.server or "", request.server.server_key, tell=teller(request))
     with raising(), piped(request.photo, request.output) as (photo, pipe):
         try:
@@ -78,7 +78,7 @@ def _written_as(recipe: Recipe, asked: Path | None) -> Recipe:
     return dataclasses.replace(recipe, output=dataclasses.replace(recipe.output, format=format_of_ending(asked.suffix).name))
 
 
-def _saved(request: EnhanceRequest, client: Client, job: Job, photo: Path, output: Path) -> Job:
+def _saved(request: EnhanceRequest, client: Client, job: JobStatus, photo: Path, output: Path) -> JobStatus:
     """The job when it is done and its result lies in `output`."""
     _check_files(request, photo, output)
     tell = teller(request)
@@ -117,7 +117,7 @@ def _check_files(request: EnhanceRequest, photo: Path, output: Path | None) -> N
         check_output(request.report, overwrite=request.overwrite)
 
 
-def _submitted(client: Client, photo: Path, recipe: Recipe, *, quiet: bool) -> Job:
+def _submitted(client: Client, photo: Path, recipe: Recipe, *, quiet: bool) -> JobStatus:
     small = not photo.is_file() or photo.stat().st_size < _LEAST_BAR_BYTES
     with bytes_bar("sending", 1 if small else photo.stat().st_size, quiet=quiet or small) as sending:
         return client.submit(photo, recipe, sending=sending)
@@ -132,7 +132,7 @@ def _dry_run(client: Client, photo: Path, recipe: Recipe, tell: Tell) -> int:
     return 0
 
 
-def _plan_line(client: Client, job: Job) -> str:
+def _plan_line(client: Client, job: JobStatus) -> str:
     parts = [f"{client.url}, job {job.id}", f"{job.photo['width']}x{job.photo['height']}"]
     parts += _names(job.recipe)
     if job.queue_position is not None and job.queue_position > 1:
@@ -142,7 +142,7 @@ def _plan_line(client: Client, job: Job) -> str:
     return "Plan: " + "; ".join(parts)
 
 
-def _done_line(job: Job, client: Client, output: Path, seconds: float) -> str:
+def _done_line(job: JobStatus, client: Client, output: Path, seconds: float) -> str:
     assert job.result is not None
     assert job.record is not None
     # Older services do not say it; the steps are in every job.

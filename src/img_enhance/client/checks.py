@@ -14,7 +14,7 @@ from typing import Any
 from img_enhance.client.client import API, Client
 from img_enhance.client.events import events_in
 from img_enhance.client.form import Form
-from img_enhance.client.jobs import Job
+from img_enhance.client.jobs import JobStatus
 from img_enhance.errors import ImgEnhanceError, UnsupportedPhoto, UserError
 from img_enhance.jobs.refusals import KeyMissing, NotHere
 from img_enhance.request.options import KEY_VARIABLE, RealESRGAN
@@ -47,10 +47,10 @@ class Visit:
 
     client: Client
     stranger: Client
-    job: Job | None = None
+    job: JobStatus | None = None
 
     @property
-    def accepted(self) -> Job:
+    def accepted(self) -> JobStatus:
         if self.job is None:
             raise Wrong("no job was accepted")
         return self.job

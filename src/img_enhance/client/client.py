@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.client.events import events_in
-from img_enhance.client.form import Form, OnBytes, Photo
-from img_enhance.client.jobs import Batch, Job, batch_from, job_from
+from img_enhance.client.form import Form, OnBytes, SentPhoto
+from img_enhance.client.jobs import Batch, JobStatus, batch_from, job_from
 from img_enhance.client.problems import Passing
 from img_enhance.client.transport import Patience, Transport
 from img_enhance.errors import ImgEnhanceError, IntegrityError
@@ -35,7 +35,7 @@ class Enhanced:
     """An enhanced photo as the bytes of its file, and the job that made it: `job.record` says how."""
 
     data: bytes
-    job: Job
+    job: JobStatus
 
 
 class Client:
@@ -61,20 +61,20 @@ class Client:
     def url(self) -> str:
         return self.transport.url
 
-    def enhance(self, photo: Photo, recipe: Recipe | None = None, *, progress: OnProgress | None = None) -> Enhanced:
+    def enhance(self, photo: SentPhoto, recipe: Recipe | None = None, *, progress: OnProgress | None = None) -> Enhanced:
         """The photo, a file's name or bytes, as `recipe` says. Ctrl-C cancels the job."""
         job = self._done(self.submit(photo, recipe), progress)
         return Enhanced(self.result(job), job)
 
     def enhance_file(
         self,
-        photo: Photo,
+        photo: SentPhoto,
         output: str | Path,
         recipe: Recipe | None = None,
         *,
         overwrite: bool = False,
         progress: OnProgress | None = None,
-    ) -> Job:
+    ) -> JobStatus:
         """The job whose result was written to `output`, which appears complete or not at all.
 
         Raises: OutputError, DiskError before anything is sent, where that can be foreseen.
@@ -84,26 +84,26 @@ class Client:
         self.save_result(job, output, overwrite=overwrite)
         return job
 
-    def enhance_batch(self, photos: Sequence[Photo], recipe: Recipe | None = None) -> list[Enhanced | ImgEnhanceError]:
+    def enhance_batch(self, photos: Sequence[SentPhoto], recipe: Recipe | None = None) -> list[Enhanced | ImgEnhanceError]:
         """What became of each photo, in their order: one that cannot be enhanced fails alone."""
         batch = self.submit_batch(photos, recipe)
         return [self._outcome(job) for job in batch.jobs]
 
     def submit(
-        self, photo: Photo, recipe: Recipe | None = None, *, sending: OnBytes | None = None, idempotency_key: str | None = None
-    ) -> Job:
+        self, photo: SentPhoto, recipe: Recipe | None = None, *, sending: OnBytes | None = None, idempotency_key: str | None = None
+    ) -> JobStatus:
         """The job that the service has accepted, and keeps. Sent again with the same `idempotency_key`, it is the same job."""
-        form = Form([photo], _words(recipe), sending=sending)
+        form = Form([photo], _fields(recipe), sending=sending)
         headers = {"Prefer": "respond-async", "Idempotency-Key": idempotency_key or secrets.token_hex(16)}
         return job_from(self.transport.ask("POST", f"{API}/enhance", self.transport.read_json, form=form, headers=headers))
 
-    def submit_batch(self, photos: Sequence[Photo], recipe: Recipe | None = None, *, idempotency_key: str | None = None) -> Batch:
+    def submit_batch(self, photos: Sequence[SentPhoto], recipe: Recipe | None = None, *, idempotency_key: str | None = None) -> Batch:
         """The batch that the service has accepted; jobs of photos that it does not take have failed already."""
-        form = Form(photos, _words(recipe), field="files")
+        form = Form(photos, _fields(recipe), field="files")
         headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
         return batch_from(self.transport.ask("POST", f"{API}/enhance/batch", self.transport.read_json, form=form, headers=headers))
 
-    def job(self, id: str) -> Job:
+    def job(self, id: str) -> JobStatus:
         """A job as it is now."""
         return job_from(self._json(f"{API}/jobs/{id}"))
 
@@ -111,7 +111,7 @@ class Client:
         """A batch as it is now, without the records of its jobs."""
         return batch_from(self._json(f"{API}/batches/{id}"))
 
-    def wait(self, id: str, *, progress: OnProgress | None = None) -> Job:
+    def wait(self, id: str, *, progress: OnProgress | None = None) -> JobStatus:
         """The job once it has ended, well or not: as its events tell, or where they do not come, by asking again and again."""
         last, deaf = "", 0
         while True:
@@ -125,7 +125,7 @@ class Client:
             if not heard:
                 time.sleep(self.transport.patience.poll)
 
-    def result(self, job: Job | str) -> bytes:
+    def result(self, job: JobStatus | str) -> bytes:
         """The file of a job's result.
 
         Raises: the job's own error; Cancelled, ResultExpired; NotFinished.
@@ -133,7 +133,7 @@ class Client:
         path, length = self._result_of(job)
         return self.transport.ask("GET", path, lambda response: b"".join(self.transport.picture(response, length)))
 
-    def save_result(self, job: Job | str, output: str | Path, *, overwrite: bool = False) -> None:
+    def save_result(self, job: JobStatus | str, output: str | Path, *, overwrite: bool = False) -> None:
         """Write a job's result to a file, which appears complete or not at all.
 
         Raises: as `result`; OutputError, DiskError.
@@ -147,13 +147,13 @@ class Client:
 
         self.transport.ask("GET", path, save)
 
-    def cancel(self, id: str) -> Job:
+    def cancel(self, id: str) -> JobStatus:
         """The job, cancelled; one that has ended stays as it is."""
         return job_from(self.transport.ask("DELETE", f"{API}/jobs/{id}", self.transport.read_json))
 
-    def suggest(self, photo: Photo, recipe: Recipe | None = None) -> dict[str, Any]:
+    def suggest(self, photo: SentPhoto, recipe: Recipe | None = None) -> dict[str, Any]:
         """What `enhance` would do: recipe, reasons, warnings, result, estimated_seconds. Nothing is kept."""
-        return self.transport.ask("POST", f"{API}/suggest", self.transport.read_json, form=Form([photo], _words(recipe)))
+        return self.transport.ask("POST", f"{API}/suggest", self.transport.read_json, form=Form([photo], _fields(recipe)))
 
     def algorithms(self) -> dict[str, Any]:
         """The algorithms with their options, and the models."""
@@ -171,7 +171,7 @@ class Client:
     def _json(self, path: str) -> dict[str, Any]:
         return self.transport.ask("GET", path, self.transport.read_json)
 
-    def _done(self, job: Job, progress: OnProgress | None = None) -> Job:
+    def _done(self, job: JobStatus, progress: OnProgress | None = None) -> JobStatus:
         try:
             job = self.wait(job.id, progress=progress)
         except KeyboardInterrupt:
@@ -180,7 +180,7 @@ class Client:
         job.check_done()
         return job
 
-    def _outcome(self, job: Job) -> Enhanced | ImgEnhanceError:
+    def _outcome(self, job: JobStatus) -> Enhanced | ImgEnhanceError:
         try:
             ended = self._done(job)
             return Enhanced(self.result(ended), ended)
@@ -200,7 +200,7 @@ class Client:
                     tell(float(event.data.get("progress", 0.0)))
         return heard, last
 
-    def _result_of(self, job: Job | str) -> tuple[str, int]:
+    def _result_of(self, job: JobStatus | str) -> tuple[str, int]:
         """Where a result is, and how many bytes it has."""
         if isinstance(job, str) or job.result is None:
             job = self.job(job if isinstance(job, str) else job.id)
@@ -208,15 +208,15 @@ class Client:
         path = f"{API}/jobs/{job.id}/result"
         if job.result is None:  # the service says why
             self.transport.ask("GET", path, self.transport.read_text)
-            raise IntegrityError(f"job {job.id} has a result of which nothing is known; try again")
+            raise IntegrityError(f"job {job.id} has a result of which nothing is known", "try again")
         return path, int(job.result["bytes"])
 
 
-def _words(recipe: Recipe | None) -> dict[str, str]:
+def _fields(recipe: Recipe | None) -> dict[str, str]:
     return {"recipe": (recipe or Recipe()).to_json()}
 
 
-def _teller(job: Job, progress: OnProgress | None) -> Callable[[float], None]:
+def _teller(job: JobStatus, progress: OnProgress | None) -> Callable[[float], None]:
     return _silent if progress is None else lambda fraction: progress(Progress(fraction, job.megapixels))
 
 

@@ -19,20 +19,20 @@ class Event:
 
 def events_in(lines: Iterable[bytes]) -> Iterator[Event]:
     """The events in the lines of a stream; one that is cut off or cannot be read is left out, for the job itself says the same."""
-    words: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for line in lines:
         text = line.decode("utf-8", "replace").rstrip("\r\n")
         if text:
             name, _, value = text.partition(":")
-            words[name] = value.removeprefix(" ")
+            fields[name] = value.removeprefix(" ")
             continue
-        if "data" in words:
+        if "data" in fields:
             try:
-                data = json.loads(words["data"])
+                data = json.loads(fields["data"])
             except ValueError:
                 data = None
             if isinstance(data, dict):
-                yield Event(words.get("event", ""), words.get("id", ""), data)
+                yield Event(fields.get("event", ""), fields.get("id", ""), data)
         else:
             yield Event("", "", {})
-        words = {}
+        fields = {}

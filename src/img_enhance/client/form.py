@@ -1,4 +1,4 @@
-"""Photos and words as a multipart form, streamed from the disk each time it is sent."""
+"""Photos and other fields as a multipart form, streamed from the disk each time it is sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from img_enhance.errors import PhotoError
 
 _BLOCK_BYTES = 128 * 1024
 
-Photo = str | Path | bytes
+SentPhoto = str | Path | bytes
 OnBytes = Callable[[int, int], None]
 
 
@@ -20,13 +20,15 @@ class Form:
     Raises: PhotoError for files that cannot be read, while it is made, and while it is sent.
     """
 
-    def __init__(self, photos: Sequence[Photo], words: Mapping[str, str], *, field: str = "file", sending: OnBytes | None = None) -> None:
+    def __init__(
+        self, photos: Sequence[SentPhoto], fields: Mapping[str, str], *, field: str = "file", sending: OnBytes | None = None
+    ) -> None:
         self._sending = sending
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._parts: list[bytes | Path] = []
-        for name, word in words.items():
-            self._parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{word}\r\n'.encode())
+        for name, value in fields.items():
+            self._parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode())
         for photo in photos:
             head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="photo"\r\n'
             self._parts.append(f"{head}Content-Type: application/octet-stream\r\n\r\n".encode())
@@ -50,11 +52,11 @@ def _file_bytes(path: Path) -> int:
         with path.open("rb"):
             length = path.stat().st_size
     except FileNotFoundError:
-        raise PhotoError(f"{path} does not exist; check the name") from None
+        raise PhotoError(f"{path} does not exist", "check the name") from None
     except OSError as error:
         raise _unreadable(path, error) from None
     if not length:
-        raise PhotoError(f"{path} is empty; get it again from where it came")
+        raise PhotoError(f"{path} is empty", "get it again from where it came")
     return length
 
 
@@ -76,10 +78,10 @@ def _file_blocks(path: Path, length: int) -> Iterator[bytes]:
             except OSError as error:
                 raise _unreadable(path, error) from None
             if not block:
-                raise PhotoError(f"{path} became shorter while it was sent; try again when nothing else writes to it")
+                raise PhotoError(f"{path} became shorter while it was sent", "try again when nothing else writes to it")
             left -= len(block)
             yield block
 
 
 def _unreadable(path: Path, error: OSError) -> PhotoError:
-    return PhotoError(f"{path} cannot be read: {error.strerror}; check its rights and its disk")
+    return PhotoError(f"{path} cannot be read: {error.strerror}", "check its rights and its disk")

@@ -16,7 +16,7 @@ _FINAL = ("done", "failed", "cancelled", "expired")
 
 
 @dataclass(frozen=True)
-class Job:
+class JobStatus:
     """A job as it was when it was asked for. `record` is what `--report` writes, once the job is done."""
 
     id: str
@@ -60,7 +60,7 @@ class Job:
         if self.state == "cancelled":
             raise Cancelled("the job was cancelled; nothing was written")
         if self.state == "expired":
-            raise ResultExpired("the result is no longer kept; send the photo again")
+            raise ResultExpired("the result is no longer kept", "send the photo again")
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,20 @@ class Batch:
     """Several photos that were sent together, in their order."""
 
     id: str
-    jobs: tuple[Job, ...]
+    jobs: tuple[JobStatus, ...]
 
     @property
     def finished(self) -> bool:
         return all(job.finished for job in self.jobs)
 
 
-def job_from(values: Mapping[str, Any]) -> Job:
+def job_from(values: Mapping[str, Any]) -> JobStatus:
     """A job from a service's JSON.
 
     Raises: ServiceUnreachable when it is none.
     """
     try:
-        return Job(
+        return JobStatus(
             id=str(values["id"]),
             state=str(values["state"]),
             progress=float(values["progress"]),
@@ -94,7 +94,7 @@ def job_from(values: Mapping[str, Any]) -> Job:
             error=error_of(values["error"]) if values.get("error") else None,
         )
     except (KeyError, TypeError, ValueError):
-        raise ServiceUnreachable("the answer of the service is not a job; check the URL, or use its version of img-enhance") from None
+        raise ServiceUnreachable("the answer of the service is not a job", "check the URL, or use its version of img-enhance") from None
 
 
 def batch_from(values: Mapping[str, Any]) -> Batch:
@@ -105,4 +105,4 @@ def batch_from(values: Mapping[str, Any]) -> Batch:
     try:
         return Batch(str(values["id"]), tuple(job_from(job) for job in values["jobs"]))
     except (KeyError, TypeError):
-        raise ServiceUnreachable("the answer of the service is not a batch; check the URL, or use its version of img-enhance") from None
+        raise ServiceUnreachable("the answer of the service is not a batch", "check the URL, or use its version of img-enhance") from None

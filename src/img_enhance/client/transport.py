@@ -20,7 +20,7 @@ from img_enhance.client.form import Form
 from img_enhance.client.problems import MEDIA_TYPE, Passing, error_of
 from img_enhance.errors import ImgEnhanceError, IntegrityError, OptionError, ServiceUnreachable
 from img_enhance.jobs.refusals import PASSING
-from img_enhance.web import asked_wait_seconds, cause, opener, said, status_text, whole_number
+from img_enhance.web import asked_wait_seconds, cause, error_text, opener, status_text, whole_number
 
 _BLOCK_BYTES = 256 * 1024
 _MOST_PROBLEM_BYTES = 100_000
@@ -58,7 +58,7 @@ class Transport:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", url):
             raise OptionError(f"the server's URL must be such as https://photos.example.org, not {url!a}")
         if key is not None and not re.fullmatch(r"[!-~]+", key):
-            raise OptionError("the server's key must be visible ASCII characters; copy it again")
+            raise OptionError("the server's key must be visible ASCII characters", "copy it again")
         self.url = url.rstrip("/")
         self.patience = patience
         self._key = key
@@ -168,7 +168,7 @@ class Transport:
         except (OSError, http.client.HTTPException) as error:
             raise self._unreached(error) from None
         if promised is not None and count != promised:
-            raise Passing(ServiceUnreachable(f"the answer of {self.url} broke off after {count:,} of {promised} bytes; try again"))
+            raise Passing(ServiceUnreachable(f"the answer of {self.url} broke off after {count:,} of {promised} bytes", "try again"))
 
     def lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         """The lines of a stream until it ends.
@@ -190,8 +190,8 @@ class Transport:
     def _unreached(self, error: Exception) -> Passing | ImgEnhanceError:
         reason = cause(error)
         if isinstance(reason, ssl.SSLCertVerificationError):
-            return ServiceUnreachable(f"{self.url} has no valid certificate ({reason.verify_message}); check the URL")
-        lost = ServiceUnreachable(f"{self.url} cannot be reached ({said(reason)}); check the URL, and that the service runs")
+            return ServiceUnreachable(f"{self.url} has no valid certificate ({reason.verify_message})", "check the URL")
+        lost = ServiceUnreachable(f"{self.url} cannot be reached ({error_text(reason)})", "check the URL, and that the service runs")
         return lost if isinstance(reason, socket.gaierror) and not self._met else Passing(lost, reached=False)
 
     def _refused(self, response: http.client.HTTPResponse) -> Passing | ImgEnhanceError:
@@ -206,7 +206,7 @@ class Transport:
                 refusal = error_of(problem)
                 return Passing(refusal, wait_seconds=wait) if isinstance(refusal, PASSING) else refusal
         if response.status < 400:
-            return ServiceUnreachable(f"{self.url} leads on to {response.headers.get('Location', 'nowhere')!a}; use that URL")
+            return ServiceUnreachable(f"{self.url} leads on to {response.headers.get('Location', 'nowhere')!a}", "use that URL")
         stranger = self._stranger(response)
         return Passing(stranger, wait_seconds=wait) if response.status in _PASSING_STATUSES else stranger
 

@@ -106,22 +106,22 @@ def _compared(small: Photo, after: Size, layout: str, region: Box | None, *, ove
 
 def _remarks(photos: tuple[Photo, Photo]) -> list[str]:
     """What a person must know to judge the sheet."""
-    said = []
+    remarks = []
     before, after = photos
     if not same_shape(before.size, after.size):
-        said.append(
+        remarks.append(
             f"The photos have different shapes, {before.size} and {after.size}. "
             "The middle of the first that has the shape of the second is compared."
         )
     if any(photo.alpha is not None for photo in photos):
-        said.append("Transparent parts are laid on a checkerboard.")
+        remarks.append("Transparent parts are laid on a checkerboard.")
     profiles = ["sRGB" if transform_of(photo) is None else _profile_name(photo) for photo in photos]
     if profiles != ["sRGB", "sRGB"]:
         both = profiles[0] if profiles[0] == profiles[1] else " and ".join(profiles)
-        said.append(f"Colour profile: {both}. Both photos are shown in sRGB.")
+        remarks.append(f"Colour profile: {both}. Both photos are shown in sRGB.")
     if any(photo.depth == 16 for photo in photos):
-        said.append("16 bits a channel are shown with 8.")
-    return said
+        remarks.append("16 bits a channel are shown with 8.")
+    return remarks
 
 
 def _profile_name(photo: Photo) -> str:
@@ -132,8 +132,8 @@ def _profile_name(photo: Photo) -> str:
 def _step_lines(steps: tuple[str, ...], width: int) -> list[str]:
     """The steps, numbered and wrapped; of very many the last ones."""
     numbered = list(enumerate(steps, 1))
-    said = [f"... {len(steps) - _MOST_STEPS} steps before"] if len(steps) > _MOST_STEPS else []
-    return said + [line for number, step in numbered[-_MOST_STEPS:] for line in wrapped(f"{number}. {step}", SMALL, width)]
+    left_out = [f"... {len(steps) - _MOST_STEPS} steps before"] if len(steps) > _MOST_STEPS else []
+    return left_out + [line for number, step in numbered[-_MOST_STEPS:] for line in wrapped(f"{number}. {step}", SMALL, width)]
 
 
 def _draw_titles(

@@ -28,7 +28,7 @@ def check_region(region: Box, after: Size) -> None:
     """
     if region.right > after.width or region.bottom > after.height or min(region.left, region.top) < 0:
         asked = f"{region.left},{region.top},{region.size.width},{region.size.height}"
-        raise OptionError(f"region {asked} reaches beyond AFTER, which is {after}; give X,Y,W,H within it")
+        raise OptionError(f"region {asked} reaches beyond AFTER, which is {after}", "give X,Y,W,H within it")
 
 
 def detailed_region(photo: Photo, whole: Size, size: Size) -> Box:

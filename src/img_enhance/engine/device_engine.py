@@ -1,4 +1,4 @@
-"""The loop that runs a planned job, on one device."""
+"""The loop that runs what was prepared, on one device."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.cancelling import Tick
-from img_enhance.engine.job import Job
 from img_enhance.engine.networks import LoadedNetworks
-from img_enhance.engine.result import Original, Result, StepRecord
+from img_enhance.engine.prepared_run import PreparedRun
+from img_enhance.engine.result import Original, PhaseRecord, Result
 from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Box
 from img_enhance.image_io import PhotoFile, read_into, resample
@@ -23,9 +23,9 @@ from img_enhance.machine.memory import Peak, anonymous_bytes, give_back
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weights.cache import WeightStore, check_located
 from img_enhance.passes import run_pass
-from img_enhance.passes.running import Done, Running
+from img_enhance.passes.context import OnFraction, PassContext
 from img_enhance.photo import Photo
-from img_enhance.planning.plan import Device, PassPlan, Plan, Question
+from img_enhance.planning.plan import Device, PassPlan, Plan, PlanRequest
 from img_enhance.planning.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.progress import OnProgress, Progress
 from img_enhance.request.options import Machine
@@ -55,81 +55,81 @@ class DeviceEngine:
         self._gpu_allowed = None
         give_back()
 
-    def plan(self, question: Question, *, precision: Precision | None = None) -> Plan:
+    def plan(self, request: PlanRequest, *, precision: Precision | None = None) -> Plan:
         """The plan, in this precision or the best one.
 
         Raises: MemoryBudgetError, GpuMemoryFull.
         """
-        header = question.header
+        header = request.header
         if header.size.pixels == 1:
             # OpenVINO 2026.4 computes the compact network wrong on a single pixel in bf16: 10 dB from the reference.
             precision = "f32"
         if self._gpu_allowed is None:
             self._gpu_allowed = claim_gpu_memory(self.device, self.machine.max_gpu_memory, share=self._gpu_share)
         return make_plan(
-            question,
+            request,
             precision=precision or choose_precision(self.machine.precision, self.device, header.depth),
             device=self.device,
             allowed=self._allowed,
             gpu_allowed=self._gpu_allowed,
         )
 
-    def run(self, job: Job, progress: OnProgress | None, tick: Tick) -> Result:
-        """Do a job that was planned for this device.
+    def run(self, prepared: PreparedRun, progress: OnProgress | None, tick: Tick) -> Result:
+        """Do a prepared run that was planned for this device.
 
         Raises: as `Engine.run`; NotFinite, PrecisionRefused, GpuMemoryFull, after which it may be done otherwise.
         """
-        plan = job.plan
+        plan = prepared.plan
         _check_free(plan)
         folder = scratch_folder(self.machine.scratch) if plan.disk_bytes else None
         if folder is not None:
-            check_room(folder, plan.disk_bytes - (0 if job.decoded is None else job.decoded.disk_bytes))
+            check_room(folder, plan.disk_bytes - (0 if prepared.decoded is None else prepared.decoded.disk_bytes))
         check_located(plan.weight_files, self.store)  # before hours of work on what comes first
         self.networks.keep(plan.models if plan.keeps_networks else ())
-        records, warnings = list[StepRecord](), list(job.warnings)
+        records, warnings = list[PhaseRecord](), list(prepared.warnings)
         with _measured("read", records):
-            photo = _read(job, folder, tick)
+            photo = _read(prepared, folder, tick)
         alpha, held = photo.alpha, photo.size.box
         report = _reporter(plan, progress)
         sources: dict[int, Photo] = {}
-        for number, step in enumerate(plan.passes):
+        for number, pass_plan in enumerate(plan.passes):
             if any(later.awaited == number for later in plan.passes):
                 sources[number] = photo
             if not plan.keeps_networks:
-                self.networks.keep(step.models)
-            source = None if step.awaited is None else sources.pop(step.awaited)
-            with _measured(step.name, records) as facts:
-                running = Running(folder, tick, report(step), facts, warnings, self.networks, source)
-                photo = run_pass(step, photo, held, running)
-            held = step.part
+                self.networks.keep(pass_plan.models)
+            source = None if pass_plan.awaited is None else sources.pop(pass_plan.awaited)
+            with _measured(pass_plan.name, records) as facts:
+                context = PassContext(folder, tick, report(pass_plan), facts, warnings, self.networks, source)
+                photo = run_pass(pass_plan, photo, held, context)
+            held = pass_plan.part
             give_back()
         if not plan.keeps_networks:
             self.release()
         crop = plan.crop or plan.result.box
         if alpha is not None and (plan.result, crop) != (plan.size, plan.size.box):
             with _measured("alpha", records):
-                alpha = _resampled(alpha, job, crop, folder, tick)
+                alpha = _resampled(alpha, prepared, crop, folder, tick)
         photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
         weights = {model.title: model.weights.sha256 for model in plan.models}
-        weights |= {file.name: file.sha256 for step in plan.passes for file in step.files_beside_models}
-        result = Result(photo, job.recipe, plan, weights, tuple(records), tuple(warnings), job.reasons, job.losses)
-        if isinstance(job.source, PhotoFile) and result.is_unchanged:
-            return dataclasses.replace(result, original=_original(job.source, photo))
+        weights |= {file.name: file.sha256 for pass_plan in plan.passes for file in pass_plan.files_beside_models}
+        result = Result(photo, prepared.recipe, plan, weights, tuple(records), tuple(warnings), prepared.reasons, prepared.losses)
+        if isinstance(prepared.source, PhotoFile) and result.is_unchanged:
+            return dataclasses.replace(result, original=_original(prepared.source, photo))
         return result
 
 
-def _read(job: Job, folder: Path | None, tick: Tick) -> Photo:
+def _read(prepared: PreparedRun, folder: Path | None, tick: Tick) -> Photo:
     """The photo, with colour under its transparent parts; a Photo that was given is not modified."""
-    header, store = job.header, job.plan.source_store
-    if isinstance(job.source, Photo):
-        if job.source.alpha is None:
-            return job.source
-        pixels = new_canvas(header.size, store, folder, depth=header.depth)
-        pixels[:] = job.source.pixels
-        photo = dataclasses.replace(job.source, pixels=pixels)
+    header, medium = prepared.header, prepared.plan.source_medium
+    if isinstance(prepared.source, Photo):
+        if prepared.source.alpha is None:
+            return prepared.source
+        pixels = new_canvas(header.size, medium, folder, depth=header.depth)
+        pixels[:] = prepared.source.pixels
+        photo = dataclasses.replace(prepared.source, pixels=pixels)
     else:
-        photo = job.taken() or read_into(job.source, store, folder, tick)
-    if photo.alpha is not None and any(step.mixes_pixels for step in job.plan.passes):
+        photo = prepared.taken() or read_into(prepared.source, medium, folder, tick)
+    if photo.alpha is not None and any(pass_plan.mixes_pixels for pass_plan in prepared.plan.passes):
         bleed(photo.pixels, photo.alpha)
     return photo
 
@@ -142,11 +142,11 @@ def _original(file: PhotoFile, photo: Photo) -> Original:
     return Original(file, photo)
 
 
-def _resampled(alpha: Pixels, job: Job, crop: Box, folder: Path | None, tick: Tick) -> Pixels:
+def _resampled(alpha: Pixels, prepared: PreparedRun, crop: Box, folder: Path | None, tick: Tick) -> Pixels:
     """The photo's transparency at the size of the result, or the part of it that is asked for; once, whatever the passes were."""
-    plan = job.plan
-    store = plan.passes[-1].store if plan.passes else plan.source_store
-    canvas = new_canvas(crop.size, store, folder, channels=1, depth=job.header.depth)
+    plan = prepared.plan
+    medium = plan.passes[-1].medium if plan.passes else plan.source_medium
+    canvas = new_canvas(crop.size, medium, folder, channels=1, depth=prepared.header.depth)
     resample(alpha, canvas, tick, size=plan.result, part=crop)
     return canvas
 
@@ -160,18 +160,18 @@ def _check_free(plan: Plan) -> None:
         )
 
 
-def _reporter(plan: Plan, progress: OnProgress | None) -> Callable[[PassPlan], Done]:
+def _reporter(plan: Plan, progress: OnProgress | None) -> Callable[[PassPlan], OnFraction]:
     """For every pass, in order, a function that is told which part of it is done."""
-    total = sum(step.seconds for step in plan.passes)
+    total = sum(pass_plan.seconds for pass_plan in plan.passes)
     before = 0.0
 
-    def part(step: PassPlan) -> Done:
+    def part(pass_plan: PassPlan) -> OnFraction:
         nonlocal before
-        start, before = before, before + step.seconds
+        start, before = before, before + pass_plan.seconds
 
         def done(fraction: float) -> None:
             if progress is not None:
-                progress(Progress((start + fraction * step.seconds) / total, plan.size.pixels / 1e6))
+                progress(Progress((start + fraction * pass_plan.seconds) / total, plan.size.pixels / 1e6))
 
         return done
 
@@ -179,9 +179,9 @@ def _reporter(plan: Plan, progress: OnProgress | None) -> Callable[[PassPlan], D
 
 
 @contextlib.contextmanager
-def _measured(name: str, records: list[StepRecord]) -> Iterator[dict[str, Any]]:
+def _measured(name: str, records: list[PhaseRecord]) -> Iterator[dict[str, Any]]:
     """Adds a record of what the block took, and of the facts that it puts into the mapping it is given."""
     started, facts = time.perf_counter(), dict[str, Any]()
     with Peak() as peak:
         yield facts
-    records.append(StepRecord(name, time.perf_counter() - started, peak.bytes, facts))
+    records.append(PhaseRecord(name, time.perf_counter() - started, peak.bytes, facts))

@@ -9,25 +9,24 @@ from types import TracebackType
 
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.engine.device_engine import DeviceEngine
-from img_enhance.engine.job import Decoded, Job, all_passes, check_photo, losses, output_format_of
+from img_enhance.engine.prepared_run import Decoded, PreparedRun, all_passes, check_photo, losses, output_format_of
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
-from img_enhance.image_io import PhotoFile, open_photo, read_whole, store_of
+from img_enhance.image_io import PhotoFile, medium_of, open_photo
 from img_enhance.machine.devices import find_device
 from img_enhance.machine.memory import give_back
 from img_enhance.machine.settings import model_table, weight_store
-from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.passes.probe import PrecisionRefused
 from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
-from img_enhance.planning.plan import Question
+from img_enhance.planning.plan import PlanRequest
 from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
 from img_enhance.request.recipe import AUTO, Reason, Recipe
-from img_enhance.suggest.suggest import Suggestion, suggest
+from img_enhance.suggest.suggest import Suggestion, decode_and_suggest, suggest
 from img_enhance.words import Words
 
 
@@ -70,9 +69,9 @@ class Engine:
 
     def prepare(
         self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None, most_in_memory: int | None = None
-    ) -> Job:
+    ) -> PreparedRun:
         """Check and plan everything that can be known before the work: nothing is loaded or written, nor decoded unless the recipe is
-        "auto" and the photo must be measured: then the job has the photo until it is run.
+        "auto" and the photo must be measured: then what is prepared has the photo until it is run, where the plan puts it.
 
         `output` is where the result will go, if that is known: its ending decides the format unless the recipe does.
         `most_in_memory` is for who may write no file: what is decoded lies in memory up to so many bytes, else up to what plans put there.
@@ -82,18 +81,21 @@ class Engine:
         recipe = recipe or Recipe()
         source = self._source(photo, recipe)
         if recipe.steps != AUTO:
-            return self._job(source, recipe, (), output)
+            return self._prepared(source, recipe, (), output)
         suggestion, decoded = self._suggestion(source, recipe, most_in_memory)
         try:
-            job = self._job(source, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output)
+            prepared = self._prepared(source, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output)
         except MemoryBudgetError as error:
             less = suggestion.without_faces(error.words)
             if less is suggestion:
                 raise
-            job = self._job(source, dataclasses.replace(recipe, steps=less.steps), less.reasons, output)
-        if decoded is not None:
-            decoded.keep_on(job.plan.source_store)
-        return dataclasses.replace(job, decoded=decoded)
+            prepared = self._prepared(source, dataclasses.replace(recipe, steps=less.steps), less.reasons, output)
+        if decoded is not None and prepared.plan.source_medium == "disk":
+            if most_in_memory is None:
+                decoded.move_to_disk(self.machine.scratch)
+            else:
+                decoded.take()  # and dropped: it may stay neither in memory nor go to a disk
+        return dataclasses.replace(prepared, decoded=decoded)
 
     def _source(self, photo: Photo | str | Path, recipe: Recipe) -> Photo | PhotoFile:
         if isinstance(photo, Photo):
@@ -101,7 +103,7 @@ class Engine:
             return photo
         return open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=recipe.input.animation == "first")
 
-    def _job(self, source: Photo | PhotoFile, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> Job:
+    def _prepared(self, source: Photo | PhotoFile, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> PreparedRun:
         if isinstance(source, Photo):
             header = Header("png", source.size, depth=source.depth, alpha=source.alpha is not None, grey=source.grey)
             warnings: tuple[str, ...] = ()
@@ -111,16 +113,16 @@ class Engine:
         passes, size = all_passes(recipe, header.size, self.models)
         crop = recipe.output.box
         check_holds(format_named(output_format), size if crop is None else crop.size)
-        question = Question(header, passes, output_format, crop)
-        plan = self._devices.plan(question)
+        request = PlanRequest(header, passes, output_format, crop)
+        plan = self._devices.plan(request)
         lost = (
             *warnings,
             *losses(header, format_named(output_format), plan.precision),
             *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
         )
-        return Job(
+        return PreparedRun(
             source=source,
-            question=question,
+            request=request,
             recipe=recipe,
             reasons=reasons,
             plan=plan,
@@ -133,10 +135,10 @@ class Engine:
         if isinstance(source, Photo):
             return suggest(source, recipe.limits, store=self.store, models=self.models), None
         most = most_in_memory or canvas_bytes(allowed_bytes(self.machine.max_memory, self.device))
-        photo = read_whole(source, most_in_memory=most, scratch=self.machine.scratch)
-        quality = jpeg_quality(source.path)
-        suggestion = suggest(photo, recipe.limits, jpeg_quality=quality, store=self.store, models=self.models)
-        return suggestion, Decoded(photo, store_of(source.header, most))
+        photo, suggestion = decode_and_suggest(
+            source, recipe.limits, most_in_memory=most, scratch=self.machine.scratch, store=self.store, models=self.models
+        )
+        return suggestion, Decoded(photo, medium_of(source.header, most))
 
     def enhance(
         self,
@@ -154,31 +156,31 @@ class Engine:
         """
         return self.run(self.prepare(photo, recipe), progress=progress, cancelled=cancelled)
 
-    def run(self, job: Job, *, progress: OnProgress | None = None, cancelled: IsCancelled | None = None) -> Result:
-        """Do a prepared job. A reduced precision that misbehaves is done again in f32, what a GPU's memory turns out to have no room for
+    def run(self, prepared: PreparedRun, *, progress: OnProgress | None = None, cancelled: IsCancelled | None = None) -> Result:
+        """Do a prepared run. A reduced precision that misbehaves is done again in f32, what a GPU's memory turns out to have no room for
         on the CPU unless a GPU was asked for, and the result says so.
 
         Raises: as `enhance`.
         """
         try:
-            return self._run(job, progress, cancelled)
+            return self._run(prepared, progress, cancelled)
         finally:
-            job.taken()  # and dropped, where the run came to nothing before that
+            prepared.taken()  # and dropped, where the run came to nothing before that
 
-    def _run(self, job: Job, progress: OnProgress | None, cancelled: IsCancelled | None) -> Result:
+    def _run(self, prepared: PreparedRun, progress: OnProgress | None, cancelled: IsCancelled | None) -> Result:
         try:
-            return self._devices.run(job, progress, ticking(cancelled))
+            return self._devices.run(prepared, progress, ticking(cancelled))
         except (NotFinite, PrecisionRefused) as error:
             self._devices.release()
-            if job.plan.precision == "f32":
+            if prepared.plan.precision == "f32":
                 raise
-            plan = self._devices.plan(job.question, precision="f32")
+            plan = self._devices.plan(prepared.request, precision="f32")
             warning = Words(error.words, "; the photo was done again in f32")
         except IntegrityError:
             self._devices.release()  # what answered wrong once is not asked again
             raise
         give_back()
-        return self._run(job.planned_again(plan, warning), progress, cancelled)
+        return self._run(prepared.planned_again(plan, warning), progress, cancelled)
 
 
 def enhance(photo: Photo | str | Path, recipe: Recipe | None = None, *, machine: Machine | None = None) -> Result:

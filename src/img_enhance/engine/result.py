@@ -10,7 +10,7 @@ from typing import Any
 
 from img_enhance import __version__
 from img_enhance.cancelling import IsCancelled, ticking
-from img_enhance.engine.job import can_be_copied, without
+from img_enhance.engine.prepared_run import can_be_copied, without
 from img_enhance.files import copy_file
 from img_enhance.image_io import PhotoFile, write_photo
 from img_enhance.models.model import Model
@@ -23,8 +23,8 @@ from img_enhance.words import Words, joined
 
 
 @dataclass(frozen=True)
-class StepRecord:
-    """What one pass took: `measured_bytes` is the peak of anonymous memory of the whole process while it ran.
+class PhaseRecord:
+    """What one phase took, the reading of the photo or a pass. `measured_bytes` is the peak of anonymous memory of the whole process then.
 
     `facts` is what a step measured of the whole photo, as JSON values; "changed" says whether it changed any value of it.
     """
@@ -46,8 +46,8 @@ def recorded(value: Any) -> Any:
     if isinstance(value, Model):
         return value.title
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = (field for field in dataclasses.fields(value) if field.metadata.get("recorded", True))
-        return {field.name: recorded(getattr(value, field.name)) for field in fields}
+        names = {field.name: field.metadata.get("recorded", field.name) for field in dataclasses.fields(value)}
+        return {recorded_name: recorded(getattr(value, name)) for name, recorded_name in names.items() if recorded_name is not None}
     return tuple(recorded(each) for each in value) if isinstance(value, tuple) else value
 
 
@@ -71,7 +71,7 @@ class Result:
     recipe: Recipe
     plan: Plan
     weights: dict[str, str]
-    steps: tuple[StepRecord, ...]
+    phases: tuple[PhaseRecord, ...]
     warnings: tuple[str, ...]
     reasons: tuple[Reason, ...] = ()
     losses: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ class Result:
             "done": self.done_text,
             "copied": self.copied,
             "weights_sha256": self.weights,
-            "steps": [dataclasses.asdict(step) for step in self.steps],
+            "steps": [dataclasses.asdict(phase) for phase in self.phases],
             "warnings": list(self.warnings),
         }
 
@@ -125,15 +125,17 @@ class Result:
     @property
     def done_text(self) -> str:
         """What is said when all is done: what changed the photo, for each pass that left it as it was why, and whether it was copied."""
-        changed = " and ".join(step.done_text for step, record in self._passes if not record.unchanged)
-        unchanged = (Words(f"{step.name}: unchanged, because ", record.unchanged) for step, record in self._passes if record.unchanged)
+        changed = " and ".join(pass_plan.done_text for pass_plan, record in self._passes if not record.unchanged)
+        unchanged = (
+            Words(f"{pass_plan.name}: unchanged, because ", record.unchanged) for pass_plan, record in self._passes if record.unchanged
+        )
         copy = "left as it is: copied byte for byte" if self.copied else ""
         return joined("; ", filter(None, (changed, *unchanged, copy))) or "nothing to do"
 
     @property
-    def _passes(self) -> tuple[tuple[PassPlan, StepRecord], ...]:
+    def _passes(self) -> tuple[tuple[PassPlan, PhaseRecord], ...]:
         # Reading has the first record, before those of the passes.
-        return tuple(zip(self.plan.passes, self.steps[1:], strict=False))
+        return tuple(zip(self.plan.passes, self.phases[1:], strict=False))
 
     @property
     def steps_run(self) -> tuple[StepOptions, ...]:

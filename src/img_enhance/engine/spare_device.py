@@ -6,13 +6,13 @@ import dataclasses
 
 from img_enhance.cancelling import Tick
 from img_enhance.engine.device_engine import DeviceEngine
-from img_enhance.engine.job import Job
+from img_enhance.engine.prepared_run import PreparedRun
 from img_enhance.engine.result import Result
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.machine.devices import find_device
 from img_enhance.machine.memory import give_back
 from img_enhance.models.networks.segment import Precision
-from img_enhance.planning.plan import Plan, Question
+from img_enhance.planning.plan import Plan, PlanRequest
 from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
 
@@ -42,38 +42,38 @@ class ChosenDevice:
         for engine in self._engines:
             engine.close()
 
-    def plan(self, question: Question, *, precision: Precision | None = None) -> Plan:
+    def plan(self, request: PlanRequest, *, precision: Precision | None = None) -> Plan:
         """The plan, on the CPU where the GPU's memory is too small and the CPU may be used.
 
         Raises: MemoryBudgetError, GpuMemoryFull.
         """
         try:
-            return self._chosen.plan(question, precision=precision)
+            return self._chosen.plan(request, precision=precision)
         except GpuMemoryFull as error:
             if not self._may_use_cpu:
                 raise
-            return self._plan_on_cpu(question, error, precision)
+            return self._plan_on_cpu(request, error, precision)
 
-    def run(self, job: Job, progress: OnProgress | None, tick: Tick) -> Result:
-        """Do a job on the device it was planned for; what a GPU turns out to have no room for, on the CPU.
+    def run(self, prepared: PreparedRun, progress: OnProgress | None, tick: Tick) -> Result:
+        """Do a prepared run on the device it was planned for; what a GPU turns out to have no room for, on the CPU.
 
         Raises: as `DeviceEngine.run`.
         """
-        if job.plan.place == CPU and self._chosen.device.place != CPU:
+        if prepared.plan.place == CPU and self._chosen.device.place != CPU:
             self._chosen.release()
-            return self._on_cpu().run(job, progress, tick)
+            return self._on_cpu().run(prepared, progress, tick)
         if self._spare is not None:
             self._spare.close()  # its networks are in no plan for the GPU
         try:
-            return self._chosen.run(job, progress, tick)
+            return self._chosen.run(prepared, progress, tick)
         except GpuMemoryFull as error:
             if not self._may_use_cpu:
                 raise
-            plan = self._plan_on_cpu(job.question, error, "f32" if job.plan.precision == "f32" else None)
+            plan = self._plan_on_cpu(prepared.request, error, "f32" if prepared.plan.precision == "f32" else None)
             warning = f"{error.says}: the photo was done again on the CPU"
         self._chosen.release()
         give_back()
-        return self.run(job.planned_again(plan, warning), progress, tick)
+        return self.run(prepared.planned_again(plan, warning), progress, tick)
 
     @property
     def _engines(self) -> tuple[DeviceEngine, ...]:
@@ -92,7 +92,7 @@ class ChosenDevice:
             self._spare = DeviceEngine(machine, find_device(CPU, require_gpu=bool(machine.require_gpu)), self._chosen.store)
         return self._spare
 
-    def _plan_on_cpu(self, question: Question, error: GpuMemoryFull, precision: Precision | None) -> Plan:
+    def _plan_on_cpu(self, request: PlanRequest, error: GpuMemoryFull, precision: Precision | None) -> Plan:
         """The plan for the CPU, because of `error`."""
-        plan = self._on_cpu().plan(question, precision=precision)
+        plan = self._on_cpu().plan(request, precision=precision)
         return dataclasses.replace(plan, reason=f"auto: {error.says}")

@@ -3,7 +3,18 @@
 from img_enhance.files import check_output
 from img_enhance.image_io.read import PhotoFile, open_photo, read_photo
 from img_enhance.image_io.strips import resample
-from img_enhance.image_io.whole import read_into, read_whole, store_of
+from img_enhance.image_io.whole import medium_of, moved_to_disk, read_into, read_whole
 from img_enhance.image_io.write import write_photo
 
-__all__ = ["PhotoFile", "check_output", "open_photo", "read_into", "read_photo", "read_whole", "resample", "store_of", "write_photo"]
+__all__ = [
+    "PhotoFile",
+    "check_output",
+    "medium_of",
+    "moved_to_disk",
+    "open_photo",
+    "read_into",
+    "read_photo",
+    "read_whole",
+    "resample",
+    "write_photo",
+]

@@ -28,11 +28,11 @@ def content_format(path: Path) -> str:
     """
     start = _first_bytes(path)
     if not start:
-        raise PhotoError(f"{path} is empty; get it again from where it came")
+        raise PhotoError(f"{path} is empty", "get it again from where it came")
     name = _known(start)
     if name is None:
         known = ", ".join(entry.name for entry in FORMATS)
-        raise UnsupportedPhoto(f"{path} is not an image of a known kind, whatever its name says; known are {known}")
+        raise UnsupportedPhoto(f"{path} is not an image of a known kind, whatever its name says", f"known are {known}")
     return name
 
 
@@ -41,12 +41,12 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(64)
     except FileNotFoundError:
-        raise PhotoError(f"{path} does not exist; check the name") from None
+        raise PhotoError(f"{path} does not exist", "check the name") from None
     except IsADirectoryError:
-        raise PhotoError(f"{path} is a folder; name a photo in it") from None
+        raise PhotoError(f"{path} is a folder", "name a photo in it") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise PhotoError(f"{path} cannot be read: {reason}; check its name and permissions") from None
+        raise PhotoError(f"{path} cannot be read: {reason}", "check its name and permissions") from None
 
 
 def _known(start: bytes) -> str | None:
@@ -92,13 +92,13 @@ def check_tiff(path: Path) -> None:
             ycbcr = _number(read, layout, directory, _PHOTOMETRIC) == _YCBCR
             jpeg = _number(read, layout, directory, _COMPRESSION) == _JPEG_IN_TIFF
     except BrokenMetadata as error:
-        raise PhotoError(f"{path} is truncated or damaged ({error}); get it again from where it came") from None
+        raise PhotoError(f"{path} is truncated or damaged ({error})", "get it again from where it came") from None
     except OSError as error:
-        raise PhotoError(f"{path} cannot be read: {error.strerror}; check its name and permissions") from None
+        raise PhotoError(f"{path} cannot be read: {error.strerror}", "check its name and permissions") from None
     if raw:
-        raise UnsupportedPhoto(f"{path} is a camera's raw file; develop it first and save it as TIFF of 16 bits")
+        raise UnsupportedPhoto(f"{path} is a camera's raw file", "develop it first and save it as TIFF of 16 bits")
     if ycbcr and not jpeg:
-        raise UnsupportedPhoto(f"{path} is a TIFF in YCbCr, which is not taken; save it as RGB first")
+        raise UnsupportedPhoto(f"{path} is a TIFF in YCbCr, which is not taken", "save it as RGB first")
 
 
 def _number(read: Read, layout: Layout, directory: Directory, tag: int) -> int:

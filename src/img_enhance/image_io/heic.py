@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.errors import PhotoError
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
 
@@ -48,10 +47,10 @@ def decode_heic(path: Path, *, pixels: bool) -> Heic:
     try:
         run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_MOST_SECONDS, check=False)  # noqa: S603 - our own script
     except subprocess.TimeoutExpired:
-        raise PhotoError(damaged(path, f"its decoder did not end within {_MOST_SECONDS} s")) from None
+        raise damaged(path, f"its decoder did not end within {_MOST_SECONDS} s") from None
     if run.returncode != 0:
-        said = run.stderr.decode(errors="replace").strip().splitlines()
-        raise PhotoError(damaged(path, said[-1] if said and run.returncode > 0 else "its decoder crashed"))
+        lines = run.stderr.decode(errors="replace").strip().splitlines()
+        raise damaged(path, lines[-1] if lines and run.returncode > 0 else "its decoder crashed")
     head, _, rest = run.stdout.partition(b"\n")
     facts = json.loads(head)
     blocks, start = {}, 0

@@ -12,7 +12,7 @@ import numpy as np
 import pyvips
 
 from img_enhance.cancelling import Tick
-from img_enhance.errors import PhotoError, PhotoTooLarge, UnsupportedPhoto
+from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
 from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
@@ -80,8 +80,8 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
     conversion = _conversion(path, name, image)
     metadata, dropped = _metadata(path, name, image, conversion)
     warnings += dropped
-    if conversion.said:
-        warnings.append(conversion.said)
+    if conversion.warning:
+        warnings.append(conversion.warning)
     orientation = _orientation(name, image)
     upright = Size(size.height, size.width) if orientation >= 5 else size
     header = Header(
@@ -119,7 +119,7 @@ def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick
             if stored_alpha is not None:
                 stored_alpha[rows] = strip[:, :, colours]
     except pyvips.Error as error:
-        raise PhotoError(damaged(file.path, reason(error))) from None
+        raise damaged(file.path, reason(error)) from None
     return Photo(
         pixels=_upright(stored, file.orientation),
         alpha=None if stored_alpha is None else _upright(stored_alpha, file.orientation),
@@ -143,7 +143,7 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
             return _open_with_pillow(path, max_pixels)
-        raise PhotoError(damaged(path, reason(error))) from None
+        raise damaged(path, reason(error)) from None
 
 
 def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
@@ -158,7 +158,7 @@ def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
             if max_pixels is not None:
                 _check_pixels(path, Size(*picture.size), max_pixels)
             if kind is TiffImageFile and picture.mode != "LAB":
-                raise UnsupportedPhoto(f"{path} is a TIFF of an unusual kind ({picture.mode}); save it as RGB first")
+                raise UnsupportedPhoto(f"{path} is a TIFF of an unusual kind ({picture.mode})", "save it as RGB first")
             mode = _PILLOW_MODES.get(picture.mode, "RGB")
             bands = len(mode.replace("LAB", "RGB"))
             if max_pixels is not None:
@@ -169,7 +169,7 @@ def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
                 image = pyvips.Image.new_from_array(values ^ np.array([0, 128, 128], np.uint8) if mode == "LAB" else values)
             dpi, icc = picture.info.get("dpi", (0, 0)), picture.info.get("icc_profile")
     except _PILLOW_ERRORS as error:
-        raise PhotoError(damaged(path, str(error))) from None
+        raise damaged(path, str(error)) from None
     if mode == "LAB":
         image = (image * [100 / 255, 1, 1] + [0, -128, -128]).cast("float")
     space = {"L": "b-w", "LAB": "lab"}.get(mode, "srgb")
@@ -211,12 +211,12 @@ def _check_pixels(path: Path, size: Size, max_pixels: int) -> None:
 
 @dataclass(frozen=True)
 class Conversion:
-    """How decoded pixels become grey or RGB of 8 or 16 bits; `said` when the photo's own encoding is lost."""
+    """How decoded pixels become grey or RGB of 8 or 16 bits; `warning` when the photo's own encoding is lost."""
 
     apply: Callable[[pyvips.Image], pyvips.Image]
     depth: int
     grey: bool = False
-    said: str = ""
+    warning: str = ""
 
 
 def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
@@ -229,23 +229,23 @@ def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
     space = image.interpretation
     depth = 16 if image.format == "ushort" else 8
     if image.format == "float" and space == "scrgb" and colours == 3:
-        return Conversion(lambda i: i.colourspace("rgb16"), 16, said="linear floating-point light was converted to sRGB of 16 bits")
+        return Conversion(lambda i: i.colourspace("rgb16"), 16, warning="linear floating-point light was converted to sRGB of 16 bits")
     if space in ("lab", "labq", "labs"):
         target = "srgb" if space == "labq" else "rgb16"
-        return Conversion(lambda i: i.colourspace(target), 8 if space == "labq" else 16, said="CIELAB was converted to sRGB")
+        return Conversion(lambda i: i.colourspace(target), 8 if space == "labq" else 16, warning="CIELAB was converted to sRGB")
     if image.format not in ("uchar", "ushort"):
-        raise UnsupportedPhoto(f"{path} has values of type {image.format}, which is not taken; save it with 8 or 16 bits a channel")
+        raise UnsupportedPhoto(f"{path} has values of type {image.format}, which is not taken", "save it with 8 or 16 bits a channel")
     if space == "cmyk" and colours == 4:
         broken = profile is not None and profile_problem(profile, channels=4) is not None
-        said = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
-        return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, said=said)
+        warning = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
+        return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, warning=warning)
     if profile is not None and colours == 3 and profile_problem(profile, channels=3) is None and is_linear(profile):
-        return Conversion(_to_srgb(16, fallback="srgb"), 16, said="linear light was converted to sRGB of 16 bits")
+        return Conversion(_to_srgb(16, fallback="srgb"), 16, warning="linear light was converted to sRGB of 16 bits")
     if colours == 1 and space in ("b-w", "grey16"):
         return Conversion(_full_range(name, image), depth, grey=True)
     if colours == 3 and space in ("srgb", "rgb", "rgb16"):
         return Conversion(_full_range(name, image), depth)
-    raise UnsupportedPhoto(f"{path} is in the colour space {space} with {image.bands} channels, which is not taken; save it as RGB first")
+    raise UnsupportedPhoto(f"{path} is in the colour space {space} with {image.bands} channels, which is not taken", "save it as RGB first")
 
 
 def _to_srgb(depth: int, *, fallback: str, embedded: bool = True) -> Callable[[pyvips.Image], pyvips.Image]:
@@ -282,7 +282,7 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
         except BrokenMetadata as error:
             dropped.append(_dropped(key, error))
             found[key] = None
-    if conversion.said:
+    if conversion.warning:
         found["icc"] = None
     elif found["icc"] is not None:
         problem = profile_problem(found["icc"], channels=1 if conversion.grey else 3)
@@ -335,7 +335,7 @@ def _orientation(name: str, image: pyvips.Image) -> int:
 def _check_finite(path: Path, image: pyvips.Image, tick: Tick) -> None:
     for _, strip in strips(image, tick):
         if not np.isfinite(strip).all():
-            raise UnsupportedPhoto(f"{path} holds NaN or infinite values; repair it where it was made")
+            raise UnsupportedPhoto(f"{path} holds NaN or infinite values", "repair it where it was made")
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -1,7 +1,7 @@
 """The list of jobs: what was accepted stays until it is done, whoever dies in between.
 
 SQLite in WAL mode, synced at every commit. A running job is leased: its token goes up with every lease, and only the holder of the latest
-one may say how the job ended. Every method is one transaction. Use a Store from one thread at a time.
+one may say how the job ended. Every method is one transaction. Use a JobStore from one thread at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LONGEST_WAIT_SECONDS = 60.0
 _BUSY_MILLISECONDS = 5_000
 
 
-class Store:
+class JobStore:
     """The database file at `path`, made if it does not exist.
 
     Raises (every method): StorageFull, StoreBroken.
@@ -61,7 +61,7 @@ class Store:
                     row = (first.owner, claim.key, claim.fingerprint, batch or first.id, first.created)
                     self._db.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
                 except sqlite3.IntegrityError:
-                    raise KeyReused("this Idempotency-Key came with another request at the same time; use a new one") from None
+                    raise KeyReused("this Idempotency-Key came with another request at the same time", "use a new one") from None
             for job in jobs:
                 names = ", ".join(COLUMNS)
                 marks = ", ".join("?" * len(COLUMNS))
@@ -78,7 +78,7 @@ class Store:
         if row is None:
             return None
         if row["fingerprint"] != claim.fingerprint:
-            raise KeyReused("this Idempotency-Key came with another photo or other words before; use a new one")
+            raise KeyReused("this Idempotency-Key came with another photo or other words before", "use a new one")
         return str(row["target"])
 
     def job(self, id: str) -> Job | None:
@@ -124,7 +124,7 @@ class Store:
         """Say why a job cannot be done, if the lease still holds: whether it did."""
         return self._end(job, "failed", now, error=json.dumps(error))
 
-    def hand_back(self, job: Job, *, now: float, not_before: float = 0.0, deaths: int = 0, returns: int = 0) -> bool:
+    def requeue(self, job: Job, *, now: float, not_before: float = 0.0, deaths: int = 0, returns: int = 0) -> bool:
         """Put a running job back into the queue, if the lease still holds: whether it did."""
         with self._transaction():
             changed = self._db.execute(
@@ -158,7 +158,7 @@ class Store:
                 }
                 self.fail(job, now=now, error=problem)
             else:
-                self.hand_back(job, now=now, returns=1)
+                self.requeue(job, now=now, returns=1)
         return self._jobs("WHERE state = 'failed' AND finished = ?", now)
 
     def lapsed(self, *, now: float) -> tuple[Job, ...]:
@@ -225,25 +225,25 @@ class Store:
             self._db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
             raise StoreBroken(
-                f"{self.path} has version {version}, this program needs {VERSION}; move it away or use the program it is from"
+                f"{self.path} has version {version}, this program needs {VERSION}", "move it away or use the program it is from"
             )
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
-            raise StoreBroken(f"{self.path} is damaged ({found}); restore it, or move the whole folder away to start anew")
+            raise StoreBroken(f"{self.path} is damaged ({found})", "restore it, or move the whole folder away to start anew")
 
     def _check_bounds(self, new: Sequence[Job], bounds: Bounds) -> None:
         if not new:
             return
         load = self.load()
         if load.states.get("queued", 0) + len(new) > bounds.jobs:
-            raise Saturated(f"{load.states.get('queued', 0)} jobs wait and {bounds.jobs} may; try again later")
+            raise Saturated(f"{load.states.get('queued', 0)} jobs wait and {bounds.jobs} may", "try again later")
         if load.states.get("queued") and load.queued_seconds + sum(job.estimated_seconds for job in new) > bounds.seconds:
             raise Saturated(
-                f"the work that waits is estimated at {load.queued_seconds:.0f} s of at most {bounds.seconds:.0f}; try again later"
+                f"the work that waits is estimated at {load.queued_seconds:.0f} s of at most {bounds.seconds:.0f}", "try again later"
             )
         unfinished = self.unfinished(new[0].quota)
         if unfinished + len(new) > bounds.per_quota:
-            raise QuotaReached(f"{unfinished} of your jobs are unfinished and {bounds.per_quota} may be; wait for some or cancel them")
+            raise QuotaReached(f"{unfinished} of your jobs are unfinished and {bounds.per_quota} may be", "wait for some or cancel them")
 
     def _end(
         self,
@@ -296,5 +296,5 @@ class Store:
             yield
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise StorageFull("the disk of the service is full; try again later") from None
-            raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}; see to its disk and permissions") from error
+                raise StorageFull("the disk of the service is full", "try again later") from None
+            raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}", "see to its disk and permissions") from error

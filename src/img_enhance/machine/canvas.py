@@ -12,7 +12,7 @@ import psutil
 
 from img_enhance.errors import DiskError
 from img_enhance.geometry import Size
-from img_enhance.planning.sweep_plan import CHANNELS, Store
+from img_enhance.planning.sweep_plan import CHANNELS, Medium
 from img_enhance.units import bytes_text
 from img_enhance.words import Setting
 
@@ -58,7 +58,7 @@ def check_room(folder: Path, needed_bytes: int) -> None:
         )
 
 
-def new_canvas(size: Size, store: Store, folder: Path | None, *, channels: int = CHANNELS, depth: int = 8) -> Pixels:
+def new_canvas(size: Size, medium: Medium, folder: Path | None, *, channels: int = CHANNELS, depth: int = 8) -> Pixels:
     """Pixels of this size, not initialised, (H, W, channels) or (H, W) for one channel, of 8 or 16 bits.
 
     One on disk has no name there: it is gone with the array, or with the process.
@@ -67,7 +67,7 @@ def new_canvas(size: Size, store: Store, folder: Path | None, *, channels: int =
     """
     shape = (size.height, size.width, channels) if channels > 1 else (size.height, size.width)
     dtype = np.uint16 if depth == 16 else np.uint8
-    if store == "memory":
+    if medium == "memory":
         return np.empty(shape, dtype)
     assert folder is not None, "a canvas on disk needs a folder"
     with tempfile.TemporaryFile(dir=folder) as file:

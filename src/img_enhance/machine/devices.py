@@ -157,7 +157,7 @@ def _choose_cpu(seen: Snapshot, reason: str, wanted: str | None = None) -> Choic
             raise DeviceError("OpenVINO is not installed", "run: pip install openvino, or use ", Setting("device", "torch"))
         return Choice("openvino", None, reason)
     if not seen.torch:
-        raise DeviceError(f"{'PyTorch is not' if wanted else 'neither OpenVINO nor PyTorch is'} installed; run: {INSTALL_TORCH}")
+        raise DeviceError(f"{'PyTorch is not' if wanted else 'neither OpenVINO nor PyTorch is'} installed", f"run: {INSTALL_TORCH}")
     return Choice("torch", None, reason)
 
 

@@ -102,40 +102,60 @@ def _parsed(xmp: bytes) -> _Packet:
     """Raw names, so that prefixes survive; expat itself, so that a document type is refused before anything in it is read."""
     if len(xmp) > _MOST_BYTES:
         raise BrokenMetadata(f"it has {len(xmp)} bytes, allowed {_MOST_BYTES}")
-    builder = ElementTree.TreeBuilder()
-    scopes: dict[_Element, _Scope] = {}
-    open_scopes: list[_Scope] = [{"xml": "http://www.w3.org/XML/1998/namespace"}]
-    nodes = 0
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal nodes
-        nodes += 1 + len(attributes)
-        if nodes > _MOST_NODES or len(open_scopes) > _DEEPEST:
-            raise BrokenMetadata(f"it has more than {_MOST_NODES} properties, or is more than {_DEEPEST} deep")
-        open_scopes.append(_scope_inside(open_scopes[-1], attributes))
-        scopes[builder.start(name, attributes)] = open_scopes[-1]
-
-    def end(name: str) -> None:
-        open_scopes.pop()
-        builder.end(name)
-
-    def refuse(*_declaration: object) -> None:
-        raise BrokenMetadata("it declares a document type, which XMP must not")
-
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
+    packet = _PacketBuilder()
     try:
-        parser.Parse(xmp.strip(b"\0 \t\r\n"), True)
-    except BrokenMetadata:
+        _parser_into(packet).Parse(xmp.strip(b"\0 \t\r\n"), True)
+    except BrokenMetadata:  # a ValueError too, with better words
         raise
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise BrokenMetadata(f"it is not XML: {error}") from None
-    packet = _Packet(builder.close(), scopes)
+    return _checked(packet.close())
+
+
+class _PacketBuilder:
+    """Makes a packet of what a parser finds, as long as it is neither too large nor too deep."""
+
+    def __init__(self) -> None:
+        self._elements = ElementTree.TreeBuilder()
+        self._scopes: dict[_Element, _Scope] = {}
+        self._open_scopes: list[_Scope] = [{"xml": "http://www.w3.org/XML/1998/namespace"}]
+        self._nodes = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._nodes += 1 + len(attributes)
+        if self._nodes > _MOST_NODES or len(self._open_scopes) > _DEEPEST:
+            raise BrokenMetadata(f"it has more than {_MOST_NODES} properties, or is more than {_DEEPEST} deep")
+        self._open_scopes.append(_scope_inside(self._open_scopes[-1], attributes))
+        self._scopes[self._elements.start(name, attributes)] = self._open_scopes[-1]
+
+    def data(self, text: str) -> None:
+        self._elements.data(text)
+
+    def end(self, name: str) -> None:
+        self._open_scopes.pop()
+        self._elements.end(name)
+
+    def close(self) -> _Packet:
+        return _Packet(self._elements.close(), self._scopes)
+
+
+def _parser_into(packet: _PacketBuilder) -> expat.XMLParserType:
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = packet.start
+    parser.EndElementHandler = packet.end
+    parser.CharacterDataHandler = packet.data
+    parser.StartDoctypeDeclHandler = _refuse_declaration
+    parser.EntityDeclHandler = _refuse_declaration
+    return parser
+
+
+def _refuse_declaration(*_declaration: object) -> None:
+    raise BrokenMetadata("it declares a document type, which XMP must not")
+
+
+def _checked(packet: _Packet) -> _Packet:
+    """The packet, if every prefix in it stands for a namespace."""
     for element in packet.scopes:
         _name(packet, element)
         for attribute in element.attrib:

@@ -5,13 +5,13 @@ from typing import Any
 
 from img_enhance.geometry import Box
 from img_enhance.passes import faces, network, resample, tones
-from img_enhance.passes.running import Running
+from img_enhance.passes.context import PassContext
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import PassPlan
 
 # By the plans that a pass of each kind makes. What runs one answers with the photo after it, from the one before it, whose pixels are those
 # of a box.
-RUN: dict[type[Any], Callable[[Any, Photo, Box, Running], Photo]] = {
+RUN: dict[type[Any], Callable[[Any, Photo, Box, PassContext], Photo]] = {
     network.NetworkPlan: network.run,
     resample.ResamplePlan: resample.run,
     tones.TonePlan: tones.run,
@@ -19,6 +19,6 @@ RUN: dict[type[Any], Callable[[Any, Photo, Box, Running], Photo]] = {
 }
 
 
-def run_pass(plan: PassPlan, photo: Photo, held: Box, running: Running) -> Photo:
+def run_pass(plan: PassPlan, photo: Photo, held: Box, context: PassContext) -> Photo:
     """The photo after one pass; its pixels are those of `held` before and of `plan.part` after it."""
-    return RUN[type(plan)](plan, photo, held, running)
+    return RUN[type(plan)](plan, photo, held, context)

@@ -13,12 +13,12 @@ from img_enhance.light.colour import with_depth
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision, joined
 from img_enhance.models.weight_files import WeightFile
-from img_enhance.passes.running import Running
+from img_enhance.passes.context import PassContext
 from img_enhance.passes.strips import SizeStays
 from img_enhance.passes.sweep import check_answer
 from img_enhance.photo import Photo
-from img_enhance.planning.plan import UNRECORDED, Room
-from img_enhance.planning.sweep_plan import Store
+from img_enhance.planning.plan import UNRECORDED, PassResources
+from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 from img_enhance.planning.sweep_planner import START_SECONDS, copies_bytes
 from img_enhance.request.options import GFPGAN
 from img_enhance.runtimes.runtime import Picture
@@ -60,26 +60,26 @@ class FacePass:
     def parts(self, _needed: Box, size: Size) -> tuple[Box, Box]:
         return size.box, size.box
 
-    def plan(self, size: Size, _part: Box, room: Room) -> FacePlan:
-        model, own_memory = self.model, room.gpu_allowed is not None
+    def plan(self, size: Size, _part: Box, resources: PassResources) -> FacePlan:
+        model, own_memory = self.model, resources.gpu_allowed is not None
         pixels = model.segments[0].side ** 2
-        network = pixels * (model.whole.bytes_per_pixel(room.precision) + copies_bytes(model, model.scale))
+        network = pixels * (model.whole.bytes_per_pixel(resources.precision) + copies_bytes(model, model.scale))
         restoring = self.options.at_most * FACE_BYTES + (PASTE_BYTES if own_memory else max(network, PASTE_BYTES))
-        flops_per_second = room.device.rates.of(room.precision) * 1e9
+        flops_per_second = resources.device.rates.of(resources.precision) * 1e9
         return FacePlan(
             step=self.options.name,
             options=self.options,
             model=model,
-            precision=room.precision,
+            precision=resources.precision,
             size=size,
-            source=room.source,
-            in_place=room.in_place,
-            store=room.store,
-            depth=room.depth,
-            projected_bytes=room.below + max(DETECTION_BYTES, restoring),
+            source=resources.source,
+            in_place=resources.in_place,
+            medium=resources.medium,
+            depth=resources.depth,
+            projected_bytes=resources.below + max(DETECTION_BYTES, restoring),
             detector=self.detector,
             seconds=DETECTION_SECONDS + START_SECONDS + _USUAL_FACES * pixels * model.flops / flops_per_second,
-            gpu_bytes=room.gpu_below + network if own_memory else 0,
+            gpu_bytes=resources.gpu_below + network if own_memory else 0,
         )
 
 
@@ -97,7 +97,7 @@ class FacePlan(SizeStays):
     size: Size
     source: int
     in_place: bool
-    store: Store
+    medium: Medium = dataclasses.field(metadata=RECORDED_AS_STORE)
     depth: int
     projected_bytes: int
     detector: WeightFile = dataclasses.field(metadata=UNRECORDED)
@@ -132,23 +132,23 @@ class FacePlan(SizeStays):
         return self.planned_text
 
 
-def run(plan: FacePlan, photo: Photo, _held: Box, running: Running) -> Photo:
+def run(plan: FacePlan, photo: Photo, _held: Box, context: PassContext) -> Photo:
     """The photo with the faces of its source restored, or the very same where there is none, without loading the network."""
-    source = running.source
+    source = context.source
     assert source is not None
     level = plan.options.enhance_level
-    detector = running.networks.located(plan.detector)
-    faces, others = faces_wanted(source.pixels, detector, plan.options, tick=running.tick) if level else ([], [])
+    detector = context.networks.located(plan.detector)
+    faces, others = faces_wanted(source.pixels, detector, plan.options, tick=context.tick) if level else ([], [])
     records = [FaceRecord(face.box, face.score, restored=False, why=why) for face, why in others]
-    photo = _own_pixels(plan, photo, running, copied=bool(faces))
+    photo = _own_pixels(plan, photo, context, copied=bool(faces))
     if faces:
-        records = [*_restored(plan, photo, source, faces, running), *records]
+        records = [*_restored(plan, photo, source, faces, context), *records]
     if any(one.restored for one in records):
-        running.record["changed"] = True
+        context.record["changed"] = True
     else:
-        running.unchanged(_unchanged(records) if level else asks_nothing(Setting("gfpgan_enhance_level", "0")))
-    running.record["faces"] = [dataclasses.asdict(one) for one in records]
-    running.done(1.0)
+        context.unchanged(_unchanged(records) if level else asks_nothing(Setting("gfpgan_enhance_level", "0")))
+    context.record["faces"] = [dataclasses.asdict(one) for one in records]
+    context.done(1.0)
     return photo
 
 
@@ -160,27 +160,27 @@ def _unchanged(records: list[FaceRecord]) -> str:
     return f"the only face is {largest}" if len(records) == 1 else f"{len(records)} faces are left alone; the largest is {largest}"
 
 
-def _own_pixels(plan: FacePlan, photo: Photo, running: Running, *, copied: bool) -> Photo:
+def _own_pixels(plan: FacePlan, photo: Photo, context: PassContext, *, copied: bool) -> Photo:
     """The photo in the plan's depth, with pixels that may be pasted into where `copied` is asked for."""
     # Tones that were changed before lie in 16 bits, which must not become the depth of a photo that had 8.
     if plan.in_place or not (copied or photo.depth != plan.depth):
         return photo
-    canvas = running.canvas(plan)
+    canvas = context.canvas(plan)
     for strip in plan.strips():
         canvas[strip.slices] = with_depth(photo.pixels[strip.slices], plan.depth)
     return dataclasses.replace(photo, pixels=canvas)
 
 
-def _restored(plan: FacePlan, photo: Photo, source: Photo, faces: list[Face], running: Running) -> list[FaceRecord]:
+def _restored(plan: FacePlan, photo: Photo, source: Photo, faces: list[Face], context: PassContext) -> list[FaceRecord]:
     """What became of the faces, which are pasted into the photo."""
-    network = running.networks.loaded(plan.model, plan.precision)
+    network = context.networks.loaded(plan.model, plan.precision)
 
     def restore(face: Picture) -> Picture:
-        answer = network.whole().run([face], running.tick)
+        answer = network.whole().run([face], context.tick)
         size = Size(face.shape[1], face.shape[0])
         check_answer(answer, joined(network.segments), size, network.runtime, name=f"{plan.model.title} in {plan.precision}")
         return network.runtime.picture(answer)
 
-    records = restore_faces(photo.pixels, source.pixels, faces, restore, plan.options, tick=running.tick, done=running.done)
+    records = restore_faces(photo.pixels, source.pixels, faces, restore, plan.options, tick=context.tick, done=context.done)
     network.release()
     return records

@@ -11,10 +11,10 @@ import numpy as np
 from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
-from img_enhance.passes.running import Running
+from img_enhance.passes.context import PassContext
 from img_enhance.passes.sweep import sweep
 from img_enhance.photo import Photo
-from img_enhance.planning.plan import Room
+from img_enhance.planning.plan import PassResources
 from img_enhance.planning.sweep_plan import Stage, SweepPlan
 from img_enhance.planning.sweep_planner import copies_bytes, core_of, network_seconds, plan_network, reach_of
 from img_enhance.runtimes.runtime import Picture
@@ -43,20 +43,24 @@ class NetworkPass:
         part = core.scaled(model.cell * model.scale).grown(0, within=size.scaled(model.scale).box)
         return part, core.grown(reach_of(model), within=cells.box).scaled(model.cell).grown(0, within=size.box)
 
-    def plan(self, size: Size, part: Box, room: Room) -> NetworkPlan:
-        sweeping = self._sweep(size, part, room)
+    def plan(self, size: Size, part: Box, resources: PassResources) -> NetworkPlan:
+        sweeping = self._sweep(size, part, resources)
         fields = {field.name: getattr(sweeping, field.name) for field in dataclasses.fields(sweeping)}
-        return NetworkPlan(**{**fields, "depth": room.depth, "seconds": network_seconds(sweeping, room.device)})
+        return NetworkPlan(**{**fields, "depth": resources.depth, "seconds": network_seconds(sweeping, resources.device)})
 
-    def _sweep(self, size: Size, part: Box, room: Room) -> SweepPlan:
+    def _sweep(self, size: Size, part: Box, resources: PassResources) -> SweepPlan:
         """How the network sweeps a picture, in the machine's memory or in a device's own."""
-        below, allowed = (room.below, room.allowed) if room.gpu_allowed is None else (room.gpu_below, room.gpu_allowed)
+        below, allowed = (
+            (resources.below, resources.allowed) if resources.gpu_allowed is None else (resources.gpu_below, resources.gpu_allowed)
+        )
         core = core_of(self.model, part)
-        plan = plan_network(self.model, size, core, room.store, precision=room.precision, device=room.device, below=below, allowed=allowed)
-        if room.gpu_allowed is None:
+        plan = plan_network(
+            self.model, size, core, resources.medium, precision=resources.precision, device=resources.device, below=below, allowed=allowed
+        )
+        if resources.gpu_allowed is None:
             return plan
         # Of the machine's memory only windows on their way there and back.
-        return dataclasses.replace(plan, gpu_bytes=plan.projected_bytes, projected_bytes=room.below + _copied_bytes(self.model, plan))
+        return dataclasses.replace(plan, gpu_bytes=plan.projected_bytes, projected_bytes=resources.below + _copied_bytes(self.model, plan))
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,10 @@ class NetworkPlan(SweepPlan):
         return f"{self.model.title} {self.size} to {self.result}"
 
 
-def run(plan: NetworkPlan, photo: Photo, held: Box, running: Running) -> Photo:
+def run(plan: NetworkPlan, photo: Photo, held: Box, context: PassContext) -> Photo:
     """The network's answer to the photo, or the part that is needed of it."""
-    network = running.networks.probed(plan)
-    canvas, pixels = running.canvas(plan), photo.pixels
+    network = context.networks.probed(plan)
+    canvas, pixels = context.canvas(plan), photo.pixels
     in_white, out_white = np.float32(np.iinfo(pixels.dtype).max), np.float32(np.iinfo(canvas.dtype).max)
     total, finished = plan.flops, 0
 
@@ -109,16 +113,16 @@ def run(plan: NetworkPlan, photo: Photo, held: Box, running: Running) -> Photo:
     def count(flops: int) -> None:
         nonlocal finished
         finished += flops
-        running.done(finished / total)
+        context.done(finished / total)
 
     try:
-        cut_up = sweep(network, read, write, plan, tick=running.tick, done=count)
+        cut_up = sweep(network, read, write, plan, tick=context.tick, done=count)
     finally:
         if len(plan.stages) > 1:
             # Stages keep buffers as large as their windows, which the plan of the next photo does not know of.
             network.close()
     if cut_up:
-        running.warnings.append(f"the GPU's memory was fuller than planned: {cut_up} windows were cut into smaller ones")
+        context.warnings.append(f"the GPU's memory was fuller than planned: {cut_up} windows were cut into smaller ones")
     return dataclasses.replace(photo, pixels=canvas, alpha=None)
 
 

@@ -11,11 +11,11 @@ from img_enhance.geometry import Box, Size
 from img_enhance.image_io import resample
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
-from img_enhance.passes.running import Running
+from img_enhance.passes.context import PassContext
 from img_enhance.photo import Photo
-from img_enhance.planning.plan import Room
+from img_enhance.planning.plan import PassResources
 from img_enhance.planning.planner import STREAM_BYTES
-from img_enhance.planning.sweep_plan import Store
+from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 
 # How many pixels of the larger picture a reduction to half sees at most, on each side and per halving: three lobes, and libvips' rounding.
 LANCZOS_REACH = 5
@@ -42,9 +42,9 @@ class ResamplePass:
         across, down = size.width / self.size.width, size.height / self.size.height
         return needed, needed.covered(across, down).grown(ceil(LANCZOS_REACH * max(across, down, 1)), within=size.box)
 
-    def plan(self, size: Size, part: Box, room: Room) -> ResamplePlan:
+    def plan(self, size: Size, part: Box, resources: PassResources) -> ResamplePlan:
         seconds = part.size.pixels / PIXELS_PER_SECOND
-        return ResamplePlan(size, self.size, part, room.store, room.below + STREAM_BYTES, room.depth, seconds)
+        return ResamplePlan(size, self.size, part, resources.medium, resources.below + STREAM_BYTES, resources.depth, seconds)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ResamplePlan:
     size: Size
     result: Size
     part: Box
-    store: Store
+    medium: Medium = dataclasses.field(metadata=RECORDED_AS_STORE)
     projected_bytes: int
     depth: int = 8
     seconds: float = 0.0
@@ -79,9 +79,9 @@ class ResamplePlan:
         return self.planned_text
 
 
-def run(plan: ResamplePlan, photo: Photo, held: Box, running: Running) -> Photo:
+def run(plan: ResamplePlan, photo: Photo, held: Box, context: PassContext) -> Photo:
     """The photo, or the part that is needed of it, at the plan's size."""
-    canvas = running.canvas(plan)
-    resample(photo.pixels, canvas, running.tick, whole=plan.size, held=held, size=plan.result, part=plan.part)
-    running.done(1.0)
+    canvas = context.canvas(plan)
+    resample(photo.pixels, canvas, context.tick, whole=plan.size, held=held, size=plan.result, part=plan.part)
+    context.done(1.0)
     return dataclasses.replace(photo, pixels=canvas, alpha=None)

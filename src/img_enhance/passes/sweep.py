@@ -17,7 +17,7 @@ from img_enhance.runtimes.runtime import Array, Compiled, Picture, Runtime
 
 Read = Callable[[Box], Picture]
 Write = Callable[[Box, Picture], None]
-Done = Callable[[int], None]
+OnFlops = Callable[[int], None]
 
 # A window that is too large for the memory of a GPU is halved until its longer side is as short as this.
 LEAST_HALVED_SIDE = 32
@@ -64,7 +64,7 @@ class Network:
         self._compiled.clear()
 
 
-def sweep(network: Network, read: Read, write: Write, plan: SweepPlan, *, tick: Tick, done: Done) -> int:
+def sweep(network: Network, read: Read, write: Write, plan: SweepPlan, *, tick: Tick, done: OnFlops) -> int:
     """Run `network` as `plan` says; the answer is how many windows had to be cut up because a GPU's memory was too full for them.
 
     `read(box)` gives pixels of the picture as (H, W, 3) float32 in [0, 1]; `write(box, pixels)` takes those of the result, not clipped.
@@ -91,7 +91,7 @@ class AreaSweep:
     read: Read
     write: Write
     tick: Tick
-    done: Done
+    done: OnFlops
     too_large: dict[Stage, int]
 
     def run(self) -> int:

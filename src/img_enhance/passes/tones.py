@@ -16,10 +16,10 @@ from img_enhance.machine.canvas import Pixels
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes import strips
-from img_enhance.passes.running import Running
+from img_enhance.passes.context import PassContext
 from img_enhance.photo import Photo
-from img_enhance.planning.plan import UNRECORDED, Room
-from img_enhance.planning.sweep_plan import Store
+from img_enhance.planning.plan import UNRECORDED, PassResources
+from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 from img_enhance.request.options import StepOptions
 
 # So many rows above and below its own a strip may look at.
@@ -40,7 +40,7 @@ class Facts(Protocol):
     """What a step measured of a whole photo, with all that `apply` needs; small, and it pickles.
 
     `changes` is false where `apply` would change nothing, and `unchanged` says why then, else ""; `reach` is how many pixels around each
-    `apply` looks at, at most MOST_REACH; `said` are sentences for the result's warnings.
+    `apply` looks at, at most MOST_REACH; `warnings` are sentences for the result's warnings.
     """
 
     @property
@@ -50,7 +50,7 @@ class Facts(Protocol):
     def unchanged(self) -> str: ...
 
     @property
-    def said(self) -> tuple[str, ...]: ...
+    def warnings(self) -> tuple[str, ...]: ...
 
     @property
     def reach(self) -> int: ...
@@ -95,17 +95,17 @@ class TonePass:
     def parts(self, _needed: Box, size: Size) -> tuple[Box, Box]:
         return size.box, size.box
 
-    def plan(self, size: Size, _part: Box, room: Room) -> TonePlan:
-        threads = max(1, min(room.device.cores, MOST_THREADS))
+    def plan(self, size: Size, _part: Box, resources: PassResources) -> TonePlan:
+        threads = max(1, min(resources.device.cores, MOST_THREADS))
         strip = max(strips.STRIP_PIXELS, size.width) + 2 * MOST_REACH * size.width
         return TonePlan(
             step=self.options.name,
             options=self.options,
             size=size,
-            store=room.store,
-            depth=room.depth,
+            medium=resources.medium,
+            depth=resources.depth,
             threads=threads,
-            projected_bytes=room.below + max(MEASURE_BYTES, threads * strip * BYTES_PER_PIXEL),
+            projected_bytes=resources.below + max(MEASURE_BYTES, threads * strip * BYTES_PER_PIXEL),
             tones=self.tones,
             seconds=size.pixels / PIXELS_PER_SECOND,
         )
@@ -118,7 +118,7 @@ class TonePlan(strips.SizeStays):
     step: str
     options: StepOptions
     size: Size
-    store: Store
+    medium: Medium = dataclasses.field(metadata=RECORDED_AS_STORE)
     depth: int
     threads: int
     projected_bytes: int
@@ -145,26 +145,26 @@ class TonePlan(strips.SizeStays):
         return self.planned_text
 
 
-def run(plan: TonePlan, photo: Photo, _held: Box, running: Running) -> Photo:
+def run(plan: TonePlan, photo: Photo, _held: Box, context: PassContext) -> Photo:
     """The photo with its tones as the step says, or the very same where the step finds nothing to do."""
-    running.tick()
+    context.tick()
     facts: Facts = plan.tones.measure(photo, plan.options)
-    running.warnings.extend(facts.said)
+    context.warnings.extend(facts.warnings)
     changed = False
     if facts.changes or photo.depth > plan.depth:
-        canvas = running.canvas(plan)
-        changed = _filled(canvas, plan, photo, facts, running)
+        canvas = context.canvas(plan)
+        changed = _filled(canvas, plan, photo, facts, context)
         photo = dataclasses.replace(photo, pixels=canvas)
     if changed:
-        running.record["changed"] = True
+        context.record["changed"] = True
     else:
-        running.unchanged(facts.unchanged or f"what it does is too little to show in {plan.depth} bits")
-    running.record.update(facts.record())
-    running.done(1.0)
+        context.unchanged(facts.unchanged or f"what it does is too little to show in {plan.depth} bits")
+    context.record.update(facts.record())
+    context.done(1.0)
     return photo
 
 
-def _filled(canvas: Pixels, plan: TonePlan, photo: Photo, facts: Facts, running: Running) -> bool:
+def _filled(canvas: Pixels, plan: TonePlan, photo: Photo, facts: Facts, context: PassContext) -> bool:
     """Whether any value of the photo changed on its way to the canvas, but for its depth."""
 
     def fill(box: Box) -> bool:
@@ -179,9 +179,9 @@ def _filled(canvas: Pixels, plan: TonePlan, photo: Photo, facts: Facts, running:
         try:
             futures = [threads.submit(fill, box) for box in plan.strips()]
             for number, future in enumerate(futures, 1):
-                running.tick()
+                context.tick()
                 changed |= future.result()
-                running.done(number / len(futures))
+                context.done(number / len(futures))
         finally:
             for future in futures:
                 future.cancel()

@@ -6,7 +6,7 @@ means anonymous memory: pages of files do not count, because the system can drop
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from img_enhance.geometry import Box, Size
@@ -14,12 +14,12 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.photo import Header
-from img_enhance.planning.sweep_plan import Store
+from img_enhance.planning.sweep_plan import Medium
 
 RuntimeName = Literal["openvino", "torch"]
 
 # Marks a field of a plan that is no part of the record.
-UNRECORDED = {"recorded": False}
+UNRECORDED = {"recorded": None}
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Room:
+class PassResources:
     """What a pass works with: where its result lies and how deep it is, the device, and `below` bytes of other things of those allowed.
 
     Likewise of the device's own memory, where `gpu_allowed` is not None. `source` is the pass that begins with the picture before the last
     enlargement, and `in_place` says that the pass may change the picture before it instead of making one.
     """
 
-    store: Store
+    medium: Medium
     depth: int
     precision: Precision
     device: Device
@@ -99,7 +99,7 @@ class Pass(Protocol):
     def parts(self, needed: Box, size: Size) -> tuple[Box, Box]:
         """The part of its result that it makes if `needed` is asked for, and the part that this needs of the picture, of `size`, before."""
 
-    def plan(self, size: Size, part: Box, room: Room) -> PassPlan:
+    def plan(self, size: Size, part: Box, resources: PassResources) -> PassPlan:
         """How it runs over a picture of `size` to make a part of its result."""
 
 
@@ -120,7 +120,7 @@ class PassPlan(Protocol):
         """The part of the result that the canvas holds."""
 
     @property
-    def store(self) -> Store: ...
+    def medium(self) -> Medium: ...
 
     @property
     def depth(self) -> int: ...
@@ -164,7 +164,7 @@ class PassPlan(Protocol):
 
 
 @dataclass(frozen=True)
-class Question:
+class PlanRequest:
     """What a plan answers: these passes over this photo, for a result in this format, or the part `crop` of it."""
 
     header: Header
@@ -187,7 +187,7 @@ class Plan:
     reason: str
     precision: Precision
     channels_last: bool
-    source_store: Store
+    source_medium: Medium = field(metadata={"recorded": "source_store"})
     passes: tuple[PassPlan, ...]
     size: Size
     result: Size
@@ -204,10 +204,10 @@ class Plan:
     @property
     def models(self) -> tuple[Model, ...]:
         """The models of its networks, each once."""
-        return tuple(dict.fromkeys(model for step in self.passes for model in step.models))
+        return tuple(dict.fromkeys(model for pass_plan in self.passes for model in pass_plan.models))
 
     @property
     def weight_files(self) -> tuple[WeightFile, ...]:
         """The files that must have been downloaded."""
-        beside = dict.fromkeys(file for step in self.passes for file in step.files_beside_models)
+        beside = dict.fromkeys(file for pass_plan in self.passes for file in pass_plan.files_beside_models)
         return (*beside, *(file for model in self.models for file in model.weights.files))

@@ -3,7 +3,6 @@
 The words are those of `plan.py`.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from itertools import product
 
@@ -13,8 +12,8 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.photo import Header, format_named
-from img_enhance.planning.plan import Device, Pass, PassPlan, Plan, Question, Room
-from img_enhance.planning.sweep_plan import CHANNELS, Store
+from img_enhance.planning.plan import Device, Pass, PassPlan, PassResources, Plan, PlanRequest
+from img_enhance.planning.sweep_plan import CHANNELS, Medium
 from img_enhance.planning.sweep_planner import VALUE_BYTES
 from img_enhance.units import bytes_text
 from img_enhance.words import Setting
@@ -75,30 +74,30 @@ def choose_precision(wanted: str, device: Device, depth: int = 8) -> Precision:
     return "bf16" if wanted == "bf16" else "f32"
 
 
-def make_plan(question: Question, *, precision: Precision, device: Device, allowed: int, gpu_allowed: int | None = None) -> Plan:
-    """The plan that answers `question` within `allowed` bytes.
+def make_plan(request: PlanRequest, *, precision: Precision, device: Device, allowed: int, gpu_allowed: int | None = None) -> Plan:
+    """The plan that answers `request` within `allowed` bytes.
 
     `gpu_allowed` are the bytes of a device's own memory, where it has one: networks, features and scratch lie there.
 
     Raises: MemoryBudgetError, with the projected and the allowed bytes, when no way of running them fits, GpuMemoryFull when it is the
     device's own memory that is too small; OptionError when the part asked for does not lie within the result.
     """
-    terms = _Terms(question, _parts(question), precision, device, allowed, gpu_allowed)
+    inputs = _Inputs(request, _parts(request), precision, device, allowed, gpu_allowed)
     for keeps_networks, largest_canvas in product((True, False), (canvas_bytes(allowed), 0)):
-        plan, peaks = _arranged(terms, keeps_networks=keeps_networks, largest_canvas=largest_canvas)
+        plan, peaks = _arranged(inputs, keeps_networks=keeps_networks, largest_canvas=largest_canvas)
         gpu_fits = gpu_allowed is None or (plan.gpu_projected_bytes or 0) <= gpu_allowed
         if gpu_fits and plan.projected_bytes <= allowed:
-            return dataclasses.replace(plan, crop=question.crop)
+            return plan
     if plan.projected_bytes <= allowed:
         raise _too_little_gpu(plan)
-    raise _too_large(question.header, question.output_format, peaks, allowed)
+    raise _too_large(request.header, request.output_format, peaks, allowed)
 
 
 @dataclass(frozen=True)
-class _Terms:
-    """What stays the same in every way of answering a question; `parts` are what is needed of every pass's result."""
+class _Inputs:
+    """What stays the same in every way of answering a request; `parts` are what is needed of every pass's result."""
 
-    question: Question
+    request: PlanRequest
     parts: tuple[Box, ...]
     precision: Precision
     device: Device
@@ -110,18 +109,18 @@ class _Terms:
         return RESERVED_BYTES + (TORCH_BYTES if self.device.runtime == "torch" else 0)
 
 
-def _parts(question: Question) -> tuple[Box, ...]:
+def _parts(request: PlanRequest) -> tuple[Box, ...]:
     """The part of every pass's result that is needed for the part of the last one's that is asked for."""
-    passes, crop = question.passes, question.crop
-    sizes = [question.header.size]
-    for step in passes:
-        sizes.append(step.result(sizes[-1]))
+    passes, crop = request.passes, request.crop
+    sizes = [request.header.size]
+    for each in passes:
+        sizes.append(each.result(sizes[-1]))
     needed = crop or sizes[-1].box
     if crop is not None and (crop.size.pixels == 0 or crop != crop.grown(0, within=sizes[-1].box)):
         raise OptionError(f"the part {crop} does not lie within the result of {sizes[-1]}")
     parts = []
-    for step, before in zip(reversed(passes), reversed(sizes[:-1]), strict=True):
-        part, needed = step.parts(needed, before)
+    for each, before in zip(reversed(passes), reversed(sizes[:-1]), strict=True):
+        part, needed = each.parts(needed, before)
         parts.append(part)
     return tuple(parts[::-1])
 
@@ -132,7 +131,7 @@ class _Canvas:
 
     size: Size
     pixel_bytes: int
-    store: Store
+    medium: Medium
 
     @property
     def bytes(self) -> int:
@@ -140,11 +139,11 @@ class _Canvas:
 
     @property
     def memory_bytes(self) -> int:
-        return self.bytes if self.store == "memory" else 0
+        return self.bytes if self.medium == "memory" else 0
 
     @property
     def disk_bytes(self) -> int:
-        return self.bytes if self.store == "disk" else 0
+        return self.bytes if self.medium == "disk" else 0
 
 
 def _canvas(header: Header, size: Size, depth: int, largest_canvas: int) -> _Canvas:
@@ -153,66 +152,97 @@ def _canvas(header: Header, size: Size, depth: int, largest_canvas: int) -> _Can
     return _Canvas(size, each, "memory" if size.pixels * each <= largest_canvas else "disk")
 
 
-def _arranged(terms: _Terms, *, keeps_networks: bool, largest_canvas: int) -> tuple[Plan, list[int]]:
+def _arranged(inputs: _Inputs, *, keeps_networks: bool, largest_canvas: int) -> tuple[Plan, list[int]]:
     """The plan with canvases of up to `largest_canvas` bytes in memory, whether it fits or not, and the peak of each phase."""
-    question, header, passes = terms.question, terms.question.header, terms.question.passes
-    networks = tuple(dict.fromkeys(model for step in passes for model in step.models))
-    always = terms.reserved_bytes + (_all_resident_bytes(networks) if keeps_networks else 0)
+    request, header, passes = inputs.request, inputs.request.header, inputs.request.passes
+    networks = tuple(dict.fromkeys(model for each in passes for model in each.models))
+    pictures = _pictures(inputs, largest_canvas)
+    held = [_held(passes, pictures, number) for number in range(len(passes))]
     size, plans = header.size, list[PassPlan]()
-    pictures = [_canvas(header, size, header.depth, largest_canvas)]
-    peaks, disk = [always + pictures[0].memory_bytes + _decoding_bytes(header)], [pictures[0].disk_bytes]
-    for number, (step, part) in enumerate(zip(passes, terms.parts, strict=True)):
-        # Tones that were changed once lie in 16 bits, so that changing them again makes no bands; the last pass is as deep as the photo.
-        depth = 16 if step.wants_depth and number < len(passes) - 1 else header.depth
-        in_place = step.wants_source and _source(passes, number) < number
-        after = pictures[number] if in_place else _canvas(header, part.size, depth, largest_canvas)
-        held = [pictures[earlier] for earlier in _awaited(passes, number)] + [pictures[number]] + [after] * (not in_place)
-        room = _room(terms, number, networks if keeps_networks else step.models, held, depth)
-        plans.append(step.plan(size, part, room))
-        peaks.append(plans[-1].projected_bytes)
-        disk.append(sum(canvas.disk_bytes for canvas in held))
-        size = step.result(size)
-        pictures.append(after)
-    peaks.append(always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, question.output_format))
-    whole = Plan(
-        device=terms.device.name,
-        runtime=terms.device.runtime,
-        place=terms.device.place,
-        reason=terms.device.reason,
-        precision=terms.precision,
-        channels_last=terms.device.channels_last,
-        source_store=pictures[0].store,
+    for number, (each, part) in enumerate(zip(passes, inputs.parts, strict=True)):
+        resources = _resources(inputs, number, networks if keeps_networks else each.models, held[number])
+        plans.append(each.plan(size, part, resources))
+        size = each.result(size)
+    always = inputs.reserved_bytes + (_all_resident_bytes(networks) if keeps_networks else 0)
+    reading = always + pictures[0].memory_bytes + _decoding_bytes(header)
+    writing = always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, request.output_format)
+    peaks = [reading, *(plan.projected_bytes for plan in plans), writing]
+    disk_bytes = max([pictures[0].disk_bytes, *(sum(canvas.disk_bytes for canvas in canvases) for canvases in held)])
+    return _plan_of(
+        inputs, plans, pictures[0].medium, keeps_networks=keeps_networks, projected_bytes=max(peaks), disk_bytes=disk_bytes
+    ), peaks
+
+
+def _plan_of(
+    inputs: _Inputs, plans: list[PassPlan], source_medium: Medium, *, keeps_networks: bool, projected_bytes: int, disk_bytes: int
+) -> Plan:
+    """The plan whose passes run so."""
+    size = inputs.request.header.size
+    gpu_bytes = None if inputs.gpu_allowed is None else max((plan.gpu_bytes for plan in plans), default=0)
+    return Plan(
+        device=inputs.device.name,
+        runtime=inputs.device.runtime,
+        place=inputs.device.place,
+        reason=inputs.device.reason,
+        precision=inputs.precision,
+        channels_last=inputs.device.channels_last,
+        source_medium=source_medium,
         passes=tuple(plans),
-        size=header.size,
-        result=size,
-        crop=None,
+        size=size,
+        result=plans[-1].result if plans else size,
+        crop=inputs.request.crop,
         keeps_networks=keeps_networks,
-        allowed_bytes=terms.allowed,
-        reserved_bytes=terms.reserved_bytes,
-        projected_bytes=max(peaks),
-        disk_bytes=max(disk),
+        allowed_bytes=inputs.allowed,
+        reserved_bytes=inputs.reserved_bytes,
+        projected_bytes=projected_bytes,
+        disk_bytes=disk_bytes,
         seconds=sum(plan.seconds for plan in plans),
-        gpu_allowed_bytes=terms.gpu_allowed,
-        gpu_projected_bytes=None if terms.gpu_allowed is None else max((plan.gpu_bytes for plan in plans), default=0),
+        gpu_allowed_bytes=inputs.gpu_allowed,
+        gpu_projected_bytes=gpu_bytes,
     )
-    return whole, peaks
 
 
-def _room(terms: _Terms, number: int, loaded: tuple[Model, ...], held: list[_Canvas], depth: int) -> Room:
+def _pictures(inputs: _Inputs, largest_canvas: int) -> list[_Canvas]:
+    """The photo, and the picture after each pass, which is the one before it where the pass works in place."""
+    header, passes = inputs.request.header, inputs.request.passes
+    pictures = [_canvas(header, header.size, header.depth, largest_canvas)]
+    for number, part in enumerate(inputs.parts):
+        own = _canvas(header, part.size, _depth(inputs.request, number), largest_canvas)
+        pictures.append(pictures[-1] if _in_place(passes, number) else own)
+    return pictures
+
+
+def _held(passes: tuple[Pass, ...], pictures: list[_Canvas], number: int) -> list[_Canvas]:
+    """The pictures that lie there while a pass runs: earlier ones that are still needed, the one before it, its own."""
+    earlier = [pictures[source] for source in _awaited(passes, number)]
+    return [*earlier, *pictures[number : number + (1 if _in_place(passes, number) else 2)]]
+
+
+def _depth(request: PlanRequest, number: int) -> int:
+    """Bits a channel after a pass. Tones that were changed once lie in 16, so that changing them again makes no bands; the last pass is as
+    deep as the photo."""
+    return 16 if request.passes[number].wants_depth and number < len(request.passes) - 1 else request.header.depth
+
+
+def _in_place(passes: tuple[Pass, ...], number: int) -> bool:
+    """Whether a pass changes the picture before it instead of making one."""
+    return passes[number].wants_source and _source(passes, number) < number
+
+
+def _resources(inputs: _Inputs, number: int, loaded: tuple[Model, ...], held: list[_Canvas]) -> PassResources:
     """What pass `number` works with while the networks of `loaded` and the canvases of `held` lie there, the last one for its result."""
-    passes = terms.question.passes
-    source = _source(passes, number)
-    return Room(
-        store=held[-1].store,
-        depth=depth,
-        precision=terms.precision,
-        device=terms.device,
-        below=terms.reserved_bytes + _all_resident_bytes(loaded) + sum(canvas.memory_bytes for canvas in held),
-        allowed=terms.allowed,
-        gpu_below=sum(model.weights.values for model in loaded) * VALUE_BYTES[terms.precision],
-        gpu_allowed=terms.gpu_allowed,
-        source=source,
-        in_place=passes[number].wants_source and source < number,
+    passes = inputs.request.passes
+    return PassResources(
+        medium=held[-1].medium,
+        depth=_depth(inputs.request, number),
+        precision=inputs.precision,
+        device=inputs.device,
+        below=inputs.reserved_bytes + _all_resident_bytes(loaded) + sum(canvas.memory_bytes for canvas in held),
+        allowed=inputs.allowed,
+        gpu_below=sum(model.weights.values for model in loaded) * VALUE_BYTES[inputs.precision],
+        gpu_allowed=inputs.gpu_allowed,
+        source=_source(passes, number),
+        in_place=_in_place(passes, number),
     )
 
 

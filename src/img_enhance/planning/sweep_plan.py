@@ -1,7 +1,7 @@
 """How a network sweeps a picture: areas, stages and windows. Pure geometry."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from img_enhance.geometry import Box, Size
@@ -9,7 +9,9 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.planning.windows import Range, Window, fewest, grid, length, overlapping, windows
 
-Store = Literal["memory", "disk"]
+# Where a picture lies. Records of results call it "store".
+Medium = Literal["memory", "disk"]
+RECORDED_AS_STORE = {"recorded": "store"}
 
 CHANNELS = 3
 
@@ -37,7 +39,7 @@ class SweepPlan:
     size: Size
     result: Size
     core: Box
-    store: Store
+    medium: Medium = field(metadata=RECORDED_AS_STORE)
     area_rows: int
     area_columns: int
     halo: int

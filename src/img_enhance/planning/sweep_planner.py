@@ -2,12 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.planning.plan import Device
-from img_enhance.planning.sweep_plan import CHANNELS, Stage, Store, SweepPlan
+from img_enhance.planning.sweep_plan import CHANNELS, Medium, Stage, SweepPlan
 from img_enhance.planning.windows import fewest, length
 
 # What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
@@ -48,64 +49,113 @@ def reach_of(model: Model) -> int:
     return sum(segment.reach for segment in model.segments)
 
 
-def plan_network(
-    model: Model, size: Size, core: Box, store: Store, *, precision: Precision, device: Device, below: int, allowed: int
-) -> SweepPlan:
-    """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so."""
-    # A part of the picture is to have the bits of the whole one: it reads as far as the network can see.
-    cells = size.cells(model.cell)
-    halo = model.halo if core == cells.box else reach_of(model)
-    seen = core.grown(halo, within=cells.box).size
+@dataclass(frozen=True)
+class _Sweeping:
+    """What is to be swept: the cells `core` of a picture of `size`, within the `allowed` bytes of which `below` are taken."""
 
-    def plan(rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> SweepPlan:
+    model: Model
+    size: Size
+    core: Box
+    medium: Medium
+    precision: Precision
+    device: Device
+    below: int
+    allowed: int
+
+    @property
+    def halo(self) -> int:
+        """How far areas see. A part of the picture is to have the bits of the whole one: it reads as far as the network can see."""
+        return self.model.halo if self.core == self.size.cells(self.model.cell).box else reach_of(self.model)
+
+    @property
+    def seen(self) -> Size:
+        """The core with its halo, as far as there is a picture."""
+        return self.core.grown(self.halo, within=self.size.cells(self.model.cell).box).size
+
+    @property
+    def feature_bytes(self) -> int:
+        """Bytes of two maps of features, for each cell."""
+        return 2 * self.model.features * VALUE_BYTES[self.precision]
+
+    def plan(self, rows: int, columns: int, stages: tuple[Stage, ...], scratch: int) -> SweepPlan:
+        """The sweep in so many areas and these stages, which takes `scratch` bytes."""
         return SweepPlan(
-            model=model,
-            precision=precision,
-            size=size,
-            result=size.scaled(model.scale),
-            core=core,
-            store=store,
+            model=self.model,
+            precision=self.precision,
+            size=self.size,
+            result=self.size.scaled(self.model.scale),
+            core=self.core,
+            medium=self.medium,
             area_rows=rows,
             area_columns=columns,
-            halo=halo,
+            halo=self.halo,
             stages=stages,
-            projected_bytes=below + scratch,
-            cell=model.cell,
+            projected_bytes=self.below + scratch,
+            cell=self.model.cell,
         )
 
-    # PyTorch compiles nothing, and a network as a whole sees so far that its windows could not be made smaller on a full card.
-    if seen.pixels <= WHOLE_PIXELS and not device.own_memory:
-        whole = _stage(model, 0, len(model.segments) - 1, max(seen.width, seen.height))
-        scratch = seen.pixels * (model.whole.bytes_per_pixel(precision) + copies_bytes(model, model.scale))
-        if below + scratch <= allowed:
-            return plan(1, 1, (whole,), scratch)
 
-    fitting, least = [], below
-    feature_bytes = 2 * model.features * VALUE_BYTES[precision]
-    for stages in _ways_to_cut(model, seen):
-        for one_area in (True, False):
-            reads = [_read(seen, stage, one_area=one_area) for stage in stages]
-            windows_bytes = [_window_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True)]
-            kept_bytes = (_kept_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True))
-            scratch = max(windows_bytes)
-            if not device.own_memory:  # there PyTorch keeps nothing between windows, and the allocator no holes that it could not use
-                scratch += sum(kept_bytes) + (0 if one_area else AREAS_BYTES)
-            least = below + scratch  # the ways come with ever smaller windows
-            room = allowed - below - scratch
-            single = (1, 1) if seen.pixels * feature_bytes <= room else None
-            areas = single if one_area else _areas(seen, halo, feature_bytes, room)
-            if areas is not None:
-                rows, columns = areas
-                features = feature_bytes * _area(seen, rows, columns, halo).pixels
-                answer = plan(rows, columns, stages, scratch + features)
-                touched = 0 if device.own_memory else sum(windows_bytes) * rows * columns
-                fitting.append((network_seconds(answer, device) + touched / TOUCH_BYTES_PER_SECOND, answer))
-                break  # where one area fits, several only recompute more
-    if not fitting:
-        # Not smaller ones: areas of single pixels might fit, and would take for ever, to count as well as to run.
-        rows, columns = _most(seen.height, halo), _most(seen.width, halo)
-        return plan(rows, columns, stages, least - below + feature_bytes * _area(seen, rows, columns, halo).pixels)
-    return min(fitting, key=lambda entry: entry[0])[1]
+def plan_network(
+    model: Model, size: Size, core: Box, medium: Medium, *, precision: Precision, device: Device, below: int, allowed: int
+) -> SweepPlan:
+    """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so."""
+    sweeping = _Sweeping(model, size, core, medium, precision, device, below, allowed)
+    whole = _in_one_stage(sweeping)
+    if whole is not None:
+        return whole
+    ways = list(_ways_to_cut(model, sweeping.seen))
+    fitting = [entry for entry in (_timed(sweeping, stages) for stages in ways) if entry is not None]
+    # The ways come with ever smaller windows.
+    return min(fitting, key=lambda entry: entry[0])[1] if fitting else _smallest(sweeping, ways[-1])
+
+
+def _in_one_stage(sweeping: _Sweeping) -> SweepPlan | None:
+    """The sweep that runs the network as a whole, if the picture is small and it fits."""
+    model, seen = sweeping.model, sweeping.seen
+    # PyTorch compiles nothing, and a network as a whole sees so far that its windows could not be made smaller on a full card.
+    if seen.pixels > WHOLE_PIXELS or sweeping.device.own_memory:
+        return None
+    scratch = seen.pixels * (model.whole.bytes_per_pixel(sweeping.precision) + copies_bytes(model, model.scale))
+    if sweeping.below + scratch > sweeping.allowed:
+        return None
+    return sweeping.plan(1, 1, (_stage(model, 0, len(model.segments) - 1, max(seen.width, seen.height)),), scratch)
+
+
+def _timed(sweeping: _Sweeping, stages: tuple[Stage, ...]) -> tuple[float, SweepPlan] | None:
+    """The sweep in these stages that computes the least, if any fits, and its seconds."""
+    seen, feature_bytes = sweeping.seen, sweeping.feature_bytes
+    for one_area in (True, False):
+        scratch, touched = _scratch_bytes(sweeping, stages, one_area=one_area)
+        room = sweeping.allowed - sweeping.below - scratch
+        single = (1, 1) if seen.pixels * feature_bytes <= room else None
+        areas = single if one_area else _areas(seen, sweeping.halo, feature_bytes, room)
+        if areas is not None:  # where one area fits, several only recompute more
+            rows, columns = areas
+            plan = sweeping.plan(rows, columns, stages, scratch + feature_bytes * _area(seen, rows, columns, sweeping.halo).pixels)
+            return network_seconds(plan, sweeping.device) + touched * rows * columns / TOUCH_BYTES_PER_SECOND, plan
+    return None
+
+
+def _smallest(sweeping: _Sweeping, stages: tuple[Stage, ...]) -> SweepPlan:
+    """The sweep in these stages and as many areas as there may be.
+
+    Not more: areas of single pixels might fit, and would take for ever, to count as well as to run.
+    """
+    seen, halo = sweeping.seen, sweeping.halo
+    rows, columns = _most(seen.height, halo), _most(seen.width, halo)
+    scratch, _ = _scratch_bytes(sweeping, stages, one_area=False)
+    return sweeping.plan(rows, columns, stages, scratch + sweeping.feature_bytes * _area(seen, rows, columns, halo).pixels)
+
+
+def _scratch_bytes(sweeping: _Sweeping, stages: tuple[Stage, ...], *, one_area: bool) -> tuple[int, int]:
+    """What stages take at most beside features, and how much fresh memory they touch in an area."""
+    model, precision = sweeping.model, sweeping.precision
+    reads = [_read(sweeping.seen, stage, one_area=one_area) for stage in stages]
+    windows_bytes = [_window_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True)]
+    if sweeping.device.own_memory:  # there PyTorch keeps nothing between windows, and the allocator no holes that it could not use
+        return max(windows_bytes), 0
+    kept_bytes = sum(_kept_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True))
+    return max(windows_bytes) + kept_bytes + (0 if one_area else AREAS_BYTES), sum(windows_bytes)
 
 
 def network_seconds(plan: SweepPlan, device: Device) -> float:

@@ -159,5 +159,5 @@ def from_mapping(options: type[Options], values: Mapping[str, Any]) -> Options:
     known = [field.name for field in fields(options)]
     for name in values:
         if name not in known:
-            raise OptionError(f"unknown option '{name}'; known are {', '.join(known)}")
+            raise OptionError(f"unknown option '{name}'", f"known are {', '.join(known)}")
     return options(**values)

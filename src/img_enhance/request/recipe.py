@@ -108,9 +108,9 @@ def _step(values: object, number: int) -> StepOptions:
             try:
                 return from_mapping(options, mapping)
             except OptionError as error:
-                raise OptionError(f"step {number} ({name}): {error}") from None
+                raise OptionError(Words(f"step {number} ({name}): ", error.says), *error.advice) from None
     known = ", ".join(options.name for options in STEP_OPTIONS)
-    raise RecipeError(f'step {number} has "step": {json.dumps(name)}; known are {known}')
+    raise RecipeError(f'step {number} has "step": {json.dumps(name)}', f"known are {known}")
 
 
 def _mapping(values: object, where: str, allowed: tuple[str, ...] = ()) -> Mapping[str, Any]:
@@ -118,5 +118,5 @@ def _mapping(values: object, where: str, allowed: tuple[str, ...] = ()) -> Mappi
         raise RecipeError(f"{where} must be a JSON object")
     for name in values:
         if allowed and name not in allowed:
-            raise RecipeError(f"{where} has an unknown entry '{name}'; known are {', '.join(allowed)}")
+            raise RecipeError(f"{where} has an unknown entry '{name}'", f"known are {', '.join(allowed)}")
     return values

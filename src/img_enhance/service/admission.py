@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.jobs.refusals import FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, StorageFull, UploadTooSlow
-from img_enhance.jobs.store import Store
+from img_enhance.jobs.store import JobStore
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
 from img_enhance.service.service import Service
@@ -111,23 +111,25 @@ class Admission:
 
     async def _check_room(self, scope: Scope, headers: Headers, most: int) -> None:
         service, settings = self.service, self.service.settings
-        if service.board.stopping:
-            raise Stopping("the service is about to stop; try again in a minute")
+        if service.live.stopping:
+            raise Stopping("the service is about to stop", "try again in a minute")
         text = headers.get("content-length")
         if text is not None and not text.isdecimal():
             raise MalformedRequest("Content-Length must be a number")
         announced = int(text or 0)
         if announced > most:
-            raise FileTooLarge(f"the body has {announced / 1e6:.1f} MB and {most / 1e6:.1f} MB are allowed; send a smaller file")
+            raise FileTooLarge(f"the body has {announced / 1e6:.1f} MB and {most / 1e6:.1f} MB are allowed", "send a smaller file")
         if self._uploads >= settings.uploads:
-            raise Saturated(f"{self._uploads} uploads are under way; try again in a few seconds")
-        load = await service.store.ask(Store.load)
+            raise Saturated(f"{self._uploads} uploads are under way", "try again in a few seconds")
+        load = await service.store.ask(JobStore.load)
         if load.states.get("queued", 0) >= settings.queue_jobs or load.queued_seconds >= settings.queue_seconds:
-            raise Saturated(f"{load.states.get('queued', 0)} jobs wait, estimated at {load.queued_seconds:.0f} s; try again later")
+            raise Saturated(f"{load.states.get('queued', 0)} jobs wait, estimated at {load.queued_seconds:.0f} s", "try again later")
         caller: Caller = scope[CALLER]
-        unfinished = await service.store.ask(Store.unfinished, caller.quota)
+        unfinished = await service.store.ask(JobStore.unfinished, caller.quota)
         if unfinished >= settings.jobs_per_key:
-            raise QuotaReached(f"{unfinished} of your jobs are unfinished and {settings.jobs_per_key} may be; wait for some or cancel them")
+            raise QuotaReached(
+                f"{unfinished} of your jobs are unfinished and {settings.jobs_per_key} may be", "wait for some or cancel them"
+            )
         await self._check_disk(announced)
 
     async def _check_disk(self, incoming_bytes: int) -> None:
@@ -137,13 +139,13 @@ class Admission:
         """
         settings = self.service.settings
         most = settings.storage_gb * 1e9
-        stored = (await self.service.store.ask(Store.load)).stored_bytes
+        stored = (await self.service.store.ask(JobStore.load)).stored_bytes
         if stored + incoming_bytes > most:
             raise StorageFull(
-                f"photos and results take {stored / 1e9:.2f} GB of at most {most / 1e9:g}; try again when older ones have expired"
+                f"photos and results take {stored / 1e9:.2f} GB of at most {most / 1e9:g}", "try again when older ones have expired"
             )
         if self.service.spool.free_bytes() - incoming_bytes < settings.free_disk_mb * 1e6:
-            raise StorageFull("the disk of the service is nearly full; try again later")
+            raise StorageFull("the disk of the service is nearly full", "try again later")
 
     def _limited(self, receive: Receive, most: int) -> Receive:
         """`receive` that counts bytes and keeps a deadline until the body is whole."""
@@ -159,12 +161,12 @@ class Admission:
             except TimeoutError:
                 seconds = self.service.settings.body_seconds
                 raise _refused(
-                    UploadTooSlow(f"the body did not arrive within {seconds:g} s; use a faster connection or a smaller file")
+                    UploadTooSlow(f"the body did not arrive within {seconds:g} s", "use a faster connection or a smaller file")
                 ) from None
             count += len(message.get("body", b""))
             whole = not message.get("more_body", False)
             if count > most:
-                raise _refused(FileTooLarge(f"the body is larger than the {most / 1e6:.1f} MB that are allowed; send a smaller file"))
+                raise _refused(FileTooLarge(f"the body is larger than the {most / 1e6:.1f} MB that are allowed", "send a smaller file"))
             return message
 
         return limited

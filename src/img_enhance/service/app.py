@@ -87,7 +87,7 @@ async def _foreseen(request: Request, error: ImgEnhanceError) -> Response:
 
 async def _http(request: Request, error: HTTPException) -> Response:
     known = {
-        404: NotHere(f"there is nothing at {request.url.path}; see /docs"),
+        404: NotHere(f"there is nothing at {request.url.path}", "see /docs"),
         405: MethodRefused(f"{request.method} is not for this address"),
     }
     return problem_response(as_data(known.get(error.status_code, MalformedRequest(str(error.detail)))), headers=error.headers)

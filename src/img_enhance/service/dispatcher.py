@@ -7,19 +7,19 @@ import logging
 import time
 from pathlib import Path
 
+from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import StorageFull, StoreBroken, WorkerDied
 from img_enhance.jobs.rows import Job
 from img_enhance.jobs.spool import PHOTO, Spool, sync_folder
-from img_enhance.jobs.store import MOST_DEATHS, Store
-from img_enhance.jobs.store_front import StoreFront
-from img_enhance.service.board import Board
+from img_enhance.jobs.store import MOST_DEATHS, JobStore
+from img_enhance.service.live_state import LiveState
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.pace import Pace
 from img_enhance.service.settings import Settings
 from img_enhance.workers.catalogue import as_data
-from img_enhance.workers.faults import chosen, reach
-from img_enhance.workers.protocol import Cancel, Done, Failed, Run, Working
-from img_enhance.workers.supervisor import Post
+from img_enhance.workers.faults import chosen, die_at
+from img_enhance.workers.protocol import Cancel, EnhancePhoto, Failed, Succeeded, Working
+from img_enhance.workers.supervisor import Slot
 
 _log = logging.getLogger(__name__)
 
@@ -37,22 +37,22 @@ _FOREVER = 1e12
 
 
 class Dispatcher:
-    """One loop for every worker. `running` are the posts of jobs at work."""
+    """One loop for every worker. `running` are the slots that jobs run in."""
 
     def __init__(
         self,
-        posts: list[Post],
+        slots: list[Slot],
         *,
-        store: StoreFront,
+        store: AsyncJobStore,
         spool: Spool,
-        board: Board,
+        live: LiveState,
         metrics: Metrics,
         pace: Pace,
         settings: Settings,
     ) -> None:
-        self.posts = posts
-        self.running: dict[str, Post] = {}
-        self._store, self._spool, self._board, self._metrics, self._pace = store, spool, board, metrics, pace
+        self.slots = slots
+        self.running: dict[str, Slot] = {}
+        self._store, self._spool, self._live, self._metrics, self._pace = store, spool, live, metrics, pace
         self._settings = settings
         self._work = asyncio.Event()
         self._fault, self._faults_left = chosen(settings.fault)
@@ -63,43 +63,43 @@ class Dispatcher:
 
     async def cancel(self, id: str) -> bool:
         """Whether a job was unfinished; now it is cancelled, and its files go."""
-        done = await self._store.ask(Store.cancel, id, now=time.time())
+        done = await self._store.ask(JobStore.cancel, id, now=time.time())
         if done:
             self._metrics.jobs_ended.labels(state="cancelled").inc()
             if id in self.running:
                 await self._interrupt(id)
             else:
                 await asyncio.to_thread(self._spool.drop, id)
-            self._board.changed(id)
+            self._live.changed(id)
         return done
 
     async def _interrupt(self, id: str) -> None:
         """Tell the worker that a job is wanted no more."""
-        post = self.running.get(id)
-        if post is not None and post.child is not None:
-            await post.child.send(Cancel())
+        slot = self.running.get(id)
+        if slot is not None and slot.child is not None:
+            await slot.child.send(Cancel())
 
-    async def serve(self, post: Post) -> None:
+    async def serve(self, slot: Slot) -> None:
         """Take jobs for one worker until the service stops. A store that cannot be used for now is tried again; leases lapse meanwhile."""
-        while not self._board.stopping:
+        while not self._live.stopping:
             try:
-                await self._serve(post)
+                await self._serve(slot)
             except (StoreBroken, StorageFull) as error:
                 _log.error("the store cannot be used", extra={"code": error.code, "detail": str(error)})
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
 
-    async def _serve(self, post: Post) -> None:
-        short_seconds = self._settings.short_seconds if post.lane == "short" else _FOREVER
-        while not self._board.stopping:
-            await post.filled()
+    async def _serve(self, slot: Slot) -> None:
+        short_seconds = self._settings.short_seconds if slot.lane == "short" else _FOREVER
+        while not self._live.stopping:
+            await slot.filled()
             self._work.clear()
             now = time.time()
-            job = await self._store.ask(Store.lease, short_seconds=short_seconds, now=now, until=now + LEASE_SECONDS)
+            job = await self._store.ask(JobStore.lease, short_seconds=short_seconds, now=now, until=now + LEASE_SECONDS)
             if job is None:
                 await self._idle()
                 continue
-            await self._do(post, job)
-            await post.refresh()
+            await self._do(slot, job)
+            await slot.refresh()
 
     async def _idle(self) -> None:
         """Wait for work, or for a second: some jobs may start only later, and the worker may die meanwhile."""
@@ -108,31 +108,31 @@ class Dispatcher:
         except TimeoutError:
             return
 
-    async def _do(self, post: Post, job: Job) -> None:
-        self._reach("leased")
+    async def _do(self, slot: Slot, job: Job) -> None:
+        self._die_at("leased")
         _log.info("a job starts", extra={"job": job.id, "token": job.token})
         self._metrics.queue_wait_seconds.observe(max(0.0, time.time() - job.created))
-        self._board.fractions[job.id] = 0.0
-        self.running[job.id] = post
-        self._board.changed(job.id)
+        self._live.fractions[job.id] = 0.0
+        self.running[job.id] = slot
+        self._live.changed(job.id)
         started = time.monotonic()
         try:
-            end = await self._answer(post, job)
+            end = await self._answer(slot, job)
             await self._settle(job, end, time.monotonic() - started)
         finally:
             self.running.pop(job.id, None)
-            self._board.fractions.pop(job.id, None)
-            self._board.changed(job.id)
+            self._live.fractions.pop(job.id, None)
+            self._live.changed(job.id)
 
-    async def _answer(self, post: Post, job: Job) -> Done | Failed | None:
+    async def _answer(self, slot: Slot, job: Job) -> Succeeded | Failed | None:
         """How the worker ended, None if it died; its lease is renewed as long as it talks."""
-        child = post.child
+        child = slot.child
         assert child is not None
         folder = self._spool.jobs / job.id
         fault = ""
         if self._fault.startswith("worker ") and self._faults_left:
             fault, self._faults_left = self._fault, self._faults_left - 1
-        await child.send(Run(str(folder / PHOTO), job.request, str(folder / f"result-{job.token}"), fault))
+        await child.send(EnhancePhoto(str(folder / PHOTO), job.request, str(folder / f"result-{job.token}"), fault))
         renewed = time.monotonic()
         while True:
             try:
@@ -144,41 +144,41 @@ class Dispatcher:
             if not isinstance(message, Working):
                 if message is None:
                     await child.kill()
-                return message if isinstance(message, Done | Failed) else None
-            self._board.fractions[job.id] = message.fraction
-            self._board.changed(job.id)
+                return message if isinstance(message, Succeeded | Failed) else None
+            self._live.fractions[job.id] = message.fraction
+            self._live.changed(job.id)
             if time.monotonic() - renewed > RENEW_SECONDS:
                 renewed = time.monotonic()
-                if not await self._store.ask(Store.renew, job, until=time.time() + LEASE_SECONDS):
+                if not await self._store.ask(JobStore.renew, job, until=time.time() + LEASE_SECONDS):
                     await child.send(Cancel())
 
-    async def _settle(self, job: Job, end: Done | Failed | None, seconds: float) -> None:
+    async def _settle(self, job: Job, end: Succeeded | Failed | None, seconds: float) -> None:
         now = time.time()
-        if isinstance(end, Done):
+        if isinstance(end, Succeeded):
             await self._publish(job, end, seconds)
         elif end is None:
             await self._after_death(job)
         elif end.code == "cancelled":  # by its owner, whose word is in the store already, or because the service stops
-            await self._store.ask(Store.hand_back, job, now=now)
+            await self._store.ask(JobStore.requeue, job, now=now)
         elif end.code in _PASSING and now - job.created < _PASSING_FOR_SECONDS:
             _log.warning("a job waits for better times", extra={"job": job.id, "code": end.code, "detail": end.private or end.detail})
-            await self._store.ask(Store.hand_back, job, now=now, not_before=now + PASSING_PAUSE_SECONDS)
+            await self._store.ask(JobStore.requeue, job, now=now, not_before=now + PASSING_PAUSE_SECONDS)
         else:
             await self._fail(job, end)
         await self._clean(job)
 
-    async def _publish(self, job: Job, end: Done, seconds: float) -> None:
+    async def _publish(self, job: Job, end: Succeeded, seconds: float) -> None:
         """Publish a result: its file and its name are synced before the row, and the row counts only with the latest token."""
         folder = self._spool.jobs / job.id
         path = folder / Path(end.name).name
-        self._reach("before publishing")
+        self._die_at("before publishing")
         await asyncio.to_thread(sync_folder, folder)
         result = {"name": path.name, "format": end.format, "width": end.size[0], "height": end.size[1]}
         size = path.stat().st_size
         # The worker was given the steps that a reader had chosen, and does not know why.
         record = end.record | {"reasons": job.header.get("reasons", [])}
-        done = await self._store.ask(Store.finish, job, now=time.time(), result=result, result_bytes=size, record=record)
-        self._reach("published")
+        done = await self._store.ask(JobStore.finish, job, now=time.time(), result=result, result_bytes=size, record=record)
+        self._die_at("published")
         if done:
             self._pace.learn(job.estimated_seconds, seconds)
             self._metrics.jobs_ended.labels(state="done").inc()
@@ -187,21 +187,21 @@ class Dispatcher:
         _log.info("a job ended", extra={"job": job.id, "state": "done" if done else "superseded", "seconds": round(seconds, 3)})
 
     async def _after_death(self, job: Job) -> None:
-        if self._board.stopping:
-            await self._store.ask(Store.hand_back, job, now=time.time())
+        if self._live.stopping:
+            await self._store.ask(JobStore.requeue, job, now=time.time())
         elif job.deaths + 1 >= MOST_DEATHS:
-            await self._fail(job, as_data(WorkerDied(f"this job ended its worker {MOST_DEATHS} times; ask for a smaller factor")))
+            await self._fail(job, as_data(WorkerDied(f"this job ended its worker {MOST_DEATHS} times", "ask for a smaller factor")))
         else:
-            await self._store.ask(Store.hand_back, job, now=time.time(), deaths=1)
+            await self._store.ask(JobStore.requeue, job, now=time.time(), deaths=1)
 
     async def _fail(self, job: Job, end: Failed) -> None:
-        if await self._store.ask(Store.fail, job, now=time.time(), error=end.shown()):
+        if await self._store.ask(JobStore.fail, job, now=time.time(), error=end.shown()):
             self._metrics.jobs_ended.labels(state="failed").inc()
         _log.warning("a job failed", extra={"job": job.id, "code": end.code, "detail": end.private or end.detail})
 
     async def _clean(self, job: Job) -> None:
         """Leave in the job's folder only what its row says."""
-        row = await self._store.ask(Store.job, job.id)
+        row = await self._store.ask(JobStore.job, job.id)
         if row is None or row.state in ("failed", "cancelled", "expired"):
             await asyncio.to_thread(self._spool.drop, job.id)
         elif row.state == "done" and row.result is not None:
@@ -210,8 +210,8 @@ class Dispatcher:
             await asyncio.to_thread(self._spool.keep_only, job.id, [PHOTO])
             self.wake()
 
-    def _reach(self, point: str) -> None:
-        reach(point, self._fault)
+    def _die_at(self, point: str) -> None:
+        die_at(point, self._fault)
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within so many seconds; hand the rest back."""

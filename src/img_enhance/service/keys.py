@@ -60,7 +60,7 @@ class Keys:
         digest = hashlib.sha256(key.encode()).hexdigest()
         owner = self._given.get(digest) or self._read.get(digest)
         if owner is None:
-            raise KeyUnknown("this API key is not known here; check it, or ask for a new one")
+            raise KeyUnknown("this API key is not known here", "check it, or ask for a new one")
         return owner
 
     def _refresh(self) -> None:
@@ -101,7 +101,7 @@ def add_key(file: Path, name: str) -> str:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if file.exists() and name in read_keys(file).values():
-            raise OptionError(f"{file} has a key '{name}' already; take another name, or remove its line first")
+            raise OptionError(f"{file} has a key '{name}' already", "take another name, or remove its line first")
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as lines:
             lines.write(f"{name} {hashlib.sha256(key.encode()).hexdigest()}\n")

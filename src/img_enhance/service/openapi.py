@@ -58,7 +58,7 @@ def recipe_schema() -> dict[str, Any]:
     }
 
 
-def _words() -> dict[str, Any]:
+def _fields() -> dict[str, Any]:
     names = ", ".join(kind.name for kind in STEP_OPTIONS)
     return {
         "algorithms": {"type": "string", "default": "auto", "description": f"auto, or some of {names} with commas between"},
@@ -90,12 +90,12 @@ ENHANCE_REQUEST: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE, **_words()}}},
+            "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE, **_fields()}}},
             "application/json": {
                 "schema": {
                     "type": "object",
                     "required": ["image"],
-                    "properties": {"image": {"type": "string", "contentEncoding": "base64"}, **_words()},
+                    "properties": {"image": {"type": "string", "contentEncoding": "base64"}, **_fields()},
                 },
                 "example": {"image": "iVBORw0KGgo...", "recipe": RECIPE_EXAMPLE},
             },
@@ -111,7 +111,7 @@ BATCH_REQUEST: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["files"],
-                    "properties": {"files": {"type": "array", "items": _FILE}, **_words()},
+                    "properties": {"files": {"type": "array", "items": _FILE}, **_fields()},
                 }
             }
         },

@@ -1,4 +1,4 @@
-"""What people ask for, in simple words or as a recipe, as one Recipe. The one place where "auto" is decided."""
+"""What people ask for, in simple fields or as a recipe, as one Recipe. The one place where "auto" is decided."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from img_enhance.request.form import Field, fields, from_text
 from img_enhance.request.options import STEP_OPTIONS, Output, RealESRGAN, StepOptions
 from img_enhance.request.recipe import AUTO, Recipe
 
-WORDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
+SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
 
 
-def recipe_of(words: Mapping[str, Any]) -> Recipe:
-    """The recipe in "recipe", or the one that simple words describe. Values may be texts, as in a form, or JSON values.
+def recipe_of(form_fields: Mapping[str, Any]) -> Recipe:
+    """The recipe in "recipe", or the one that simple fields describe. Values may be texts, as in a form, or JSON values.
 
     Raises: OptionError, RecipeError.
     """
-    for name in words:
-        if name not in (*WORDS, "recipe"):
-            raise OptionError(f"unknown field '{name}'; known are file, recipe, {', '.join(WORDS)}")
-    given = {name: value for name, value in words.items() if value not in (None, "")}
+    for name in form_fields:
+        if name not in (*SIMPLE_FIELDS, "recipe"):
+            raise OptionError(f"unknown field '{name}'", f"known are file, recipe, {', '.join(SIMPLE_FIELDS)}")
+    given = {name: value for name, value in form_fields.items() if value not in (None, "")}
     if "recipe" in given:
         if len(given) > 1:
             others = ", ".join(name for name in given if name != "recipe")
@@ -40,7 +40,7 @@ def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...] | Literal["auto"
     if names == [AUTO]:
         for word in ("upscale_factor", "enhance_level"):
             if word in given:
-                raise OptionError(f"{AUTO} chooses by itself; name the algorithms with {word}")
+                raise OptionError(f"{AUTO} chooses by itself", f"name the algorithms with {word}")
         return AUTO
     kinds = tuple(kind for kind in STEP_OPTIONS if kind.name in names)
     values: dict[str, dict[str, Any]] = {kind.name: {} for kind in kinds}
@@ -64,9 +64,9 @@ def _names(value: Any) -> list[str]:
     known = [kind.name for kind in STEP_OPTIONS]
     for name in names:
         if name != AUTO and name not in known:
-            raise OptionError(f"unknown algorithm '{name}'; known are {AUTO}, {', '.join(known)}")
+            raise OptionError(f"unknown algorithm '{name}'", f"known are {AUTO}, {', '.join(known)}")
     if AUTO in names and len(names) > 1:
-        raise OptionError(f"{AUTO} chooses by itself; give it alone, or name the algorithms")
+        raise OptionError(f"{AUTO} chooses by itself", "give it alone, or name the algorithms")
     return names
 
 

@@ -13,7 +13,7 @@ from prometheus_client import disable_created_metrics
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from img_enhance.service.app import make_app
-from img_enhance.service.board import Board
+from img_enhance.service.live_state import LiveState
 from img_enhance.service.logs import log_as_json
 from img_enhance.service.settings import Settings
 
@@ -32,7 +32,7 @@ def serve(settings: Settings) -> int:
     # Else there is a second series beside each of ours, of when it began.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     app = make_app(settings)
-    server = _Server(_configured(app, settings), app.state.service.board)
+    server = _Server(_configured(app, settings), app.state.service.live)
     # uvicorn raises the signal again at its end; by then it has done what was asked.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -63,14 +63,14 @@ def _configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Says on the board at the first signal that nothing more is taken."""
+    """Notes in the live state at the first signal that nothing more is taken."""
 
-    def __init__(self, config: uvicorn.Config, board: Board) -> None:
+    def __init__(self, config: uvicorn.Config, live: LiveState) -> None:
         super().__init__(config)
-        self._board = board
+        self._live = live
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._board.stopping = True
+        self._live.stopping = True
         super().handle_exit(sig, frame)
 
 

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.errors import OptionError
+from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import StorageFull, StoreBroken
 from img_enhance.jobs.rows import Bounds
 from img_enhance.jobs.spool import Spool
-from img_enhance.jobs.store import Store
-from img_enhance.jobs.store_front import StoreFront
-from img_enhance.service.board import Board
+from img_enhance.jobs.store import JobStore
 from img_enhance.service.dispatcher import Dispatcher
 from img_enhance.service.keys import NEW_KEY, Keys
+from img_enhance.service.live_state import LiveState
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.pace import Pace
-from img_enhance.service.posts import reader_posts, worker_posts
 from img_enhance.service.settings import Settings
+from img_enhance.service.slots import reader_slots, worker_slots
 from img_enhance.words import Setting, Words
-from img_enhance.workers.supervisor import Post, Readers, watch_memory
+from img_enhance.workers.supervisor import Readers, Slot, watch_memory
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Service:
         self.settings = settings
         self.started = time.time()
         self.metrics = Metrics()
-        self.board = Board()
+        self.live = LiveState()
         self.pace = Pace(len(settings.lanes))
         self.spool = Spool(Path(settings.data).resolve())
         self.keys = Keys(settings.api_keys, self.spool.root / "keys")
@@ -51,13 +51,13 @@ class Service:
             )
             raise OptionError(words)
         self._lock = self.spool.lock()
-        self.store = StoreFront(_recovered(self.spool))
-        self.readers = Readers(reader_posts(settings, self.spool.scratch, self.metrics))
+        self.store = AsyncJobStore(_recovered(self.spool))
+        self.readers = Readers(reader_slots(settings, self.spool.scratch, self.metrics))
         self.dispatcher = Dispatcher(
-            worker_posts(settings, self.spool.scratch, self.metrics),
+            worker_slots(settings, self.spool.scratch, self.metrics),
             store=self.store,
             spool=self.spool,
-            board=self.board,
+            live=self.live,
             metrics=self.metrics,
             pace=self.pace,
             settings=settings,
@@ -69,31 +69,31 @@ class Service:
         return Bounds(self.settings.queue_jobs, self.settings.queue_seconds, self.settings.jobs_per_key)
 
     @property
-    def posts(self) -> tuple[Post, ...]:
+    def slots(self) -> tuple[Slot, ...]:
         """The places of all children, workers first."""
-        return (*self.dispatcher.posts, *self.readers.posts)
+        return (*self.dispatcher.slots, *self.readers.slots)
 
     @property
     def ready(self) -> bool:
         """Whether a worker and a reader are there, and it takes work."""
-        alive = {post.role for post in self.posts if post.child is not None and post.child.alive}
-        return alive == {"reader", "worker"} and not self.board.stopping
+        alive = {slot.role for slot in self.slots if slot.child is not None and slot.child.alive}
+        return alive == {"reader", "worker"} and not self.live.stopping
 
     async def start(self) -> None:
         """Start the children and the loops around them."""
-        self._spawn(watch_memory(self.posts), *(self.dispatcher.serve(worker) for worker in self.dispatcher.posts), self._sweep())
-        self._spawn(*(self._fill(reader) for reader in self.readers.posts))
+        self._spawn(watch_memory(self.slots), *(self.dispatcher.serve(worker) for worker in self.dispatcher.slots), self._sweep())
+        self._spawn(*(self._fill(reader) for reader in self.readers.slots))
 
     async def stop(self) -> None:
         """Let work end or hand it back, then end the children and close the store."""
-        self.board.stop()
+        self.live.stop()
         await self.dispatcher.stop(self.settings.drain_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for post in self.posts:
-            await post.empty()
-        await self.store.ask(Store.recover, now=time.time())
+        for slot in self.slots:
+            await slot.empty()
+        await self.store.ask(JobStore.recover, now=time.time())
         await self.store.close()
         os.close(self._lock)
 
@@ -101,20 +101,20 @@ class Service:
         """The children, as /status shows them."""
         return [
             {
-                "role": post.role,
-                "lane": post.lane,
-                "alive": post.child is not None and post.child.alive,
-                "models": list(post.child.models) if post.child else [],
-                "pid": post.child.process.pid if post.child else None,
+                "role": slot.role,
+                "lane": slot.lane,
+                "alive": slot.child is not None and slot.child.alive,
+                "models": list(slot.child.models) if slot.child else [],
+                "pid": slot.child.process.pid if slot.child else None,
             }
-            for post in self.posts
+            for slot in self.slots
         ]
 
     def processors(self) -> dict[str, Any]:
         """What a worker said of the processors; before one has, only that they are not known yet."""
-        for post in self.dispatcher.posts:
-            if post.child is not None and post.child.processors:
-                return post.child.processors
+        for slot in self.dispatcher.slots:
+            if slot.child is not None and slot.child.processors:
+                return slot.child.processors
         reason = "no worker has started yet"
         return {"devices": [], "gpu": {"enabled": self.settings.enable_gpu, "used": False, "reason": reason}}
 
@@ -124,8 +124,8 @@ class Service:
             task.add_done_callback(_report)
             self._tasks.append(task)
 
-    async def _fill(self, post: Post) -> None:
-        await post.filled()
+    async def _fill(self, slot: Slot) -> None:
+        await slot.filled()
 
     async def _sweep(self) -> None:
         """Let results expire, and take back jobs whose lease is over."""
@@ -133,21 +133,21 @@ class Service:
             now = time.time()
             kept_since = now - self.settings.retention_hours * 3600
             try:
-                expired = await self.store.ask(Store.expire, finished_before=kept_since, forget_before=kept_since - FORGET_SECONDS)
+                expired = await self.store.ask(JobStore.expire, finished_before=kept_since, forget_before=kept_since - FORGET_SECONDS)
                 for id in expired:
                     await asyncio.to_thread(self.spool.drop, id)
-                for job in await self.store.ask(Store.lapsed, now=now):
+                for job in await self.store.ask(JobStore.lapsed, now=now):
                     if job.id not in self.dispatcher.running:
-                        await self.store.ask(Store.hand_back, job, now=now, returns=1)
+                        await self.store.ask(JobStore.requeue, job, now=now, returns=1)
             except (StoreBroken, StorageFull) as error:
                 _log.error("the store cannot be swept", extra={"error": {"code": error.code, "detail": str(error)}})
             await asyncio.sleep(min(SWEEP_SECONDS, self.settings.retention_hours * 3600 / 4))
 
 
-def _recovered(spool: Spool) -> Store:
+def _recovered(spool: Spool) -> JobStore:
     """The store, in which what ran is put back; files that no row knows of are gone."""
     spool.make()
-    store = Store(spool.root / "jobs.sqlite")
+    store = JobStore(spool.root / "jobs.sqlite")
     store.check_writable()
     store.recover(now=time.time())
     strays = spool.sweep(store.files())

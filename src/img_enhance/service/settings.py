@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from img_enhance.errors import OptionError
 from img_enhance.models.table import MODEL_NAMES
 from img_enhance.request.form import Field, check, fields, from_text, option
+from img_enhance.words import Words
 
 PREFIX = "IMG_ENHANCE_"
 
@@ -125,4 +126,4 @@ def _value(field: Field, name: str, text: str) -> int | float | str | bool:
     try:
         return from_text(field, text)
     except OptionError as error:
-        raise OptionError(f"{name}: {error}") from None
+        raise OptionError(Words(f"{name}: ", error.says), *error.advice) from None

@@ -1,4 +1,4 @@
-"""Bodies to files: a form's files go to their jobs' folders as they arrive, counted and hashed; its words stay in memory."""
+"""Bodies to files: a form's files go to their jobs' folders as they arrive, counted and hashed; its other fields stay in memory."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from img_enhance.jobs.refusals import FileTooLarge, KindRefused, MalformedReques
 from img_enhance.jobs.spool import PHOTO, Spool
 from img_enhance.service.requests import json_mapping
 
-_MOST_WORD_BYTES = 200_000
-_MOST_WORDS = 50
+_MOST_FIELD_BYTES = 200_000
+_MOST_FIELDS = 50
 _FILE_FIELDS = ("file", "files")
 
 
@@ -38,8 +38,8 @@ class Upload:
 class Body:
     """What came in a request."""
 
-    words: dict[str, Any] = field(default_factory=dict)
-    many_words: dict[str, list[str]] = field(default_factory=dict)
+    form_fields: dict[str, Any] = field(default_factory=dict)
+    repeated_fields: dict[str, list[str]] = field(default_factory=dict)
     uploads: list[Upload] = field(default_factory=list)
 
     def drop(self, spool: Spool) -> None:
@@ -88,7 +88,7 @@ def _take_json(data: bytes, body: Body, spool: Spool, most_bytes: int) -> None:
         raise MalformedRequest("'image' is not base64") from None
     if len(photo) > most_bytes:
         raise _too_large(most_bytes)
-    body.words = values
+    body.form_fields = values
     file = _PhotoFile(body, spool, most_bytes)
     file.write(photo)
     file.end()
@@ -135,7 +135,7 @@ class _Form:
         self._headers: dict[str, bytes] = {}
         self._name, self._value = b"", b""
         self._file: _PhotoFile | None = None
-        self._word: tuple[str, bytearray] | None = None
+        self._field: tuple[str, bytearray] | None = None
         self._ended = False
         try:
             self._parser = MultipartParser(boundary, self._callbacks())
@@ -150,7 +150,7 @@ class _Form:
 
     def end(self) -> None:
         if not self._ended:
-            raise MalformedRequest("the form is cut off; send it again")
+            raise MalformedRequest("the form is cut off", "send it again")
 
     def close(self) -> None:
         if self._file is not None:
@@ -186,40 +186,40 @@ class _Form:
         name = options.get(b"name", b"").decode("utf-8", "replace")
         if name in _FILE_FIELDS:
             if len(self._body.uploads) >= self._most_files:
-                raise MalformedRequest(f"more than {self._most_files} file{'s' * (self._most_files > 1)}; send fewer")
+                raise MalformedRequest(f"more than {self._most_files} file{'s' * (self._most_files > 1)}", "send fewer")
             self._file = _PhotoFile(self._body, self._spool, self._most_bytes)
         elif b"filename" in options:
-            raise MalformedRequest(f"a file came in the field '{name[:40]}'; send it in 'file'")
+            raise MalformedRequest(f"a file came in the field '{name[:40]}'", "send it in 'file'")
         else:
-            self._word = (name, bytearray())
+            self._field = (name, bytearray())
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:
             self._file.write(data[start:end])
-        elif self._word is not None:
-            self._word[1].extend(data[start:end])
-            if len(self._word[1]) > _MOST_WORD_BYTES:
-                raise MalformedRequest(f"the field '{self._word[0][:40]}' is longer than {_MOST_WORD_BYTES} bytes")
+        elif self._field is not None:
+            self._field[1].extend(data[start:end])
+            if len(self._field[1]) > _MOST_FIELD_BYTES:
+                raise MalformedRequest(f"the field '{self._field[0][:40]}' is longer than {_MOST_FIELD_BYTES} bytes")
 
     def _finish(self) -> None:
         if self._file is not None:
             self._file.end()
             self._file = None
-        elif self._word is not None:
-            name, value = self._word
+        elif self._field is not None:
+            name, value = self._field
             text = value.decode("utf-8", "replace")
-            if len(self._body.words) >= _MOST_WORDS:
-                raise MalformedRequest(f"more than {_MOST_WORDS} fields")
-            self._body.words[name] = text
-            self._body.many_words.setdefault(name, []).append(text)
-            self._word = None
+            if len(self._body.form_fields) >= _MOST_FIELDS:
+                raise MalformedRequest(f"more than {_MOST_FIELDS} fields")
+            self._body.form_fields[name] = text
+            self._body.repeated_fields.setdefault(name, []).append(text)
+            self._field = None
 
     def _all(self) -> None:
         self._ended = True
 
 
 def _too_large(most_bytes: int) -> FileTooLarge:
-    return FileTooLarge(f"the file is larger than the {most_bytes / 1e6:g} MB that are allowed; send a smaller one")
+    return FileTooLarge(f"the file is larger than the {most_bytes / 1e6:g} MB that are allowed", "send a smaller one")
 
 
 class _disk:  # noqa: N801 - a context manager, used like a function
@@ -231,5 +231,5 @@ class _disk:  # noqa: N801 - a context manager, used like a function
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, OSError):
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull("the disk of the service is full; try again later") from None
-            raise StorageFull(f"the disk of the service cannot be written ({error.strerror}); try again later") from None
+                raise StorageFull("the disk of the service is full", "try again later") from None
+            raise StorageFull(f"the disk of the service cannot be written ({error.strerror})", "try again later") from None

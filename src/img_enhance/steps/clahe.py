@@ -55,7 +55,7 @@ class CLAHEFacts:
     unchanged: str
     encoding: Encoding
     grey: bool
-    said: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -138,7 +138,7 @@ class Tiling:
         """
         if grid is not None and grid > min(height, width):
             raise OptionError(
-                f"grid {grid} is more tiles than the photo, {width}x{height}, has pixels a side; use at most {min(height, width)}"
+                f"grid {grid} is more tiles than the photo, {width}x{height}, has pixels a side", f"use at most {min(height, width)}"
             )
         rows, columns = (grid or min(_TILES, max(1, side // _LEAST_TILE_SIDE)) for side in (height, width))
         # Where one side is no multiple of its tiles, OpenCV continues the other one too, by a whole tile's share.

@@ -44,8 +44,8 @@ _SAID_SHARE = 0.02
 class ExposureCorrectionFacts:
     """What was measured, and what `apply` needs: `ev` is the change of exposure in stops, `local` the local gains' strength in [0, 1].
 
-    `table` is (65536,) float32, the tone curve at `tone.root_index`. `variances` are those of the noise, and of
-    the steps between 8-bit values, that are taken out before; None for none.
+    `table` is (65536,) float32, the tone curve at `tone.root_index`. `variances` are those of the noise, and of the steps between 8-bit
+    values, that are taken out before; None for none.
     `unchanged` is why nothing changes, "" where something does.
     """
 
@@ -58,7 +58,7 @@ class ExposureCorrectionFacts:
     lattice: Lattice | None
     variances: Floats | None
     noise_reduced: bool
-    said: tuple[str, ...]
+    warnings: tuple[str, ...]
     unchanged: str = ""
 
     @property
@@ -106,7 +106,7 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
         lattice=lattice,
         variances=_larger(noise, bands),
         noise_reduced=noise is not None,
-        said=_said(ev, exposure),
+        warnings=_warnings(ev, exposure),
         unchanged=why,
     )
 
@@ -156,10 +156,10 @@ def _unchanged(exposure: Exposure, options: ExposureCorrection) -> str:
     return Words(seen, Setting("exposure_correction_ev"), " changes it all the same")
 
 
-def _said(ev: float, exposure: Exposure) -> tuple[str, ...]:
-    said = []
+def _warnings(ev: float, exposure: Exposure) -> tuple[str, ...]:
+    warnings = []
     if ev < 0 and exposure.clipped_share > _SAID_SHARE:
-        said.append(f"{exposure.clipped_share:.0%} of the photo is clipped at white: there is no detail to bring back")
+        warnings.append(f"{exposure.clipped_share:.0%} of the photo is clipped at white: there is no detail to bring back")
     if ev > 0 and exposure.black_share > _SAID_SHARE:
-        said.append(f"{exposure.black_share:.0%} of the photo is black: there is no detail to bring back")
-    return tuple(said)
+        warnings.append(f"{exposure.black_share:.0%} of the photo is black: there is no detail to bring back")
+    return tuple(warnings)

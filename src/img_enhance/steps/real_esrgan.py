@@ -32,7 +32,7 @@ def output_size(size: Size, options: RealESRGAN, model: Model) -> Size:
     result = Size(options.width or max(1, round(size.width * factor)), options.height or max(1, round(size.height * factor)))
     if factor > LARGEST_FACTOR or result.width < size.width or result.height < size.height:
         largest = size.scaled(LARGEST_FACTOR)
-        raise OptionError(f"{asked} would make {size} into {result}; ask for a size between {size} and {largest}")
+        raise OptionError(f"{asked} would make {size} into {result}", f"ask for a size between {size} and {largest}")
     return result
 
 

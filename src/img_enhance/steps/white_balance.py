@@ -58,7 +58,7 @@ class WhiteBalanceFacts:
     method: str
     matrix: Floats | None
     encoding: Encoding
-    said: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     unchanged: str = ""
 
     @property
@@ -90,7 +90,7 @@ def measure(photo: Photo, options: WhiteBalance) -> WhiteBalanceFacts:
     matrix = correction(found.light, encoding, strength=found.confidence * options.enhance_level)
     kelvin, duv = temperature_and_duv(found.light)
     why = "" if matrix is not None else _unchanged(found, encoding, options)
-    return WhiteBalanceFacts(float(kelvin), float(duv), found.confidence, found.method, matrix, encoding, _said(matrix), why)
+    return WhiteBalanceFacts(float(kelvin), float(duv), found.confidence, found.method, matrix, encoding, _warnings(matrix), why)
 
 
 def _unchanged(found: Estimate, encoding: Encoding, options: WhiteBalance) -> str:
@@ -114,7 +114,7 @@ def gains_of(matrix: Floats | None) -> Array:
     return np.asarray(np.divide(1, light, out=np.full(3, np.inf), where=light > 0))
 
 
-def _said(matrix: Floats | None) -> tuple[str, ...]:
+def _warnings(matrix: Floats | None) -> tuple[str, ...]:
     poor = [name for name, gain in zip(("red", "green", "blue"), gains_of(matrix), strict=True) if gain > _MOST_GAIN]
     return tuple(f"the light held so little {name} that its colours cannot all be brought back; noise may show" for name in poor)
 

@@ -16,7 +16,7 @@ import numpy as np
 from img_enhance.cancelling import Tick
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.faces.detect import find_faces
-from img_enhance.image_io import open_photo, read_whole
+from img_enhance.image_io import PhotoFile, open_photo, read_whole
 from img_enhance.light.exposure_curve import exposed
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.metadata.jpeg import jpeg_quality
@@ -28,7 +28,7 @@ from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.request.recipe import Reason, Recipe
 from img_enhance.suggest.analysis import PhotoFacts, analyse, lightness
-from img_enhance.words import Setting, Words
+from img_enhance.words import Pull, Setting, Words
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
 DAYLIGHT_KELVIN = 6504
@@ -170,8 +170,28 @@ def suggest_file(
     machine, read = machine or Machine(), reading or Input()
     file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first")
     in_memory = canvas_bytes(allowed_bytes(machine.max_memory, detect_cpu()))
-    photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
-    return suggest(photo, limits, jpeg_quality=jpeg_quality(path), store=store, models=models, tick=tick)
+    _, suggestion = decode_and_suggest(
+        file, limits, most_in_memory=in_memory, scratch=machine.scratch, store=store, models=models, tick=tick
+    )
+    return suggestion
+
+
+def decode_and_suggest(
+    file: PhotoFile,
+    limits: Limits | None,
+    *,
+    most_in_memory: int,
+    scratch: str | None,
+    store: WeightStore | None,
+    models: ModelTable,
+    tick: Tick = lambda: None,
+) -> tuple[Photo, Suggestion]:
+    """The photo of an opened file, in memory up to so many bytes and else in the folder `scratch`, and what would make it better.
+
+    Raises: as `suggest_file`.
+    """
+    photo = read_whole(file, most_in_memory=most_in_memory, scratch=scratch, tick=tick)
+    return photo, suggest(photo, limits, jpeg_quality=jpeg_quality(file.path), store=store, models=models, tick=tick)
 
 
 def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
@@ -263,10 +283,8 @@ def _gfpgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
     if _real_esrgan(facts, limits).options is None:
         return _Verdict(None, "faces stay as they are where nothing is enlarged or repaired")
     if facts.faces is None:
-        needed = f"{BUILT_IN.detector.name} {GFPGAN().model}"
-        return _Verdict(
-            None, f"faces were not looked for: no detector on this machine; run: img-enhance models pull {needed}", lacking=True
-        )
+        needed = Pull((BUILT_IN.detector.name, GFPGAN().model))
+        return _Verdict(None, Words("faces were not looked for: no detector on this machine; ", needed), lacking=True)
     if facts.faces == 0:
         return _Verdict(None, "no face was found")
     return _Verdict(GFPGAN(leave_sharp=True), f"{_counted(facts.faces)} in a photo that is enlarged or repaired", _counted(facts.faces))

@@ -8,7 +8,7 @@ FAT, SILENT = "worker fat", "worker silent"
 _MOST_FAT_BYTES, _MEAL_BYTES, _MEAL_SECONDS = 3_000_000_000, 20_000_000, 0.01
 
 
-def reach(point: str, chosen: str) -> None:
+def die_at(point: str, chosen: str) -> None:
     """Die here, if this is the chosen point."""
     if point == chosen:
         os.kill(os.getpid(), signal.SIGKILL)

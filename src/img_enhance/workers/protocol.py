@@ -37,7 +37,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckPhoto:
     """To a reader: look at this photo as the request would."""
 
     photo: str
@@ -45,7 +45,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Run:
+class EnhancePhoto:
     """To a worker: do this. `result` is the path of the result without its ending."""
 
     photo: str
@@ -106,7 +106,7 @@ class Working:
 
 
 @dataclass(frozen=True)
-class Done:
+class Succeeded:
     """From a worker: the result is on the disk, synced, in the job's folder under this name."""
 
     name: str
@@ -122,10 +122,10 @@ class Loaded:
     models: tuple[str, ...]
 
 
-Message = Setup | Check | Run | Cancel | Ready | Checked | Failed | Working | Done | Loaded
+Message = Setup | CheckPhoto | EnhancePhoto | Cancel | Ready | Checked | Failed | Working | Succeeded | Loaded
 
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Setup, Check, Run, Cancel, Ready, Checked, Failed, Working, Done, Loaded)
+    kind.__name__: kind for kind in (Setup, CheckPhoto, EnhancePhoto, Cancel, Ready, Checked, Failed, Working, Succeeded, Loaded)
 }
 
 

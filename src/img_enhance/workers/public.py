@@ -6,7 +6,7 @@ from typing import Any
 
 from img_enhance.request.form import fields
 from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Output, RealESRGAN
-from img_enhance.words import Setting, spoken
+from img_enhance.words import Setting, Term, spoken
 
 _SECTIONS: dict[type[Any], str] = {Output: "output", Input: "input", Limits: "limits"}
 
@@ -26,7 +26,7 @@ _NAMES = _names()
 def public(value: Any) -> Any:
     """JSON values with every setting in their texts by the API's name; where it has none, by whom to ask."""
     if isinstance(value, str):
-        return spoken(value, _named)
+        return spoken(value, _said)
     if isinstance(value, dict):
         return {key: public(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -34,7 +34,7 @@ def public(value: Any) -> Any:
     return value
 
 
-def _named(setting: Setting) -> str:
-    if setting.name in _NAMES:
-        return setting.called(_NAMES[setting.name])
-    return f"{setting} (ask the operator)"
+def _said(term: Term) -> str:
+    if isinstance(term, Setting) and term.name in _NAMES:
+        return term.called(_NAMES[term.name])
+    return f"{term} (ask the operator)"

@@ -14,7 +14,7 @@ from img_enhance.errors import PhotoError
 from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.child import Child, start_child
-from img_enhance.workers.protocol import Check, Checked, Failed, Setup
+from img_enhance.workers.protocol import Checked, CheckPhoto, Failed, Setup
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _TRIES = 2
 _READER_GRACE_SECONDS = 30.0
 
 
-class Tally(Protocol):
+class ChildCounters(Protocol):
     """Whoever counts what becomes of children."""
 
     def restarted(self, role: str) -> None:
@@ -41,7 +41,7 @@ class Tally(Protocol):
 
 
 @dataclass
-class Post:
+class Slot:
     """A place for one child, with what is needed to fill it again."""
 
     role: str
@@ -49,14 +49,14 @@ class Post:
     setup: Setup
     scratch: Path
     most_bytes: int
-    tally: Tally
+    counters: ChildCounters
     child: Child | None = None
     failures: int = 0
     started: float = 0.0
     overweight: bool = False
 
     async def filled(self) -> Child:
-        """The child of this post, a new one if the last is dead, after a pause that doubles with every early death."""
+        """The child of this slot, a new one if the last is dead, after a pause that doubles with every early death."""
         while self.child is None or not self.child.alive:
             if self.started:
                 await self._pause()
@@ -79,62 +79,62 @@ class Post:
                 await self.empty()
 
     async def _pause(self) -> None:
-        self.tally.restarted(self.role)
+        self.counters.restarted(self.role)
         self.failures = 0 if time.monotonic() - self.started > STEADY_SECONDS else self.failures + 1
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self.failures)
         _log.warning("a child is replaced", extra={"role": self.role, "pause_seconds": pause, "overweight": self.overweight})
         await asyncio.sleep(pause)
 
 
-async def watch_memory(posts: Sequence[Post]) -> None:
+async def watch_memory(slots: Sequence[Slot]) -> None:
     """End children above their memory, before the system ends everything."""
     while True:
-        for post in posts:
-            child = post.child
+        for slot in slots:
+            child = slot.child
             if child is not None and child.alive:
                 used = anonymous_bytes(child.process.pid)
-                if used > post.most_bytes:
-                    post.overweight = True
-                    post.tally.overweight(post.role)
-                    _log.error("a child took too much memory", extra={"role": post.role, "used_bytes": used, "most_bytes": post.most_bytes})
+                if used > slot.most_bytes:
+                    slot.overweight = True
+                    slot.counters.overweight(slot.role)
+                    _log.error("a child took too much memory", extra={"role": slot.role, "used_bytes": used, "most_bytes": slot.most_bytes})
                     child.process.kill()
         await asyncio.sleep(WATCH_SECONDS)
 
 
 class Readers:
-    """A queue of posts that look at photos."""
+    """A queue of slots that look at photos."""
 
-    def __init__(self, posts: list[Post]) -> None:
-        self.posts = posts
-        self._free: asyncio.Queue[Post] = asyncio.Queue()
-        for post in posts:
-            self._free.put_nowait(post)
+    def __init__(self, slots: list[Slot]) -> None:
+        self.slots = slots
+        self._free: asyncio.Queue[Slot] = asyncio.Queue()
+        for slot in slots:
+            self._free.put_nowait(slot)
 
-    async def check(self, message: Check) -> Checked | Failed:
+    async def check(self, message: CheckPhoto) -> Checked | Failed:
         """What a reader says of a photo, or why it is refused."""
-        post = await self._free.get()
+        slot = await self._free.get()
         try:
             for _ in range(_TRIES):
-                answer = await self._ask(post, message)
+                answer = await self._ask(slot, message)
                 if answer is None:
                     continue
                 if isinstance(answer, Failed) and answer.private:
                     _log.error("a reader cannot work", extra={"code": answer.code, "detail": answer.private})
                 return answer
         finally:
-            self._free.put_nowait(post)
-        return as_data(PhotoError("the photo took too much memory or time to decode; save it anew, without interlacing"))
+            self._free.put_nowait(slot)
+        return as_data(PhotoError("the photo took too much memory or time to decode", "save it anew, without interlacing"))
 
-    async def _ask(self, post: Post, message: Check) -> Checked | Failed | None:
-        child = await post.filled()
+    async def _ask(self, slot: Slot, message: CheckPhoto) -> Checked | Failed | None:
+        child = await slot.filled()
         answered = False
         try:
             await child.send(message)
-            answer = await asyncio.wait_for(child.receive(), post.setup.reader_seconds * 2 + _READER_GRACE_SECONDS)
+            answer = await asyncio.wait_for(child.receive(), slot.setup.reader_seconds * 2 + _READER_GRACE_SECONDS)
             answered = isinstance(answer, Checked | Failed)
             return answer if isinstance(answer, Checked | Failed) else None
         except TimeoutError:
             return None
         finally:
             if not answered:  # dead, too slow, or the asker has gone: its answer must not reach the next one
-                await post.empty()
+                await slot.empty()

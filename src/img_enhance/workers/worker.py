@@ -17,25 +17,25 @@ from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
 from img_enhance.geometry import Size
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.channel import Channel, Gone
-from img_enhance.workers.faults import misbehave, reach
+from img_enhance.workers.faults import die_at, misbehave
 from img_enhance.workers.protocol import (
     CPU,
     Cancel,
-    Check,
     Checked,
-    Done,
+    CheckPhoto,
+    EnhancePhoto,
     Failed,
     Loaded,
     Ready,
-    Run,
     Setup,
+    Succeeded,
     Working,
 )
 from img_enhance.workers.public import public
 
 if TYPE_CHECKING:
     from img_enhance.engine import Engine
-    from img_enhance.engine.job import Job
+    from img_enhance.engine.prepared_run import PreparedRun
     from img_enhance.progress import Progress
     from img_enhance.request.options import Machine
 
@@ -86,7 +86,7 @@ def read_photos(channel: Channel, setup: Setup) -> None:
         channel.send(Ready())
         while True:
             message = channel.receive()
-            assert isinstance(message, Check)
+            assert isinstance(message, CheckPhoto)
             _limit_seconds(setup.reader_seconds)
             try:
                 channel.send(check(engine, message, setup))
@@ -94,33 +94,35 @@ def read_photos(channel: Channel, setup: Setup) -> None:
                 channel.send(failure(error, Path(message.photo)))
 
 
-def check(engine: Engine, message: Check, setup: Setup) -> Checked:
+def check(engine: Engine, message: CheckPhoto, setup: Setup) -> Checked:
     """What is known of a photo after all of it was decoded once.
 
     Raises: every UserError and MachineError that the request would meet.
     """
     from img_enhance.image_io import PhotoFile, read_into
 
-    job = _prepared(engine, Path(message.photo), message.request, setup.max_result_pixels, setup.reader_memory)
-    crop = job.plan.crop
-    size = job.plan.result if crop is None else crop.size
+    prepared = _prepared(engine, Path(message.photo), message.request, setup.max_result_pixels, setup.reader_memory)
+    crop = prepared.plan.crop
+    size = prepared.plan.result if crop is None else crop.size
     if size.pixels > setup.max_result_pixels:
         most = setup.max_result_pixels / 1e6
-        raise PhotoTooLarge(f"the result would have {size.pixels / 1e6:.1f} megapixels and {most:g} are allowed; ask for a smaller factor")
-    source, header = job.source, job.header
+        raise PhotoTooLarge(
+            f"the result would have {size.pixels / 1e6:.1f} megapixels and {most:g} are allowed", "ask for a smaller factor"
+        )
+    source, header = prepared.source, prepared.header
     assert isinstance(source, PhotoFile)
-    if job.decoded is None:
+    if prepared.decoded is None:
         read_into(source, "memory", None)
     return Checked(
-        request=job.recipe.to_mapping(),
-        reasons=tuple(public(dataclasses.asdict(reason)) for reason in job.reasons),
+        request=prepared.recipe.to_mapping(),
+        reasons=tuple(public(dataclasses.asdict(reason)) for reason in prepared.reasons),
         format=header.format,
         size=_pair(header.size),
-        result_format=job.output_format,
+        result_format=prepared.output_format,
         result_size=_pair(size),
-        seconds=job.plan.seconds,
-        projected_bytes=job.plan.projected_bytes,
-        warnings=tuple(_without(public(warning), Path(message.photo)) for warning in job.foreseen_warnings),
+        seconds=prepared.plan.seconds,
+        projected_bytes=prepared.plan.projected_bytes,
+        warnings=tuple(_without(public(warning), Path(message.photo)) for warning in prepared.foreseen_warnings),
     )
 
 
@@ -138,35 +140,35 @@ def enhance_photos(channel: Channel, setup: Setup) -> None:
                 channel.send(Loaded(engine.loaded))
                 continue
             message = channel.receive()
-            if not isinstance(message, Run):  # a cancel that came when all was over
+            if not isinstance(message, EnhancePhoto):  # a cancel that came when all was over
                 continue
             try:
-                answer: Done | Failed = _enhance(engine, message, channel)
+                answer: Succeeded | Failed = _enhance(engine, message, channel)
             except ImgEnhanceError as error:
                 answer = failure(error, Path(message.photo))
             channel.send(Loaded(engine.loaded))
             channel.send(answer)
 
 
-def _enhance(engine: Engine, message: Run, channel: Channel) -> Done:
+def _enhance(engine: Engine, message: EnhancePhoto, channel: Channel) -> Succeeded:
     photo, path = Path(message.photo), Path(message.result)
-    talk = Talk(channel)
-    reach("worker started", message.fault)
+    callbacks = RunCallbacks(channel)
+    die_at("worker started", message.fault)
     misbehave(message.fault)
-    job = _prepared(engine, photo, message.request)
-    result = engine.run(job, progress=talk.progress, cancelled=talk.cancelled)
-    reach("worker computed", message.fault)
+    prepared = _prepared(engine, photo, message.request)
+    result = engine.run(prepared, progress=callbacks.progress, cancelled=callbacks.cancelled)
+    die_at("worker computed", message.fault)
     from img_enhance.photo import format_named
 
-    path = path.with_name(path.name + format_named(job.output_format).endings[0])
-    result = result.save(path, format=job.output_format, overwrite=True, cancelled=talk.cancelled)
-    reach("worker saved", message.fault)
+    path = path.with_name(path.name + format_named(prepared.output_format).endings[0])
+    result = result.save(path, format=prepared.output_format, overwrite=True, cancelled=callbacks.cancelled)
+    die_at("worker saved", message.fault)
     record = public(result.record())
     record["warnings"] = [_without(warning, photo) for warning in record["warnings"]]
-    return Done(path.name, job.output_format, _pair(result.photo.size), record)
+    return Succeeded(path.name, prepared.output_format, _pair(result.photo.size), record)
 
 
-class Talk:
+class RunCallbacks:
     """The engine's two questions, answered from the socket: how far it may tell, and whether to stop."""
 
     def __init__(self, channel: Channel) -> None:
@@ -194,7 +196,7 @@ class Talk:
 def failure(error: BaseException, photo: Path) -> Failed:
     """An error as data, without the names of our folders."""
     if isinstance(error, MemoryError):
-        return as_data(PhotoTooLarge("the photo needs more memory to decode than is allowed; save it without interlacing, or smaller"))
+        return as_data(PhotoTooLarge("the photo needs more memory to decode than is allowed", "save it without interlacing, or smaller"))
     assert isinstance(error, ImgEnhanceError)
     failed = as_data(error)
     return dataclasses.replace(failed, detail=_without(failed.detail, photo))
@@ -208,8 +210,8 @@ def _without(text: str, photo: Path) -> str:
 
 def _prepared(
     engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None, most_in_memory: int | None = None
-) -> Job:
-    """The job as planned; steps chosen automatically make no more pixels than `most_pixels`."""
+) -> PreparedRun:
+    """The run as planned; steps chosen automatically make no more pixels than `most_pixels`."""
     from img_enhance.request.options import Limits
     from img_enhance.request.recipe import Recipe
 

@@ -12,7 +12,7 @@ from typing import Any
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.units import bytes_text
-from img_enhance.words import Setting
+from img_enhance.words import Pull, Setting
 
 _BLOCK_BYTES = 1 << 20
 
@@ -36,7 +36,7 @@ def copies(file: WeightFile, store: WeightStore) -> Iterator[Path]:
 def located(file: WeightFile, store: WeightStore) -> Path:
     """Where the file is, its bytes verified.
 
-    Raises: WeightsMissing with the command that brings it, also when what was there is damaged.
+    Raises: WeightsMissing that names the file to download, also when what was there is damaged.
     """
     path = found(file, store)
     if path is None:
@@ -69,14 +69,14 @@ def found(file: WeightFile, store: WeightStore, *, trusting: bool = True) -> Pat
 def check_located(files: Iterable[WeightFile], store: WeightStore) -> None:
     """Pass if all these files are here and whole.
 
-    Raises: WeightsMissing with the one command that brings all that are not; what `found` raises.
+    Raises: WeightsMissing that names all that are not; what `found` raises.
     """
     lacking = [file for file in files if found(file, store) is None]
     if len(lacking) == 1 or (lacking and store.offline):
         raise missing(lacking[0], store)
     if lacking:
-        names = [file.name for file in lacking]
-        raise WeightsMissing(f"the weights {' and '.join(names)} are not on this machine; run: img-enhance models pull {' '.join(names)}")
+        names = tuple(file.name for file in lacking)
+        raise WeightsMissing(f"the weights {' and '.join(names)} are not on this machine", Pull(names))
 
 
 def missing(file: WeightFile, store: WeightStore) -> WeightsMissing:
@@ -89,7 +89,7 @@ def missing(file: WeightFile, store: WeightStore) -> WeightsMissing:
         text += f" (the copy {damaged} is damaged)"
     if store.offline:
         return WeightsMissing(f"{text} and downloads are off", f"put {file.file} into {store.home}, or go without ", Setting("offline"))
-    return WeightsMissing(f"{text}; run: img-enhance models pull {file.name}")
+    return WeightsMissing(text, Pull((file.name,)))
 
 
 def remember(file: WeightFile, store: WeightStore) -> None:
@@ -141,4 +141,4 @@ def _set_aside(path: Path) -> None:
     except FileNotFoundError:
         return  # another process was faster
     except OSError as error:
-        raise WeightsCorrupt(f"{path} is damaged and cannot be set aside ({error.strerror}); delete it") from None
+        raise WeightsCorrupt(f"{path} is damaged and cannot be set aside ({error.strerror})", "delete it") from None

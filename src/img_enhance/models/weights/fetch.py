@@ -24,7 +24,7 @@ from img_enhance.models.weights.cache import WeightStore, found, missing, rememb
 from img_enhance.models.weights.http import RangeRefused, Transient, check_answer, opened, version_of
 from img_enhance.models.weights.lock import locked
 from img_enhance.units import bytes_text
-from img_enhance.web import Refused, said
+from img_enhance.web import Refused, error_text
 
 # Waits between tries grow: 0.5, 1, 2 and 4 seconds, or what the server asks for.
 TRIES = 5
@@ -91,7 +91,7 @@ def pull(
             # Whoever had the lock before may have brought it.
             return found(file, store) or _brought(download, store, sleep)
     except OSError as error:
-        raise DiskError(f"cannot write to {store.home}: {said(error)}; free some room, or set IMG_ENHANCE_HOME") from None
+        raise DiskError(f"cannot write to {store.home}: {error_text(error)}", "free some room, or set IMG_ENHANCE_HOME") from None
 
 
 def mirrored(url: str, mirror: str | None) -> str:
@@ -126,8 +126,8 @@ def _check_room(download: _Download) -> None:
     needed, free = download.file.bytes - _part_bytes(download), shutil.disk_usage(folder).free
     if needed > free:
         raise DiskError(
-            f"{download.file.name} needs {bytes_text(needed)}, {folder} has {bytes_text(free)} free; "
-            "free some, or set IMG_ENHANCE_HOME to a folder on another disk"
+            f"{download.file.name} needs {bytes_text(needed)}, {folder} has {bytes_text(free)} free",
+            "free some, or set IMG_ENHANCE_HOME to a folder on another disk",
         )
 
 
@@ -211,7 +211,7 @@ def _block(download: _Download, response: http.client.HTTPResponse, wanted: int)
     except TimeoutError:
         raise Transient(f"sent nothing for {download.timeout_seconds:g} s") from None
     except (OSError, http.client.HTTPException) as error:
-        raise Transient(f"broke off ({said(error)})") from None
+        raise Transient(f"broke off ({error_text(error)})") from None
 
 
 def _discard(download: _Download) -> None:
@@ -221,8 +221,8 @@ def _discard(download: _Download) -> None:
 
 def _failed(download: _Download, what: str) -> DownloadError:
     return DownloadError(
-        f"{download.url} {what}; try again later, name a mirror with IMG_ENHANCE_MIRROR, "
-        f"or put {download.file.file} into {download.part.parent}"
+        f"{download.url} {what}",
+        f"try again later, name a mirror with IMG_ENHANCE_MIRROR, or put {download.file.file} into {download.part.parent}",
     )
 
 

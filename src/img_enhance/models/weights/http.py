@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from http import HTTPStatus
 
-from img_enhance.web import MOST_REDIRECTS, Refused, asked_wait_seconds, cause, following_opener, said, status_text, whole_number
+from img_enhance.web import MOST_REDIRECTS, Refused, asked_wait_seconds, cause, error_text, following_opener, status_text, whole_number
 
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
@@ -43,7 +43,7 @@ def opened(url: str, *, begun: int, validator: str, timeout_seconds: float) -> h
         reason = cause(error)
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise Refused(f"has no valid certificate ({reason.verify_message})") from None
-        raise Transient(f"cannot be reached ({said(reason)})") from None
+        raise Transient(f"cannot be reached ({error_text(reason)})") from None
     return response
 
 

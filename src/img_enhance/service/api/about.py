@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from img_enhance import __version__
 from img_enhance.jobs.refusals import NotHere
-from img_enhance.jobs.store import Store
+from img_enhance.jobs.store import JobStore
 from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.models.model import Model
@@ -27,7 +27,7 @@ from img_enhance.service.openapi import PROBLEMS, field_schema
 from img_enhance.service.settings import Settings
 from img_enhance.service.views import API, ProblemKindView
 from img_enhance.workers.catalogue import KINDS, Kind, is_code, kind_of
-from img_enhance.workers.supervisor import Post
+from img_enhance.workers.supervisor import Slot
 
 router = APIRouter()
 
@@ -68,15 +68,15 @@ def _model_row(model: Model, store: WeightStore) -> dict[str, Any]:
 async def status(request: Request) -> dict[str, Any]:
     """Version, processes, memory, queue, limits, and what is promised."""
     service = service_of(request)
-    load = await service.store.ask(Store.load)
+    load = await service.store.ask(JobStore.load)
     return {
         "version": __version__,
         "uptime_seconds": round(time.time() - service.started, 1),
         "ready": service.ready,
-        "stopping": service.board.stopping,
+        "stopping": service.live.stopping,
         **service.processors(),
         "processes": service.processes(),
-        "memory": {"free_bytes": int(psutil.virtual_memory().available), "used_bytes": _memory(service.posts)},
+        "memory": {"free_bytes": int(psutil.virtual_memory().available), "used_bytes": _memory(service.slots)},
         "queue": {
             "jobs": load.states,
             "estimated_seconds": round(service.pace.expected(load.queued_seconds), 1),
@@ -98,7 +98,7 @@ async def problems() -> list[ProblemKindView]:
 async def problem(code: str) -> ProblemKindView:
     """What a problem's `type` leads to."""
     if not is_code(code):
-        raise NotHere("there is no problem with this code; see /problems")
+        raise NotHere("there is no problem with this code", "see /problems")
     return _kind_view(kind_of(code))
 
 
@@ -113,8 +113,8 @@ async def readyz(request: Request) -> Response:
     """200 once a model is compiled and the store can be written, else 503."""
     service = service_of(request)
     if not service.ready:
-        return JSONResponse({"status": "starting" if not service.board.stopping else "stopping"}, 503, {"Retry-After": "2"})
-    await service.store.ask(Store.check_writable)
+        return JSONResponse({"status": "starting" if not service.live.stopping else "stopping"}, 503, {"Retry-After": "2"})
+    await service.store.ask(JobStore.check_writable)
     return JSONResponse({"status": "ready"})
 
 
@@ -123,14 +123,14 @@ async def metrics(request: Request) -> Response:
     """Requests, jobs, waits, seconds per step, restarts, memory."""
     service = service_of(request)
     if service.settings.metrics == "off" or (service.settings.metrics == "keyed" and service.settings.access == "open"):
-        raise NotHere("there are no metrics here; ask the operator to show them")
-    load = await service.store.ask(Store.load)
+        raise NotHere("there are no metrics here", "ask the operator to show them")
+    load = await service.store.ask(JobStore.load)
     for state in ("queued", "running", "done", "failed", "cancelled", "expired"):
         service.metrics.jobs.labels(state=state).set(load.states.get(state, 0))
     service.metrics.queued_seconds.set(load.queued_seconds)
     service.metrics.stored_bytes.set(load.stored_bytes)
     service.metrics.uptime_seconds.set(time.time() - service.started)
-    for name, used in _memory(service.posts).items():
+    for name, used in _memory(service.slots).items():
         service.metrics.memory_bytes.labels(process=name).set(used)
     return Response(service.metrics.text(), media_type=MEDIA_TYPE)
 
@@ -139,8 +139,8 @@ def _kind_view(kind: Kind) -> ProblemKindView:
     return ProblemKindView(type=kind.address, code=kind.code, status=kind.status, meaning=kind.meaning, fix=kind.fix)
 
 
-def _memory(posts: Sequence[Post]) -> dict[str, int]:
+def _memory(slots: Sequence[Slot]) -> dict[str, int]:
     used = {"api": anonymous_bytes()}
-    for number, post in enumerate(posts):
-        used[f"{post.role} {number}"] = anonymous_bytes(post.child.process.pid) if post.child and post.child.alive else 0
+    for number, slot in enumerate(slots):
+        used[f"{slot.role} {number}"] = anonymous_bytes(slot.child.process.pid) if slot.child and slot.child.alive else 0
     return used

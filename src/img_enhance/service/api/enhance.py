@@ -12,33 +12,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from img_enhance.errors import ImgEnhanceError
+from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import KeyReused, MalformedRequest, StillRunning, Stopping, WaitedTooLong
 from img_enhance.jobs.rows import FINAL, Claim, Job
-from img_enhance.jobs.store import Store
-from img_enhance.jobs.store_front import StoreFront
+from img_enhance.jobs.store import JobStore
 from img_enhance.request.recipe import Recipe
 from img_enhance.service.admission import REQUEST
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.api.jobs import result_response
-from img_enhance.service.desk import (
-    Wanted,
-    accepted,
-    all_looked_at,
-    batch_view,
-    fingerprint,
-    job_problem,
-    job_view,
-    looked_at,
-    owned_batch,
-    owned_job,
-    plain,
-    problem_of,
-    wait_of,
-)
+from img_enhance.service.job_views import batch_view, job_problem, job_view, owned_batch, owned_job, plain, problem_of, wait_of
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
 from img_enhance.service.problems import Problem
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
+from img_enhance.service.submissions import Submission, accepted, all_checked, checked, fingerprint
 from img_enhance.service.uploads import Body, receive_body
 from img_enhance.service.views import API, BatchView, JobView
 from img_enhance.workers.catalogue import as_data
@@ -60,18 +47,18 @@ async def enhance(request: Request) -> Response:
     try:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
         if not body.uploads:
-            raise MalformedRequest("no photo came; send it in the field 'file'")
-        wanted = Wanted(body.uploads[0], recipe_of(body.words))
-        claim = _claim(request, [wanted])
+            raise MalformedRequest("no photo came", "send it in the field 'file'")
+        submission = Submission(body.uploads[0], recipe_of(body.form_fields))
+        claim = _claim(request, [submission])
         if claim is not None:
-            earlier = await service.store.ask(Store.claimed, caller.owner, claim)
+            earlier = await service.store.ask(JobStore.claimed, caller.owner, claim)
             if earlier is not None:
                 return await _replayed(request, await owned_job(service.store, caller, earlier))
-        answer = await looked_at(service, wanted)
+        answer = await checked(service, submission)
         if isinstance(answer, Failed):
             raise Problem(answer)
         try:
-            jobs = await accepted(service, caller, [(wanted, answer)], claim=claim)
+            jobs = await accepted(service, caller, [(submission, answer)], claim=claim)
         except KeyReused:
             return await _replayed(request, await owned_job(service.store, caller, await _first_with(service.store, caller, claim)))
     finally:
@@ -98,16 +85,16 @@ async def enhance_batch(request: Request) -> Response:
     settings = service.settings
     try:
         await receive_body(request, body, service.spool, most_files=settings.max_batch_files, most_bytes=settings.max_file_bytes)
-        wanted = _wanted_of_all(body)
-        claim = _claim(request, wanted)
+        submissions = _submissions(body)
+        claim = _claim(request, submissions)
         if claim is not None:
-            earlier = await service.store.ask(Store.claimed, caller.owner, claim)
+            earlier = await service.store.ask(JobStore.claimed, caller.owner, claim)
             if earlier is not None:
                 return _batch_response(await batch_view(service, earlier, await owned_batch(service.store, caller, earlier)))
-        answers = await all_looked_at(service, wanted)
+        answers = await all_checked(service, submissions)
         id = secrets.token_hex(16)
         try:
-            jobs = await accepted(service, caller, list(zip(wanted, answers, strict=True)), batch=id, claim=claim)
+            jobs = await accepted(service, caller, list(zip(submissions, answers, strict=True)), batch=id, claim=claim)
         except KeyReused:
             earlier = await _first_with(service.store, caller, claim)
             return _batch_response(await batch_view(service, earlier, await owned_batch(service.store, caller, earlier)))
@@ -123,8 +110,8 @@ async def suggest(request: Request) -> dict[str, Any]:
     try:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
         if not body.uploads:
-            raise MalformedRequest("no photo came; send it in the field 'file'")
-        answer = await looked_at(service, Wanted(body.uploads[0], recipe_of(body.words)))
+            raise MalformedRequest("no photo came", "send it in the field 'file'")
+        answer = await checked(service, Submission(body.uploads[0], recipe_of(body.form_fields)))
     finally:
         await asyncio.to_thread(body.drop, service.spool)
     if isinstance(answer, Failed):
@@ -138,17 +125,17 @@ async def suggest(request: Request) -> dict[str, Any]:
     }
 
 
-def _wanted_of_all(body: Body) -> list[Wanted]:
+def _submissions(body: Body) -> list[Submission]:
     """Every photo with its recipe: one for all, or as many as photos in their order."""
     if not body.uploads:
-        raise MalformedRequest("no photo came; send them in the field 'files'")
-    recipes = body.many_words.get("recipe", [])
+        raise MalformedRequest("no photo came", "send them in the field 'files'")
+    recipes = body.repeated_fields.get("recipe", [])
     if len(recipes) in (0, 1):
-        one = recipe_of(body.words)
-        return [Wanted(upload, one) for upload in body.uploads]
+        one = recipe_of(body.form_fields)
+        return [Submission(upload, one) for upload in body.uploads]
     if len(recipes) != len(body.uploads):
-        raise MalformedRequest(f"{len(recipes)} recipes came with {len(body.uploads)} photos; send one for all, or one each")
-    return [Wanted(upload, _recipe_or_error(text)) for upload, text in zip(body.uploads, recipes, strict=True)]
+        raise MalformedRequest(f"{len(recipes)} recipes came with {len(body.uploads)} photos", "send one for all, or one each")
+    return [Submission(upload, _recipe_or_error(text)) for upload, text in zip(body.uploads, recipes, strict=True)]
 
 
 def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
@@ -158,22 +145,22 @@ def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
         return error
 
 
-def _claim(request: Request, wanted: list[Wanted]) -> Claim | None:
+def _claim(request: Request, submissions: list[Submission]) -> Claim | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not is_idempotency_key(key):
         raise MalformedRequest("an Idempotency-Key has up to 200 visible ASCII characters")
-    return Claim(key, fingerprint(request.url.path, wanted))
+    return Claim(key, fingerprint(request.url.path, submissions))
 
 
-async def _first_with(store: StoreFront, caller: Caller, claim: Claim | None) -> str:
+async def _first_with(store: AsyncJobStore, caller: Caller, claim: Claim | None) -> str:
     """The job or batch of the same request that was sent twice at the same time, of which the other was accepted first.
 
     Raises: KeyReused when it was another request.
     """
     assert claim is not None
-    earlier = await store.ask(Store.claimed, caller.owner, claim)
+    earlier = await store.ask(JobStore.claimed, caller.owner, claim)
     assert earlier is not None
     return earlier
 
@@ -213,20 +200,20 @@ async def _waited_for(request: Request, job: Job, *, kept: bool) -> Response:
     deadline = time.monotonic() + patience
     gone = asyncio.create_task(_disconnected(request))
     try:
-        with service.board.watching(job.id) as changed:
+        with service.live.watching(job.id) as changed:
             while True:
                 changed.clear()
-                row = await service.store.ask(Store.job, job.id)
+                row = await service.store.ask(JobStore.job, job.id)
                 assert row is not None
                 if row.state in FINAL:
                     return await _final_response(request, row)
                 if gone.done():
-                    if not kept and service.board.watchers(job.id) == 1:
+                    if not kept and service.live.watchers(job.id) == 1:
                         await service.dispatcher.cancel(job.id)
                     return Response(status_code=_CLOSED_REQUEST)
                 if time.monotonic() > deadline:
                     raise job_problem(as_data(WaitedTooLong(f"not done after {patience:.0f} s; the job goes on, ask for it")), job)
-                if service.board.stopping and row.state == "queued":
+                if service.live.stopping and row.state == "queued":
                     raise job_problem(as_data(Stopping("the service stops; the job is kept and goes on afterwards")), job)
                 waiting = asyncio.create_task(changed.wait())
                 await asyncio.wait({waiting, gone}, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)

@@ -11,15 +11,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
+from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import NotFinished, ResultExpired
 from img_enhance.jobs.rows import FINAL, Job
 from img_enhance.jobs.spool import Spool
-from img_enhance.jobs.store import Store
-from img_enhance.jobs.store_front import StoreFront
+from img_enhance.jobs.store import JobStore
 from img_enhance.photo import format_named
 from img_enhance.service.api.access import caller_of, service_of
-from img_enhance.service.board import Board
-from img_enhance.service.desk import (
+from img_enhance.service.job_views import (
     batch_view,
     job_problem,
     job_view,
@@ -30,6 +29,7 @@ from img_enhance.service.desk import (
     problem_of,
     summary,
 )
+from img_enhance.service.live_state import LiveState
 from img_enhance.service.openapi import EVENTS_ANSWER, PICTURE_ANSWER, PROBLEMS
 from img_enhance.service.views import API, BatchView, JobView
 from img_enhance.workers.catalogue import as_data
@@ -64,7 +64,7 @@ async def events(request: Request, id: str) -> Response:
     last = request.headers.get("last-event-id", "").partition(".")[0]
     after = int(last) if last.isdecimal() and len(last) < 10 else 0
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(service.store, service.board, found.id, after), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(service.store, service.live, found.id, after), media_type="text/event-stream", headers=headers)
 
 
 @router.delete("/jobs/{id}", response_model=JobView, response_model_exclude_none=True, responses=PROBLEMS, summary="Cancel a job")
@@ -91,7 +91,7 @@ def result_response(spool: Spool, job: Job, *, retention_hours: float) -> Respon
     if job.state == "failed":
         raise job_problem(problem_of(job), job)
     if job.state == "expired":
-        raise job_problem(as_data(ResultExpired(f"results are kept {retention_hours:g} hours; send the photo again")), job)
+        raise job_problem(as_data(ResultExpired(f"results are kept {retention_hours:g} hours", "send the photo again")), job)
     if job.state != "done" or job.result is None:
         raise job_problem(as_data(NotFinished(f"the job is {job.state}, it has no result")), job, {"Retry-After": "2"})
     ending = format_named(job.result["format"]).endings[0]
@@ -106,24 +106,24 @@ def result_response(spool: Spool, job: Job, *, retention_hours: float) -> Respon
     return FileResponse(path, headers=headers, media_type=media_type(job.result["format"]), filename=f"enhanced{ending}")
 
 
-async def _events(store: StoreFront, board: Board, id: str, after: int) -> AsyncIterator[str]:
+async def _events(store: AsyncJobStore, live: LiveState, id: str, after: int) -> AsyncIterator[str]:
     """Every change of state after that number, and how far the job is; numbers come from the store, so they outlive a restart."""
     yield f"retry: {_RETRY_MILLISECONDS}\n\n"
-    said = -1.0
-    with board.watching(id) as changed:
+    sent = -1.0
+    with live.watching(id) as changed:
         while True:
             changed.clear()
-            for number, state, at in await store.ask(Store.events, id, after=after):
+            for number, state, at in await store.ask(JobStore.events, id, after=after):
                 after = number
                 yield _event("state", str(number), {"state": state, "at": at})
                 if state in FINAL:
                     return
-            row = await store.ask(Store.job, id)
-            if row is None or row.state in FINAL or board.stopping:
+            row = await store.ask(JobStore.job, id)
+            if row is None or row.state in FINAL or live.stopping:
                 return
-            fraction = board.fractions.get(id)
-            if fraction is not None and fraction != said:
-                said = fraction
+            fraction = live.fractions.get(id)
+            if fraction is not None and fraction != sent:
+                sent = fraction
                 yield _event("progress", f"{after}.{round(fraction * 1000)}", {"progress": fraction})
             try:
                 await asyncio.wait_for(changed.wait(), _KEEP_ALIVE_SECONDS)

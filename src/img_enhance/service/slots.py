@@ -9,7 +9,7 @@ import psutil
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.settings import Settings
 from img_enhance.workers.protocol import CPU, Setup
-from img_enhance.workers.supervisor import Post
+from img_enhance.workers.supervisor import Slot
 
 # A worker may take what its plans allow, and this much more before it is ended (measured peaks stay below the plan).
 _SLACK, _SLACK_BYTES = 1.25, 300_000_000
@@ -17,17 +17,17 @@ _SHARE_OF_MACHINE = 0.5
 _LEAST_WORKER_BYTES = 1_000_000_000
 
 
-def worker_posts(settings: Settings, scratch: Path, metrics: Metrics) -> list[Post]:
-    """A post for every worker, empty yet."""
+def worker_slots(settings: Settings, scratch: Path, metrics: Metrics) -> list[Slot]:
+    """A slot for every worker, empty yet."""
     setup = setup_of(settings, "auto" if settings.enable_gpu else CPU)
     most_bytes = int((setup.max_memory or 0) * _SLACK) + _SLACK_BYTES
-    return [Post("worker", lane, setup, scratch=scratch, most_bytes=most_bytes, tally=metrics) for lane in settings.lanes]
+    return [Slot("worker", lane, setup, scratch=scratch, most_bytes=most_bytes, counters=metrics) for lane in settings.lanes]
 
 
-def reader_posts(settings: Settings, scratch: Path, metrics: Metrics) -> list[Post]:
-    """A post for every reader, empty yet."""
+def reader_slots(settings: Settings, scratch: Path, metrics: Metrics) -> list[Slot]:
+    """A slot for every reader, empty yet."""
     setup, most_bytes = setup_of(settings, CPU), settings.reader_memory + _SLACK_BYTES
-    return [Post("reader", "", setup, scratch=scratch, most_bytes=most_bytes, tally=metrics) for _ in range(settings.readers)]
+    return [Slot("reader", "", setup, scratch=scratch, most_bytes=most_bytes, counters=metrics) for _ in range(settings.readers)]
 
 
 def setup_of(settings: Settings, device: str) -> Setup:

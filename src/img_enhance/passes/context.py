@@ -18,7 +18,7 @@ from img_enhance.planning.plan import PassPlan
 from img_enhance.planning.sweep_plan import SweepPlan
 
 # Told which part of a pass is done, 0 to 1.
-Done = Callable[[float], None]
+OnFraction = Callable[[float], None]
 
 
 class Networks(Protocol):
@@ -35,7 +35,7 @@ class Networks(Protocol):
 
 
 @dataclass(frozen=True)
-class Running:
+class PassContext:
     """The folder for canvases on disk, whom to tell, and what a pass adds to the record and the warnings; networks.
 
     `source` is the photo as it was before the last enlargement, for the passes that ask for it.
@@ -43,7 +43,7 @@ class Running:
 
     folder: Path | None
     tick: Tick
-    done: Done
+    done: OnFraction
     record: dict[str, Any]
     warnings: list[str]
     networks: Networks
@@ -55,4 +55,4 @@ class Running:
 
     def canvas(self, plan: PassPlan) -> Pixels:
         """Pixels for what a pass makes."""
-        return new_canvas(plan.part.size, plan.store, self.folder, depth=plan.depth)
+        return new_canvas(plan.part.size, plan.medium, self.folder, depth=plan.depth)

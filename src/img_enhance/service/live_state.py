@@ -1,4 +1,4 @@
-"""Who waits for which job, and how far the jobs at work are. It lives in memory: after a restart all is read from the store."""
+"""What the service knows only while it runs: who waits for which job, and how far each is. After a restart all is read from the store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Board:
+class LiveState:
     """Fractions done by job, a way to wait until something about a job changes, and whether the service takes nothing more."""
 
     def __init__(self) -> None:

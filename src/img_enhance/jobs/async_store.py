@@ -8,27 +8,27 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
-from img_enhance.jobs.store import Store
+from img_enhance.jobs.store import JobStore
 
 Answer = TypeVar("Answer")
-Words = ParamSpec("Words")
+Given = ParamSpec("Given")
 
 
-class StoreFront:
+class AsyncJobStore:
     """A store behind the one thread that talks to it: the loop waits for no disk, and no two questions meet."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: JobStore) -> None:
         self._store = store
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
 
-    async def ask(self, method: Callable[Concatenate[Store, Words], Answer], *words: Words.args, **named: Words.kwargs) -> Answer:
-        """What a method of `Store` answers, as in `await store.ask(Store.job, id)`.
+    async def ask(self, method: Callable[Concatenate[JobStore, Given], Answer], *given: Given.args, **named: Given.kwargs) -> Answer:
+        """What a method of `JobStore` answers, as in `await store.ask(JobStore.job, id)`.
 
         Raises: as the method.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(method, self._store, *words, **named))
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(method, self._store, *given, **named))
 
     async def close(self) -> None:
         """Close the store; it can be asked no more."""
-        await self.ask(Store.close)
+        await self.ask(JobStore.close)
         self._thread.shutdown()

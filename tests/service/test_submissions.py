@@ -6,12 +6,12 @@ from typing import Any, cast
 from img_enhance.errors import PhotoError
 from img_enhance.jobs.spool import Spool
 from img_enhance.request.recipe import Recipe
-from img_enhance.service.desk import Wanted, all_looked_at
 from img_enhance.service.pace import Pace
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
+from img_enhance.service.submissions import Submission, all_checked
 from img_enhance.service.uploads import Upload
-from img_enhance.workers.protocol import Check, Checked, Failed
+from img_enhance.workers.protocol import Checked, CheckPhoto, Failed
 
 READERS = 3
 
@@ -22,7 +22,7 @@ class SlowReaders:
     def __init__(self) -> None:
         self.at_work = self.most_at_work = self.asked = 0
 
-    async def check(self, message: Check) -> Checked | Failed:
+    async def check(self, message: CheckPhoto) -> Checked | Failed:
         self.asked += 1
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
@@ -44,8 +44,8 @@ class FakeService:
 
 def test_a_batch_is_looked_at_by_all_readers_and_each_photo_gets_its_own_answer(tmp_path: Any) -> None:
     service = FakeService(tmp_path)
-    wanted = [Wanted(Upload(str(number), 1, ""), Recipe()) for number in range(1, 21)]
-    answers = asyncio.run(all_looked_at(cast(Service, service), wanted))
+    submissions = [Submission(Upload(str(number), 1, ""), Recipe()) for number in range(1, 21)]
+    answers = asyncio.run(all_checked(cast(Service, service), submissions))
     assert service.readers.most_at_work == READERS
     for number, answer in enumerate(answers, 1):
         assert isinstance(answer, Failed) if number % 4 == 0 else isinstance(answer, Checked) and answer.size == (number, 1)
@@ -53,6 +53,6 @@ def test_a_batch_is_looked_at_by_all_readers_and_each_photo_gets_its_own_answer(
 
 def test_a_recipe_that_cannot_be_read_asks_no_reader(tmp_path: Any) -> None:
     service = FakeService(tmp_path)
-    answers = asyncio.run(all_looked_at(cast(Service, service), [Wanted(Upload("1", 1, ""), PhotoError("no"))]))
+    answers = asyncio.run(all_checked(cast(Service, service), [Submission(Upload("1", 1, ""), PhotoError("no"))]))
     assert isinstance(answers[0], Failed)
     assert service.readers.asked == 0

@@ -9,12 +9,12 @@ import numpy as np
 
 from img_enhance.errors import PhotoError
 from img_enhance.geometry import Size
-from img_enhance.image_io import PhotoFile
+from img_enhance.image_io import PhotoFile, moved_to_disk
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
-from img_enhance.planning.plan import Pass, Plan, Question
-from img_enhance.planning.sweep_plan import Store
+from img_enhance.planning.plan import Pass, Plan, PlanRequest
+from img_enhance.planning.sweep_plan import Medium
 from img_enhance.request.options import Output
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
@@ -22,32 +22,35 @@ from img_enhance.words import Setting, Words
 
 
 class Decoded:
-    """A photo that was decoded before its job runs, until it is taken: what runs has the only hold on it, and may change it."""
+    """A photo that was decoded before it is enhanced, until it is taken: what runs has the only hold on it, and may change it."""
 
-    def __init__(self, photo: Photo, store: Store) -> None:
+    def __init__(self, photo: Photo, medium: Medium) -> None:
         self._photo: Photo | None = photo
-        self._store = store
+        self._medium: Medium = medium
 
-    def keep_on(self, store: Store) -> None:
-        """Let go of a photo that lies elsewhere."""
-        if self._store != store:
-            self._photo = None
+    def move_to_disk(self, scratch: str | None) -> None:
+        """Make room in memory: the photo, if it lies there, goes to an unnamed file in the folder `scratch`.
+
+        Raises: DiskError when the disk has no room.
+        """
+        if self._photo is not None and self._medium == "memory":
+            self._photo, self._medium = moved_to_disk(self._photo, scratch), "disk"
 
     @property
     def disk_bytes(self) -> int:
         """What it takes of the disk now."""
-        if self._photo is None or self._store == "memory":
+        if self._photo is None or self._medium == "memory":
             return 0
         return self._photo.pixels.nbytes + (0 if self._photo.alpha is None else self._photo.alpha.nbytes)
 
     def take(self) -> Photo | None:
-        """The photo, the first time, unless it was let go of."""
+        """The photo, the first time."""
         photo, self._photo = self._photo, None
         return photo
 
 
 @dataclass(frozen=True)
-class Job:
+class PreparedRun:
     """A photo and a recipe that are known to fit together, planned but not begun.
 
     `losses` are those of the warnings that say what the result will lack of the photo's file. `decoded` is there if that had to be decoded
@@ -55,7 +58,7 @@ class Job:
     """
 
     source: Photo | PhotoFile
-    question: Question
+    request: PlanRequest
     recipe: Recipe
     reasons: tuple[Reason, ...]
     plan: Plan
@@ -65,11 +68,11 @@ class Job:
 
     @property
     def header(self) -> Header:
-        return self.question.header
+        return self.request.header
 
     @property
     def output_format(self) -> str:
-        return self.question.output_format
+        return self.request.output_format
 
     @property
     def copies(self) -> bool:
@@ -85,20 +88,20 @@ class Job:
         """The photo that was decoded before, for whoever calls first, as `Decoded.take`."""
         return None if self.decoded is None else self.decoded.take()
 
-    def planned_again(self, plan: Plan, warning: str) -> Job:
-        """The job by another plan, and why."""
+    def planned_again(self, plan: Plan, warning: str) -> PreparedRun:
+        """The same by another plan, and why."""
         return replace(self, plan=plan, warnings=(*self.warnings, warning))
 
 
 def all_passes(recipe: Recipe, size: Size, models: ModelTable) -> tuple[tuple[Pass, ...], Size]:
     """All passes of a recipe over a photo of `size`, and the size of the result."""
-    run: tuple[Pass, ...] = ()
+    passes: tuple[Pass, ...] = ()
     assert recipe.steps != AUTO, "the steps are chosen before they are planned"
     for options in recipe.steps:
-        for step in passes_of(options, size, models):
-            run += (step,)
-            size = step.result(size)
-    return run, size
+        for each in passes_of(options, size, models):
+            passes += (each,)
+            size = each.result(size)
+    return passes, size
 
 
 def output_format_of(header: Header, recipe: Recipe, output: Path | None) -> str:
@@ -112,14 +115,14 @@ def output_format_of(header: Header, recipe: Recipe, output: Path | None) -> str
 
 def losses(header: Header, output: Format, precision: Precision) -> tuple[str, ...]:
     """What of the photo the result cannot keep."""
-    said = []
+    lost = []
     if header.depth == 16 and not output.deep:
-        said.append(f"{output.name} holds 8 bits a channel, the photo has 16; png or tiff would keep them")
+        lost.append(f"{output.name} holds 8 bits a channel, the photo has 16; png or tiff would keep them")
     if header.depth == 16 and precision == "bf16":
-        said.append(Words("bf16 carries about 8 of the photo's 16 bits; ", Setting("precision", "f32"), " would keep them"))
+        lost.append(Words("bf16 carries about 8 of the photo's 16 bits; ", Setting("precision", "f32"), " would keep them"))
     if header.alpha and not output.alpha:
-        said.append(f"{output.name} holds no transparency; the photo was laid on white")
-    return tuple(said)
+        lost.append(f"{output.name} holds no transparency; the photo was laid on white")
+    return tuple(lost)
 
 
 def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output) -> bool:
