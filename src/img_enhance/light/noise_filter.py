@@ -27,9 +27,6 @@ _MAY_STAY = 0.5
 _BRIGHTNESS_VARIANCE = np.float32(1.5)
 _DIFFERENCE_VARIANCE = np.float32(8.0)
 
-# The largest variance of a surface that is flat but for one step between 8-bit values.
-_STEP_VARIANCE = (257 / 2) ** 2
-
 # Codes at which the table is computed.
 _STEP = 64
 
@@ -51,20 +48,6 @@ def variances_to_take_out(noise: NoiseLevels, table: Floats, encoding: Encoding)
         return None
     in_codes = sigma / 255 / steepness
     return np.interp(np.arange(CODES), codes, too_much * in_codes**2).astype(np.float32)
-
-
-def rounding_variances(table: Floats, encoding: Encoding) -> Floats | None:
-    """(65536,) float32: the variance, in squared 16-bit codes, of the steps between 8-bit values at brightnesses where `table` widens them.
-
-    Smooth skies would fall into bands there. None where it does so nowhere.
-    """
-    codes = np.arange(0, CODES, _STEP)
-    light = encoding.decode_table(16)[1]
-    after = np.interp(table[root_index(light[codes])], light, np.arange(CODES))
-    widened = np.clip(np.gradient(after, codes) - 1, 0, 1)
-    if not widened.any():
-        return None
-    return np.interp(np.arange(CODES), codes, widened * _STEP_VARIANCE).astype(np.float32)
 
 
 def without_noise(pixels: Pixels, variances: Floats) -> Pixels:

@@ -19,7 +19,7 @@ from img_enhance.light.exposure_evidence import evidence_of, thumbnail, white_si
 from img_enhance.light.fusion import contrast_of, fusion_lattice
 from img_enhance.light.lattice import Lattice
 from img_enhance.light.noise import coloured_noise_levels
-from img_enhance.light.noise_filter import REACH, rounding_variances, variances_to_take_out, without_noise
+from img_enhance.light.noise_filter import REACH, variances_to_take_out, without_noise
 from img_enhance.light.sample import Sample, sample
 from img_enhance.light.tone import (
     blocks,
@@ -44,8 +44,7 @@ _SAID_SHARE = 0.02
 class ExposureCorrectionFacts:
     """What was measured, and what `apply` needs: `ev` is the change of exposure in stops, `local` the local gains' strength in [0, 1].
 
-    `table` is (65536,) float32, the tone curve at `tone.root_index`. `variances` are those of the noise, and of the steps between 8-bit
-    values, that are taken out before; None for none.
+    `table` is (65536,) float32, the tone curve at `tone.root_index`. `variances` are those of the noise that is taken out, None for none.
     `unchanged` is why nothing changes, "" where something does.
     """
 
@@ -57,7 +56,6 @@ class ExposureCorrectionFacts:
     table: Floats
     lattice: Lattice | None
     variances: Floats | None
-    noise_reduced: bool
     warnings: tuple[str, ...]
     unchanged: str = ""
 
@@ -76,7 +74,7 @@ class ExposureCorrectionFacts:
 
     def record(self) -> dict[str, Any]:
         """What was measured, as JSON values."""
-        own = {"ev_stops": round(self.ev, 3), "local_strength": round(self.local, 3), "noise_reduced": self.noise_reduced}
+        own = {"ev_stops": round(self.ev, 3), "local_strength": round(self.local, 3), "noise_reduced": self.variances is not None}
         return {**own, **self.exposure.record()}
 
 
@@ -91,10 +89,9 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
     table = exposure_table(ev, unused_stops=exposure.unused_stops)
     strength = _local_strength(seen, table, ev, options.local) * options.enhance_level
     lattice = fusion_lattice(seen, table, strength, photo.pixels.shape[:2]) if strength > 0 else None
-    noise = None
+    variances = None
     if ev > 0 and not photo.grey and not options.amplify_noise:
-        noise = variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)
-    bands = rounding_variances(table, encoding) if ev and not photo.grey and photo.depth == 8 and not options.amplify_noise else None
+        variances = variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)
     why = "" if ev or lattice is not None else _unchanged(exposure, options)
     return ExposureCorrectionFacts(
         ev=ev,
@@ -104,8 +101,7 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
         grey=photo.grey,
         table=table,
         lattice=lattice,
-        variances=_larger(noise, bands),
-        noise_reduced=noise is not None,
+        variances=variances,
         warnings=_warnings(ev, exposure),
         unchanged=why,
     )
@@ -131,12 +127,6 @@ def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) 
         cv2.merge(made if len(made) == 3 else made * 3, result[rows])
         keep_clear_of_the_ends(pixels[rows], result[rows])
     return result
-
-
-def _larger(some: Floats | None, others: Floats | None) -> Floats | None:
-    if some is None or others is None:
-        return others if some is None else some
-    return np.maximum(some, others)
 
 
 def _local_strength(seen: Sample, table: Floats, ev: float, local: str) -> float:
