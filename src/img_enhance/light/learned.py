@@ -33,9 +33,9 @@ class Perceptron:
 
 
 @cache
-def arrays(name: str = LIGHTS_FILE) -> dict[str, Floats]:
-    """All weights of a file by name, as float32; it keeps them in half precision."""
-    with files("img_enhance.light").joinpath(name).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
+def arrays(name: str = LIGHTS_FILE, package: str = "img_enhance.light") -> dict[str, Floats]:
+    """All weights of a file of a package by name, as float32, in which they need not be kept."""
+    with files(package).joinpath(name).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
         return {array: loaded[array].astype(np.float32) for array in loaded.files}
 
 

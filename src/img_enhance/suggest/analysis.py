@@ -1,4 +1,4 @@
-"""What can be measured of a photo: light, clipping, noise, blur, traces of JPEG. Numbers only; what follows from them is for `suggest`."""
+"""What can be measured of a photo: light, clipping, noise, blur, traces of JPEG, its kind. What follows from it is for `suggest`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from img_enhance.light.colour import encoding_of
 from img_enhance.photo import Photo
 from img_enhance.request.options import ExposureCorrection, WhiteBalance
 from img_enhance.steps import exposure_correction, white_balance
+from img_enhance.suggest.kind import kind_of
 from img_enhance.suggest.texture import Texture, measure_texture
 
 Floats = npt.NDArray[np.float32]
@@ -59,8 +60,8 @@ class PhotoFacts:
     `visible_fraction` is of pixels that are not fully transparent, `black_fraction` of visible ones whose channels are all 0 (in 8 bits),
     `white_fraction` of those with a channel at 255. `rms_contrast` is the standard deviation of CIE lightness, 0 to 50 (Peli, Contrast in
     complex images, 1990). `exposure_stops` is what exposure_correction would change, `exposure_confidence` in [0, 1] how sure that is,
-    `cast` what white_balance finds (nothing in a grey photo). `jpeg_quality` is that of the file's own tables, `faces` what a detector
-    counted (`suggest.py`).
+    `cast` what white_balance finds (nothing in a grey photo). `kind` is one of KINDS (`kind.py`) and `kind_confidence`, in [0.5, 1], how
+    sure that is. `jpeg_quality` is that of the file's own tables, `faces` what a detector counted (`suggest.py`).
     """
 
     width: int
@@ -77,6 +78,8 @@ class PhotoFacts:
     exposure_confidence: float
     cast: Cast | None
     texture: Texture
+    kind: str | None = None
+    kind_confidence: float | None = None
     jpeg_quality: int | None = None
     faces: int | None = None
 
@@ -100,6 +103,7 @@ def analyse(photo: Photo, *, jpeg_quality: int | None = None) -> PhotoFacts:
     light = encoding_of(photo.metadata.icc).decode(seen) @ encoding_of(photo.metadata.icc).luminance
     brightest = np.maximum(np.maximum(seen[:, 0], seen[:, 1]), seen[:, 2]) >> (photo.depth - 8)
     exposed = exposure_correction.measure(photo, ExposureCorrection())
+    kind = kind_of(photo)
     return PhotoFacts(
         width=photo.size.width,
         height=photo.size.height,
@@ -115,6 +119,8 @@ def analyse(photo: Photo, *, jpeg_quality: int | None = None) -> PhotoFacts:
         exposure_confidence=exposed.confidence,
         cast=_cast(photo),
         texture=measure_texture(photo),
+        kind=kind.name if kind else None,
+        kind_confidence=kind.confidence if kind else None,
         jpeg_quality=jpeg_quality,
     )
 

@@ -28,6 +28,7 @@ from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.request.recipe import Reason, Recipe
 from img_enhance.suggest.analysis import PhotoFacts, analyse, lightness
+from img_enhance.suggest.kind import DRAWING, FALSE_COLOUR, PAINTING
 from img_enhance.words import Pull, Setting, Words
 
 # Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
@@ -45,6 +46,13 @@ SURE = 0.95
 # learned from, as they were, 6.5 are above the confidence in a cast, some of them scans of film that has one, and 3 above that in too much
 # light (`bench/quality_fit.py`, 2026-11).
 LEAST_SURE_CAST = 0.5
+# What is no photo, in words. How sure that has to be is in the scale of its confidence (`bench/kind_fit.py`).
+LOOKS_LIKE = {
+    DRAWING: "a drawing, a page or a screenshot",
+    PAINTING: "a painting or a print",
+    FALSE_COLOUR: "a picture in false colours",
+}
+_ON_LIGHT = (WhiteBalance.name, ExposureCorrection.name, CLAHE.name)
 # Below this there is no cast to speak of.
 LEAST_CAST_TO_DOUBT = 0.1
 
@@ -196,7 +204,7 @@ def decode_and_suggest(
 
 def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
     """The suggestion that follows from `facts`: the rules of RULES, one a step, in the order in which steps run."""
-    verdicts = [(name, _nothing_to_see(facts) or rule(facts, limits)) for name, rule in RULES]
+    verdicts = [(name, _nothing_to_see(facts) or _no_photo(name, facts) or rule(facts, limits)) for name, rule in RULES]
     return Suggestion(
         steps=tuple(verdict.options for _, verdict in verdicts if verdict.options is not None),
         reasons=tuple(
@@ -213,6 +221,13 @@ def _nothing_to_see(facts: PhotoFacts) -> _Verdict | None:
     if facts.luminance.p1 == facts.luminance.p99 and facts.rms_contrast < ROUNDING:
         return _Verdict(None, "the photo is of one colour")
     return None
+
+
+def _no_photo(step: str, facts: PhotoFacts) -> _Verdict | None:
+    """Light and colour are left alone in pictures whose colours were chosen, and not seen by a camera."""
+    if step not in _ON_LIGHT or facts.kind not in LOOKS_LIKE:
+        return None
+    return _Verdict(None, f"this looks like {LOOKS_LIKE[facts.kind]}, not a photo (confidence {facts.kind_confidence:.2f})")
 
 
 def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
