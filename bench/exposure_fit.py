@@ -41,7 +41,7 @@ _MOST_PIXELS = 50_000
 _WEIGHT = {"night": 2.0, "concert": 2.0, "sunset": 1.5, "silhouette": 3.0, "snow": 3.0, "highkey": 2.5, "lowkey": 0.7, "candle": 3.0}
 _WEIGHT |= {"hall": 1.5, "saturated": 3.0, "grey": 0.7, "sepia": 0.5, "good": 1.0, "toodark": 3.0, "toobright": 3.0}
 _MADE = {"good": 4, "saturated": 4, "grey": 4, "snow": 4, "backlit": 4, "sunset": 2}
-_MADE_WEIGHT = 1.3
+_DARKER_WEIGHT, _BRIGHTER_WEIGHT = 0.85, 1.3
 # Of a wrong exposure, all that a photo is off is to be corrected; of light from behind, this.
 _WRONG = {"toodark": 1.0, "toobright": 1.0, "backlit": 0.7}
 
@@ -49,6 +49,7 @@ _WRONG = {"toodark": 1.0, "toobright": 1.0, "backlit": 0.7}
 _DARKER, _BRIGHTER = (0.7, 3.2), (0.7, 3.5)
 _CONTRAST, _CONTRAST_AT = (1.15, 1.8), 0.25
 _GAIN_OF_ODDS = 0.6
+_BRIGHTER_AT_MOST = 1.2
 
 _HIDDEN, _NETWORKS, _EPOCHS, _RATE, _DECAY, _BLUR, _HUBER = 8, 8, 400, 5e-3, 0.1, 0.1, 1.5
 _KEPT_OF = 4
@@ -102,8 +103,15 @@ def lessons_of(path: Path) -> list[Lesson]:
         found.append(Lesson(inputs, float(inputs[0]) * _WRONG[kind], 1.0, kept))
     for stops, made in _made(pixels, _MADE.get(kind, 0), random):
         inputs = _inputs(made)
-        found.append(Lesson(inputs, float(inputs[0]) if inputs[0] * stops < 0 else 0.0, _MADE_WEIGHT, kept))
+        found.append(Lesson(inputs, _wanted(float(inputs[0]), stops), _DARKER_WEIGHT if stops < 0 else _BRIGHTER_WEIGHT, kept))
     return found
+
+
+def _wanted(off: float, stops: float) -> float:
+    """Of what a photo is off, what is due to the stops that it was given: all of darkness, of brightness little more than those."""
+    if off * stops >= 0:
+        return 0.0
+    return off if off > 0 else max(off, -_BRIGHTER_AT_MOST * stops)
 
 
 def _made(pixels: Pixels, times: int, random: np.random.Generator) -> Iterator[tuple[float, Pixels]]:

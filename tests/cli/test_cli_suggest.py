@@ -29,7 +29,7 @@ def large() -> Pixels:
     with Image.open(SAMPLE) as photo:
         grey = np.asarray(photo.convert("L"), np.float32)
     low, high = np.percentile(grey, (0.5, 99.5))
-    stretched = np.clip((grey - low) / (high - low) * 255, 0, 255).astype(np.uint8)
+    stretched = (np.clip((grey - low) / (high - low), 0, 1) ** 1.4 * 255).astype(np.uint8)
     return np.tile(stretched, (5, 7))[:1450, :2900]
 
 
