@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from img_enhance.light.illuminant import LONG_DIFFERENCE, SHORT_DIFFERENCE
+from img_enhance.light.illuminant import HALF_DIFFERENCE, LONG_DIFFERENCE, SHORT_DIFFERENCE
 from img_enhance.light.illuminant_estimate import CHANNELS, FIRST_LIGHT, GRID, GRID_CORNER, GRID_STEP, LIGHTS, STRONG, WHITE_AT
 from img_enhance.light.learned import probability
 from img_enhance.light.light_shares import SHARES
@@ -45,8 +45,8 @@ _DROPOUT = 0.3
 _EPOCHS, _RATE, _SMALL_NETWORK_RATE = 20, 0.02, 3e-3
 # How large steps are, against those, where earlier weights are learned further.
 _FURTHER_RATE = 0.2
-# What a difference of CIEDE2000 1 counts beside the logarithm of the likelihood, and at how much differences are compressed to a half.
-_DIFFERENCE_WEIGHT, _HALF_DIFFERENCE = 0.1, 50.0
+# What a difference of CIEDE2000 1 counts beside the logarithm of the likelihood.
+_DIFFERENCE_WEIGHT = 0.1
 
 # Exposure: the light that counts as too much, how much its amount counts beside the question whether, and the steps of learning.
 _OVER_STOPS = 0.7
@@ -241,7 +241,7 @@ def _lit(lessons: Sequence[Lesson]) -> Array:
 def _difference(left: Any) -> Any:
     """About the CIEDE2000 of a grey in lights (N, 2), logarithms of ratios."""
     near = torch.sqrt((LONG_DIFFERENCE * left[:, 0]) ** 2 + (SHORT_DIFFERENCE * left[:, 1]) ** 2 + 1e-2)
-    return near / (1 + near / _HALF_DIFFERENCE)
+    return near / (1 + near / HALF_DIFFERENCE)
 
 
 def _wanted(lessons: Sequence[Lesson]) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from measure import say
 from photos import Pixels
 from quality.collection import HELD_OUT, TUNE, reduced
 from quality.light import LUMINANCE, decode, encode
@@ -131,10 +132,14 @@ def pictures_of(pair: RealPair, folder: Path) -> tuple[Pixels, Pixels]:
 
 
 def meant_photos(photos: MeantPhotos, folder: Path) -> Iterator[tuple[str, Pixels]]:
-    """Names and pixels of the photos that are there."""
+    """Names and pixels of the photos that are there and whole."""
     for path in sorted((root_of(folder, photos.repository) / photos.folder).rglob("*")):
         if path.suffix.lower() in _SUFFIXES and path.stat().st_size >= _LEAST_BYTES and not path.name.startswith(photos.leave_out):
-            pixels = read(path)
+            try:
+                pixels = read(path)
+            except OSError as error:
+                say(f"[WARNING] left out: {path.name}: {error}")
+                continue
             if min(pixels.shape[:2]) >= _LEAST_SIDE:
                 yield path.stem, pixels
 

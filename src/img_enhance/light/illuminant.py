@@ -28,6 +28,8 @@ BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.03
 
 # CIEDE2000 of a grey for a natural logarithm of the long and the short cone response over the middle one.
 LONG_DIFFERENCE, SHORT_DIFFERENCE = 84.0, 42.0
+# What is so far from grey counts half.
+HALF_DIFFERENCE = 50.0
 
 _TABLE_MIRED = np.arange(1e6 / 30_000, 1e6 / 1500)
 
@@ -126,13 +128,17 @@ def of_cones(responses: Array) -> Array:
 
 
 def grey_difference(light: Array) -> float:
-    """About how far from grey a grey is in this light (u, v), in units of CIEDE2000 as they are near grey.
-
-    Measured on a grey of 25 % luminance in lights up to CIEDE2000 17: right to a tenth up to 8, and a half too much at 17, which
-    CIEDE2000 compresses (2026-11).
-    """
+    """About how far from grey a grey is in this light (u, v), in units of CIEDE2000 as they are near grey."""
     long, middle, short = np.log(np.maximum(cones(light), 1e-3))
     return float(np.hypot(LONG_DIFFERENCE * (long - middle), SHORT_DIFFERENCE * (short - middle)))
+
+
+def compressed(difference: float) -> float:
+    """CIEDE2000 of what is so far from grey: it compresses large differences.
+
+    Within a tenth of that of a grey of 25 % luminance in lights of every direction up to CIEDE2000 17 (2026-11).
+    """
+    return difference / (1 + difference / HALF_DIFFERENCE)
 
 
 def _cones(uv: Array) -> Array:
