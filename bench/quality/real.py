@@ -82,7 +82,7 @@ _OF_ONE_LIGHT = (
     *("revistes", "screens", "smile"),
 )
 
-# Held out are those of the data sets that others publish figures of: nothing was chosen by them.
+# Held out are those of the data sets that others publish figures of: what is chosen is chosen by the others.
 PAIRS = (
     *(RealPair(HELD_OUT, _DEEP, f"dataset/{name}.png", "dataset/8D5U5524_G_AS.png") for name in _RENDERED),
     *(
