@@ -2,6 +2,7 @@
 
 python bench/quality_fit.py FOLDER...           folders of ordinary photos, thousands in all; most of a second each on two cores
 python bench/quality_fit.py FOLDER -o FILE      elsewhere than into the library
+python bench/quality_fit.py FOLDER --start FILE go on learning lights from these weights; the answer is the mean of both
 
 Four photos in five are learned from, in lights and exposures drawn at random; of the fifth it prints how often the bench's own degradations
 are found, at several rates of false alarms.
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from img_enhance.light.illuminant import HALF_DIFFERENCE, LONG_DIFFERENCE, SHORT_DIFFERENCE
 from img_enhance.light.illuminant_estimate import CHANNELS, FIRST_LIGHT, GRID, GRID_CORNER, GRID_STEP, LIGHTS, STRONG, WHITE_AT
 from img_enhance.light.learned import probability
 from img_enhance.light.light_shares import SHARES
@@ -41,6 +43,10 @@ _SMOOTH, _SMALL, _PRIOR_SMOOTH = 3e-3, 3e-4, 1e-3
 _DECAY = 1e-3
 _DROPOUT = 0.3
 _EPOCHS, _RATE, _SMALL_NETWORK_RATE = 20, 0.02, 3e-3
+# How large steps are, against those, where earlier weights are learned further.
+_FURTHER_RATE = 0.2
+# What a difference of CIEDE2000 1 counts beside the logarithm of the likelihood.
+_DIFFERENCE_WEIGHT = 0.1
 
 # Exposure: the light that counts as too much, how much its amount counts beside the question whether, and the steps of learning.
 _OVER_STOPS = 0.7
@@ -64,26 +70,44 @@ def main(given: Sequence[str] | None = None) -> int:
     learned, kept = ([lesson for lesson in lessons if lesson.kept is wanted] for wanted in (False, True))
     torch.manual_seed(0)
     say(f"learning lights from {len(learned)} pictures")
-    illuminant, score = learn_lights(learned, epochs=arguments.epochs)
+    start = None if arguments.start is None else _read(arguments.start)
+    illuminant, score = learn_lights(learned, epochs=arguments.epochs, start=start)
     casts = score(kept)
     alarms = float(np.quantile(casts[_family(kept, UNDEGRADED)], 1 - CAST_FALSE_ALARMS / 100))
     illuminant["illuminant.out_bias"] += alarms
     print(_table("Casts found", kept, casts - alarms, _CASTS).text())
-    say("learning exposure")
-    exposure, judge = learn_exposure(learned)
-    print(_table("Too much light found", kept, judge(kept), _TOO_BRIGHT).text())
+    if start is None:
+        say("learning exposure")
+        exposure, judge = learn_exposure(learned)
+        print(_table("Too much light found", kept, judge(kept), _TOO_BRIGHT).text())
+    else:
+        exposure = {name: array for name, array in start.items() if name not in illuminant}
+        illuminant = {name: (array + start[name]) / 2 for name, array in illuminant.items()}
     np.savez_compressed(arguments.output, **{name: array.astype(np.float16) for name, array in {**illuminant, **exposure}.items()})
     say(f"written: {arguments.output}")
     return 0
 
 
-def learn_lights(lessons: Sequence[Lesson], *, epochs: int = _EPOCHS) -> tuple[Weights, Score]:
-    """The arrays of `IlluminantWeights` by name, and what gives the logarithms of the odds of a cast in lessons."""
+def learn_lights(lessons: Sequence[Lesson], *, epochs: int = _EPOCHS, start: Weights | None = None) -> tuple[Weights, Score]:
+    """The arrays of `IlluminantWeights` by name, and what gives the logarithms of the odds of a cast in lessons.
+
+    With `start` it goes on from such arrays, in smaller steps.
+    """
     spectra, shares, wanted = _spectra(lessons), _tensor(lessons, "shares"), _wanted(lessons)
     mean, spread = shares.mean(0), shares.std(0) + 1e-3
     filters = torch.zeros(CHANNELS, *_FILTER, requires_grad=True)
     prior = torch.full(LIGHTS, -3.0, requires_grad=True)
     decision = _perceptron(LIGHTS[0] * LIGHTS[1] + SHARES, 1)
+    if start is not None:
+        _set(filters, start["illuminant.filters"])
+        _set(prior, start["illuminant.prior"])
+        hidden = start["illuminant.hidden"].T.copy()
+        _set(decision[0].bias, start["illuminant.hidden_bias"] + hidden[:, -SHARES:] @ mean.numpy())
+        hidden[:, -SHARES:] *= spread.numpy()
+        _set(decision[0].weight, hidden)
+        _set(decision[-1].weight, start["illuminant.out"].T)
+        _set(decision[-1].bias, start["illuminant.out_bias"])
+    lights_at, lit = torch.from_numpy(_lights_at()).float(), torch.from_numpy(_lit(lessons)).float()
 
     def scores(spectra: Any, shares: Any) -> Any:
         seen = torch.view_as_complex(spectra.float())
@@ -95,16 +119,20 @@ def learn_lights(lessons: Sequence[Lesson], *, epochs: int = _EPOCHS) -> tuple[W
 
     def loss(batch: Any) -> Any:
         likely = torch.log_softmax(scores(spectra[batch], shares[batch]), 1)
+        # What is left of the light, or put in, when the mean of all that is likely is taken out; white lies at 0.
+        left = likely[:, 1:].exp() @ lights_at - lit[batch]
         return (
             -(wanted[batch] * likely).sum(1).mean()
+            + _DIFFERENCE_WEIGHT * _difference(left).mean()
             + _SMOOTH * _steps(filters)
             + _SMALL * (filters**2).sum()
             + _PRIOR_SMOOTH * _steps(prior)
         )
 
+    step = 1 if start is None else _FURTHER_RATE
     groups = [
-        {"params": [filters, prior], "lr": _RATE, "weight_decay": 0.0},
-        {"params": list(decision.parameters()), "lr": _SMALL_NETWORK_RATE, "weight_decay": _DECAY},
+        {"params": [filters, prior], "lr": step * _RATE, "weight_decay": 0.0},
+        {"params": list(decision.parameters()), "lr": step * _SMALL_NETWORK_RATE, "weight_decay": _DECAY},
     ]
     _descend(loss, groups, count=len(lessons), epochs=epochs, network=decision)
 
@@ -186,6 +214,36 @@ def _tensor(lessons: Sequence[Lesson], field: str) -> Any:
     return torch.from_numpy(np.stack([getattr(lesson, field) for lesson in lessons])).float()
 
 
+def _set(parameter: Any, values: Array) -> None:
+    with torch.no_grad():
+        parameter.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+
+
+def _read(path: Path) -> Weights:
+    with np.load(path) as file:
+        return {name: file[name].astype(np.float32) for name in file.files}
+
+
+def _lights_at() -> Array:
+    """(lights, 2) the logarithms of the ratios of every light."""
+    axes = [
+        (np.arange(count) + first + 0.5) * step + corner
+        for count, first, step, corner in zip(LIGHTS, FIRST_LIGHT, GRID_STEP, GRID_CORNER, strict=True)
+    ]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def _lit(lessons: Sequence[Lesson]) -> Array:
+    """(N, 2) what should be taken out: nothing where nobody corrects."""
+    return np.stack([lesson.light if lesson.given.family == CAST else np.zeros(2) for lesson in lessons])
+
+
+def _difference(left: Any) -> Any:
+    """About the CIEDE2000 of a grey in lights (N, 2), logarithms of ratios."""
+    near = torch.sqrt((LONG_DIFFERENCE * left[:, 0]) ** 2 + (SHORT_DIFFERENCE * left[:, 1]) ** 2 + 1e-2)
+    return near / (1 + near / HALF_DIFFERENCE)
+
+
 def _wanted(lessons: Sequence[Lesson]) -> Any:
     """(N, 1 + lights) what should be answered: white, or the light, which is shared out among the four points around it."""
     wanted = torch.zeros(len(lessons), 1 + LIGHTS[0] * LIGHTS[1])
@@ -241,6 +299,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", type=Path, default=WEIGHTS, metavar="FILE", help="where the weights go (default: into the library)"
     )
+    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to go on from; what tells exposure stays as it is there")
     parser.add_argument("--photos", type=int, metavar="N", help="only the first N photos of each folder")
     parser.add_argument(
         "--epochs", type=int, default=_EPOCHS, metavar="N", help=f"how often all pictures are gone through (default {_EPOCHS})"

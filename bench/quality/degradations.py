@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from photos import Pixels
-from quality.light import DAYLIGHT_KELVIN, Linear, cast_matrix, channel_matrix, decode, encode, through
+from quality.light import DAYLIGHT_KELVIN, Linear, cast_matrix, contrasted, decode, encode, through, uncontrasted
 
 EXPOSURE, CAST, LOW_LIGHT, UNDEGRADED = "exposure", "cast", "low light", "undegraded"
 FAMILIES = (EXPOSURE, CAST, LOW_LIGHT, UNDEGRADED)
@@ -19,8 +19,10 @@ READ_ELECTRONS = 5.0
 
 @dataclass(frozen=True)
 class Degradation:
-    """What happens to the light: `stops` of exposure, an illuminant that nobody corrected, channel by channel if `by_channel`.
+    """What happens to the light: `stops` of exposure, and an illuminant that nobody corrected.
 
+    `sharpness` is that of the sensor whose responses the illuminant changes (`cast_matrix`), `contrast` that of the camera's curve, which
+    is undone before that and done again after it.
     `noise` counts the light after `stops` in electrons, with photon and read noise, and then lifts by `gain_stops`.
     """
 
@@ -29,7 +31,8 @@ class Degradation:
     stops: float = 0
     kelvin: float = DAYLIGHT_KELVIN
     duv: float = 0
-    by_channel: bool = False
+    sharpness: float = 0
+    contrast: float = 0
     noise: bool = False
     gain_stops: float = 0
 
@@ -60,11 +63,12 @@ def degraded(pixels: Pixels, degradation: Degradation, *, photo: str) -> Pixels:
     """The picture a camera would have given, (H, W, 3) uint8. Noise is that of the photo's and the degradation's names, always the same."""
     if degradation.name == "untouched":
         return pixels
-    matrix = (channel_matrix if degradation.by_channel else cast_matrix)(degradation.kelvin, degradation.duv)
-    linear = through(decode(pixels), matrix) * np.float32(2**degradation.stops)
+    matrix = cast_matrix(degradation.kelvin, degradation.duv, sharpness=degradation.sharpness)
+    seen = uncontrasted(decode(pixels), degradation.contrast) if degradation.contrast else decode(pixels)
+    linear = through(seen, matrix) * np.float32(2**degradation.stops)
     if degradation.noise:
         linear = _counted(linear, _generator(photo, degradation.name)) * np.float32(2**degradation.gain_stops)
-    return encode(linear)
+    return encode(contrasted(linear, degradation.contrast) if degradation.contrast else linear)
 
 
 def _counted(linear: Linear, random: np.random.Generator) -> Linear:

@@ -21,7 +21,7 @@ from measure import say
 from photos import Pixels
 from quality.collection import reduced
 from quality.degradations import CAST, DEGRADATIONS, EXPOSURE, UNDEGRADED, Degradation, degraded
-from quality.light import BRADFORD, DAYLIGHT_KELVIN, white_of
+from quality.light import BRADFORD, DAYLIGHT_KELVIN, XYZ_OF_RGB, decode, white_of
 from quality.made_up import on_white, part_of, patches, wall
 
 Array = npt.NDArray[Any]
@@ -41,8 +41,12 @@ _NEAR_STOPS = 0.65
 # Colder and warmer lights, and greener and more purple ones.
 _COLD_MIRED, _WARM_MIRED, _ANY_MIRED = (65, 138), (175, 410), (100, 300)
 _TINTS = (0.009, 0.028)
-_CAST_DUV = 0.006
+_MOST_CONTRAST = 0.8
+_CAST_DUV = 0.01
 _OVER_STOPS, _UNDER_STOPS = (0.75, 2.2), (-3, -0.9)
+# Linear light between which a pixel tells how a light moved it, and the least that has a logarithm.
+_DARK, _BRIGHT, _LEAST_LIGHT = 0.02, 0.955, 1e-4
+_TO_CONES = BRADFORD @ XYZ_OF_RGB / (BRADFORD @ white_of(DAYLIGHT_KELVIN))[:, None]
 # The sides of a part of a photo: enough to see the light by, and not enough.
 _LARGE_PART, _SMALL_PART = (0.4, 0.8), (0.08, 0.25)
 
@@ -51,11 +55,13 @@ _LARGE_PART, _SMALL_PART = (0.4, 0.8), (0.08, 0.25)
 class Lesson:
     """What is seen of a photo in a light, and what was done to it.
 
-    `colours` (CHANNELS, GRID, GRID) float16 and `shares` are those of `evidence_of`, `exposure_shares` those that exposure is judged by.
+    `light` (2,) is how far that moved the logarithms of the long and the short cone response over the middle one; `colours` (CHANNELS,
+    GRID, GRID) float16 and `shares` are those of `evidence_of`, `exposure_shares` those that exposure is judged by.
     """
 
     photo: str
     given: Degradation
+    light: Array
     colours: Array
     shares: Array
     exposure_shares: Array
@@ -63,12 +69,6 @@ class Lesson:
     @property
     def kept(self) -> bool:
         return kept(self.photo)
-
-    @property
-    def light(self) -> Array:
-        """(2,) logarithms of the light's long and short cone response over the middle one."""
-        long, middle, short = (BRADFORD @ white_of(self.given.kelvin, self.given.duv)) / (BRADFORD @ white_of(DAYLIGHT_KELVIN))
-        return np.log([long / middle, max(short, 1e-3) / middle])
 
 
 def kept(photo: str) -> bool:
@@ -102,10 +102,31 @@ def _lessons(path: Path) -> list[Lesson]:
 
 def _seen(name: str, given: Iterable[tuple[Pixels, Degradation]]) -> Iterator[Lesson]:
     for pixels, degradation in given:
-        photo = Photo(degraded(pixels, degradation, photo=name))
-        evidence = evidence_of(photo, srgb())
+        picture = degraded(pixels, degradation, photo=name)
+        evidence = evidence_of(Photo(picture), srgb())
         if evidence is not None:
-            yield Lesson(name, degradation, evidence.colours.astype(np.float16), evidence.shares, shares_of(sample(photo, srgb())))
+            colours, exposure = evidence.colours.astype(np.float16), shares_of(sample(Photo(picture), srgb()))
+            yield Lesson(name, degradation, moved(pixels, picture), colours, evidence.shares, exposure)
+
+
+def moved(pixels: Pixels, picture: Pixels) -> Array:
+    """(2,) what has to be taken from the logarithms of cone ratios in `picture` for most of it to be as `pixels`, (H, W, 3) both.
+
+    That is more than the illuminant where a steep curve came after it: the curve is not known to who corrects.
+    """
+    before, after = decode(pixels), decode(picture)
+    dark, bright = np.minimum(before, after).max(axis=2), np.maximum(before, after).max(axis=2)
+    counts = (dark > _DARK) & (bright < _BRIGHT)
+    if not counts.any():
+        counts[:] = True
+    median: Array = np.median(_log_ratios(after[counts]) - _log_ratios(before[counts]), axis=0)
+    return median
+
+
+def _log_ratios(linear: Array) -> Array:
+    long, middle, short = (np.maximum(linear @ _TO_CONES.T, _LEAST_LIGHT)).T
+    ratios: Array = np.log(np.stack([long / middle, short / middle], axis=1))
+    return ratios
 
 
 def drawn(name: str, pixels: Pixels) -> list[tuple[Pixels, Degradation]]:
@@ -134,8 +155,9 @@ def _drawn(pixels: Pixels, random: np.random.Generator) -> Iterator[tuple[Pixels
         return lit("tint", _ANY_MIRED, random.choice((-1, 1)) * random.uniform(*_TINTS))
 
     def lit(name: str, mired: tuple[float, float], duv: float, stops: float = 0) -> Degradation:
-        # The bench's casts are what eyes would see in another light, those of cameras are nearer to the other kind.
-        return Degradation(name, CAST, stops, _kelvin(random, mired), duv, by_channel=bool(random.random() < 0.5))
+        # Cameras' sensors are near the eye's cones, and their curves are steep; who edits a file works on its channels, as it is.
+        sharpness, contrast = random.random() ** 2, max(0.0, random.uniform(-_MOST_CONTRAST, _MOST_CONTRAST))
+        return Degradation(name, CAST, stops, _kelvin(random, mired), duv, sharpness, contrast)
 
     def any_cast() -> Degradation:
         return (cast(_COLD_MIRED), cast(_WARM_MIRED), tint())[random.integers(3)]

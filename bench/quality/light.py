@@ -30,9 +30,11 @@ _SLOPE_KELVIN = 10.0
 
 def decode(pixels: Pixels) -> Linear:
     """Linear light in [0, 1] of 8-bit sRGB values. Source: IEC 61966-2-1."""
-    values = np.arange(WHITE + 1) / WHITE
-    table = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    return table[pixels]
+    return _decoded(np.arange(WHITE + 1) / WHITE).astype(np.float32)[pixels]
+
+
+def _decoded(values: Matrix) -> Matrix:
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def encode(linear: Linear) -> Pixels:
@@ -56,21 +58,34 @@ def white_of(kelvin: float, duv: float = 0.0) -> Matrix:
     return np.array([x / y, 1, (1 - x - y) / y])
 
 
-def cast_matrix(kelvin: float, duv: float = 0.0) -> Matrix:
+def cast_matrix(kelvin: float, duv: float = 0.0, *, sharpness: float = 0.0) -> Matrix:
     """Linear RGB under this illuminant, left uncorrected, of linear RGB under daylight of 6504 K. White keeps its luminance.
 
-    Source: von Kries' adaptation in the Bradford space.
+    `sharpness` is where gains are applied: at 0 to the responses of the eye's sharpened cones, von Kries' adaptation in the Bradford space;
+    at 1 to the channels of linear RGB; between them to a sensor that is a mix of both.
     """
-    gains = (BRADFORD @ white_of(kelvin, duv)) / (BRADFORD @ white_of(DAYLIGHT_KELVIN))
-    rgb_of_xyz = np.linalg.inv(XYZ_OF_RGB)
-    matrix: Matrix = rgb_of_xyz @ np.linalg.inv(BRADFORD) @ np.diag(gains) @ BRADFORD @ XYZ_OF_RGB
+    sensor = (1 - sharpness) * BRADFORD / (BRADFORD @ white_of(DAYLIGHT_KELVIN))[:, None] + sharpness * np.linalg.inv(XYZ_OF_RGB)
+    gains = np.maximum(sensor @ white_of(kelvin, duv), 0)
+    matrix: Matrix = np.linalg.inv(sensor @ XYZ_OF_RGB) @ np.diag(gains) @ sensor @ XYZ_OF_RGB
     return matrix
 
 
-def channel_matrix(kelvin: float, duv: float = 0.0) -> Matrix:
-    """As `cast_matrix`, but each channel of linear RGB gets its own gain: so a camera that was set to another light makes its picture."""
-    gains = np.linalg.inv(XYZ_OF_RGB) @ white_of(kelvin, duv)
-    return np.diag(np.maximum(gains, 0))
+def contrasted(linear: Linear, amount: float) -> Linear:
+    """Linear light in [0, 1] as cameras render it: their curve is an S in encoded values, as steep as 1 + `amount` / 2 at the middle."""
+    before, after = _curve(amount)
+    return np.interp(linear, before, after).astype(np.float32)
+
+
+def uncontrasted(linear: Linear, amount: float) -> Linear:
+    """The light that `contrasted` was given."""
+    before, after = _curve(amount)
+    return np.interp(linear, after, before).astype(np.float32)
+
+
+def _curve(amount: float) -> tuple[Matrix, Matrix]:
+    """Light before and after; close together in the shadows, as encodings are."""
+    values = np.linspace(0, 1, 1024)
+    return _decoded(values), _decoded((1 - amount) * values + amount * (3 * values**2 - 2 * values**3))
 
 
 def through(linear: Linear, matrix: npt.NDArray[Any]) -> Linear:

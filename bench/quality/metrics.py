@@ -32,6 +32,11 @@ class Judge:
         )
 
 
+def difference(picture: Pixels, truth: Pixels) -> float:
+    """Mean CIEDE2000 of the pixels."""
+    return float(np.mean(deltaE_ciede2000(_lab(picture), _lab(truth))))
+
+
 def _lab(pixels: Pixels) -> Linear:
     lab: Linear = rgb2lab(pixels.astype(np.float32) / np.float32(WHITE))
     return lab

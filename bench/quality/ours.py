@@ -38,6 +38,12 @@ def auto_corrected(pixels: Pixels) -> Pixels:
     return _enhanced(pixels, steps) if steps else pixels
 
 
+def balanced_by_auto(pixels: Pixels) -> Pixels:
+    """`pixels` through the white balance that the auto mode chooses, and nothing else of what it chooses."""
+    steps = tuple(step for step in _suggested(pixels) if step.name == STEPS[CAST])
+    return _enhanced(pixels, steps) if steps else pixels
+
+
 def chosen(pixels: Pixels) -> tuple[str, ...]:
     """Names of the steps that the auto mode chooses, enlarging left out."""
     return tuple(step.name for step in _suggested(pixels) if step.name not in ENLARGING)

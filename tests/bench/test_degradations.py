@@ -12,7 +12,7 @@ import pytest
 from quality.angle import mean_angle
 from quality.collection import PHOTOS, SETS
 from quality.degradations import DEGRADATIONS, FAMILIES, Degradation, degraded
-from quality.light import DAYLIGHT_KELVIN, cast_matrix, channel_matrix, decode, encode, white_of
+from quality.light import DAYLIGHT_KELVIN, cast_matrix, contrasted, decode, encode, uncontrasted, white_of
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -43,17 +43,35 @@ def test_daylight_casts_nothing(cat: Pixels) -> None:
 
 @pytest.mark.parametrize(("kelvin", "duv"), [(2500, 0.0), (3200, 0.003), (9000, 0.0), (6504, 0.02), (6504, -0.02)])
 def test_channel_by_channel_white_has_the_same_light_and_nothing_is_mixed(kelvin: float, duv: float) -> None:
-    matrix = channel_matrix(kelvin, duv)
+    by_eye, between, by_channel = (cast_matrix(kelvin, duv, sharpness=sharpness) for sharpness in (0, 0.5, 1))
     # The standards' white and the matrix of sRGB are rounded to four digits.
-    np.testing.assert_allclose(matrix @ np.ones(3), cast_matrix(kelvin, duv) @ np.ones(3), atol=2e-3)
-    assert np.array_equal(matrix, np.diag(np.diag(matrix)))
+    np.testing.assert_allclose(by_channel @ np.ones(3), by_eye @ np.ones(3), atol=2e-3)
+    np.testing.assert_allclose(between @ np.ones(3), by_eye @ np.ones(3), atol=2e-3)
+    np.testing.assert_allclose(by_channel, np.diag(np.diag(by_channel)), atol=1e-12)
+    assert np.abs(between - np.diag(np.diag(between))).max() > 1e-3
 
 
 def test_a_cast_channel_by_channel_leaves_what_a_channel_lacks_black() -> None:
     red = np.full((4, 4, 3), (200, 0, 0), np.uint8)
-    by_eye, by_channel = (degraded(red, Degradation("cold", "cast", kelvin=9000, by_channel=by), photo="red") for by in (False, True))
+    by_eye, by_channel = (degraded(red, Degradation("cold", "cast", kelvin=9000, sharpness=by), photo="red") for by in (0, 1))
     assert by_channel[..., 1:].max() == 0 < by_eye[..., 1:].max()
     assert 0 < by_channel[0, 0, 0] < 200
+
+
+def test_a_curve_is_steep_in_the_middle_and_can_be_undone() -> None:
+    values = decode(ALL_VALUES)
+    steep = contrasted(values, 0.6)
+    np.testing.assert_allclose(uncontrasted(steep, 0.6), values, atol=1e-4)
+    codes = encode(steep)[0, :, 0].astype(int)
+    assert (codes[[0, 255]] == (0, 255)).all()
+    assert codes[138] - codes[118] == pytest.approx(20 * 1.3, abs=1)
+    np.testing.assert_allclose(contrasted(values, 0.0), values, atol=1e-6)
+
+
+def test_a_curve_makes_a_cast_of_middle_tones_stronger(cat: Pixels) -> None:
+    flat, steep = (degraded(GREY, Degradation("warm", "cast", kelvin=4300, contrast=contrast), photo="grey")[0, 0] for contrast in (0, 0.8))
+    assert int(steep[0]) - int(steep[2]) > 1.2 * (int(flat[0]) - int(flat[2]))
+    assert np.abs(degraded(cat, Degradation("none", "cast", contrast=0.8), photo="cat").astype(int) - cat).max() <= 1
 
 
 def test_known_illuminants_have_their_published_whites() -> None:

@@ -1,5 +1,6 @@
 """What the automatic mode learned from, and that learning still runs."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from img_enhance.light.learned import Perceptron
 from img_enhance.light.light_shares import SHARES
 from quality.degradations import CAST, EXPOSURE, UNDEGRADED
 from quality.lessons import MOST_LESSONS, Lesson, drawn, kept, lessons_of
+from quality.light import BRADFORD, DAYLIGHT_KELVIN, white_of
 
 # The second is kept for reporting.
 NAMES = ("learned_0.png", "kept_3.png")
@@ -49,10 +51,10 @@ def test_lessons_are_of_all_kinds_and_casts_of_both() -> None:
     photo = np.random.default_rng(1).integers(0, 256, (60, 90, 3), np.uint8)
     given = [given for number in range(12) for _, given in drawn(f"{number}.jpg", photo)]
     assert len(given) == 12 * MOST_LESSONS
-    assert {(one.name, one.by_channel) for one in given} == {
-        ("near", False),
-        *((name, by) for name in ("cast", "tint") for by in (True, False)),
-    }
+    casts = [one for one in given if one.name in ("cast", "tint")]
+    assert {one.name for one in given} == {"near", "cast", "tint"}
+    assert 0.3 < np.mean([one.contrast > 0 for one in casts]) < 0.7
+    assert min(one.sharpness for one in casts) < 0.1 < 0.7 < max(one.sharpness for one in casts)
     assert {one.family for one in given} == {UNDEGRADED, EXPOSURE, CAST}
 
 
@@ -68,6 +70,8 @@ def test_a_light_moves_all_colours_by_its_ratios(lessons: list[Lesson]) -> None:
     white = given["untouched"]
     assert white.given.family == UNDEGRADED
     assert np.abs(white.light).max() < 1e-6
+    known = np.log((BRADFORD @ white_of(3200)) / (BRADFORD @ white_of(DAYLIGHT_KELVIN)))
+    np.testing.assert_allclose(given["3200 K"].light, known[[0, 2]] - known[1], atol=0.03)
     steps = np.arange(GRID) + 0.5
     for cast in (given[name] for name in ("4300 K", "12000 K", "green")):
         assert cast.given.family == CAST
@@ -102,3 +106,19 @@ def test_learning_writes_weights_that_the_library_reads(folder: Path, tmp_path: 
     with np.load(tmp_path / "learned.npz") as made:
         assert {name: made[name].shape for name in made.files} == {name: array.shape for name, array in learned.arrays().items()}
     assert "Casts found" in capsys.readouterr().out
+
+
+@needs_torch
+def test_going_on_keeps_what_tells_exposure_and_stays_near(folder: Path, tmp_path: Path) -> None:
+    import quality_fit
+
+    start = tmp_path / "start.npz"
+    shutil.copy(quality_fit.WEIGHTS, start)
+    given = ["--start", str(start), "--epochs", "1", "--jobs", "1", "-o", str(tmp_path / "learned.npz")]
+    assert quality_fit.main([str(folder), *given]) == 0
+    with np.load(tmp_path / "learned.npz") as made:
+        moved = {name: np.abs(made[name].astype(np.float32) - array).max() for name, array in learned.arrays().items()}
+    assert {moved[name] for name in moved if name.startswith("exposure.")} == {0}
+    # One step of a fifth of the rate, halved.
+    for name in ("illuminant.filters", "illuminant.prior", "illuminant.out"):
+        assert 0 < moved[name] < 0.01, name

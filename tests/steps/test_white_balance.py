@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from img_enhance.errors import OptionError
 from img_enhance.geometry import Box
 from img_enhance.light.colour import Encoding, Pixels, encoding_of, srgb
 from img_enhance.light.illuminant import chromaticity, cones, cones_of_rgb, ordinary_duv
+from img_enhance.light.toning import toned
 from img_enhance.photo import Metadata, Photo
 from img_enhance.request.options import WhiteBalance
-from img_enhance.steps.white_balance import apply, measure
+from img_enhance.steps.white_balance import apply, measure, strength_asked_for
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "cat.png"
 CASTS = [(2700, 0.0), (3500, 0.0), (9000, 0.0), (12000, 0.0), (6504, 0.015), (6504, -0.015)]
@@ -62,7 +64,7 @@ def test_finds_the_light_on_a_mondrian(kelvin: float, duv: float) -> None:
     facts = measure(photo, WhiteBalance())
     answer = srgb().decode(apply(photo.pixels, photo.size.box, facts, 8))
     unclipped = (photo.pixels > 3).all(axis=-1) & (photo.pixels < 252).all(axis=-1)
-    assert facts.confidence > 0.5
+    assert facts.strength > 0.9
     # The casts are 6 to 37 degrees. Patches are no photo, so the light is not quite certain, and a part of it stays.
     was = degrees(srgb().decode(photo.pixels)[unclipped], light[unclipped])
     assert degrees(answer[unclipped], light[unclipped]) < max(6.2, 0.45 * was)
@@ -149,6 +151,66 @@ def test_highlights_that_clip_in_one_channel_go_to_white_without_pink() -> None:
     assert (np.diff(answer, axis=0) >= -1).all(), "brighter never becomes darker"
     assert (answer[:, 1] - answer[:, 0]).max() < 25
     assert (answer[:, 0] - answer[:, 1]).max() <= 1, "no pink"
+
+
+def test_a_clipped_yellow_lamp_does_not_turn_turquoise() -> None:
+    lamp = Photo(np.full((4, 4, 3), (250, 254, 229), np.uint8))
+    for kelvin in (2700, 4300, 5500):
+        red, green, blue = balanced(lamp, WhiteBalance(temperature=kelvin))[0, 0].astype(int)
+        assert red >= green - 1
+        assert red >= blue - 1
+        assert min(red, green) >= 250
+
+
+def test_highlights_are_closed_without_a_step() -> None:
+    near = np.linspace(0.75, 1, 400)[None, :, None] * np.array([1, 0.9, 0.7])
+    answer = balanced(photo_of(near, depth=16), WhiteBalance(temperature=4300), depth=16)[0].astype(int)
+    # 400 colours over a third of an encoded unit: neighbours are some 50 of 65535 apart, more where the lift sets in.
+    assert np.abs(np.diff(answer, axis=0)).max() < 500
+
+
+def monochrome() -> npt.NDArray[Any]:
+    """The lightness of a photo, in [0, 1]."""
+    with Image.open(SAMPLE) as image:
+        return np.asarray(image.convert("L")) / 255
+
+
+def jpeg(values: npt.NDArray[Any]) -> Photo:
+    """Encoded values in [0, 1] after JPEG of quality 80, whose colours are coarse."""
+    file = BytesIO()
+    Image.fromarray(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)).save(file, "JPEG", quality=80)
+    return Photo(np.asarray(Image.open(file)))
+
+
+TONINGS = {
+    "sepia": (0.8, 0.95, 1.25),
+    "cyanotype": (1.6, 1.05, 0.7),
+    "selenium": (0.95, 1.05, 0.98),
+}
+
+
+@pytest.mark.parametrize("name", TONINGS)
+def test_a_toned_photo_keeps_its_colour(name: str) -> None:
+    photo = jpeg(np.stack([monochrome() ** power for power in TONINGS[name]], axis=-1))
+    facts = measure(photo, WhiteBalance())
+    assert facts.confidence < 0.01
+    assert not facts.changes
+
+
+def test_a_photo_in_colour_is_not_toned_in_whatever_light() -> None:
+    with Image.open(SAMPLE) as image:
+        right = srgb().decode(np.asarray(image.convert("RGB")))
+    counts = np.ones(right.shape[:2], bool)
+    for kelvin in (2500, 4300, 6504, 12_000):
+        assert toned(np.clip(cast(right, srgb(), kelvin), 0, 1).astype(np.float32), counts, srgb()) == 0
+    assert toned(srgb().decode(jpeg(monochrome()[..., None] ** np.array(TONINGS["sepia"])).pixels), counts, srgb()) == 1
+
+
+def test_who_asks_gets_more_than_the_confidence_and_no_more_than_all() -> None:
+    strengths = [strength_asked_for(confidence) for confidence in np.linspace(0, 1, 51)]
+    assert (np.diff(strengths) >= 0).all()
+    assert strengths[0] < 0.001 < 0.999 < strengths[-1] <= 1
+    assert strengths[25] > 0.5
 
 
 def wall(hue: tuple[float, float, float]) -> Photo:

@@ -16,11 +16,13 @@ from PIL import Image
 
 from conftest import SAMPLE
 from img_enhance.errors import DiskError, PhotoError, PhotoTooLarge
+from img_enhance.light.illuminant import chromaticity, grey_difference
 from img_enhance.photo import Photo
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Limits, Machine, RealESRGAN, WhiteBalance
 from img_enhance.request.recipe import Recipe
+from img_enhance.steps.white_balance import strength_asked_for
 from img_enhance.suggest.analysis import Cast, Luminance, PhotoFacts, analyse
-from img_enhance.suggest.suggest import RULES, Suggestion, suggest, suggest_file, suggest_for
+from img_enhance.suggest.suggest import RULES, TOLERATED_DIFFERENCE, Suggestion, suggest, suggest_file, suggest_for, worth_taking_out
 from img_enhance.suggest.texture import Texture
 
 Save = Callable[[str, npt.NDArray[Any]], Path]
@@ -83,14 +85,15 @@ def test_a_good_large_photo_is_left_alone() -> None:
         (Cast(9000, 0.004, 0.65), True),
         (Cast(6500, 0.02, 0.65), True),  # green
         (Cast(6500, -0.02, 0.65), True),  # magenta
-        (Cast(6100, 0.003, 1.0), False),
-        (Cast(6900, 0.003, 1.0), False),
-        (Cast(9000, 0.004, 0.45), False),
+        (Cast(6300, 0.003, 1.0), False),
+        (Cast(6700, 0.003, 1.0), False),
+        (Cast(9000, 0.004, 0.45), True),  # by a part
+        (Cast(9000, 0.004, 0.1), False),
         (Cast(3000, 0.0, 0.1), False),  # a sunset, perhaps
         (None, False),
     ],
 )
-def test_white_balance_is_for_lights_that_are_surely_not_daylight(cast: Cast | None, chosen: bool) -> None:
+def test_white_balance_is_for_lights_that_may_well_not_be_daylight(cast: Cast | None, chosen: bool) -> None:
     suggestion = suggested(cast=cast)
     assert steps(suggestion) == (("white_balance",) if chosen else ())
     if cast is not None:
@@ -98,8 +101,33 @@ def test_white_balance_is_for_lights_that_are_surely_not_daylight(cast: Cast | N
 
 
 def test_what_is_said_of_a_light_depends_on_how_sure_it_is() -> None:
-    said = [words(suggested(cast=Cast(3000, 0.0, sure)), "white_balance") for sure in (0.05, 0.45, 0.9)]
-    assert [text.split(";")[0].split(" of ")[0] for text in said] == ["no cast is seen", "the light may be", "the light is"]
+    said = [words(suggested(cast=Cast(3000, 0.0, sure)), "white_balance") for sure in (0.05, 0.3, 0.9)]
+    assert [text.split(";")[0].split(" as of ")[0] for text in said] == ["no cast is seen", "perhaps a cast", "a cast"]
+
+
+def level_of(cast: Cast) -> float:
+    """Of the white balance that is chosen; 0 for none."""
+    return sum(step.enhance_level for step in suggested(cast=cast).steps if isinstance(step, WhiteBalance))
+
+
+def test_a_sure_cast_is_taken_out_as_a_whole_and_a_doubtful_one_as_far_as_nobody_minds() -> None:
+    for kelvin in (2500, 3000, 4300, 12_000):
+        difference = grey_difference(chromaticity(kelvin, 0.003))
+        worth = [worth_taking_out(confidence, difference) for confidence in np.linspace(0, 1, 101)]
+        assert (np.diff(worth) >= 0).all()
+        assert worth[0] < 0.001
+        assert worth[30] * difference <= TOLERATED_DIFFERENCE
+        assert worth[90] > 0.95
+        assert level_of(Cast(kelvin, 0.003, 0.97)) == 1
+    # As confident, but a weaker cast: more of it.
+    assert worth_taking_out(0.4, 3) > 2 * worth_taking_out(0.4, 20)
+
+
+def test_the_step_takes_out_the_part_that_is_worth_it() -> None:
+    cast = Cast(4300, 0.003, 0.4)
+    part = level_of(cast) * strength_asked_for(cast.confidence)
+    assert 0.1 < part < 0.5
+    assert part == pytest.approx(worth_taking_out(cast.confidence, grey_difference(chromaticity(cast.kelvin, cast.duv))), abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +135,6 @@ def test_what_is_said_of_a_light_depends_on_how_sure_it_is() -> None:
     [
         ({}, ()),
         ({"cast": Cast(3000, 0.0, 0.05)}, ()),
-        ({"cast": Cast(3000, 0.0, 0.45)}, ("white_balance",)),
         ({"cast": Cast(3000, 0.0, 0.9)}, ()),
         ({"exposure_stops": -1.5, "exposure_confidence": 0.15}, ("exposure_correction",)),
         ({"exposure_stops": -0.9, "exposure_confidence": 0.2}, ()),
@@ -257,14 +284,6 @@ def test_flaws_are_told_in_sentences(flaws: dict[str, float], seen: str, remedy:
     assert words(small, "real_esrgan") == f"1.4 MP is large enough, but {seen}"
     enlarged = suggest_for(dataclasses.replace(sized(600, 600), texture=texture(**flaws)), Limits())
     assert words(enlarged, "real_esrgan") == f"0.36 MP becomes 5.8 MP, with {seen.split(' ', 2)[2]} taken away"
-
-
-@pytest.mark.parametrize("sure", [0.4949, 0.496, 0.4999999])
-def test_a_figure_that_is_too_low_is_not_rounded_to_what_is_needed(sure: float) -> None:
-    said = words(suggested(cast=Cast(3000, 0.0, sure)), "white_balance")
-    (shown,) = re.findall(r"confidence (\S+), at least 0.5 is needed", said)
-    assert float(shown) < 0.5
-    assert float(shown) == pytest.approx(sure, abs=0.005)
 
 
 def test_low_contrast_is_not_rounded_to_fine_contrast() -> None:

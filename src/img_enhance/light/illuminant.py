@@ -26,6 +26,11 @@ _LAMPS_KELVIN, _DAYLIGHT_KELVIN = 4000, 5000
 # XYZ to sharpened cone responses. Source: Lam 1985 (Bradford), as in ICC.1:2022 annex E.
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
+# CIEDE2000 of a grey for a natural logarithm of the long and the short cone response over the middle one.
+LONG_DIFFERENCE, SHORT_DIFFERENCE = 84.0, 42.0
+# What is so far from grey counts half.
+HALF_DIFFERENCE = 50.0
+
 _TABLE_MIRED = np.arange(1e6 / 30_000, 1e6 / 1500)
 
 
@@ -120,6 +125,20 @@ def of_cones(responses: Array) -> Array:
     x, y, z = np.moveaxis(responses * _cones(_white()) @ np.linalg.inv(BRADFORD).T, -1, 0)
     scale = x + 15 * y + 3 * z
     return np.stack([4 * x / scale, 6 * y / scale], axis=-1)
+
+
+def grey_difference(light: Array) -> float:
+    """About how far from grey a grey is in this light (u, v), in units of CIEDE2000 as they are near grey."""
+    long, middle, short = np.log(np.maximum(cones(light), 1e-3))
+    return float(np.hypot(LONG_DIFFERENCE * (long - middle), SHORT_DIFFERENCE * (short - middle)))
+
+
+def compressed(difference: float) -> float:
+    """CIEDE2000 of what is so far from grey: it compresses large differences.
+
+    Within a tenth of that of a grey of 25 % luminance in lights of every direction up to CIEDE2000 17 (2026-11).
+    """
+    return difference / (1 + difference / HALF_DIFFERENCE)
 
 
 def _cones(uv: Array) -> Array:

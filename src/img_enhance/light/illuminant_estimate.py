@@ -10,21 +10,19 @@ Sources: convolutional color constancy, Barron 2015; the correlation by Fourier 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil, sqrt
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
+from img_enhance.light.cells import Mask, cells_of
 from img_enhance.light.colour import Encoding, Floats
 from img_enhance.light.illuminant import Array, cones_of_rgb, of_cones
 from img_enhance.light.learned import Perceptron, arrays, perceptron, probability
 from img_enhance.light.light_shares import light_shares
+from img_enhance.light.toning import toned
 from img_enhance.photo import Photo
-
-Mask = npt.NDArray[np.bool_]
 
 METHOD = "convolutional color constancy"
 
@@ -34,8 +32,7 @@ _CELLS = 40_000
 
 # Linear light that counts: below, 8-bit values are rounding and noise; above, a channel may be clipped (8-bit 20 and 250 in sRGB).
 _DARK, _BRIGHT = 0.007, 0.955
-# A cell counts when so much of it does, and a photo in which fewer cells count says nothing.
-_COUNTED_SHARE = 0.5
+# A photo in which fewer cells count says nothing.
 _FEWEST_CELLS = 16
 
 # Cone responses below this part of the middle one are no light's, but noise or colours that no eye has seen.
@@ -80,7 +77,7 @@ _DARK_WHITE = 0.55
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A light as CIE 1960 (u, v), the confidence in it in [0, 1], and the name of the method."""
+    """A light as CIE 1960 (u, v), the confidence in [0, 1] that there is a cast, and the name of the method."""
 
     light: Array
     confidence: float
@@ -89,10 +86,14 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is seen of a photo: `colours` (CHANNELS, GRID, GRID) in [0, 1), how much each colour counts, and `shares` as of light_shares."""
+    """What is seen of a photo: `colours` (CHANNELS, GRID, GRID) in [0, 1), how much each colour counts, `shares` as of light_shares.
+
+    `toned` is in [0, 1]: how much the photo looks like a monochrome one that was toned.
+    """
 
     colours: Floats
     shares: Floats
+    toned: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +120,9 @@ def estimated(photo: Photo, encoding: Encoding) -> Estimate:
     evidence = evidence_of(photo, encoding)
     if evidence is None:
         return Estimate(of_cones(np.ones(3)), 0.0, METHOD)
-    return _decision(*log_odds(evidence, learned()))
+    found = _decision(*log_odds(evidence, learned()))
+    # The colour of a toned photo is no light's, though it looks like one: nothing in it can tell.
+    return replace(found, confidence=found.confidence * (1 - evidence.toned))
 
 
 def evidence_of(photo: Photo, encoding: Encoding) -> Evidence | None:
@@ -132,7 +135,7 @@ def evidence_of(photo: Photo, encoding: Encoding) -> Evidence | None:
     white = _white_level(largest[visible])
     if white < _DARK_WHITE:
         light, largest, smallest, white = light / white, largest / white, smallest / white, 1.0
-    cells, counted = _cells(light, lit & (largest < _BRIGHT))
+    cells, counted = cells_of(light, lit & (largest < _BRIGHT), number=_CELLS)
     if np.count_nonzero(counted) < _FEWEST_CELLS:
         return None
     to_cones = cones_of_rgb(encoding)
@@ -141,12 +144,13 @@ def evidence_of(photo: Photo, encoding: Encoding) -> Evidence | None:
     if np.count_nonzero(by_brightness.sum(axis=0)) == 1:
         return None
     middle = light.sum(axis=2) - largest - smallest
-    clipped, counts = _cells(light, lit & (middle < _BRIGHT) & (largest >= _BRIGHT))
+    clipped, counts = cells_of(light, lit & (middle < _BRIGHT) & (largest >= _BRIGHT), number=_CELLS)
     by_rank = _shares_by_rank(_edges(responses, counted), int(np.count_nonzero(counted)))
     of_clipped = _histogram(_responses(clipped[counts], to_cones)) / counted.size
     shares = np.concatenate([by_brightness, by_rank, of_clipped[None], _shares_by_place(responses, counted)])
     colours = (shares / (shares + _HALF_SHARE)).astype(np.float32)
-    return Evidence(colours, light_shares(light @ encoding.luminance, largest, smallest, visible))
+    shares_of_light = light_shares(light @ encoding.luminance, largest, smallest, visible)
+    return Evidence(colours, shares_of_light, toned(light, lit & (largest < _BRIGHT), encoding))
 
 
 def _responses(light: Array, to_cones: Array) -> Array:
@@ -239,18 +243,6 @@ def _extremes(light: Floats) -> tuple[Floats, Floats]:
     """The largest and the smallest channel of (h, w, 3). Channel by channel: along the last axis NumPy takes five times as long."""
     red, green, blue = light[..., 0], light[..., 1], light[..., 2]
     return np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
-
-
-def _cells(light: Floats, counts: Mask) -> tuple[Array, Mask]:
-    """(h, w, 3) means over cells of the pixels that count, and which cells have enough of them, (h, w).
-
-    What is left over at the right and below is left out, unless it is all there is.
-    """
-    side = max(1, round(sqrt(counts.size / _CELLS)))
-    rows, columns = (max(1, whole // side) for whole in counts.shape)
-    used = np.dstack([light * counts[..., None], counts])[: rows * side, : columns * side]
-    means = cv2.resize(used, (columns, rows), interpolation=cv2.INTER_AREA).reshape(rows, columns, 4).astype(np.float64)
-    return means[..., :3] / np.maximum(means[..., 3:], 1e-9), means[..., 3] >= _COUNTED_SHARE
 
 
 def _edges(responses: Array, counted: Mask) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from math import log
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,12 @@ def arrays(name: str = LIGHTS_FILE, package: str = "img_enhance.light") -> dict[
 def probability(log_odds: Any) -> Any:
     """The probability, in [0, 1], of what has odds of these natural logarithms, a number or an array; however large they are."""
     return 0.5 * (1 + np.tanh(0.5 * np.asarray(log_odds, np.float64)))
+
+
+def log_odds_of(likely: float) -> float:
+    """The natural logarithm of the odds of a probability in [0, 1]; beyond one in a million it stays as it is."""
+    bounded = min(max(likely, 1e-6), 1 - 1e-6)
+    return log(bounded / (1 - bounded))
 
 
 def perceptron(name: str, file: str = LIGHTS_FILE) -> Perceptron:

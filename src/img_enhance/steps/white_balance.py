@@ -20,6 +20,7 @@ from img_enhance.light.illuminant import (
     temperature_and_duv,
 )
 from img_enhance.light.illuminant_estimate import LEAST_RESPONSE, Estimate, estimated
+from img_enhance.light.learned import log_odds_of, probability
 from img_enhance.light.tone import blocks, encode_table
 from img_enhance.photo import Photo
 from img_enhance.request.options import WhiteBalance
@@ -34,8 +35,12 @@ _LEAST_CHANGE = 0.002
 # Beyond this gain a channel holds so little light that its noise, and steps of 8-bit values, become visible.
 _MOST_GAIN = 5.0
 
-# Linear light from which a channel counts as near its end, where what the sensor saw is not known: 8-bit 242 and up in sRGB.
-_NEAR_END = np.float32(0.89)
+# Linear light from which a channel nears its end, where what the sensor saw is not known, and from which it counts as clipped: the 8-bit
+# values 238 and 250 in sRGB. Cameras' curves flatten before the end, and JPEG rings around white.
+_NEAR_END, _AT_END = np.float32(0.86), np.float32(0.955)
+
+# The logarithm of the odds of a cast at which half of it is taken out where the step was asked for, and how soon it is all.
+_ASKED_ODDS, _ASKED_SLOPE = -1.5, 2.0
 
 # The method of a light that was not found.
 _GIVEN = "given"
@@ -47,14 +52,15 @@ _ROOT_WHITE = np.float32(CODES - 1)
 class WhiteBalanceFacts:
     """The light that was found or given, and what `apply` needs.
 
-    `duv` is positive for greenish light; `confidence` in [0, 1] is that of the estimate, 1 for a light that was given; `method` names
-    how the light was found. `matrix` is (3, 3) float32, linear RGB to balanced linear RGB, or None where nothing is to be done, for
-    which `unchanged` is the reason.
+    `duv` is positive for greenish light; `confidence` in [0, 1] is that of the estimate, 1 for a light that was given; `strength` is the
+    part of the light that is taken out; `method` names how it was found. `matrix` is (3, 3) float32, linear RGB to balanced linear RGB, or
+    None where nothing is to be done, for which `unchanged` is the reason.
     """
 
     kelvin: float
     duv: float
     confidence: float
+    strength: float
     method: str
     matrix: Floats | None
     encoding: Encoding
@@ -75,29 +81,36 @@ class WhiteBalanceFacts:
             "kelvin": round(self.kelvin),
             "duv": round(self.duv, 4),
             "confidence": round(self.confidence, 3),
+            "strength": round(self.strength, 3),
             "method": self.method,
             "gains": [round(float(gain), 3) for gain in gains_of(self.matrix)],
         }
 
 
 def measure(photo: Photo, options: WhiteBalance) -> WhiteBalanceFacts:
-    """The facts of a photo: the light that was given, or else the one that is found in it, as far as it is certain."""
+    """The facts of a photo: the light that was given, or else the one that is found in it, as far as taking it out is worth it."""
     encoding = encoding_of(photo.metadata.icc)
     if photo.grey:
         why = "a grey photo has no colour cast"
-        return WhiteBalanceFacts(WHITE_KELVIN, float(ordinary_duv(WHITE_KELVIN)), 1.0, "grey photo", None, encoding, unchanged=why)
+        return WhiteBalanceFacts(WHITE_KELVIN, float(ordinary_duv(WHITE_KELVIN)), 1.0, 0.0, "grey photo", None, encoding, unchanged=why)
     found = estimated(photo, encoding) if options.temperature is None and options.tint is None else given(options)
-    matrix = correction(found.light, encoding, strength=found.confidence * options.enhance_level)
-    kelvin, duv = temperature_and_duv(found.light)
+    strength = strength_asked_for(found.confidence) * options.enhance_level
+    matrix = correction(found.light, encoding, strength=strength)
+    kelvin, duv = map(float, temperature_and_duv(found.light))
     why = "" if matrix is not None else _unchanged(found, encoding, options)
-    return WhiteBalanceFacts(float(kelvin), float(duv), found.confidence, found.method, matrix, encoding, _warnings(matrix), why)
+    return WhiteBalanceFacts(kelvin, duv, found.confidence, strength, found.method, matrix, encoding, _warnings(matrix), why)
+
+
+def strength_asked_for(confidence: float) -> float:
+    """The part of a cast to take out, in [0, 1], where the step was asked for: who asks has seen one, so even odds are more than half."""
+    return float(probability(_ASKED_SLOPE * (log_odds_of(confidence) - _ASKED_ODDS)))
 
 
 def _unchanged(found: Estimate, encoding: Encoding, options: WhiteBalance) -> str:
     """Why there is nothing to be done about a light."""
     if options.enhance_level == 0:
         return asks_nothing(Setting("white_balance_enhance_level", "0"))
-    if correction(found.light, encoding, strength=found.confidence) is not None:
+    if correction(found.light, encoding, strength=strength_asked_for(found.confidence)) is not None:
         return Words(Setting("white_balance_enhance_level", f"{options.enhance_level:g}"), " is too little to show")
     if found.method == _GIVEN:
         return "the light that was given is white already"
@@ -162,7 +175,8 @@ def _through(light: list[Floats], matrix: Floats) -> list[Floats]:
 def _highlights_closed(light: list[Floats], balanced: list[Floats]) -> list[Floats]:
     """`balanced` with channels that were clipped in `light` lifted towards the other two: at least so much light was there.
 
-    Without it a white that was clipped in all channels would take the opposite colour of the light. The lift sets in smoothly near the end.
+    Without it what was clipped would take the opposite colour of the light: white would turn blue, and a yellow lamp turquoise. The lift
+    sets in smoothly near the end.
     Lifting further than to the other two, as for a light that was warmer than white, did worse (tune set, 2026-11: CIEDE2000 3.7 for 3.1).
     """
     near = np.flatnonzero(np.maximum.reduce(light).ravel() > _NEAR_END)
@@ -171,7 +185,7 @@ def _highlights_closed(light: list[Floats], balanced: list[Floats]) -> list[Floa
     flat = [channel.ravel()[near] for channel in light]
     new = [np.clip(channel.ravel()[near], 0, 1) for channel in balanced]
     for channel, (old, answer) in enumerate(zip(flat, balanced, strict=True)):
-        closeness = np.clip((old - _NEAR_END) / (1 - _NEAR_END), 0, 1)
+        closeness = np.clip((old - _NEAR_END) / (_AT_END - _NEAR_END), 0, 1)
         others = np.maximum(new[channel - 1], new[channel - 2])
         answer.ravel()[near] = new[channel] + closeness * closeness * np.maximum(0, others - new[channel])
     return balanced

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from math import floor, log10
+from math import floor, log, log10
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.faces.detect import find_faces
 from img_enhance.image_io import PhotoFile, open_photo, read_whole
 from img_enhance.light.exposure_curve import exposed
+from img_enhance.light.illuminant import chromaticity, compressed, grey_difference
+from img_enhance.light.learned import log_odds_of, probability
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.models.table import BUILT_IN, ModelTable
@@ -27,25 +29,29 @@ from img_enhance.photo import Photo
 from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.request.recipe import Reason, Recipe
+from img_enhance.steps.white_balance import strength_asked_for
 from img_enhance.suggest.analysis import PhotoFacts, analyse, lightness
 from img_enhance.suggest.kind import DRAWING, FALSE_COLOUR, PAINTING
 from img_enhance.words import Pull, Setting, Words
 
-# Daylight of an overcast day, which sRGB's white is (CIE D65); and how far from it light still passes for it.
-DAYLIGHT_KELVIN = 6504
-LEAST_KELVIN_OFF = 500
-DAYLIGHT_DUV = 0.003
-LEAST_DUV_OFF = 0.006
+# How much of a cast is taken out follows from what is to be expected, differences being those of a grey in CIEDE2000. All of it, where the
+# difference that goes away from a photo with a cast, times the odds that it has one, is more than what a photo that was right suffers: the
+# same difference, and a harm beside, as a good photo that is changed annoys more than a bad one that is not. A part even where it is
+# doubtful, because up to the tolerated difference hardly anybody minds what is wrongly taken out. Odds are natural logarithms, slopes how
+# soon it is all. Chosen by photos (2026-11, `docs/white_balance.md`).
+HARM, SURE_CAST_SLOPE = 4.0, 4.0
+TOLERATED_DIFFERENCE = 4.0
+DOUBTFUL_CAST_ODDS, DOUBTFUL_CAST_SLOPE = -1.6, 1.5
+# Of a part this large the rest is not seen.
+WHOLE_CAST = 0.95
+# Less of a difference is not worth a pass.
+LEAST_CAST_DIFFERENCE = 2.0
 # A good photo is better left as it is than changed by so little.
 LEAST_STOPS = 0.25
 # A photo that may be off by so much, but is more likely meant so, is told of.
 LEAST_STOPS_NOTICED = 1.0
 # From here on doubts are not spoken of.
 SURE = 0.95
-# Most photos are right as they are, and a good one that is changed annoys more than a bad one that is not. Of 100 photos that nothing was
-# learned from, as they were, 6.5 are above the confidence in a cast, some of them scans of film that has one, and 3 above that in too much
-# light (`bench/quality_fit.py`, 2026-11).
-LEAST_SURE_CAST = 0.5
 # What is no photo, in words. How sure that has to be is in the scale of its confidence (`bench/kind_fit.py`).
 LOOKS_LIKE = {
     DRAWING: "a drawing, a page or a screenshot",
@@ -53,8 +59,6 @@ LOOKS_LIKE = {
     FALSE_COLOUR: "a picture in false colours",
 }
 _ON_LIGHT = (WhiteBalance.name, ExposureCorrection.name, CLAHE.name)
-# Below this there is no cast to speak of.
-LEAST_CAST_TO_DOUBT = 0.1
 
 # What the standard deviation of equal lightnesses, 0 to 100, may come to: their mean is rounded, on some processors (2026-11: 7e-9).
 ROUNDING = 1e-5
@@ -234,17 +238,29 @@ def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
     cast = facts.cast
     if cast is None:
         return _Verdict(None, "the photo is grey")
-    light = f"{cast.kelvin:.0f} K, Duv {cast.duv:+z.3f}"
-    if abs(cast.kelvin - DAYLIGHT_KELVIN) < LEAST_KELVIN_OFF and abs(cast.duv - DAYLIGHT_DUV) < LEAST_DUV_OFF:
-        return _Verdict(None, f"the light is of {light}: daylight, or near it (within {LEAST_KELVIN_OFF} K and Duv {LEAST_DUV_OFF:g})")
-    if cast.confidence < LEAST_CAST_TO_DOUBT:
-        return _Verdict(None, f"no cast is seen; if there were one, the light would be of {light} (confidence {cast.confidence:.2f})")
-    if cast.confidence < LEAST_SURE_CAST:
-        unsure = f"confidence {_beside(LEAST_SURE_CAST, cast.confidence, decimals=2)}, at least {LEAST_SURE_CAST:g} is needed"
-        return _Verdict(None, f"the light may be of {light}, but the photo may as well be of that colour ({unsure})", noticed=True)
-    return _Verdict(
-        WhiteBalance(enhance_level=1.0), f"the light is of {light}, not daylight (confidence {cast.confidence:.2f})", "to daylight"
-    )
+    light, sure = f"light of {cast.kelvin:.0f} K, Duv {cast.duv:+z.3f}", f"confidence {cast.confidence:.2f}"
+    difference = grey_difference(chromaticity(cast.kelvin, cast.duv))
+    worth = worth_taking_out(cast.confidence, difference)
+    if worth * difference >= LEAST_CAST_DIFFERENCE:
+        level = round(min(1.0, worth / strength_asked_for(cast.confidence)), 2)
+        if level >= WHOLE_CAST:
+            return _Verdict(WhiteBalance(enhance_level=1.0), f"a cast as of {light} ({sure})", "to daylight")
+        words = f"perhaps a cast as of {light} ({sure}), so only a part is taken out"
+        return _Verdict(WhiteBalance(enhance_level=level), words, f"{100 * worth:.0f} % of the way to daylight")
+    if difference < LEAST_CAST_DIFFERENCE:
+        return _Verdict(None, f"{light}: daylight, or near it")
+    return _Verdict(None, f"no cast is seen; if there were one, it would be as of {light} ({sure})")
+
+
+def worth_taking_out(confidence: float, difference: float) -> float:
+    """The part of a cast, in [0, 1], from which most is to be expected when nobody said that there is one.
+
+    `difference` is what all of it does to a grey, in CIEDE2000.
+    """
+    odds, seen = log_odds_of(confidence), max(compressed(difference), LEAST_CAST_DIFFERENCE)
+    sure = probability(SURE_CAST_SLOPE * (odds - log(1 + HARM / seen)))
+    doubtful = probability(DOUBTFUL_CAST_SLOPE * (odds - DOUBTFUL_CAST_ODDS))
+    return float(max(sure, doubtful * TOLERATED_DIFFERENCE / max(difference, TOLERATED_DIFFERENCE)))
 
 
 def _exposure_correction(facts: PhotoFacts, _: Limits) -> _Verdict:
