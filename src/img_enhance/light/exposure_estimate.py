@@ -41,8 +41,8 @@ _WRONG_SPREAD = 2.0
 _OF_WHAT_IS_OFF = _WRONG_SPREAD**2 / (_WRONG_SPREAD**2 + _MEANT_SPREAD**2)
 
 # What is added to the network's logarithm of the odds, and the stops of which half is taken for chance whatever it says.
-_DARK_ODDS, _BRIGHT_ODDS = 1.3, 0.2
-_DARK_CHANCE, _BRIGHT_CHANCE = 0.4, 1.1
+_DARK_ODDS, _BRIGHT_ODDS = 1.6, 0.1
+_DARK_CHANCE, _BRIGHT_CHANCE = 0.3, 1.1
 
 # With white sides of more than the first a bright photo surely has a white background, with less than the second surely none.
 _BACKGROUND, _NO_BACKGROUND = 0.5, 0.3
