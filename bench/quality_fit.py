@@ -1,4 +1,4 @@
-"""Learns the weights by which the automatic mode tells casts and too much light, and writes them into the library. Needs PyTorch.
+"""Learns the weights by which the automatic mode tells casts, and writes them into the library. Needs PyTorch.
 
 python bench/quality_fit.py FOLDER...           folders of ordinary photos, thousands in all; most of a second each on two cores
 python bench/quality_fit.py FOLDER -o FILE      elsewhere than into the library
@@ -25,7 +25,7 @@ from img_enhance.light.learned import probability
 from img_enhance.light.light_shares import SHARES
 from measure import say
 from photos import ROOT
-from quality.degradations import CAST, DEGRADATIONS, EXPOSURE, UNDEGRADED
+from quality.degradations import CAST, DEGRADATIONS, UNDEGRADED
 from quality.lessons import Lesson, lessons_of
 from tables import Column, Table
 
@@ -48,16 +48,10 @@ _FURTHER_RATE = 0.2
 # What a difference of CIEDE2000 1 counts beside the logarithm of the likelihood.
 _DIFFERENCE_WEIGHT = 0.1
 
-# Exposure: the light that counts as too much, how much its amount counts beside the question whether, and the steps of learning.
-_OVER_STOPS = 0.7
-_AMOUNT_WEIGHT = 0.3
-_EXPOSURE_EPOCHS, _EXPOSURE_DECAY = 40, 1e-2
-
 # Of well lit photos that were kept, so many per cent may be taken for having a cast when the confidence is a half.
 CAST_FALSE_ALARMS = 6.5
 FALSE_ALARMS = (10, 8, 6.5, 5, 3)
 _CASTS = tuple(degradation.name for degradation in DEGRADATIONS if degradation.family == CAST)
-_TOO_BRIGHT = tuple(degradation.name for degradation in DEGRADATIONS if degradation.family == EXPOSURE and degradation.stops > 0)
 
 Score = Callable[[Sequence[Lesson]], Array]
 
@@ -76,14 +70,9 @@ def main(given: Sequence[str] | None = None) -> int:
     alarms = float(np.quantile(casts[_family(kept, UNDEGRADED)], 1 - CAST_FALSE_ALARMS / 100))
     illuminant["illuminant.out_bias"] += alarms
     print(_table("Casts found", kept, casts - alarms, _CASTS).text())
-    if start is None:
-        say("learning exposure")
-        exposure, judge = learn_exposure(learned)
-        print(_table("Too much light found", kept, judge(kept), _TOO_BRIGHT).text())
-    else:
-        exposure = {name: array for name, array in start.items() if name not in illuminant}
+    if start is not None:
         illuminant = {name: (array + start[name]) / 2 for name, array in illuminant.items()}
-    np.savez_compressed(arguments.output, **{name: array.astype(np.float16) for name, array in {**illuminant, **exposure}.items()})
+    np.savez_compressed(arguments.output, **{name: array.astype(np.float16) for name, array in illuminant.items()})
     say(f"written: {arguments.output}")
     return 0
 
@@ -148,30 +137,6 @@ def learn_lights(lessons: Sequence[Lesson], *, epochs: int = _EPOCHS, start: Wei
     hidden[:, -SHARES:] /= spread
     bias = first.bias.detach() - hidden[:, -SHARES:] @ mean
     return {**arrays, **_arrays("illuminant", hidden, bias, last)}, odds
-
-
-def learn_exposure(lessons: Sequence[Lesson]) -> tuple[Weights, Score]:
-    """The arrays of exposure's perceptron by name, and what gives the logarithms of the odds of too much light in lessons."""
-    shares = _tensor(lessons, "exposure_shares")
-    mean, spread = shares.mean(0), shares.std(0) + 1e-3
-    stops = torch.tensor([lesson.given.stops for lesson in lessons], dtype=torch.float32)
-    over = (stops >= _OVER_STOPS).float()
-    network = _perceptron(SHARES, 2)
-
-    def loss(batch: Any) -> Any:
-        found = network((shares[batch] - mean) / spread)
-        whether = torch.nn.functional.binary_cross_entropy_with_logits(found[:, 0], over[batch])
-        return whether + _AMOUNT_WEIGHT * (over[batch] * (found[:, 1] - stops[batch]) ** 2).mean()
-
-    groups = [{"params": list(network.parameters()), "lr": _SMALL_NETWORK_RATE, "weight_decay": _EXPOSURE_DECAY}]
-    _descend(loss, groups, count=len(lessons), epochs=_EXPOSURE_EPOCHS, network=network)
-
-    def odds(lessons: Sequence[Lesson]) -> Array:
-        with torch.no_grad():
-            return np.asarray(network((_tensor(lessons, "exposure_shares") - mean) / spread)[:, 0].numpy())
-
-    hidden = network[0].weight.detach() / spread
-    return _arrays("exposure", hidden, network[0].bias.detach() - hidden @ mean, network[-1]), odds
 
 
 def _perceptron(inputs: int, outputs: int) -> Any:
@@ -299,7 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", type=Path, default=WEIGHTS, metavar="FILE", help="where the weights go (default: into the library)"
     )
-    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to go on from; what tells exposure stays as it is there")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to go on from")
     parser.add_argument("--photos", type=int, metavar="N", help="only the first N photos of each folder")
     parser.add_argument(
         "--epochs", type=int, default=_EPOCHS, metavar="N", help=f"how often all pictures are gone through (default {_EPOCHS})"

@@ -13,9 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from img_enhance.light.colour import srgb
-from img_enhance.light.exposure_estimate import shares_of
 from img_enhance.light.illuminant_estimate import evidence_of
-from img_enhance.light.sample import sample
 from img_enhance.photo import Photo
 from measure import say
 from photos import Pixels
@@ -56,7 +54,7 @@ class Lesson:
     """What is seen of a photo in a light, and what was done to it.
 
     `light` (2,) is how far that moved the logarithms of the long and the short cone response over the middle one; `colours` (CHANNELS,
-    GRID, GRID) float16 and `shares` are those of `evidence_of`, `exposure_shares` those that exposure is judged by.
+    GRID, GRID) float16 and `shares` are those of `evidence_of`.
     """
 
     photo: str
@@ -64,7 +62,6 @@ class Lesson:
     light: Array
     colours: Array
     shares: Array
-    exposure_shares: Array
 
     @property
     def kept(self) -> bool:
@@ -105,8 +102,7 @@ def _seen(name: str, given: Iterable[tuple[Pixels, Degradation]]) -> Iterator[Le
         picture = degraded(pixels, degradation, photo=name)
         evidence = evidence_of(Photo(picture), srgb())
         if evidence is not None:
-            colours, exposure = evidence.colours.astype(np.float16), shares_of(sample(Photo(picture), srgb()))
-            yield Lesson(name, degradation, moved(pixels, picture), colours, evidence.shares, exposure)
+            yield Lesson(name, degradation, moved(pixels, picture), evidence.colours.astype(np.float16), evidence.shares)
 
 
 def moved(pixels: Pixels, picture: Pixels) -> Array:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from img_enhance.light.colour import Floats
 from img_enhance.light.exposure_curve import exposure_curve
 from img_enhance.light.learned import EXPOSURE, Perceptron, perceptron, probability
-from img_enhance.light.light_shares import CLIPPED_LIGHT, light_shares
+from img_enhance.light.light_shares import CLIPPED_LIGHT
 from img_enhance.light.lightness import lightness
 from img_enhance.light.sample import Sample
 
@@ -43,6 +43,8 @@ _OF_WHAT_IS_OFF = _WRONG_SPREAD**2 / (_WRONG_SPREAD**2 + _MEANT_SPREAD**2)
 # What is added to the network's logarithm of the odds, and the stops of which half is taken for chance whatever it says.
 _DARK_ODDS, _BRIGHT_ODDS = 1.6, 0.1
 _DARK_CHANCE, _BRIGHT_CHANCE = 0.3, 1.1
+# Stops that are unused explain much of the darkness: for each of so many at most, so much more of the rest is taken for chance.
+_CHANCE_A_STOP, _MOST_STOPS_EXPLAINED = 0.5, 2.0
 
 # With white sides of more than the first a bright photo surely has a white background, with less than the second surely none.
 _BACKGROUND, _NO_BACKGROUND = 0.5, 0.3
@@ -107,11 +109,6 @@ def exposure_of(seen: Sample, evidence: Floats | None, *, white_sides: float = 0
     )
 
 
-def shares_of(seen: Sample) -> Floats:
-    """The `light_shares` of a sample of which some pixels count."""
-    return light_shares(seen.luminance, seen.largest, seen.smallest, seen.counts)
-
-
 def _histogram(light: Floats) -> Doubles:
     """The shares of (N,) light in [0, 1] at each of `_LIGHT`."""
     index = np.rint(np.sqrt(light) * np.float32(_BINS - 1)).astype(np.intp)
@@ -162,7 +159,10 @@ def _likely_wrong(off: float, unused: float, evidence: Floats) -> float:
     """The probability that a photo that is so many stops off was not meant so."""
     if off == 0:
         return 0.0
-    network, odds, chance = (_too_dark(), _DARK_ODDS, _DARK_CHANCE) if off > 0 else (_too_bright(), _BRIGHT_ODDS, _BRIGHT_CHANCE)
+    if off > 0:
+        network, odds, chance = _too_dark(), _DARK_ODDS, _DARK_CHANCE + _CHANCE_A_STOP * min(unused, _MOST_STOPS_EXPLAINED)
+    else:
+        network, odds, chance = _too_bright(), _BRIGHT_ODDS, _BRIGHT_CHANCE
     answer = network(np.concatenate([[off, unused], evidence]).astype(np.float32))
     return float(probability(answer[0] + odds)) * off**2 / (off**2 + chance**2)
 
