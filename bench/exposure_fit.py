@@ -1,6 +1,6 @@
 """Learns whether a photo got the wrong exposure or was meant so, and writes the weights that the library reads (light/exposure.npz).
 
-python bench/exposure_fit.py PHOTOS [-o FILE]
+python bench/exposure_fit.py PHOTOS [-o FILE] [--seed N]
 
 PHOTOS has a folder for each kind of photo: `good`, as they are and made darker and brighter here, `toodark`, `toobright` and `backlit`,
 and photos that are dark, bright or of one colour by nature: `night`, `concert`, `sunset`, `silhouette`, `snow`, `highkey`, `lowkey`,
@@ -70,6 +70,8 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, help="the folder of folders")
     parser.add_argument("-o", "--output", type=Path, default=WEIGHTS, help="the file to write (default: the library's own)")
+    parser.add_argument("--epochs", type=int, default=_EPOCHS, metavar="N", help="how long to learn (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first network; each next one has the next")
     arguments = parser.parse_args(given)
     files = [path for kind in (*_WEIGHT, "backlit") for path in sorted((arguments.photos / kind).glob("*"))]
     say(f"looking at {len(files)} photos")
@@ -78,7 +80,7 @@ def main(given: Sequence[str] | None = None) -> int:
     arrays: dict[str, Array] = {}
     for name, side in (("dark", 1), ("bright", -1)):
         of_side = [lesson for lesson in lessons if lesson.inputs[0] * side > 0.05]
-        networks = [learn(of_side, seed) for seed in range(_NETWORKS)]
+        networks = [learn(of_side, arguments.seed + number, epochs=arguments.epochs) for number in range(_NETWORKS)]
         print(f"{name}: {len(of_side)} lessons, loss on the kept ones {np.mean([loss for _, loss in networks]):.3f}")
         arrays |= _joined(name, [network for network, _ in networks])
     halved: dict[str, Any] = {name: array.astype(np.float16) for name, array in arrays.items()}
@@ -148,7 +150,7 @@ def _inputs(pixels: Pixels) -> Array:
     return np.concatenate([[off, unused], evidence_of(*thumbnail(photo, srgb()))])
 
 
-def learn(lessons: Sequence[Lesson], seed: int) -> tuple[dict[str, Array], float]:
+def learn(lessons: Sequence[Lesson], seed: int, *, epochs: int = _EPOCHS) -> tuple[dict[str, Array], float]:
     """A network whose answer's probability times the stops off is what is wanted, as arrays; and its loss on the kept lessons."""
     torch.manual_seed(seed)
     inputs = np.array([lesson.inputs for lesson in lessons])
@@ -166,8 +168,8 @@ def learn(lessons: Sequence[Lesson], seed: int) -> tuple[dict[str, Array], float
         return weight * torch.nn.functional.huber_loss(torch.sigmoid(network(given)[:, 0]) * off, wanted, reduction="none", delta=_HUBER)
 
     best, least = network.state_dict(), float("inf")
-    for epoch in range(_EPOCHS):
-        descent.param_groups[0]["lr"] = _RATE * (1 - epoch / _EPOCHS) + 1e-4
+    for epoch in range(epochs):
+        descent.param_groups[0]["lr"] = _RATE * (1 - epoch / epochs) + 1e-4
         loss = losses(seen + _BLUR * torch.randn_like(seen))[~kept].sum() / weight[~kept].sum()
         descent.zero_grad()
         loss.backward()
