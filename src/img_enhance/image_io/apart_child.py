@@ -1,0 +1,82 @@
+"""Decodes a photo in a process of its own, run as a script: a damaged file can crash a decoder (pi-heif 1.4), and only that.
+
+`python apart_child.py DECODER PATH header|pixels` writes a line of JSON, then the blocks that it lists, then the pixels. It ends with 1
+where the file is damaged and with 2 where it is of a kind that is not taken, and says on standard error what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    # What there is to say of a file, its blocks of metadata, and its pixels where they were asked for.
+    Answer = tuple[dict[str, Any], dict[str, bytes], npt.NDArray[np.uint8 | np.uint16] | None]
+
+
+class NotTaken(Exception):
+    """A file of a kind that is not taken: what it is, as a sentence goes on after its name, and what to try."""
+
+
+def heic(path: str, *, pixels: bool) -> Answer:
+    """The main picture of a HEIC; rotated and mirrored as the container says."""
+    import numpy as np
+    import pi_heif
+
+    file = pi_heif.open_heif(path, convert_hdr_to_8bit=False)
+    picture = file[file.primary_index]
+    mode, _, deep = picture.mode.partition(";")
+    facts = {"mode": mode, "deep": bool(deep), "size": picture.size, "bits": int(picture.info.get("bit_depth", 8)), "frames": len(file)}
+    names = {"exif": "exif", "xmp": "xmp", "icc": "icc_profile"}
+    blocks = {name: bytes(picture.info.get(info) or b"") for name, info in names.items()}
+    return facts, blocks, np.asarray(picture) if pixels else None
+
+
+def pillow(path: str, *, pixels: bool) -> Answer:
+    """A TIFF in CIELAB of 8 bits; a and b from -128 to 127 as 0 to 255."""
+    import numpy as np
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    # Not Image.open, whose limit of pixels is not ours, which is checked by the header.
+    with open(path, "rb") as file, TiffImageFile(file) as picture:
+        if picture.mode != "LAB":
+            raise NotTaken(f"is a TIFF of an unusual kind ({picture.mode})", "save it as RGB first")
+        dpi = [float(value) for value in picture.info.get("dpi", (0, 0))]
+        facts = {"mode": "LAB", "deep": False, "size": picture.size, "bits": 8, "frames": 1, "dpi": dpi}
+        return facts, {}, np.asarray(picture) if pixels else None
+
+
+DECODERS: dict[str, Callable[..., Answer]] = {"heic": heic, "pillow": pillow}
+
+
+def main() -> int:
+    """Decode the file that the arguments name."""
+    decoder, path, wanted = sys.argv[1:]
+    try:
+        facts, blocks, pixels = DECODERS[decoder](path, pixels=wanted == "pixels")
+    except NotTaken as error:
+        sys.stderr.write("\n".join(error.args))
+        return 2
+    except Exception as error:  # noqa: BLE001 - whatever it is, this process has no more to say
+        sys.stderr.write(str(error) or type(error).__name__)
+        return 1
+    facts["blocks"] = {name: len(block) for name, block in blocks.items()}
+    facts["pixels"] = pixels is not None
+    out = sys.stdout.buffer
+    out.write(json.dumps(facts).encode() + b"\n")
+    for block in blocks.values():
+        out.write(block)
+    if pixels is not None:
+        import numpy as np
+
+        out.write(np.ascontiguousarray(pixels).data)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
