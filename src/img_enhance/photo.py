@@ -96,6 +96,7 @@ FORMATS = (
     Format("webp", (".webp",), 16_383),
     Format("tiff", (".tif", ".tiff"), 2**31 - 1, deep=True, iptc=True),
     Format("avif", (".avif",), 16_384, deep=True),
+    Format("jxl", (".jxl",), 262_144, deep=True),
     Format("gif", (".gif",), 65_535, written_as="png"),
     Format("bmp", (".bmp", ".dib"), 32_767, written_as="png"),
     Format("heic", (".heic", ".heif", ".hif"), 16_384, written_as="jpeg"),

@@ -4,13 +4,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyjpegxl
 import pyvips
 from PIL import Image
 from small_pictures import Array, joined, noise, photo_of, read, smooth, vips, write
 from test_metadata import IPTC, XMP, exif, seen
 
 from img_enhance.photo import FORMATS, WRITTEN, Format, Metadata
-from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
+from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, JXL_QUALITY, WEBP_QUALITY, Output
 
 SAMPLES = Path(__file__).parents[1] / "heic"
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
@@ -29,12 +30,20 @@ A GIF, a BMP and a HEIC become PNG, PNG and JPEG unless another format is asked 
 infinite values, a grey TIFF in floating point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with
 several pages the first picture is taken with a warning, or refused (`--animation refuse`).
 
+JPEG XL needs the extra `img-enhance[jxl]`. Floating-point values are brought to 16 bits with a warning; animations and HDR (PQ, HLG) are
+refused. Its metadata is written in plain boxes, grey with transparency as RGB. With loss a profile may come back as another that means
+the same, without loss it comes back to the byte.
+
+Decoders in C other than libvips' own run in a process of their own (HEIC, JPEG XL, TIFF in CIELAB), so that a file that crashes one is a
+damaged file.
+
 ## Out
 
 {written}
 
-Quality is {jpeg} for JPEG, {webp} for WebP and {avif} for AVIF unless `--quality` says otherwise. JPEG and AVIF keep the full resolution of
-colour unless `--subsampling 4:2:0` is given; WebP with loss always halves it. `--lossless` makes WebP exact and AVIF exact within a level.
+Quality is {jpeg} for JPEG, {webp} for WebP, {avif} for AVIF and {jxl} for JPEG XL unless `--quality` says otherwise. JPEG and AVIF keep
+the full resolution of colour unless `--subsampling 4:2:0` is given; WebP with loss always halves it. `--lossless` makes WebP and JPEG XL
+exact and AVIF exact within a level.
 
 ## Left as it is
 
@@ -86,7 +95,7 @@ def out_row(entry: Format, folder: Path) -> tuple[str, ...]:
     _, metadata, _ = again(smooth(3), Metadata(profile, exif(), XMP, IPTC, (300, 300)))
     deep = again(smooth(3, dtype="uint16"), output=Output(lossless=True))[0]
     bits = 8 if deep.dtype == np.uint8 else 16 if same(smooth(3, dtype="uint16"), deep) else 12
-    lossless = Output(lossless=True) if entry.name in ("webp", "avif") else None
+    lossless = Output(lossless=True) if entry.name in ("webp", "avif", "jxl") else None
     exact = same(noise(3), again(noise(3), output=lossless)[0], within=1 if entry.name == "avif" else 0)
     return (
         entry.name,
@@ -111,6 +120,10 @@ def in_row(entry: Format, folder: Path) -> tuple[str, ...]:
     path = folder / "source"
 
     def kept(pixels: Array) -> Array | None:
+        if entry.name == "jxl":
+            source = Path(f"{path}.jxl")
+            source.write_bytes(pyjpegxl.encode_from_numpy(pixels, lossless=True))
+            return joined(read(source)[1])
         try:
             if pixels.dtype == np.uint16:
                 if not entry.deep:
@@ -180,7 +193,7 @@ def page() -> str:
         written = table(out_header, [out_row(entry, folder) for entry in WRITTEN])
         in_header = ("format", "bits", "grey", "alpha", "profile", "EXIF", "XMP", "comes out as")
         reads = table(in_header, [in_row(entry, folder) for entry in FORMATS])
-    return WORDS.format(read=reads, written=written, jpeg=JPEG_QUALITY, webp=WEBP_QUALITY, avif=AVIF_QUALITY)
+    return WORDS.format(read=reads, written=written, jpeg=JPEG_QUALITY, webp=WEBP_QUALITY, avif=AVIF_QUALITY, jxl=JXL_QUALITY)
 
 
 def test_the_page_on_formats_is_true() -> None:

@@ -7,7 +7,7 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from img_enhance.errors import UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
 
-Decoder = Literal["heic", "pillow"]
+Decoder = Literal["heic", "jxl", "pillow"]
 
 _CHILD = Path(__file__).with_name("apart_child.py")
 _MOST_SECONDS = 60
@@ -79,7 +79,7 @@ def decode_apart(path: Path, decoder: Decoder, *, pixels: bool) -> Decoded:
     raise damaged(path, lines[-1] if lines and ended > 0 else "its decoder crashed")
 
 
-def _received(stream: BinaryIO) -> Decoded | None:
+def _received(stream: IO[bytes]) -> Decoded | None:
     """What the child writes; None where it ends before all of it came."""
     head = stream.readline()
     if not head.endswith(b"\n"):
@@ -92,7 +92,7 @@ def _received(stream: BinaryIO) -> Decoded | None:
     if facts["pixels"]:
         # Straight into the array: a photo's pixels are the largest thing here, and need not be there twice.
         values = np.empty((size.height, size.width, len(mode)), np.uint16 if facts["deep"] else np.uint8)
-        left = memoryview(values).cast("B")
+        left = values.data.cast("B")
         while left and (count := stream.readinto(left)):  # type: ignore[attr-defined]
             left = left[count:]
         if left:

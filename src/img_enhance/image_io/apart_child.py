@@ -12,11 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     # What there is to say of a file, its blocks of metadata, and its pixels where they were asked for.
-    Answer = tuple[dict[str, Any], dict[str, bytes], npt.NDArray[np.uint8 | np.uint16] | None]
+    Answer = tuple[dict[str, Any], dict[str, bytes], npt.NDArray[Any] | None]
 
 
 class NotTaken(Exception):
@@ -37,6 +36,21 @@ def heic(path: str, *, pixels: bool) -> Answer:
     return facts, blocks, np.asarray(picture) if pixels else None
 
 
+def jxl(path: str, *, pixels: bool) -> Answer:
+    """A JPEG XL, upright; its values have 8 bits, or are brought to 16."""
+    import pyjpegxl
+
+    found = pyjpegxl.probe_file(path)
+    mode = ("L" if found.num_color_channels == 1 else "RGB") + ("A" if found.has_alpha else "")
+    deep = found.bits_per_sample > 8
+    facts = {"mode": mode, "deep": deep, "size": (found.width, found.height), "bits": 16 if deep else 8, "frames": 1}
+    exif = found.exif or b""
+    if exif[:2] not in (b"II", b"MM"):  # the offset that the box begins with; some writers leave it out
+        exif = exif[4 + int.from_bytes(exif[:4], "big") :]
+    blocks = {"exif": exif, "xmp": found.xmp or b"", "icc": found.icc or b""}
+    return facts, blocks, pyjpegxl.read_to_numpy(path, dtype="uint16" if deep else "uint8")[1] if pixels else None
+
+
 def pillow(path: str, *, pixels: bool) -> Answer:
     """A TIFF in CIELAB of 8 bits; a and b from -128 to 127 as 0 to 255."""
     import numpy as np
@@ -51,7 +65,7 @@ def pillow(path: str, *, pixels: bool) -> Answer:
         return facts, {}, np.asarray(picture) if pixels else None
 
 
-DECODERS: dict[str, Callable[..., Answer]] = {"heic": heic, "pillow": pillow}
+DECODERS: dict[str, Callable[..., Answer]] = {"heic": heic, "jxl": jxl, "pillow": pillow}
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from img_enhance.errors import PhotoError, UnsupportedPhoto
+from img_enhance.image_io import jxl
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.ifd import Directory, Layout, Read, read_directory, read_layout, read_number
 from img_enhance.photo import FORMATS
@@ -62,6 +63,8 @@ def _known(start: bytes) -> str | None:
         return "gif"
     if start[:2] == b"BM" and start[6:10] == b"\0\0\0\0":
         return "bmp"
+    if start.startswith((jxl.CODESTREAM, jxl.CONTAINER)):
+        return "jxl"
     if start[4:8] == b"ftyp":
         # The major brand first; "mif1" says only that it is some HEIF, so the compatible brands decide.
         brands = [start[8:12], *(start[i : i + 4] for i in range(16, min(len(start), int.from_bytes(start[:4])) - 3, 4))]

@@ -17,11 +17,13 @@ from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.apart import Decoder, decode_apart
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
+from img_enhance.image_io.extras import missing_extra
+from img_enhance.image_io.jxl import kind_of
 from img_enhance.image_io.strips import strips
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.exif import exif_resolution, upright_exif
-from img_enhance.metadata.icc import is_linear, profile_problem
+from img_enhance.metadata.icc import coded_transfer, is_linear, profile_problem
 from img_enhance.metadata.png import read_xmp
 from img_enhance.metadata.tiff import read_exif
 from img_enhance.metadata.xmp import with_note
@@ -67,6 +69,9 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
     Raises: PhotoError when the file cannot be read, UnsupportedPhoto when it is no photo that we take, PhotoTooLarge above `max_pixels`.
     """
     name = content_format(path)
+    lacking = missing_extra(name)
+    if lacking is not None:
+        raise UnsupportedPhoto(f"{path} is of the format {name}, for which another package is needed", f"run: {lacking}")
     state = state_of(path)
     image = _open(path, name, max_pixels)
     size = Size(image.width, image.height)
@@ -134,7 +139,9 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
         if name == "bmp":
             return _open_bmp(path, max_pixels)
         if name == "heic":
-            return _open_apart(path, name, max_pixels)
+            return _open_apart(path, "heic", max_pixels)
+        if name == "jxl":
+            return _open_jxl(path, max_pixels)
         if name == "tiff":
             check_tiff(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff also warns of odd tags.
@@ -195,6 +202,27 @@ def _open_apart(path: Path, decoder: Decoder, max_pixels: int | None) -> pyvips.
     image.set_type(pyvips.GValue.gint_type, "bits-per-sample", file.bits)
     image.set_type(pyvips.GValue.gint_type, "n-pages", file.frames)
     image.set_type(pyvips.GValue.gstr_type, _WARNINGS, "\n".join(file.warnings))
+    return image
+
+
+# PQ and HLG, by their numbers in ITU-T H.273.
+_HDR_TRANSFERS = (16, 18)
+
+
+def _open_jxl(path: Path, max_pixels: int | None) -> pyvips.Image:
+    try:
+        kind = kind_of(path)
+    except ValueError as error:
+        raise damaged(path, str(error)) from None
+    if kind.animated:
+        raise UnsupportedPhoto(f"{path} is an animated JPEG XL, which is not taken", "take a picture out first")
+    image = _open_apart(path, "jxl", max_pixels)
+    if _has(image, "icc-profile-data") and coded_transfer(image.get("icc-profile-data")) in _HDR_TRANSFERS:
+        raise UnsupportedPhoto(f"{path} is an HDR photo (PQ or HLG) in JPEG XL, which is not taken", "save it as SDR, or as AVIF")
+    if kind.floats:
+        image.set_type(
+            pyvips.GValue.gstr_type, _WARNINGS, "its floating-point values were brought to 16 bits; what is brighter than white is lost"
+        )
     return image
 
 
@@ -330,8 +358,8 @@ def _resolution(image: pyvips.Image, exif: bytes | None) -> tuple[float, float] 
 
 
 def _orientation(name: str, image: pyvips.Image) -> int:
-    # HEIF containers carry their rotation outside EXIF, and their decoders have applied it.
-    if name in ("avif", "heic") or not _has(image, "orientation"):
+    # HEIF and JPEG XL carry their rotation outside EXIF, and their decoders have applied it.
+    if name in ("avif", "heic", "jxl") or not _has(image, "orientation"):
         return 1
     value = int(image.get("orientation"))
     return value if 1 <= value <= 8 else 1
