@@ -40,7 +40,7 @@ def add_enhance(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, HEIC, GIF or BMP; - is standard input"
+        "photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, HEIC, GIF, BMP or camera raw; - is standard input"
     )
     command.add_argument(
         "-o",

@@ -16,10 +16,11 @@ from img_enhance.errors import UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
 
-Decoder = Literal["heic", "jxl", "pillow"]
+Decoder = Literal["dng", "heic", "jxl", "pillow", "raw"]
 
 _CHILD = Path(__file__).with_name("apart_child.py")
-_MOST_SECONDS = 60
+# The slowest is a raw file of 60 million pixels on a busy machine.
+_MOST_SECONDS = 180
 
 # How the child ends where a photo is whole, and of a kind that is not taken.
 _NOT_TAKEN = 2

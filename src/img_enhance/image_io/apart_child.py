@@ -65,7 +65,55 @@ def pillow(path: str, *, pixels: bool) -> Answer:
         return facts, {}, np.asarray(picture) if pixels else None
 
 
-DECODERS: dict[str, Callable[..., Answer]] = {"heic": heic, "jxl": jxl, "pillow": pillow}
+_TURNED = (5, 6)  # dcraw's words for a quarter turn
+
+# IEC 61966-2-1 as LibRaw wants it: the power, and the slope near black.
+_SRGB_CURVE = (2.4, 12.92)
+
+
+# LibRaw takes the brightest value for white where it is above this part of what the sensor holds: for many cameras it knows white but
+# roughly, and full pixels would be pink.
+_USUAL_WHITE = 0.75
+
+
+def dng(path: str, *, pixels: bool) -> Answer:
+    """A DNG, developed like any raw file, with the white that it states."""
+    return raw(path, pixels=pixels, white_threshold=0)
+
+
+def raw(path: str, *, pixels: bool, white_threshold: float = _USUAL_WHITE) -> Answer:
+    """A camera's raw file, developed by LibRaw and upright: the camera's white balance, white where the sensor is full, Display P3."""
+    import rawpy
+
+    try:
+        with rawpy.imread(path) as file:
+            sizes = file.sizes
+            size = (sizes.iheight, sizes.iwidth) if sizes.flip in _TURNED else (sizes.iwidth, sizes.iheight)
+            balanced = min(file.camera_whitebalance[:3]) > 0
+            balance = "the camera's white balance" if balanced else "daylight's white balance, because it names none,"
+            facts = {"mode": "RGB", "deep": True, "size": size, "bits": 16, "frames": 1}
+            facts["warnings"] = [f"the raw file was developed with {balance} in Display P3"]
+            if not pixels:
+                return facts, {}, None
+            developed = file.postprocess(
+                use_camera_wb=balanced,
+                no_auto_bright=True,
+                adjust_maximum_thr=white_threshold,
+                output_bps=16,
+                output_color=rawpy.ColorSpace.P3D65,
+                gamma=_SRGB_CURVE,
+            )
+    except (rawpy.LibRawFileUnsupportedError, rawpy.LibRawNotImplementedError, rawpy.NotSupportedError):
+        version = ".".join(str(part) for part in rawpy.libraw_version)
+        raise NotTaken(
+            f"is a raw file of a kind that LibRaw {version} does not know", "develop it and save it as TIFF of 16 bits"
+        ) from None
+    if (developed.shape[1], developed.shape[0]) != size:
+        raise NotTaken("is a raw file that is developed to another size than it says", "develop it and save it as TIFF of 16 bits")
+    return facts, {}, developed
+
+
+DECODERS: dict[str, Callable[..., Answer]] = {"dng": dng, "heic": heic, "jxl": jxl, "pillow": pillow, "raw": raw}
 
 
 def main() -> int:

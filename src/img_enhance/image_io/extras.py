@@ -6,7 +6,7 @@ from img_enhance.errors import OutputError
 from img_enhance.words import Setting
 
 # By format: the names of the packages in Python, and the extra that brings them.
-_EXTRAS = {"jxl": (("pyjpegxl", "OpenImageIO"), "jxl")}
+_EXTRAS = {"jxl": (("pyjpegxl", "OpenImageIO"), "jxl"), "raw": (("rawpy",), "raw")}
 
 
 def missing_extra(format: str) -> str | None:

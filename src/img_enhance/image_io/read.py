@@ -16,7 +16,7 @@ from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
 from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.apart import Decoder, decode_apart
-from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
+from img_enhance.image_io.content import check_tiff, content_format, is_animated, is_tiff, png_chunks, raw_kind
 from img_enhance.image_io.extras import missing_extra
 from img_enhance.image_io.jxl import kind_of
 from img_enhance.image_io.strips import strips
@@ -142,6 +142,8 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
             return _open_apart(path, "heic", max_pixels)
         if name == "jxl":
             return _open_jxl(path, max_pixels)
+        if name == "raw":
+            return _open_raw(path, max_pixels)
         if name == "tiff":
             check_tiff(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff also warns of odd tags.
@@ -224,6 +226,19 @@ def _open_jxl(path: Path, max_pixels: int | None) -> pyvips.Image:
             pyvips.GValue.gstr_type, _WARNINGS, "its floating-point values were brought to 16 bits; what is brighter than white is lost"
         )
     return image
+
+
+def _open_raw(path: Path, max_pixels: int | None) -> pyvips.Image:
+    image = _open_apart(path, raw_kind(path) or "raw", max_pixels)
+    image.set_type(pyvips.GValue.blob_type, _FIELDS["icc"], bytes(pyvips.Image.profile_load("p3")))
+    if not is_tiff(path):
+        said = image.get(_WARNINGS)
+        image.set_type(pyvips.GValue.gstr_type, _WARNINGS, f"{said}\nthe EXIF of a raw file of this kind is not read, and is left out")
+    return image
+
+
+def _raw_exif(path: Path) -> bytes | None:
+    return read_exif(path) if is_tiff(path) else None
 
 
 # libvips' names of blocks of metadata; and ours for the warnings of a decoder.
@@ -340,7 +355,11 @@ def _check_xmp(xmp: bytes) -> None:
 
 
 # What libvips does not read; and what would fail after all the work if it were not tried before.
-_READERS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {"tiff": {"exif": read_exif}, "png": {"xmp": read_xmp}}
+_READERS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {
+    "tiff": {"exif": read_exif},
+    "raw": {"exif": _raw_exif},
+    "png": {"xmp": read_xmp},
+}
 _CHECKS: dict[str, Callable[[bytes], None]] = {"exif": _check_exif, "xmp": _check_xmp}
 
 
@@ -359,7 +378,7 @@ def _resolution(image: pyvips.Image, exif: bytes | None) -> tuple[float, float] 
 
 def _orientation(name: str, image: pyvips.Image) -> int:
     # HEIF and JPEG XL carry their rotation outside EXIF, and their decoders have applied it.
-    if name in ("avif", "heic", "jxl") or not _has(image, "orientation"):
+    if name in ("avif", "heic", "jxl", "raw") or not _has(image, "orientation"):
         return 1
     value = int(image.get("orientation"))
     return value if 1 <= value <= 8 else 1
