@@ -36,10 +36,10 @@ refused. Its metadata is written in plain boxes, grey with transparency as RGB. 
 the same, without loss it comes back to the byte.
 
 A camera's raw file (DNG, CR2, CR3, NEF, ARW, RAF, ORF, RW2) needs the extra `img-enhance[raw]`. LibRaw develops it to 16 bits in
-Display P3, upright, with the camera's white balance and without changing its exposure, and a warning says so. A DNG's white is the one it states; for
-other kinds LibRaw takes the brightest value above three quarters. EXIF is kept where the file is built as a TIFF (DNG, CR2, NEF, ARW),
-and left out with a warning where it is not. This has been tested on DNGs of our own (Bayer, 12 and 14 bits); cameras' own files are
-untried, of every kind.
+Display P3, upright, with the camera's white balance and without changing its exposure, and a warning says so. A DNG's white is the one it
+states; for other kinds LibRaw takes the brightest value above three quarters. EXIF is kept where the file is built as a TIFF (DNG, CR2,
+NEF, ARW), and left out with a warning where it is not. This has been tested on DNGs of our own (Bayer, 12 and 14 bits); cameras' own
+files are untried, of every kind.
 
 Decoders in C other than libvips' own run in a process of their own (HEIC, JPEG XL, raw, TIFF in CIELAB), so that a file that crashes one
 is a damaged file.
