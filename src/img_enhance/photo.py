@@ -96,9 +96,11 @@ FORMATS = (
     Format("webp", (".webp",), 16_383),
     Format("tiff", (".tif", ".tiff"), 2**31 - 1, deep=True, iptc=True),
     Format("avif", (".avif",), 16_384, deep=True),
+    Format("jxl", (".jxl",), 262_144, deep=True),
     Format("gif", (".gif",), 65_535, written_as="png"),
     Format("bmp", (".bmp", ".dib"), 32_767, written_as="png"),
     Format("heic", (".heic", ".heif", ".hif"), 16_384, written_as="jpeg"),
+    Format("raw", (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"), 65_535, written_as="tiff"),
 )
 WRITTEN = tuple(entry for entry in FORMATS if not entry.written_as)
 FORMAT_NAMES = tuple(entry.name for entry in WRITTEN)

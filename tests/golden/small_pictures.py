@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pillow_jxl  # noqa: F401 - from here on Pillow reads and writes JPEG XL
 import pyvips
 
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, write_photo

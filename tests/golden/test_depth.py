@@ -19,7 +19,7 @@ def gradient(bands: int) -> Array:
 
 
 @pytest.mark.parametrize("bands", [1, 2, 3, 4])
-@pytest.mark.parametrize("format", ["png", "tiff", "avif"])
+@pytest.mark.parametrize("format", ["png", "tiff", "avif", "jxl"])
 def test_a_smooth_gradient_keeps_more_levels_than_8_bits_have(
     format: str, bands: int, engine: Engine, recipe: Recipe, tmp_path: Path
 ) -> None:

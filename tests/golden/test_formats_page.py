@@ -4,13 +4,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyjpegxl
 import pyvips
 from PIL import Image
 from small_pictures import Array, joined, noise, photo_of, read, smooth, vips, write
 from test_metadata import IPTC, XMP, exif, seen
+from test_raw import dng, flat, mosaic
 
 from img_enhance.photo import FORMATS, WRITTEN, Format, Metadata
-from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
+from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, JXL_QUALITY, WEBP_QUALITY, Output
 
 SAMPLES = Path(__file__).parents[1] / "heic"
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
@@ -25,23 +27,38 @@ which also writes this page.
 
 {read}
 
-A GIF, a BMP and a HEIC become PNG, PNG and JPEG unless another format is asked for. A file cut short is refused, as is a TIFF with NaN or
-infinite values, a grey TIFF in floating point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with
-several pages the first picture is taken with a warning, or refused (`--animation refuse`).
+GIF and BMP become PNG, HEIC JPEG and a raw file TIFF unless another format is asked for. A file cut short is refused, as is a TIFF with
+NaN or infinite values, a grey TIFF in floating point and YCbCr in a TIFF outside JPEG. Of animated files and those with several pages the
+first picture is taken with a warning, or refused (`--animation refuse`).
+
+JPEG XL needs the extra `img-enhance[jxl]`. Floating-point values are brought to 16 bits with a warning; animations and HDR (PQ, HLG) are
+refused. Its metadata is written in plain boxes, grey with transparency as RGB. With loss a profile may come back as another that means
+the same, without loss it comes back to the byte.
+
+A camera's raw file (DNG, CR2, CR3, NEF, ARW, RAF, ORF, RW2) needs the extra `img-enhance[raw]`. LibRaw develops it to 16 bits in
+Display P3, upright, with the camera's white balance and without changing its exposure, and a warning says so. A DNG's white is the one it
+states; for other kinds LibRaw takes the brightest value above three quarters. EXIF is kept where the file is built as a TIFF (DNG, CR2,
+NEF, ARW), and left out with a warning where it is not. This has been tested on DNGs of our own (Bayer, 12 and 14 bits); cameras' own
+files are untried, of every kind.
+
+Decoders in C other than libvips' own run in a process of their own (HEIC, JPEG XL, raw, TIFF in CIELAB), so that a file that crashes one
+is a damaged file.
 
 ## Out
 
 {written}
 
-Quality is {jpeg} for JPEG, {webp} for WebP and {avif} for AVIF unless `--quality` says otherwise. JPEG and AVIF keep the full resolution of
-colour unless `--subsampling 4:2:0` is given; WebP with loss always halves it. `--lossless` makes WebP exact and AVIF exact within a level.
+Quality is {jpeg} for JPEG, {webp} for WebP, {avif} for AVIF and {jxl} for JPEG XL unless `--quality` says otherwise. JPEG and AVIF keep
+the full resolution of colour unless `--subsampling 4:2:0` is given; WebP with loss always halves it. `--lossless` makes WebP and JPEG XL
+exact and AVIF exact within a level.
 
 ## Left as it is
 
 Where nothing is done, nothing is lost: if no step changes a value of the photo, its file is copied byte for byte, and the record says
 `"copied": true`. A new file is written all the same where
 
-- the result is to have another format than the photo's content, whatever its name says, and from GIF, BMP and HEIC, which are only read;
+- the result is to have another format than the photo's content, whatever its name says, and from GIF, BMP, HEIC and raw, which are only
+  read;
 - `--quality`, `--lossless`, `--subsampling`, `--crop`, `--strip-gps` or `--strip` asks for something else;
 - the file holds several frames or pages, of which only the first is kept;
 - the file has been written to or replaced since it was read.
@@ -83,10 +100,10 @@ def out_row(entry: Format, folder: Path) -> tuple[str, ...]:
         return joined(photo), file.metadata, file.header.grey
 
     profile = bytes(pyvips.Image.profile_load("p3"))
-    _, metadata, _ = again(smooth(3), Metadata(profile, exif(), XMP, IPTC, (300, 300)))
+    lossless = Output(lossless=True) if entry.name in ("webp", "avif", "jxl") else None
+    _, metadata, _ = again(smooth(3), Metadata(profile, exif(), XMP, IPTC, (300, 300)), lossless)
     deep = again(smooth(3, dtype="uint16"), output=Output(lossless=True))[0]
     bits = 8 if deep.dtype == np.uint8 else 16 if same(smooth(3, dtype="uint16"), deep) else 12
-    lossless = Output(lossless=True) if entry.name in ("webp", "avif") else None
     exact = same(noise(3), again(noise(3), output=lossless)[0], within=1 if entry.name == "avif" else 0)
     return (
         entry.name,
@@ -108,9 +125,15 @@ def in_row(entry: Format, folder: Path) -> tuple[str, ...]:
     """What is kept of files that others have made."""
     if entry.name == "heic":
         return heic_row(entry)
+    if entry.name == "raw":
+        return raw_row(entry, folder)
     path = folder / "source"
 
     def kept(pixels: Array) -> Array | None:
+        if entry.name == "jxl":
+            source = Path(f"{path}.jxl")
+            source.write_bytes(pyjpegxl.encode_from_numpy(pixels, lossless=True))
+            return joined(read(source)[1])
         try:
             if pixels.dtype == np.uint16:
                 if not entry.deep:
@@ -159,6 +182,14 @@ def heic_row(entry: Format) -> tuple[str, ...]:
     )
 
 
+def raw_row(entry: Format, folder: Path) -> tuple[str, ...]:
+    """What is kept of a DNG."""
+    file, photo = read(dng(folder / "photo.dng", mosaic(flat(0.4, 0.4, 0.4))))
+    held = file.metadata
+    kept = (yes(photo.grey), yes(photo.alpha is not None), yes(held.icc is not None), yes(held.exif is not None), yes(held.xmp is not None))
+    return (entry.name, str(photo.depth), *kept, entry.written_as)
+
+
 def page() -> str:
     """The page as it should be."""
     with tempfile.TemporaryDirectory() as name:
@@ -180,7 +211,7 @@ def page() -> str:
         written = table(out_header, [out_row(entry, folder) for entry in WRITTEN])
         in_header = ("format", "bits", "grey", "alpha", "profile", "EXIF", "XMP", "comes out as")
         reads = table(in_header, [in_row(entry, folder) for entry in FORMATS])
-    return WORDS.format(read=reads, written=written, jpeg=JPEG_QUALITY, webp=WEBP_QUALITY, avif=AVIF_QUALITY)
+    return WORDS.format(read=reads, written=written, jpeg=JPEG_QUALITY, webp=WEBP_QUALITY, avif=AVIF_QUALITY, jxl=JXL_QUALITY)
 
 
 def test_the_page_on_formats_is_true() -> None:

@@ -39,7 +39,9 @@ def add_enhance(commands: Any) -> None:
         epilog=f"size:\n{rule}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF or BMP; - is standard input")
+    command.add_argument(
+        "photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, HEIC, GIF, BMP or camera raw; - is standard input"
+    )
     command.add_argument(
         "-o",
         "--output",

@@ -13,7 +13,7 @@ from img_enhance.engine.prepared_run import Decoded, PreparedRun, all_passes, ch
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
-from img_enhance.image_io import PhotoFile, medium_of, open_photo
+from img_enhance.image_io import PhotoFile, check_writable, medium_of, open_photo
 from img_enhance.machine.devices import find_device
 from img_enhance.machine.memory import give_back
 from img_enhance.machine.settings import model_table, weight_store
@@ -112,6 +112,7 @@ class Engine:
         output_format = output_format_of(header, recipe, output)
         passes, size = all_passes(recipe, header.size, self.models)
         crop = recipe.output.box
+        check_writable(output_format)
         check_holds(format_named(output_format), size if crop is None else crop.size)
         request = PlanRequest(header, passes, output_format, crop)
         plan = self._devices.plan(request)

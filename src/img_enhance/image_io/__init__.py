@@ -1,6 +1,7 @@
 """Photos from files and to files, in a stream through libvips, so that a gigapixel result never lies in memory."""
 
 from img_enhance.files import check_output
+from img_enhance.image_io.extras import check_writable
 from img_enhance.image_io.read import PhotoFile, open_photo, read_photo
 from img_enhance.image_io.strips import resample
 from img_enhance.image_io.whole import medium_of, moved_to_disk, read_into, read_whole
@@ -9,6 +10,7 @@ from img_enhance.image_io.write import write_photo
 __all__ = [
     "PhotoFile",
     "check_output",
+    "check_writable",
     "medium_of",
     "moved_to_disk",
     "open_photo",

@@ -1,10 +1,13 @@
 """What a file is by its first bytes; its name is not asked."""
 
+import struct
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 from img_enhance.errors import PhotoError, UnsupportedPhoto
+from img_enhance.image_io import jxl
 from img_enhance.metadata import BrokenMetadata
-from img_enhance.metadata.ifd import Directory, Layout, Read, read_directory, read_layout, read_number
+from img_enhance.metadata.ifd import IFD, LONG, Directory, Layout, Read, read_directory, read_layout, read_number, read_value
 from img_enhance.photo import FORMATS
 
 _FTYP_BRANDS = {
@@ -16,6 +19,12 @@ _FTYP_BRANDS = {
 # Tags of TIFF, and what they say. A camera's raw file is a TIFF that starts with a small picture of its own.
 _SUBFILE, _COMPRESSION, _PHOTOMETRIC, _DNG_VERSION = 0x00FE, 0x0103, 0x0106, 0xC612
 _REDUCED, _JPEG_IN_TIFF, _YCBCR = 1, 7, 6
+_SUBDIRECTORIES, _MOST_SUBDIRECTORIES = 0x014A, 16
+_SENSOR = (32_803, 34_892)  # colour filters, and linear light of the sensor
+
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# RAF; ORF, of three kinds; RW2. CR3 is told by its brand, and DNG, CR2, NEF and ARW are TIFFs.
+_RAW_SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")
 
 _PNG_CHUNKS_READ = 1000
 _SEQUENCE_BRANDS = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
@@ -30,6 +39,8 @@ def content_format(path: Path) -> str:
     if not start:
         raise PhotoError(f"{path} is empty", "get it again from where it came")
     name = _known(start)
+    if name == "tiff" and raw_kind(path) is not None:
+        name = "raw"
     if name is None:
         known = ", ".join(entry.name for entry in FORMATS)
         raise UnsupportedPhoto(f"{path} is not an image of a known kind, whatever its name says", f"known are {known}")
@@ -56,12 +67,16 @@ def _known(start: bytes) -> str | None:
         return "png"
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "webp"
-    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if start.startswith(_TIFF_SIGNATURES):
         return "tiff"
     if start[:6] in (b"GIF87a", b"GIF89a"):
         return "gif"
     if start[:2] == b"BM" and start[6:10] == b"\0\0\0\0":
         return "bmp"
+    if start.startswith(_RAW_SIGNATURES) or start[4:12] == b"ftypcrx ":
+        return "raw"
+    if start.startswith((jxl.CODESTREAM, jxl.CONTAINER)):
+        return "jxl"
     if start[4:8] == b"ftyp":
         # The major brand first; "mif1" says only that it is some HEIF, so the compatible brands decide.
         brands = [start[8:12], *(start[i : i + 4] for i in range(16, min(len(start), int.from_bytes(start[:4])) - 3, 4))]
@@ -71,24 +86,53 @@ def _known(start: bytes) -> str | None:
     return None
 
 
+def is_tiff(path: Path) -> bool:
+    """Whether a file is built as TIFF says, of whatever kind it is."""
+    return _first_bytes(path).startswith(_TIFF_SIGNATURES)
+
+
+def raw_kind(path: Path) -> Literal["dng", "raw"] | None:
+    """Whether a TIFF is a camera's raw file: a DNG, or a CR2 or one whose first picture, or one below it, has the colours of a sensor."""
+    try:
+        with path.open("rb") as file:
+            read = _reader(file)
+            layout, at = read_layout(read)
+            directory = read_directory(read, layout, at)
+            if directory.first(_DNG_VERSION) is not None:
+                return "dng"
+            below = directory.first(_SUBDIRECTORIES)
+            places: tuple[int, ...] = ()
+            if below is not None and below.type in (LONG, IFD) and below.count <= _MOST_SUBDIRECTORIES:
+                places = struct.unpack(f"{layout.order}{below.count}I", read_value(read, below).data)
+            directories = [directory, *(read_directory(read, layout, place) for place in places)]
+            sensor = any(_number(read, layout, found, _PHOTOMETRIC) in _SENSOR for found in directories)
+            return "raw" if sensor or read(8, 2) == b"CR" else None
+    except (BrokenMetadata, OSError):
+        return None  # it is no TIFF, or `check_tiff` says what is wrong
+
+
+def _reader(file: BinaryIO) -> Read:
+    def read(at: int, size: int) -> bytes:
+        if not 0 <= at < 1 << 63:
+            return b""
+        file.seek(at)
+        return file.read(size)
+
+    return read
+
+
 def check_tiff(path: Path) -> None:
     """Pass if a TIFF is of a kind whose first picture libvips decodes as it should be seen.
 
-    Raises: UnsupportedPhoto for a camera's raw file, and for YCbCr that is not inside JPEG; PhotoError when it has no directory.
+    Raises: UnsupportedPhoto for one that starts with a small picture, and for YCbCr that is not inside JPEG; PhotoError when it has no
+    directory.
     """
     try:
         with path.open("rb") as file:
-
-            def read(at: int, size: int) -> bytes:
-                if not 0 <= at < 1 << 63:
-                    return b""
-                file.seek(at)
-                return file.read(size)
-
+            read = _reader(file)
             layout, at = read_layout(read)
             directory = read_directory(read, layout, at)
-            raw = read(8, 2) == b"CR" or directory.first(_DNG_VERSION) is not None
-            raw = raw or _number(read, layout, directory, _SUBFILE) & _REDUCED == _REDUCED
+            raw = _number(read, layout, directory, _SUBFILE) & _REDUCED == _REDUCED
             ycbcr = _number(read, layout, directory, _PHOTOMETRIC) == _YCBCR
             jpeg = _number(read, layout, directory, _COMPRESSION) == _JPEG_IN_TIFF
     except BrokenMetadata as error:

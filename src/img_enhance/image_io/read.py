@@ -15,13 +15,15 @@ from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
 from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
-from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
-from img_enhance.image_io.heic import decode_heic
+from img_enhance.image_io.apart import Decoder, decode_apart
+from img_enhance.image_io.content import check_tiff, content_format, is_animated, is_tiff, png_chunks, raw_kind
+from img_enhance.image_io.extras import missing_extra
+from img_enhance.image_io.jxl import kind_of
 from img_enhance.image_io.strips import strips
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.exif import exif_resolution, upright_exif
-from img_enhance.metadata.icc import is_linear, profile_problem
+from img_enhance.metadata.icc import coded_transfer, is_linear, profile_problem
 from img_enhance.metadata.png import read_xmp
 from img_enhance.metadata.tiff import read_exif
 from img_enhance.metadata.xmp import with_note
@@ -67,6 +69,9 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
     Raises: PhotoError when the file cannot be read, UnsupportedPhoto when it is no photo that we take, PhotoTooLarge above `max_pixels`.
     """
     name = content_format(path)
+    lacking = missing_extra(name)
+    if lacking is not None:
+        raise UnsupportedPhoto(f"{path} is of the format {name}, for which another package is needed", f"run: {lacking}")
     state = state_of(path)
     image = _open(path, name, max_pixels)
     size = Size(image.width, image.height)
@@ -132,9 +137,13 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
     """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero."""
     try:
         if name == "bmp":
-            return _open_with_pillow(path, max_pixels)
+            return _open_bmp(path, max_pixels)
         if name == "heic":
-            return _open_heic(path, max_pixels)
+            return _open_apart(path, "heic", max_pixels)
+        if name == "jxl":
+            return _open_jxl(path, max_pixels)
+        if name == "raw":
+            return _open_raw(path, max_pixels)
         if name == "tiff":
             check_tiff(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff also warns of odd tags.
@@ -142,63 +151,103 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
         return _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
-            return _open_with_pillow(path, max_pixels)
+            return _open_apart(path, "pillow", max_pixels)
         raise damaged(path, reason(error)) from None
 
 
-def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
-    """A BMP, or a TIFF in CIELAB of 8 bits, which libvips 8.18 cannot read."""
+def _open_bmp(path: Path, max_pixels: int | None) -> pyvips.Image:
+    """A BMP, by Pillow."""
     from PIL.BmpImagePlugin import BmpImageFile
-    from PIL.TiffImagePlugin import TiffImageFile
 
-    kind = BmpImageFile if content_format(path) == "bmp" else TiffImageFile
     try:
         # Not Image.open, whose limit of pixels is one for the whole process; ours is checked here.
-        with path.open("rb") as file, kind(file) as picture:
+        with path.open("rb") as file, BmpImageFile(file) as picture:
             if max_pixels is not None:
                 _check_pixels(path, Size(*picture.size), max_pixels)
-            if kind is TiffImageFile and picture.mode != "LAB":
-                raise UnsupportedPhoto(f"{path} is a TIFF of an unusual kind ({picture.mode})", "save it as RGB first")
             mode = _PILLOW_MODES.get(picture.mode, "RGB")
-            bands = len(mode.replace("LAB", "RGB"))
             if max_pixels is not None:
-                image = pyvips.Image.black(picture.width, picture.height, bands=bands)
+                image = pyvips.Image.black(picture.width, picture.height, bands=len(mode))
             else:
-                values = np.asarray(picture.convert(mode)).reshape(picture.height, picture.width, bands)
-                # As in the file: a and b are signed.
-                image = pyvips.Image.new_from_array(values ^ np.array([0, 128, 128], np.uint8) if mode == "LAB" else values)
-            dpi, icc = picture.info.get("dpi", (0, 0)), picture.info.get("icc_profile")
+                image = pyvips.Image.new_from_array(np.asarray(picture.convert(mode)).reshape(picture.height, picture.width, len(mode)))
+            dpi = picture.info.get("dpi", (0, 0))
     except _PILLOW_ERRORS as error:
         raise damaged(path, str(error)) from None
-    if mode == "LAB":
-        image = (image * [100 / 255, 1, 1] + [0, -128, -128]).cast("float")
-    space = {"L": "b-w", "LAB": "lab"}.get(mode, "srgb")
-    image = image.copy(interpretation=space, xres=float(dpi[0]) / MILLIMETRES_PER_INCH, yres=float(dpi[1]) / MILLIMETRES_PER_INCH)
-    if icc and mode != "LAB":
-        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", bytes(icc))
-    return image
+    return _with_dpi(image.copy(interpretation="b-w" if mode == "L" else "srgb"), dpi)
 
 
-_PILLOW_MODES = {"RGBA": "RGBA", "PA": "RGBA", "L": "L", "1": "L", "LAB": "LAB"}
+_PILLOW_MODES = {"RGBA": "RGBA", "PA": "RGBA", "L": "L", "1": "L"}
 _PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error, MemoryError)
 
 
-def _open_heic(path: Path, max_pixels: int | None) -> pyvips.Image:
-    file = decode_heic(path, pixels=max_pixels is None)
+def _open_apart(path: Path, decoder: Decoder, max_pixels: int | None) -> pyvips.Image:
+    """A photo by a decoder in a process of its own: its blocks and what is said of it as libvips' fields."""
+    file = decode_apart(path, decoder, pixels=max_pixels is None)
     if max_pixels is not None:
         _check_pixels(path, file.size, max_pixels)
     if file.pixels is None:
         image = pyvips.Image.black(file.size.width, file.size.height, bands=file.bands).cast("ushort" if file.deep else "uchar")
+    elif file.mode == "LAB":
+        # As in the file: a and b are signed.
+        image = pyvips.Image.new_from_array(file.pixels ^ np.array([0, 128, 128], np.uint8))
     else:
         image = pyvips.Image.new_from_array(file.pixels)
-    grey = file.bands < 3
-    image = image.copy(interpretation=("grey16" if file.deep else "b-w") if grey else ("rgb16" if file.deep else "srgb"))
-    for field, name in (("exif-data", "exif"), ("xmp-data", "xmp"), ("icc-profile-data", "icc_profile")):
-        if file.blocks[name]:
-            image.set_type(pyvips.GValue.blob_type, field, file.blocks[name])
+    if file.mode == "LAB":
+        image = (image * [100 / 255, 1, 1] + [0, -128, -128]).cast("float").copy(interpretation="lab")
+    elif file.bands < 3:
+        image = image.copy(interpretation="grey16" if file.deep else "b-w")
+    else:
+        image = image.copy(interpretation="rgb16" if file.deep else "srgb")
+    image = _with_dpi(image, file.dpi)
+    for name, block in file.blocks.items():
+        if block:
+            image.set_type(pyvips.GValue.blob_type, _FIELDS[name], block)
     image.set_type(pyvips.GValue.gint_type, "bits-per-sample", file.bits)
     image.set_type(pyvips.GValue.gint_type, "n-pages", file.frames)
+    image.set_type(pyvips.GValue.gstr_type, _WARNINGS, "\n".join(file.warnings))
     return image
+
+
+# PQ and HLG, by their numbers in ITU-T H.273.
+_HDR_TRANSFERS = (16, 18)
+
+
+def _open_jxl(path: Path, max_pixels: int | None) -> pyvips.Image:
+    try:
+        kind = kind_of(path)
+    except ValueError as error:
+        raise damaged(path, str(error)) from None
+    if kind.animated:
+        raise UnsupportedPhoto(f"{path} is an animated JPEG XL, which is not taken", "take a picture out first")
+    image = _open_apart(path, "jxl", max_pixels)
+    if _has(image, "icc-profile-data") and coded_transfer(image.get("icc-profile-data")) in _HDR_TRANSFERS:
+        raise UnsupportedPhoto(f"{path} is an HDR photo (PQ or HLG) in JPEG XL, which is not taken", "save it as SDR, or as AVIF")
+    if kind.floats:
+        image.set_type(
+            pyvips.GValue.gstr_type, _WARNINGS, "its floating-point values were brought to 16 bits; what is brighter than white is lost"
+        )
+    return image
+
+
+def _open_raw(path: Path, max_pixels: int | None) -> pyvips.Image:
+    image = _open_apart(path, raw_kind(path) or "raw", max_pixels)
+    image.set_type(pyvips.GValue.blob_type, _FIELDS["icc"], bytes(pyvips.Image.profile_load("p3")))
+    if not is_tiff(path):
+        said = image.get(_WARNINGS)
+        image.set_type(pyvips.GValue.gstr_type, _WARNINGS, f"{said}\nthe EXIF of a raw file of this kind is not read, and is left out")
+    return image
+
+
+def _raw_exif(path: Path) -> bytes | None:
+    return read_exif(path) if is_tiff(path) else None
+
+
+# libvips' names of blocks of metadata; and ours for the warnings of a decoder.
+_FIELDS = {"exif": "exif-data", "xmp": "xmp-data", "iptc": "iptc-data", "icc": "icc-profile-data"}
+_WARNINGS = "img-enhance-warnings"
+
+
+def _with_dpi(image: pyvips.Image, dpi: tuple[float, float]) -> pyvips.Image:
+    return image.copy(xres=float(dpi[0]) / MILLIMETRES_PER_INCH, yres=float(dpi[1]) / MILLIMETRES_PER_INCH)
 
 
 def _check_pixels(path: Path, size: Size, max_pixels: int) -> None:
@@ -266,9 +315,8 @@ def _full_range(name: str, image: pyvips.Image) -> Callable[[pyvips.Image], pyvi
 
 def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion) -> tuple[Metadata, list[str]]:
     """The photo's metadata, and what had to be dropped of it."""
-    fields = {"exif": "exif-data", "xmp": "xmp-data", "iptc": "iptc-data", "icc": "icc-profile-data"}
-    found: dict[str, bytes | None] = {key: image.get(field) if _has(image, field) else None for key, field in fields.items()}
-    dropped = []
+    found: dict[str, bytes | None] = {key: image.get(field) if _has(image, field) else None for key, field in _FIELDS.items()}
+    dropped = image.get(_WARNINGS).splitlines() if _has(image, _WARNINGS) else []
     for key, read in _READERS.get(name, {}).items():
         try:
             found[key] = found[key] or read(path)
@@ -307,7 +355,11 @@ def _check_xmp(xmp: bytes) -> None:
 
 
 # What libvips does not read; and what would fail after all the work if it were not tried before.
-_READERS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {"tiff": {"exif": read_exif}, "png": {"xmp": read_xmp}}
+_READERS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {
+    "tiff": {"exif": read_exif},
+    "raw": {"exif": _raw_exif},
+    "png": {"xmp": read_xmp},
+}
 _CHECKS: dict[str, Callable[[bytes], None]] = {"exif": _check_exif, "xmp": _check_xmp}
 
 
@@ -325,8 +377,8 @@ def _resolution(image: pyvips.Image, exif: bytes | None) -> tuple[float, float] 
 
 
 def _orientation(name: str, image: pyvips.Image) -> int:
-    # HEIF containers carry their rotation outside EXIF, and their decoders have applied it.
-    if name in ("avif", "heic") or not _has(image, "orientation"):
+    # HEIF and JPEG XL carry their rotation outside EXIF, and their decoders have applied it.
+    if name in ("avif", "heic", "jxl", "raw") or not _has(image, "orientation"):
         return 1
     value = int(image.get("orientation"))
     return value if 1 <= value <= 8 else 1

@@ -4,23 +4,29 @@ import dataclasses
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyvips
 
 from img_enhance import __version__
 from img_enhance.cancelling import Tick
 from img_enhance.errors import DiskError, ImgEnhanceError
 from img_enhance.files import disk_full, replacing
+from img_enhance.image_io import jxl
 from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
+from img_enhance.image_io.extras import check_writable
 from img_enhance.image_io.read import MILLIMETRES_PER_INCH, reason
 from img_enhance.image_io.strips import image_of
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.blob import tiff_of
 from img_enhance.metadata.exif import exif_resolution, new_exif, upright_exif, with_resolution
 from img_enhance.metadata.png import add_xmp
 from img_enhance.metadata.tiff import add_exif
 from img_enhance.metadata.xmp import with_note
 from img_enhance.photo import MOST_JPEG_EXIF_BYTES, MOST_JPEG_XMP_BYTES, Metadata, Photo, check_holds, format_named
-from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
+from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, JXL_QUALITY, WEBP_QUALITY, Output
 
 _PNG_COMPRESSION = 6
 _BIGTIFF_BYTES = 3_500_000_000
@@ -43,11 +49,16 @@ def write_photo(photo: Photo, path: Path, *, format: str, output: Output, overwr
 
     Raises: OutputError, DiskError as `check_output`, and when the disk fills up.
     """
+    check_writable(format)
     check_holds(format_named(format), photo.size)
     metadata = _updated(photo, format, output, note)
     image = _pixels(photo, format)
     mark = _attach(image, metadata, format)
     with replacing(path, overwrite=overwrite) as partial:
+        if format == "jxl":
+            _write_jxl(image, metadata, partial, output)
+            tick()
+            return
         _encode(image, partial, path, format, output, tick)
         if metadata.exif is not None and format == "tiff":
             add_exif(partial, metadata.exif)
@@ -176,6 +187,18 @@ def _save(image: pyvips.Image, name: str, format: str, output: Output) -> None:
     else:
         big = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1) > _BIGTIFF_BYTES
         image.tiffsave(name, keep="xmp|iptc|icc", compression="deflate", predictor="horizontal", bigtiff=big)
+
+
+def _write_jxl(image: pyvips.Image, metadata: Metadata, partial: Path, output: Output) -> None:
+    kind = np.uint16 if image.format == "ushort" else np.uint8
+    pixels: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), kind).reshape(image.height, image.width, image.bands)
+    if image.bands == 2:  # grey with transparency, which the encoder does not take
+        pixels = np.ascontiguousarray(pixels[..., [0, 0, 0, 1]])
+    jxl.encode(pixels, partial, quality=None if output.lossless else output.quality or JXL_QUALITY, icc=metadata.icc)
+    exif = None if metadata.exif is None else tiff_of(metadata.exif)
+    parts = jxl.with_blocks(partial.read_bytes(), exif=exif, xmp=metadata.xmp)
+    with partial.open("wb") as file:
+        file.writelines(parts)
 
 
 def _insert_xmp(partial: Path, xmp: bytes) -> None:

@@ -53,6 +53,15 @@ def is_linear(profile: bytes) -> bool:
     return all(_is_straight(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
 
 
+def coded_transfer(profile: bytes) -> int | None:
+    """The transfer function that a profile names by its number in ITU-T H.273; None where it names none.
+
+    Source: ICC.1:2022, section 9.2.17 (cicpTag).
+    """
+    tag = (_tags(profile) or {}).get(b"cicp", b"")
+    return tag[9] if len(tag) >= 12 else None
+
+
 def matrix_profile(profile: bytes, codes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None] | None:
     """The curves, (3, codes) of linear light in [0, 1] that never falls, and the (3, 3) matrix to XYZ of an RGB matrix profile.
 

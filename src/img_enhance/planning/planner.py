@@ -42,8 +42,8 @@ WHOLE_DECODER_BYTES_PER_PIXEL = 14
 BLEED_BYTES_PER_PIXEL = 16
 
 # Encoders that hold the whole picture, for 8 bits a channel; 12 bits take twice that (measured 2026-11, beyond the stream's: WebP 24.7,
-# with alpha 26.8, without loss 21.6; AVIF 31.8, of 12 bits with alpha 56).
-WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 28, "avif": 44}
+# with alpha 26.8, without loss 21.6; AVIF 31.8, of 12 bits with alpha 56; JPEG XL 40, of 16 bits 48, without loss 37).
+WHOLE_ENCODER_BYTES_PER_PIXEL = {"webp": 28, "avif": 44, "jxl": 44}
 
 # One canvas takes at most this part of what is allowed in memory; a larger one lies on disk.
 CANVAS_SHARE = 0.2

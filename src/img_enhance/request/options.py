@@ -151,6 +151,7 @@ STEP_OPTIONS: tuple[type[StepOptions], ...] = (WhiteBalance, ExposureCorrection,
 JPEG_QUALITY = 95
 WEBP_QUALITY = 90
 AVIF_QUALITY = 80
+JXL_QUALITY = 90
 
 
 # N counts from 0. PyTorch calls ROCm's GPUs cuda too.
@@ -180,12 +181,13 @@ class Output:
     format: str | None = option(None, help="file format of the result; default: by its name, else the photo's", choices=FORMAT_NAMES)
     quality: int | None = option(
         None,
-        help=f"quality of a JPEG (default {JPEG_QUALITY}), WebP ({WEBP_QUALITY}) or AVIF ({AVIF_QUALITY}); PNG and TIFF lose nothing",
+        help=f"quality of a JPEG (default {JPEG_QUALITY}), WebP ({WEBP_QUALITY}), AVIF ({AVIF_QUALITY}) or JPEG XL ({JXL_QUALITY}); "
+        "PNG and TIFF lose nothing",
         minimum=1,
         maximum=100,
         placeholder="Q",
     )
-    lossless: bool | None = option(None, help="WebP and AVIF without loss (default: with)")
+    lossless: bool | None = option(None, help="WebP, AVIF and JPEG XL without loss (default: with)")
     subsampling: str | None = option(
         None, help="colour resolution of a JPEG or AVIF (default 4:4:4, all of it)", choices=("4:4:4", "4:2:0")
     )

@@ -70,7 +70,7 @@ def _fields() -> dict[str, Any]:
     }
 
 
-_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF or BMP"}
+_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, HEIC, GIF, BMP or camera raw"}
 _IDEMPOTENCY = {
     "name": "Idempotency-Key",
     "in": "header",

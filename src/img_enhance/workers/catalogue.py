@@ -50,7 +50,7 @@ KINDS = (
     Kind(errors.OptionError, "change the option as the detail says; GET /api/v1/algorithms lists all with their bounds"),
     Kind(errors.RecipeError, "send a recipe as docs/api.md and the schema show it"),
     Kind(errors.PhotoError, "save the photo anew in an image editor and send that file"),
-    Kind(errors.UnsupportedPhoto, "send a JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF or BMP file"),
+    Kind(errors.UnsupportedPhoto, "send a JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, HEIC, GIF, BMP or camera raw file"),
     Kind(errors.PhotoTooLarge, "reduce the photo, or ask for a smaller factor; GET /api/v1/status lists the limits"),
     Kind(errors.OutputError, "ask for another output_format"),
     Kind(errors.MachineError, _OPERATOR, private=True),

@@ -1,0 +1,144 @@
+"""Decodes a photo in a process of its own, run as a script: a damaged file can crash a decoder (pi-heif 1.4), and only that.
+
+`python apart_child.py DECODER PATH header|pixels` writes a line of JSON, then the blocks that it lists, then the pixels. It ends with 1
+where the file is damaged and with 2 where it is of a kind that is not taken, and says on standard error what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    # What there is to say of a file, its blocks of metadata, and its pixels where they were asked for.
+    Answer = tuple[dict[str, Any], dict[str, bytes], npt.NDArray[Any] | None]
+
+
+class NotTaken(Exception):
+    """A file of a kind that is not taken: what it is, as a sentence goes on after its name, and what to try."""
+
+
+def heic(path: str, *, pixels: bool) -> Answer:
+    """The main picture of a HEIC; rotated and mirrored as the container says."""
+    import numpy as np
+    import pi_heif
+
+    file = pi_heif.open_heif(path, convert_hdr_to_8bit=False)
+    picture = file[file.primary_index]
+    mode, _, deep = picture.mode.partition(";")
+    facts = {"mode": mode, "deep": bool(deep), "size": picture.size, "bits": int(picture.info.get("bit_depth", 8)), "frames": len(file)}
+    names = {"exif": "exif", "xmp": "xmp", "icc": "icc_profile"}
+    blocks = {name: bytes(picture.info.get(info) or b"") for name, info in names.items()}
+    return facts, blocks, np.asarray(picture) if pixels else None
+
+
+def jxl(path: str, *, pixels: bool) -> Answer:
+    """A JPEG XL, upright; its values have 8 bits, or are brought to 16."""
+    import pyjpegxl
+
+    found = pyjpegxl.probe_file(path)
+    mode = ("L" if found.num_color_channels == 1 else "RGB") + ("A" if found.has_alpha else "")
+    deep = found.bits_per_sample > 8
+    facts = {"mode": mode, "deep": deep, "size": (found.width, found.height), "bits": 16 if deep else 8, "frames": 1}
+    exif = found.exif or b""
+    if exif[:2] not in (b"II", b"MM"):  # the offset that the box begins with; some writers leave it out
+        exif = exif[4 + int.from_bytes(exif[:4], "big") :]
+    blocks = {"exif": exif, "xmp": found.xmp or b"", "icc": found.icc or b""}
+    return facts, blocks, pyjpegxl.read_to_numpy(path, dtype="uint16" if deep else "uint8")[1] if pixels else None
+
+
+def pillow(path: str, *, pixels: bool) -> Answer:
+    """A TIFF in CIELAB of 8 bits; a and b from -128 to 127 as 0 to 255."""
+    import numpy as np
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    # Not Image.open, whose limit of pixels is not ours, which is checked by the header.
+    with open(path, "rb") as file, TiffImageFile(file) as picture:
+        if picture.mode != "LAB":
+            raise NotTaken(f"is a TIFF of an unusual kind ({picture.mode})", "save it as RGB first")
+        dpi = [float(value) for value in picture.info.get("dpi", (0, 0))]
+        facts = {"mode": "LAB", "deep": False, "size": picture.size, "bits": 8, "frames": 1, "dpi": dpi}
+        return facts, {}, np.asarray(picture) if pixels else None
+
+
+_TURNED = (5, 6)  # dcraw's words for a quarter turn
+
+# IEC 61966-2-1 as LibRaw wants it: the power, and the slope near black.
+_SRGB_CURVE = (2.4, 12.92)
+
+
+# LibRaw takes the brightest value for white where it is above this part of what the sensor holds: for many cameras it knows white but
+# roughly, and full pixels would be pink.
+_USUAL_WHITE = 0.75
+
+
+def dng(path: str, *, pixels: bool) -> Answer:
+    """A DNG, developed like any raw file, with the white that it states."""
+    return raw(path, pixels=pixels, white_threshold=0)
+
+
+def raw(path: str, *, pixels: bool, white_threshold: float = _USUAL_WHITE) -> Answer:
+    """A camera's raw file, developed by LibRaw and upright: the camera's white balance, white where the sensor is full, Display P3."""
+    import rawpy
+
+    try:
+        with rawpy.imread(path) as file:
+            sizes = file.sizes
+            size = (sizes.iheight, sizes.iwidth) if sizes.flip in _TURNED else (sizes.iwidth, sizes.iheight)
+            balanced = min(file.camera_whitebalance[:3]) > 0
+            balance = "the camera's white balance" if balanced else "daylight's white balance, because it names none,"
+            facts = {"mode": "RGB", "deep": True, "size": size, "bits": 16, "frames": 1}
+            facts["warnings"] = [f"the raw file was developed with {balance} in Display P3"]
+            if not pixels:
+                return facts, {}, None
+            developed = file.postprocess(
+                use_camera_wb=balanced,
+                no_auto_bright=True,
+                adjust_maximum_thr=white_threshold,
+                output_bps=16,
+                output_color=rawpy.ColorSpace.P3D65,
+                gamma=_SRGB_CURVE,
+            )
+    except (rawpy.LibRawFileUnsupportedError, rawpy.LibRawNotImplementedError, rawpy.NotSupportedError):
+        version = ".".join(str(part) for part in rawpy.libraw_version)
+        raise NotTaken(
+            f"is a raw file of a kind that LibRaw {version} does not know", "develop it and save it as TIFF of 16 bits"
+        ) from None
+    if (developed.shape[1], developed.shape[0]) != size:
+        raise NotTaken("is a raw file that is developed to another size than it says", "develop it and save it as TIFF of 16 bits")
+    return facts, {}, developed
+
+
+DECODERS: dict[str, Callable[..., Answer]] = {"dng": dng, "heic": heic, "jxl": jxl, "pillow": pillow, "raw": raw}
+
+
+def main() -> int:
+    """Decode the file that the arguments name."""
+    decoder, path, wanted = sys.argv[1:]
+    try:
+        facts, blocks, pixels = DECODERS[decoder](path, pixels=wanted == "pixels")
+    except NotTaken as error:
+        sys.stderr.write("\n".join(error.args))
+        return 2
+    except Exception as error:  # noqa: BLE001 - whatever it is, this process has no more to say
+        sys.stderr.write(str(error) or type(error).__name__)
+        return 1
+    facts["blocks"] = {name: len(block) for name, block in blocks.items()}
+    facts["pixels"] = pixels is not None
+    out = sys.stdout.buffer
+    out.write(json.dumps(facts).encode() + b"\n")
+    for block in blocks.values():
+        out.write(block)
+    if pixels is not None:
+        import numpy as np
+
+        out.write(np.ascontiguousarray(pixels).data)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
