@@ -56,6 +56,8 @@ note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and w
   of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
 - RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
   profile, or one above 4 MB, is dropped with a warning.
+- Colours that a file says in numbers get the profile that these mean: in a PNG the first that is there of cICP, iCCP, sRGB, and gAMA with
+  cHRM; in AVIF and HEIC a profile goes before nclx. Numbers that mean nothing are left out with a warning.
 - Damaged EXIF and XMP are dropped with a warning, as is what the output's format cannot hold.
 - The XMP of the result says what was done. `--strip-gps` leaves the place out, `--strip` everything but the colour profile.
 """

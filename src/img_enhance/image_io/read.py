@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import struct
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
 from img_enhance.image_io.heic import decode_heic
+from img_enhance.image_io.stated_colours import StatedColours, stated_colours
 from img_enhance.image_io.strips import strips
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata
@@ -211,12 +213,17 @@ def _check_pixels(path: Path, size: Size, max_pixels: int) -> None:
 
 @dataclass(frozen=True)
 class Conversion:
-    """How decoded pixels become grey or RGB of 8 or 16 bits; `warning` when the photo's own encoding is lost."""
+    """How decoded pixels become grey or RGB of 8 or 16 bits; `warning` when the photo's own encoding is lost.
+
+    `icc` is the profile of what comes out. `left_out` says what of the file's colours could not be understood.
+    """
 
     apply: Callable[[pyvips.Image], pyvips.Image]
     depth: int
     grey: bool = False
     warning: str = ""
+    icc: bytes | None = None
+    left_out: str = ""
 
 
 def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
@@ -224,9 +231,18 @@ def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
 
     Raises: UnsupportedPhoto for kinds that are not taken.
     """
-    colours = image.bands - (1 if image.hasalpha() else 0)
-    profile = image.get("icc-profile-data") if _has(image, "icc-profile-data") else None
-    space = image.interpretation
+    embedded = image.get("icc-profile-data") if _has(image, "icc-profile-data") else None
+    stated = stated_colours(path, name, embedded, grey=_colours(image) == 1)
+    return dataclasses.replace(_conversion_of(path, name, image, stated), left_out=stated.warning)
+
+
+def _colours(image: pyvips.Image) -> int:
+    """Its channels without transparency."""
+    return int(image.bands) - (1 if image.hasalpha() else 0)
+
+
+def _conversion_of(path: Path, name: str, image: pyvips.Image, stated: StatedColours) -> Conversion:
+    colours, profile, space = _colours(image), stated.profile, image.interpretation
     depth = 16 if image.format == "ushort" else 8
     if image.format == "float" and space == "scrgb" and colours == 3:
         return Conversion(lambda i: i.colourspace("rgb16"), 16, warning="linear floating-point light was converted to sRGB of 16 bits")
@@ -240,28 +256,44 @@ def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
         warning = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
         return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, warning=warning)
     if profile is not None and colours == 3 and profile_problem(profile, channels=3) is None and is_linear(profile):
-        return Conversion(_to_srgb(16, fallback="srgb"), 16, warning="linear light was converted to sRGB of 16 bits")
-    if colours == 1 and space in ("b-w", "grey16"):
-        return Conversion(_full_range(name, image), depth, grey=True)
-    if colours == 3 and space in ("srgb", "rgb", "rgb16"):
-        return Conversion(_full_range(name, image), depth)
+        warning = "linear light was converted to sRGB of 16 bits"
+        return Conversion(_to_srgb(16, fallback="srgb", profile=profile), 16, warning=warning)
+    if (colours == 1 and space in ("b-w", "grey16")) or (colours == 3 and space in ("srgb", "rgb", "rgb16")):
+        warning = "values as in video were stretched to the full range" if stated.narrow else ""
+        return Conversion(_full_range(name, image, narrow=stated.narrow), depth, grey=colours == 1, warning=warning, icc=profile)
     raise UnsupportedPhoto(f"{path} is in the colour space {space} with {image.bands} channels, which is not taken", "save it as RGB first")
 
 
-def _to_srgb(depth: int, *, fallback: str, embedded: bool = True) -> Callable[[pyvips.Image], pyvips.Image]:
+def _to_srgb(depth: int, *, fallback: str, embedded: bool = True, profile: bytes | None = None) -> Callable[[pyvips.Image], pyvips.Image]:
+    """By the image's own profile, by `profile` if there is one, or by the built-in one named `fallback`."""
+
     def apply(image: pyvips.Image) -> pyvips.Image:
+        if profile is not None:
+            image = image.copy()
+            image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
         return image.icc_transform("srgb", embedded=embedded, input_profile=fallback, intent="relative", depth=depth)
 
     return apply
 
 
-def _full_range(name: str, image: pyvips.Image) -> Callable[[pyvips.Image], pyvips.Image]:
-    """HEIF's decoders hand out 10 or 12 bits as the upper ones of 16, so that white is below 65,535."""
+def _full_range(name: str, image: pyvips.Image, *, narrow: bool) -> Callable[[pyvips.Image], pyvips.Image]:
+    """HEIF's decoders hand out 10 or 12 bits as the upper ones of 16, so that white is below 65,535; those of PNG leave video's range."""
+    if narrow:
+        return _stretched
     bits = int(image.get("bits-per-sample")) if name in ("avif", "heic") and _has(image, "bits-per-sample") else 16
     if image.format != "ushort" or not 8 < bits < 16:
         return lambda i: i
     white = (1 << 16) - (1 << (16 - bits))
     return lambda i: (i * (65_535 / white)).rint().cast("ushort")
+
+
+def _stretched(image: pyvips.Image) -> pyvips.Image:
+    """Video's range, 16 to 235 of 8 bits, made full; transparency always is. Source: ITU-T H.273, equations 2 to 4."""
+    unit, largest = (1, 255) if image.format == "uchar" else (256, 65_535)
+    scale, colours = largest / ((235 - 16) * unit), _colours(image)
+    opacity = image.bands - colours
+    stretched = image.linear([scale] * colours + [1] * opacity, [-16 * unit * scale] * colours + [0] * opacity)
+    return stretched.rint().cast(image.format)
 
 
 def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion) -> tuple[Metadata, list[str]]:
@@ -282,14 +314,15 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
         except BrokenMetadata as error:
             dropped.append(_dropped(key, error))
             found[key] = None
-    if conversion.warning:
-        found["icc"] = None
-    elif found["icc"] is not None:
+    if conversion.left_out:
+        dropped.append(conversion.left_out)
+    found["icc"] = conversion.icc
+    if found["icc"] is not None:
         problem = profile_problem(found["icc"], channels=1 if conversion.grey else 3)
         if problem is not None:
             dropped.append(f"its colour profile was dropped: {problem}")
             found["icc"] = None
-    elif name == "png" and b"iCCP" in png_chunks(path):
+    elif name == "png" and not _has(image, "icc-profile-data") and b"iCCP" in png_chunks(path):
         dropped.append("its colour profile was dropped: it cannot be read")
     resolution = _resolution(image, found["exif"])
     if resolution is not None and _orientation(name, image) >= 5:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from img_enhance.metadata.colours import Colours, coded_colours
+
 _HEADER_BYTES = 128
 _MOST_BYTES = 4 << 20
 _MOST_TAGS = 200
@@ -51,6 +53,17 @@ def is_linear(profile: bytes) -> bool:
     if not all(name in tags for name in (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC")):
         return False
     return all(_is_straight(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
+
+
+def profile_colours(profile: bytes) -> Colours | None:
+    """The colours that a profile says in numbers, which is how it says PQ and HLG; None where it has no such tag.
+
+    Raises: BrokenMetadata when the numbers mean nothing.
+
+    Source: ICC.1:2022, sections 9.2.17 (cicpTag) and 10.3 (cicpType).
+    """
+    tag = (_tags(profile) or {}).get(b"cicp", b"")
+    return coded_colours(tag[8], tag[9]) if tag[:4] == b"cicp" and len(tag) >= 12 else None
 
 
 def matrix_profile(profile: bytes, codes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None] | None:
