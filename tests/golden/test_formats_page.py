@@ -58,6 +58,9 @@ note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and w
   profile, or one above 4 MB, is dropped with a warning.
 - Colours that a file says in numbers get the profile that these mean: in a PNG the first that is there of cICP, iCCP, sRGB, and gAMA with
   cHRM; in AVIF and HEIC a profile goes before nclx. Numbers that mean nothing are left out with a warning.
+- High dynamic range, PQ or HLG said by cICP, nclx or a profile's cicp tag, is tone-mapped to the standard range with a warning, by the EETF
+  of ITU-R BT.2390 on the largest channel: light below the curve's knee stays, 203 cd/m2 looks white, the photo's brightest value (1000
+  cd/m2 at most) ends as white. The result is Display P3 of 16 bits, not HDR, in every format; steps see this picture too.
 - Damaged EXIF and XMP are dropped with a warning, as is what the output's format cannot hold.
 - The XMP of the result says what was done. `--strip-gps` leaves the place out, `--strip` everything but the colour profile.
 """

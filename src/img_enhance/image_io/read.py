@@ -20,10 +20,13 @@ from img_enhance.image_io.content import check_tiff, content_format, is_animated
 from img_enhance.image_io.heic import decode_heic
 from img_enhance.image_io.stated_colours import StatedColours, stated_colours
 from img_enhance.image_io.strips import strips
+from img_enhance.light.hdr import WHITE_NITS, Range, range_of, show_in_standard_range
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.colours import DISPLAY_P3, SRGB_CURVE, Colours
 from img_enhance.metadata.exif import exif_resolution, upright_exif
 from img_enhance.metadata.icc import is_linear, profile_problem
+from img_enhance.metadata.made_profile import colours_profile
 from img_enhance.metadata.png import read_xmp
 from img_enhance.metadata.tiff import read_exif
 from img_enhance.metadata.xmp import with_note
@@ -122,6 +125,8 @@ def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick
                 stored_alpha[rows] = strip[:, :, colours]
     except pyvips.Error as error:
         raise damaged(file.path, reason(error)) from None
+    if conversion.hdr is not None:
+        show_in_standard_range(stored, conversion.hdr, tick)
     return Photo(
         pixels=_upright(stored, file.orientation),
         alpha=None if stored_alpha is None else _upright(stored_alpha, file.orientation),
@@ -215,7 +220,8 @@ def _check_pixels(path: Path, size: Size, max_pixels: int) -> None:
 class Conversion:
     """How decoded pixels become grey or RGB of 8 or 16 bits; `warning` when the photo's own encoding is lost.
 
-    `icc` is the profile of what comes out. `left_out` says what of the file's colours could not be understood.
+    `icc` is the profile of what comes out. `left_out` says what of the file's colours could not be understood. `hdr` is how the values
+    become light where they are of high dynamic range, which is yet to be brought to the standard one.
     """
 
     apply: Callable[[pyvips.Image], pyvips.Image]
@@ -224,6 +230,7 @@ class Conversion:
     warning: str = ""
     icc: bytes | None = None
     left_out: str = ""
+    hdr: Range | None = None
 
 
 def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
@@ -255,6 +262,13 @@ def _conversion_of(path: Path, name: str, image: pyvips.Image, stated: StatedCol
         broken = profile is not None and profile_problem(profile, channels=4) is not None
         warning = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
         return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, warning=warning)
+    if stated.hdr is not None and colours in (1, 3):
+        warning = f"{str(stated.hdr.curve).upper()} of high dynamic range was tone-mapped to the standard range"
+        warning += f" (BT.2390, white at {WHITE_NITS:g} cd/m2); the result is Display P3 of 16 bits, not HDR"
+        icc = colours_profile(Colours(DISPLAY_P3, SRGB_CURVE), grey=colours == 1)
+        decode = _full_range(name, image, narrow=stated.narrow)
+        hdr = range_of(stated.hdr, grey=colours == 1)
+        return Conversion(lambda i: _deep(decode(i)), 16, grey=colours == 1, warning=warning, icc=icc, hdr=hdr)
     if profile is not None and colours == 3 and profile_problem(profile, channels=3) is None and is_linear(profile):
         warning = "linear light was converted to sRGB of 16 bits"
         return Conversion(_to_srgb(16, fallback="srgb", profile=profile), 16, warning=warning)
@@ -274,6 +288,11 @@ def _to_srgb(depth: int, *, fallback: str, embedded: bool = True, profile: bytes
         return image.icc_transform("srgb", embedded=embedded, input_profile=fallback, intent="relative", depth=depth)
 
     return apply
+
+
+def _deep(image: pyvips.Image) -> pyvips.Image:
+    """8 bits as 16."""
+    return image if image.format == "ushort" else (image * 257).cast("ushort")
 
 
 def _full_range(name: str, image: pyvips.Image, *, narrow: bool) -> Callable[[pyvips.Image], pyvips.Image]:

@@ -100,26 +100,36 @@ def coded_colours(primaries: int, transfer: int, *, full: bool = True) -> Colour
 # Cone responses of the Bradford transform. Source: ICC.1:2022, annex E.
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _D50 = np.array([0.9642, 1.0, 0.8249])
+# A profile's numbers end at 32768; no colour that can be seen comes near this.
+_LARGEST_XYZ = 2
 
 
 def to_xyz(primaries: Primaries) -> npt.NDArray[np.float64]:
     """(3, 3): linear RGB to CIE XYZ with the white of D50, to which it is adapted by Bradford.
 
     Raises: BrokenMetadata when the chromaticities are no three colours around a white.
+    """
+    unadapted = native_xyz(primaries)
+    adapted: npt.NDArray[np.float64] = adaptation(primaries) @ unadapted
+    if not np.isfinite(adapted).all() or adapted[1].min() < 0 or np.abs(adapted).max() > _LARGEST_XYZ:
+        raise BrokenMetadata("its primaries are no colours around its white")
+    return adapted
 
-    Source: SMPTE RP 177:1993, section 3.3; ICC.1:2022, annex E.
+
+def native_xyz(primaries: Primaries) -> npt.NDArray[np.float64]:
+    """(3, 3): linear RGB to CIE XYZ under its own white, whose luminance is 1.
+
+    Raises: BrokenMetadata when white has no light, or the primaries lie on one line.
+
+    Source: SMPTE RP 177:1993, section 3.3.
     """
     columns = np.array([(x, y, 1 - x - y) for x, y in (primaries.red, primaries.green, primaries.blue)], np.float64).T
     x, y = primaries.white
     try:
-        white = np.array([x / y, 1.0, (1 - x - y) / y])
-        matrix = columns * np.linalg.solve(columns, white)
-        adapted: npt.NDArray[np.float64] = adaptation(primaries) @ matrix
+        matrix: npt.NDArray[np.float64] = columns * np.linalg.solve(columns, np.array([x / y, 1.0, (1 - x - y) / y]))
     except (ZeroDivisionError, np.linalg.LinAlgError):
-        raise BrokenMetadata("its primaries lie on one line") from None
-    if not np.isfinite(adapted).all() or adapted[1].min() < 0 or np.abs(adapted).max() > 2:
-        raise BrokenMetadata("its primaries are no colours around its white")
-    return adapted
+        raise BrokenMetadata("its primaries lie on one line, or its white has no light") from None
+    return matrix
 
 
 def adaptation(primaries: Primaries) -> npt.NDArray[np.float64]:
