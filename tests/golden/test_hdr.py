@@ -134,13 +134,12 @@ def test_avif_and_heic_say_so_by_nclx_whatever_profile_they_carry(ending: str, t
     np.testing.assert_array_equal(photo.pixels, expected.pixels)
 
 
-def with_cicp(profile: bytes, primaries: int, transfer: int) -> bytes:
+def with_tag(profile: bytes, name: bytes, tag: bytes) -> bytes:
     """A profile with one more tag, at its end."""
     count, end = struct.unpack_from(">I", profile, 128)[0], 132
     tags = [struct.unpack_from(">4sII", profile, end + 12 * number) for number in range(count)]
-    table = b"".join(struct.pack(">4sII", name, at + 12, size) for name, at, size in tags)
-    table += struct.pack(">4sII", b"cicp", len(profile) + 12, 12)
-    tag = b"cicp\0\0\0\0" + bytes((primaries, transfer, 0, 1))
+    table = b"".join(struct.pack(">4sII", known, at + 12, size) for known, at, size in tags)
+    table += struct.pack(">4sII", name, len(profile) + 12, len(tag))
     body = profile[4:128] + struct.pack(">I", count + 1) + table + profile[end + 12 * count :] + tag
     return struct.pack(">I", len(body) + 4) + body
 
@@ -149,7 +148,8 @@ def with_cicp(profile: bytes, primaries: int, transfer: int) -> bytes:
 def test_a_profile_may_say_so_too(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"photo{ending}"
     values = np.full((16, 16, 3), round(0.5807 * 255), np.uint8)
-    Image.fromarray(values).save(path, icc_profile=with_cicp(matrix_profile(P3, 2.2), 9, PQ), quality=100)
+    profile = with_tag(matrix_profile(P3, 2.2), b"cicp", b"cicp\0\0\0\0" + bytes((9, PQ, 0, 1)))
+    Image.fromarray(values).save(path, icc_profile=profile, quality=100)
     file, photo = read(path)
     assert any("tone-mapped" in warning for warning in file.warnings)
     assert photo.pixels.min() / 257 > 250  # white

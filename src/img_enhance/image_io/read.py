@@ -337,7 +337,7 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
         dropped.append(conversion.left_out)
     found["icc"] = conversion.icc
     if found["icc"] is not None:
-        problem = profile_problem(found["icc"], channels=1 if conversion.grey else 3)
+        problem = profile_problem(found["icc"], channels=1 if conversion.grey else 3) or _unwritable(found["icc"], grey=conversion.grey)
         if problem is not None:
             dropped.append(f"its colour profile was dropped: {problem}")
             found["icc"] = None
@@ -347,6 +347,17 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
     if resolution is not None and _orientation(name, image) >= 5:
         resolution = resolution[1], resolution[0]
     return Metadata(**found, resolution=resolution), dropped
+
+
+def _unwritable(profile: bytes, *, grey: bool) -> str | None:
+    """Why a PNG, whose library is the strictest, cannot hold a profile: it fails after all the work, or leaves it out without a word."""
+    image = pyvips.Image.black(1, 1, bands=1 if grey else 3).copy(interpretation="b-w" if grey else "srgb")
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    try:
+        again = pyvips.Image.pngload_buffer(image.pngsave_buffer(keep="icc"))
+    except pyvips.Error as error:
+        return f"a PNG cannot hold it ({reason(error)})"
+    return None if _has(again, "icc-profile-data") else "a PNG cannot hold it"
 
 
 def _check_exif(exif: bytes) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.colours import SRGB, Colours
 from img_enhance.metadata.heif import read_nclx
-from img_enhance.metadata.icc import profile_colours
+from img_enhance.metadata.icc import fitted_profile, profile_colours
+from img_enhance.metadata.jpeg_profile import read_jpeg_profile
 from img_enhance.metadata.made_profile import colours_profile
 from img_enhance.metadata.png_colours import read_png_colours
 
@@ -31,6 +32,12 @@ def stated_colours(path: Path, name: str, embedded: bytes | None, *, grey: bool)
     In a PNG the first counts that is there of cICP, iCCP, sRGB, and gAMA with cHRM (PNG, third edition, section 4.3). In AVIF and HEIC a
     profile goes before numbers, unless they say high dynamic range, which few profiles can.
     """
+    try:
+        if name == "jpeg":  # libvips joins whatever pieces there are
+            embedded = read_jpeg_profile(path) or embedded
+    except BrokenMetadata as error:
+        return StatedColours(None, warning=f"its colour profile was dropped: {error}")
+    embedded = None if embedded is None else fitted_profile(embedded)
     try:
         colours = _READERS[name](path) if name in _READERS else None
         if colours is not None and name != "png" and embedded is not None and not colours.hdr:

@@ -16,6 +16,8 @@ _HEADER_BYTES = 128
 _MOST_BYTES = 4 << 20
 _MOST_TAGS = 200
 _PADDING_BYTES = 3
+_IDENTITY = slice(84, 100)
+_INTENT, _LAST_INTENT = 64, 3
 
 _CLASSES = (b"mntr", b"scnr", b"prtr", b"spac")
 _SPACES = {1: (b"GRAY", "L"), 3: (b"RGB ", "RGB"), 4: (b"CMYK", "CMYK")}
@@ -43,6 +45,25 @@ def profile_problem(profile: bytes, *, channels: int) -> str | None:
     if _tags(profile[:size]) is None:
         return "its table of tags is out of bounds"
     return _unusable(profile[:size], mode)
+
+
+def fitted_profile(profile: bytes) -> bytes:
+    """`profile` as libpng wants it, which writes or reads no other: as long as it says, that a multiple of 4, with an intent that exists.
+
+    Bytes behind its end go, zeros fill it up, an intent that means nothing becomes perceptual. Whatever else is wrong stays as it is.
+
+    Source: ICC.1:2022, sections 7.1.2, 7.2.2 (size), 7.2.15 (intent) and 7.2.18 (identity, a hash of it all; 0 means not calculated).
+    """
+    (size,) = struct.unpack_from(">I", profile) if len(profile) >= _HEADER_BYTES else (0,)
+    if not _HEADER_BYTES <= size <= len(profile):
+        return profile
+    body = bytearray(profile[:size].ljust(-size // 4 * -4, b"\0"))
+    body[:4] = struct.pack(">I", len(body))
+    if struct.unpack_from(">I", body, _INTENT)[0] > _LAST_INTENT:
+        body[_INTENT : _INTENT + 4] = bytes(4)
+    if body != profile[:size]:
+        body[_IDENTITY] = bytes(16)
+    return bytes(body)
 
 
 def is_linear(profile: bytes) -> bool:
