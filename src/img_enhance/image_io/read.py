@@ -28,7 +28,7 @@ from img_enhance.metadata.exif import exif_resolution, upright_exif
 from img_enhance.metadata.icc import is_linear, profile_problem
 from img_enhance.metadata.made_profile import colours_profile
 from img_enhance.metadata.png import read_xmp
-from img_enhance.metadata.tiff import read_exif
+from img_enhance.metadata.tiff import ExtraChannels, read_exif, read_extra_channels
 from img_enhance.metadata.xmp import with_note
 from img_enhance.photo import Header, Metadata, Photo
 from img_enhance.words import Setting
@@ -82,6 +82,8 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
         if not first_frame:
             raise UnsupportedPhoto(f"{path} has {frames} frames or pages", "take one out first, or use ", Setting("animation", "first"))
         warnings.append(f"only the first of {frames} frames or pages is kept")
+    if name == "tiff" and read_extra_channels(path).unknown:
+        warnings.append("a channel beside its colours was left out, as the file does not call it transparency")
     conversion = _conversion(path, name, image)
     metadata, dropped = _metadata(path, name, image, conversion)
     warnings += dropped
@@ -146,11 +148,21 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
             check_tiff(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff also warns of odd tags.
         fail_on = "error" if name == "tiff" else "warning"
-        return _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
+        image = _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
+        return _without_unknown(image, read_extra_channels(path)) if name == "tiff" else image
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
             return _open_with_pillow(path, max_pixels)
         raise damaged(path, reason(error)) from None
+
+
+def _without_unknown(image: pyvips.Image, extra: ExtraChannels) -> pyvips.Image:
+    """Only the colours and the transparency of a TIFF's channels."""
+    colours = image.bands - extra.count
+    if extra.unknown == 0 or colours < 1:
+        return image
+    chosen = image.extract_band(0, n=colours)
+    return chosen if extra.transparency is None else chosen.bandjoin(image.extract_band(colours + extra.transparency))
 
 
 def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
