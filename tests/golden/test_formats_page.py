@@ -26,8 +26,8 @@ which also writes this page.
 {read}
 
 A GIF, a BMP and a HEIC become PNG, PNG and JPEG unless another format is asked for. A file cut short is refused, as is a TIFF with NaN or
-infinite values, a grey TIFF in floating point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with
-several pages the first picture is taken with a warning, or refused (`--animation refuse`).
+infinite values, a grey TIFF in floating point without a profile, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files
+and those with several pages the first picture is taken with a warning, or refused (`--animation refuse`).
 
 ## Out
 
@@ -56,6 +56,8 @@ note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and w
   of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
 - RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
   profile, or one above 4 MB, is dropped with a warning.
+- Of a TIFF's channels beside its colours only what it calls transparency is kept; others are left out with a warning. Its floating-point
+  values become 16 bits and mean what its profile says; without one they are linear light.
 - Colours that a file says in numbers get the profile that these mean: in a PNG the first that is there of cICP, iCCP, sRGB, and gAMA with
   cHRM; in AVIF and HEIC a profile goes before nclx. Numbers that mean nothing are left out with a warning.
 - High dynamic range, PQ or HLG said by cICP, nclx or a profile's cicp tag, is tone-mapped to the standard range with a warning, by the EETF

@@ -263,8 +263,13 @@ def _colours(image: pyvips.Image) -> int:
 def _conversion_of(path: Path, name: str, image: pyvips.Image, stated: StatedColours) -> Conversion:
     colours, profile, space = _colours(image), stated.profile, image.interpretation
     depth = 16 if image.format == "ushort" else 8
+    usable = profile is not None and colours in (1, 3) and profile_problem(profile, channels=colours) is None
+    if image.format == "float" and usable and space in ("scrgb", "b-w"):
+        return _of_floats(profile or b"", grey=colours == 1)
     if image.format == "float" and space == "scrgb" and colours == 3:
-        return Conversion(lambda i: i.colourspace("rgb16"), 16, warning="linear floating-point light was converted to sRGB of 16 bits")
+        warning = "linear floating-point light was converted to sRGB of 16 bits"
+        warning += "" if profile is None else ", without its colour profile, which is damaged"
+        return Conversion(lambda i: i.colourspace("rgb16"), 16, warning=warning)
     if space in ("lab", "labq", "labs"):
         target = "srgb" if space == "labq" else "rgb16"
         return Conversion(lambda i: i.colourspace(target), 8 if space == "labq" else 16, warning="CIELAB was converted to sRGB")
@@ -281,13 +286,26 @@ def _conversion_of(path: Path, name: str, image: pyvips.Image, stated: StatedCol
         decode = _full_range(name, image, narrow=stated.narrow)
         hdr = range_of(stated.hdr, grey=colours == 1)
         return Conversion(lambda i: _deep(decode(i)), 16, grey=colours == 1, warning=warning, icc=icc, hdr=hdr)
-    if profile is not None and colours == 3 and profile_problem(profile, channels=3) is None and is_linear(profile):
+    if profile is not None and usable and is_linear(profile):
         warning = "linear light was converted to sRGB of 16 bits"
         return Conversion(_to_srgb(16, fallback="srgb", profile=profile), 16, warning=warning)
     if (colours == 1 and space in ("b-w", "grey16")) or (colours == 3 and space in ("srgb", "rgb", "rgb16")):
         warning = "values as in video were stretched to the full range" if stated.narrow else ""
         return Conversion(_full_range(name, image, narrow=stated.narrow), depth, grey=colours == 1, warning=warning, icc=profile)
     raise UnsupportedPhoto(f"{path} is in the colour space {space} with {image.bands} channels, which is not taken", "save it as RGB first")
+
+
+def _of_floats(profile: bytes, *, grey: bool) -> Conversion:
+    """Floating-point values, black 0 and white 1, mean what their profile says."""
+
+    def deep(image: pyvips.Image) -> pyvips.Image:
+        return (image * 65_535).rint().cast("ushort").copy(interpretation="grey16" if grey else "rgb16")
+
+    if is_linear(profile):
+        convert = _to_srgb(16, fallback="srgb", profile=profile)
+        return Conversion(lambda i: convert(deep(i)), 16, warning="linear floating-point light was converted to sRGB of 16 bits")
+    warning = "floating-point values were brought to 16 bits; below black and above white they were cut off"
+    return Conversion(deep, 16, grey=grey, warning=warning, icc=profile)
 
 
 def _to_srgb(depth: int, *, fallback: str, embedded: bool = True, profile: bytes | None = None) -> Callable[[pyvips.Image], pyvips.Image]:
