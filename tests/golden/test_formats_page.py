@@ -7,7 +7,10 @@ import numpy as np
 import pyvips
 from PIL import Image
 from small_pictures import Array, joined, noise, photo_of, read, smooth, vips, write
+from test_colour import PROFILES
+from test_hdr import cicp_tag, with_tag
 from test_metadata import IPTC, XMP, exif, seen
+from test_stated_colours import P3_POINTS, chrm, cicp, coded, gama, made, sample
 
 from img_enhance.photo import FORMATS, WRITTEN, Format, Metadata
 from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, WEBP_QUALITY, Output
@@ -114,7 +117,7 @@ def out_row(entry: Format, folder: Path) -> tuple[str, ...]:
 def in_row(entry: Format, folder: Path) -> tuple[str, ...]:
     """What is kept of files that others have made."""
     if entry.name == "heic":
-        return heic_row(entry)
+        return heic_row(entry, folder)
     path = folder / "source"
 
     def kept(pixels: Array) -> Array | None:
@@ -146,11 +149,33 @@ def in_row(entry: Format, folder: Path) -> tuple[str, ...]:
         yes(held.icc is not None),
         yes(held.exif is not None),
         yes(held.xmp is not None),
+        colours_in_numbers(entry, folder),
+        hdr(entry, folder),
         entry.written_as or entry.name,
     )
 
 
-def heic_row(entry: Format) -> tuple[str, ...]:
+def colours_in_numbers(entry: Format, folder: Path) -> str:
+    """The ways of saying Display P3 or a gamma without a profile that come out with one."""
+    path = folder / "numbers"
+    if entry.name in ("avif", "heic"):
+        source = sample(entry.endings[0], folder)
+        return "nclx" if read(coded(path, source, 12, 13))[1].metadata.icc is not None else "-"
+    chunks = {"cICP": cicp(12, 13), "gAMA": gama(1 / 1.8), "cHRM": chrm(P3_POINTS)} if entry.name == "png" else {}
+    return ", ".join(name for name, chunk in chunks.items() if read(made(path, chunk))[1].metadata.icc is not None) or "-"
+
+
+def hdr(entry: Format, folder: Path) -> str:
+    """What becomes of PQ that is said by a profile, or by nclx where we can write no profile."""
+    path = folder / "hdr"
+    if entry.name == "heic":
+        coded(path, sample(entry.endings[0], folder), 9, 16)
+    else:
+        Image.fromarray(smooth(3)).save(path, entry.name, icc_profile=with_tag(PROFILES["Display P3"][0], b"cicp", cicp_tag(9, 16)))
+    return "tone-mapped" if any("tone-mapped" in warning for warning in read(path)[0].warnings) else "-"
+
+
+def heic_row(entry: Format, folder: Path) -> tuple[str, ...]:
     """What is kept of the HEIC samples."""
     (_, grey), (_, alpha), (_, deep), (_, phone) = (read(SAMPLES / f"{name}.heic") for name in ("grey", "alpha", "ten_bits", "phone"))
     held = phone.metadata
@@ -162,6 +187,8 @@ def heic_row(entry: Format) -> tuple[str, ...]:
         yes(held.icc is not None),
         yes(held.exif is not None),
         yes(held.xmp is not None),
+        colours_in_numbers(entry, folder),
+        hdr(entry, folder),
         entry.written_as,
     )
 
@@ -185,7 +212,7 @@ def page() -> str:
             "resolution",
         )
         written = table(out_header, [out_row(entry, folder) for entry in WRITTEN])
-        in_header = ("format", "bits", "grey", "alpha", "profile", "EXIF", "XMP", "comes out as")
+        in_header = ("format", "bits", "grey", "alpha", "profile", "EXIF", "XMP", "colours in numbers", "HDR", "comes out as")
         reads = table(in_header, [in_row(entry, folder) for entry in FORMATS])
     return WORDS.format(read=reads, written=written, jpeg=JPEG_QUALITY, webp=WEBP_QUALITY, avif=AVIF_QUALITY)
 

@@ -134,6 +134,11 @@ def test_avif_and_heic_say_so_by_nclx_whatever_profile_they_carry(ending: str, t
     np.testing.assert_array_equal(photo.pixels, expected.pixels)
 
 
+def cicp_tag(primaries: int, transfer: int) -> bytes:
+    """Source: ICC.1:2022, section 10.3."""
+    return b"cicp\0\0\0\0" + bytes((primaries, transfer, 0, 1))
+
+
 def with_tag(profile: bytes, name: bytes, tag: bytes) -> bytes:
     """A profile with one more tag, at its end."""
     count, end = struct.unpack_from(">I", profile, 128)[0], 132
@@ -148,7 +153,7 @@ def with_tag(profile: bytes, name: bytes, tag: bytes) -> bytes:
 def test_a_profile_may_say_so_too(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"photo{ending}"
     values = np.full((16, 16, 3), round(0.5807 * 255), np.uint8)
-    profile = with_tag(matrix_profile(P3, 2.2), b"cicp", b"cicp\0\0\0\0" + bytes((9, PQ, 0, 1)))
+    profile = with_tag(matrix_profile(P3, 2.2), b"cicp", cicp_tag(9, PQ))
     Image.fromarray(values).save(path, icc_profile=profile, quality=100)
     file, photo = read(path)
     assert any("tone-mapped" in warning for warning in file.warnings)
