@@ -281,7 +281,7 @@ def _conversion_of(path: Path, name: str, image: pyvips.Image, stated: StatedCol
         return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, warning=warning)
     if stated.hdr is not None and colours in (1, 3):
         warning = f"{str(stated.hdr.curve).upper()} of high dynamic range was tone-mapped to the standard range"
-        warning += f" (BT.2390, white at {WHITE_NITS:g} cd/m2); the result is Display P3 of 16 bits, not HDR"
+        warning += f" (BT.2390, white at {WHITE_NITS:g} cd/m2); the result is Display P3, not HDR"
         icc = colours_profile(Colours(DISPLAY_P3, SRGB_CURVE), grey=colours == 1)
         decode = _full_range(name, image, narrow=stated.narrow)
         hdr = range_of(stated.hdr, grey=colours == 1)
