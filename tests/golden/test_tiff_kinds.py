@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ SHORT, LONG, UNDEFINED = 3, 4, 7
 LEFT_OUT = "a channel beside its colours was left out, as the file does not call it transparency"
 
 
-def tiff(path: Path, pixels: Array, photometric: int, *, extra: tuple[int, ...] = (), profile: bytes = b"", order: str = "<") -> Path:
+def tiff(
+    path: Path, pixels: Array, photometric: int, *, extra: tuple[int, ...] = (), profile: bytes = b"", order: Literal["<", ">"] = "<"
+) -> Path:
     """A TIFF of one strip. Source: TIFF 6.0, sections 2 and 8, and 18 for ExtraSamples."""
     height, width, channels = pixels.shape
     data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
@@ -67,7 +70,7 @@ def tiff(path: Path, pixels: Array, photometric: int, *, extra: tuple[int, ...] 
     ],
 )
 def test_only_transparency_is_taken_for_it(
-    photometric: int, colours: int, extra: tuple[int, ...], kept: tuple[int, ...], dtype: str, order: str, tmp_path: Path
+    photometric: int, colours: int, extra: tuple[int, ...], kept: tuple[int, ...], dtype: str, order: Literal["<", ">"], tmp_path: Path
 ) -> None:
     channels = colours + len(extra)
     pixels = smooth(channels, dtype=dtype).reshape(32, 48, channels)
