@@ -8,8 +8,11 @@ import pyjpegxl
 import pyvips
 from PIL import Image
 from small_pictures import Array, joined, noise, photo_of, read, smooth, vips, write
+from test_colour import PROFILES
+from test_hdr import cicp_tag, with_tag
 from test_metadata import IPTC, XMP, exif, seen
 from test_raw import dng, flat, mosaic
+from test_stated_colours import P3_POINTS, chrm, cicp, coded, gama, made, sample
 
 from img_enhance.photo import FORMATS, WRITTEN, Format, Metadata
 from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, JXL_QUALITY, WEBP_QUALITY, Output
@@ -28,10 +31,10 @@ which also writes this page.
 {read}
 
 GIF and BMP become PNG, HEIC JPEG and a raw file TIFF unless another format is asked for. A file cut short is refused, as is a TIFF with
-NaN or infinite values, a grey TIFF in floating point and YCbCr in a TIFF outside JPEG. Of animated files and those with several pages the
-first picture is taken with a warning, or refused (`--animation refuse`).
+NaN or infinite values, a grey TIFF in floating point without a profile and YCbCr in a TIFF outside JPEG. Of animated files and those
+with several pages the first picture is taken with a warning, or refused (`--animation refuse`).
 
-JPEG XL needs the extra `img-enhance[jxl]`. Floating-point values are brought to 16 bits with a warning; animations and HDR (PQ, HLG) are
+JPEG XL needs the extra `img-enhance[jxl]`. Floating-point values are brought to 16 bits with a warning; animations are
 refused. Its metadata is written in plain boxes, grey with transparency as RGB. With loss a profile may come back as another that means
 the same, without loss it comes back to the byte.
 
@@ -73,6 +76,13 @@ note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and w
   of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
 - RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
   profile, or one above 4 MB, is dropped with a warning.
+- Of a TIFF's channels beside its colours only what it calls transparency is kept; others are left out with a warning. Its floating-point
+  values become 16 bits and mean what its profile says; without one they are linear light.
+- Colours that a file says in numbers get the profile that these mean: in a PNG the first that is there of cICP, iCCP, sRGB, and gAMA with
+  cHRM; in AVIF and HEIC a profile goes before nclx. Numbers that mean nothing are left out with a warning.
+- High dynamic range, PQ or HLG said by cICP, nclx or a profile's cicp tag, is tone-mapped to the standard range with a warning, by the EETF
+  of ITU-R BT.2390 on the largest channel: light below the curve's knee stays, 203 cd/m2 looks white, the photo's brightest value (1000
+  cd/m2 at most) ends as white. The result is Display P3 of 16 bits, not HDR, in every format; steps see this picture too.
 - Damaged EXIF and XMP are dropped with a warning, as is what the output's format cannot hold.
 - The XMP of the result says what was done. `--strip-gps` leaves the place out, `--strip` everything but the colour profile.
 """
@@ -124,7 +134,7 @@ def out_row(entry: Format, folder: Path) -> tuple[str, ...]:
 def in_row(entry: Format, folder: Path) -> tuple[str, ...]:
     """What is kept of files that others have made."""
     if entry.name == "heic":
-        return heic_row(entry)
+        return heic_row(entry, folder)
     if entry.name == "raw":
         return raw_row(entry, folder)
     path = folder / "source"
@@ -162,11 +172,33 @@ def in_row(entry: Format, folder: Path) -> tuple[str, ...]:
         yes(held.icc is not None),
         yes(held.exif is not None),
         yes(held.xmp is not None),
+        colours_in_numbers(entry, folder),
+        hdr(entry, folder),
         entry.written_as or entry.name,
     )
 
 
-def heic_row(entry: Format) -> tuple[str, ...]:
+def colours_in_numbers(entry: Format, folder: Path) -> str:
+    """The ways of saying Display P3 or a gamma without a profile that come out with one."""
+    path = folder / "numbers"
+    if entry.name in ("avif", "heic"):
+        source = sample(entry.endings[0], folder)
+        return "nclx" if read(coded(path, source, 12, 13))[1].metadata.icc is not None else "-"
+    chunks = {"cICP": cicp(12, 13), "gAMA": gama(1 / 1.8), "cHRM": chrm(P3_POINTS)} if entry.name == "png" else {}
+    return ", ".join(name for name, chunk in chunks.items() if read(made(path, chunk))[1].metadata.icc is not None) or "-"
+
+
+def hdr(entry: Format, folder: Path) -> str:
+    """What becomes of PQ that is said by a profile, or by nclx where we can write no profile."""
+    path = folder / "hdr"
+    if entry.name == "heic":
+        coded(path, sample(entry.endings[0], folder), 9, 16)
+    else:
+        Image.fromarray(smooth(3)).save(path, entry.name, icc_profile=with_tag(PROFILES["Display P3"][0], b"cicp", cicp_tag(9, 16)))
+    return "tone-mapped" if any("tone-mapped" in warning for warning in read(path)[0].warnings) else "-"
+
+
+def heic_row(entry: Format, folder: Path) -> tuple[str, ...]:
     """What is kept of the HEIC samples."""
     (_, grey), (_, alpha), (_, deep), (_, phone) = (read(SAMPLES / f"{name}.heic") for name in ("grey", "alpha", "ten_bits", "phone"))
     held = phone.metadata
@@ -178,6 +210,8 @@ def heic_row(entry: Format) -> tuple[str, ...]:
         yes(held.icc is not None),
         yes(held.exif is not None),
         yes(held.xmp is not None),
+        colours_in_numbers(entry, folder),
+        hdr(entry, folder),
         entry.written_as,
     )
 
@@ -187,7 +221,7 @@ def raw_row(entry: Format, folder: Path) -> tuple[str, ...]:
     file, photo = read(dng(folder / "photo.dng", mosaic(flat(0.4, 0.4, 0.4))))
     held = file.metadata
     kept = (yes(photo.grey), yes(photo.alpha is not None), yes(held.icc is not None), yes(held.exif is not None), yes(held.xmp is not None))
-    return (entry.name, str(photo.depth), *kept, entry.written_as)
+    return (entry.name, str(photo.depth), *kept, "-", "-", entry.written_as)
 
 
 def page() -> str:
@@ -209,7 +243,7 @@ def page() -> str:
             "resolution",
         )
         written = table(out_header, [out_row(entry, folder) for entry in WRITTEN])
-        in_header = ("format", "bits", "grey", "alpha", "profile", "EXIF", "XMP", "comes out as")
+        in_header = ("format", "bits", "grey", "alpha", "profile", "EXIF", "XMP", "colours in numbers", "HDR", "comes out as")
         reads = table(in_header, [in_row(entry, folder) for entry in FORMATS])
     return WORDS.format(read=reads, written=written, jpeg=JPEG_QUALITY, webp=WEBP_QUALITY, avif=AVIF_QUALITY, jxl=JXL_QUALITY)
 

@@ -133,11 +133,12 @@ def test_an_animation_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transfer", HDR)
-def test_hdr_is_refused_in_words(transfer: str, tmp_path: Path) -> None:
+def test_hdr_is_shown_in_the_standard_range(transfer: str, tmp_path: Path) -> None:
     path = tmp_path / "photo.jxl"
     path.write_bytes(HDR[transfer])
-    with pytest.raises(UnsupportedPhoto, match="HDR"):
-        open_photo(path, max_pixels=1000)
+    file, photo = read(path)
+    assert any(transfer in warning and "BT.2390" in warning for warning in file.warnings), file.warnings
+    assert photo.depth == 16
 
 
 @pytest.mark.parametrize("bits", FLOATS)

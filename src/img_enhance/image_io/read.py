@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import struct
 from collections.abc import Callable
@@ -19,13 +20,17 @@ from img_enhance.image_io.apart import Decoder, decode_apart
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, is_tiff, png_chunks, raw_kind
 from img_enhance.image_io.extras import missing_extra
 from img_enhance.image_io.jxl import kind_of
+from img_enhance.image_io.stated_colours import StatedColours, stated_colours
 from img_enhance.image_io.strips import strips
+from img_enhance.light.hdr import WHITE_NITS, Range, range_of, show_in_standard_range
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.colours import DISPLAY_P3, SRGB_CURVE, Colours
 from img_enhance.metadata.exif import exif_resolution, upright_exif
-from img_enhance.metadata.icc import coded_transfer, is_linear, profile_problem
+from img_enhance.metadata.icc import is_linear, profile_problem
+from img_enhance.metadata.made_profile import colours_profile
 from img_enhance.metadata.png import read_xmp
-from img_enhance.metadata.tiff import read_exif
+from img_enhance.metadata.tiff import ExtraChannels, read_exif, read_extra_channels
 from img_enhance.metadata.xmp import with_note
 from img_enhance.photo import Header, Metadata, Photo
 from img_enhance.words import Setting
@@ -82,6 +87,8 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
         if not first_frame:
             raise UnsupportedPhoto(f"{path} has {frames} frames or pages", "take one out first, or use ", Setting("animation", "first"))
         warnings.append(f"only the first of {frames} frames or pages is kept")
+    if name == "tiff" and read_extra_channels(path).unknown:
+        warnings.append("a channel beside its colours was left out, as the file does not call it transparency")
     conversion = _conversion(path, name, image)
     metadata, dropped = _metadata(path, name, image, conversion)
     warnings += dropped
@@ -125,6 +132,8 @@ def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick
                 stored_alpha[rows] = strip[:, :, colours]
     except pyvips.Error as error:
         raise damaged(file.path, reason(error)) from None
+    if conversion.hdr is not None:
+        show_in_standard_range(stored, conversion.hdr, tick)
     return Photo(
         pixels=_upright(stored, file.orientation),
         alpha=None if stored_alpha is None else _upright(stored_alpha, file.orientation),
@@ -148,11 +157,21 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
             check_tiff(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff also warns of odd tags.
         fail_on = "error" if name == "tiff" else "warning"
-        return _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
+        image = _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
+        return _without_unknown(image, read_extra_channels(path)) if name == "tiff" else image
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
             return _open_apart(path, "pillow", max_pixels)
         raise damaged(path, reason(error)) from None
+
+
+def _without_unknown(image: pyvips.Image, extra: ExtraChannels) -> pyvips.Image:
+    """Only the colours and the transparency of a TIFF's channels."""
+    colours = image.bands - extra.count
+    if extra.unknown == 0 or colours < 1:
+        return image
+    chosen = image.extract_band(0, n=colours)
+    return chosen if extra.transparency is None else chosen.bandjoin(image.extract_band(colours + extra.transparency))
 
 
 def _open_bmp(path: Path, max_pixels: int | None) -> pyvips.Image:
@@ -207,10 +226,6 @@ def _open_apart(path: Path, decoder: Decoder, max_pixels: int | None) -> pyvips.
     return image
 
 
-# PQ and HLG, by their numbers in ITU-T H.273.
-_HDR_TRANSFERS = (16, 18)
-
-
 def _open_jxl(path: Path, max_pixels: int | None) -> pyvips.Image:
     try:
         kind = kind_of(path)
@@ -219,8 +234,6 @@ def _open_jxl(path: Path, max_pixels: int | None) -> pyvips.Image:
     if kind.animated:
         raise UnsupportedPhoto(f"{path} is an animated JPEG XL, which is not taken", "take a picture out first")
     image = _open_apart(path, "jxl", max_pixels)
-    if _has(image, "icc-profile-data") and coded_transfer(image.get("icc-profile-data")) in _HDR_TRANSFERS:
-        raise UnsupportedPhoto(f"{path} is an HDR photo (PQ or HLG) in JPEG XL, which is not taken", "save it as SDR, or as AVIF")
     if kind.floats:
         image.set_type(
             pyvips.GValue.gstr_type, _WARNINGS, "its floating-point values were brought to 16 bits; what is brighter than white is lost"
@@ -260,12 +273,19 @@ def _check_pixels(path: Path, size: Size, max_pixels: int) -> None:
 
 @dataclass(frozen=True)
 class Conversion:
-    """How decoded pixels become grey or RGB of 8 or 16 bits; `warning` when the photo's own encoding is lost."""
+    """How decoded pixels become grey or RGB of 8 or 16 bits; `warning` when the photo's own encoding is lost.
+
+    `icc` is the profile of what comes out. `left_out` says what of the file's colours could not be understood. `hdr` is how the values
+    become light where they are of high dynamic range, which is yet to be brought to the standard one.
+    """
 
     apply: Callable[[pyvips.Image], pyvips.Image]
     depth: int
     grey: bool = False
     warning: str = ""
+    icc: bytes | None = None
+    left_out: str = ""
+    hdr: Range | None = None
 
 
 def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
@@ -273,12 +293,26 @@ def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
 
     Raises: UnsupportedPhoto for kinds that are not taken.
     """
-    colours = image.bands - (1 if image.hasalpha() else 0)
-    profile = image.get("icc-profile-data") if _has(image, "icc-profile-data") else None
-    space = image.interpretation
+    embedded = image.get("icc-profile-data") if _has(image, "icc-profile-data") else None
+    stated = stated_colours(path, name, embedded, grey=_colours(image) == 1)
+    return dataclasses.replace(_conversion_of(path, name, image, stated), left_out=stated.warning)
+
+
+def _colours(image: pyvips.Image) -> int:
+    """Its channels without transparency."""
+    return int(image.bands) - (1 if image.hasalpha() else 0)
+
+
+def _conversion_of(path: Path, name: str, image: pyvips.Image, stated: StatedColours) -> Conversion:
+    colours, profile, space = _colours(image), stated.profile, image.interpretation
     depth = 16 if image.format == "ushort" else 8
+    usable = profile is not None and colours in (1, 3) and profile_problem(profile, channels=colours) is None
+    if image.format == "float" and usable and space in ("scrgb", "b-w"):
+        return _of_floats(profile or b"", grey=colours == 1)
     if image.format == "float" and space == "scrgb" and colours == 3:
-        return Conversion(lambda i: i.colourspace("rgb16"), 16, warning="linear floating-point light was converted to sRGB of 16 bits")
+        warning = "linear floating-point light was converted to sRGB of 16 bits"
+        warning += "" if profile is None else ", without its colour profile, which is damaged"
+        return Conversion(lambda i: i.colourspace("rgb16"), 16, warning=warning)
     if space in ("lab", "labq", "labs"):
         target = "srgb" if space == "labq" else "rgb16"
         return Conversion(lambda i: i.colourspace(target), 8 if space == "labq" else 16, warning="CIELAB was converted to sRGB")
@@ -288,29 +322,70 @@ def _conversion(path: Path, name: str, image: pyvips.Image) -> Conversion:
         broken = profile is not None and profile_problem(profile, channels=4) is not None
         warning = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
         return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, warning=warning)
-    if profile is not None and colours == 3 and profile_problem(profile, channels=3) is None and is_linear(profile):
-        return Conversion(_to_srgb(16, fallback="srgb"), 16, warning="linear light was converted to sRGB of 16 bits")
-    if colours == 1 and space in ("b-w", "grey16"):
-        return Conversion(_full_range(name, image), depth, grey=True)
-    if colours == 3 and space in ("srgb", "rgb", "rgb16"):
-        return Conversion(_full_range(name, image), depth)
+    if stated.hdr is not None and colours in (1, 3):
+        warning = f"{str(stated.hdr.curve).upper()} of high dynamic range was tone-mapped to the standard range"
+        warning += f" (BT.2390, white at {WHITE_NITS:g} cd/m2); the result is Display P3, not HDR"
+        icc = colours_profile(Colours(DISPLAY_P3, SRGB_CURVE), grey=colours == 1)
+        decode = _full_range(name, image, narrow=stated.narrow)
+        hdr = range_of(stated.hdr, grey=colours == 1)
+        return Conversion(lambda i: _deep(decode(i)), 16, grey=colours == 1, warning=warning, icc=icc, hdr=hdr)
+    if profile is not None and usable and is_linear(profile):
+        warning = "linear light was converted to sRGB of 16 bits"
+        return Conversion(_to_srgb(16, fallback="srgb", profile=profile), 16, warning=warning)
+    if (colours == 1 and space in ("b-w", "grey16")) or (colours == 3 and space in ("srgb", "rgb", "rgb16")):
+        warning = "values as in video were stretched to the full range" if stated.narrow else ""
+        return Conversion(_full_range(name, image, narrow=stated.narrow), depth, grey=colours == 1, warning=warning, icc=profile)
     raise UnsupportedPhoto(f"{path} is in the colour space {space} with {image.bands} channels, which is not taken", "save it as RGB first")
 
 
-def _to_srgb(depth: int, *, fallback: str, embedded: bool = True) -> Callable[[pyvips.Image], pyvips.Image]:
+def _of_floats(profile: bytes, *, grey: bool) -> Conversion:
+    """Floating-point values, black 0 and white 1, mean what their profile says."""
+
+    def deep(image: pyvips.Image) -> pyvips.Image:
+        return (image * 65_535).rint().cast("ushort").copy(interpretation="grey16" if grey else "rgb16")
+
+    if is_linear(profile):
+        convert = _to_srgb(16, fallback="srgb", profile=profile)
+        return Conversion(lambda i: convert(deep(i)), 16, warning="linear floating-point light was converted to sRGB of 16 bits")
+    warning = "floating-point values were brought to 16 bits; below black and above white they were cut off"
+    return Conversion(deep, 16, grey=grey, warning=warning, icc=profile)
+
+
+def _to_srgb(depth: int, *, fallback: str, embedded: bool = True, profile: bytes | None = None) -> Callable[[pyvips.Image], pyvips.Image]:
+    """By the image's own profile, by `profile` if there is one, or by the built-in one named `fallback`."""
+
     def apply(image: pyvips.Image) -> pyvips.Image:
+        if profile is not None:
+            image = image.copy()
+            image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
         return image.icc_transform("srgb", embedded=embedded, input_profile=fallback, intent="relative", depth=depth)
 
     return apply
 
 
-def _full_range(name: str, image: pyvips.Image) -> Callable[[pyvips.Image], pyvips.Image]:
-    """HEIF's decoders hand out 10 or 12 bits as the upper ones of 16, so that white is below 65,535."""
+def _deep(image: pyvips.Image) -> pyvips.Image:
+    """8 bits as 16."""
+    return image if image.format == "ushort" else (image * 257).cast("ushort")
+
+
+def _full_range(name: str, image: pyvips.Image, *, narrow: bool) -> Callable[[pyvips.Image], pyvips.Image]:
+    """HEIF's decoders hand out 10 or 12 bits as the upper ones of 16, so that white is below 65,535; those of PNG leave video's range."""
+    if narrow:
+        return _stretched
     bits = int(image.get("bits-per-sample")) if name in ("avif", "heic") and _has(image, "bits-per-sample") else 16
     if image.format != "ushort" or not 8 < bits < 16:
         return lambda i: i
     white = (1 << 16) - (1 << (16 - bits))
     return lambda i: (i * (65_535 / white)).rint().cast("ushort")
+
+
+def _stretched(image: pyvips.Image) -> pyvips.Image:
+    """Video's range, 16 to 235 of 8 bits, made full; transparency always is. Source: ITU-T H.273, equations 2 to 4."""
+    unit, largest = (1, 255) if image.format == "uchar" else (256, 65_535)
+    scale, colours = largest / ((235 - 16) * unit), _colours(image)
+    opacity = image.bands - colours
+    stretched = image.linear([scale] * colours + [1] * opacity, [-16 * unit * scale] * colours + [0] * opacity)
+    return stretched.rint().cast(image.format)
 
 
 def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion) -> tuple[Metadata, list[str]]:
@@ -330,19 +405,31 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
         except BrokenMetadata as error:
             dropped.append(_dropped(key, error))
             found[key] = None
-    if conversion.warning:
-        found["icc"] = None
-    elif found["icc"] is not None:
-        problem = profile_problem(found["icc"], channels=1 if conversion.grey else 3)
+    if conversion.left_out:
+        dropped.append(conversion.left_out)
+    found["icc"] = conversion.icc
+    if found["icc"] is not None:
+        problem = profile_problem(found["icc"], channels=1 if conversion.grey else 3) or _unwritable(found["icc"], grey=conversion.grey)
         if problem is not None:
             dropped.append(f"its colour profile was dropped: {problem}")
             found["icc"] = None
-    elif name == "png" and b"iCCP" in png_chunks(path):
+    elif name == "png" and not _has(image, "icc-profile-data") and b"iCCP" in png_chunks(path):
         dropped.append("its colour profile was dropped: it cannot be read")
     resolution = _resolution(image, found["exif"])
     if resolution is not None and _orientation(name, image) >= 5:
         resolution = resolution[1], resolution[0]
     return Metadata(**found, resolution=resolution), dropped
+
+
+def _unwritable(profile: bytes, *, grey: bool) -> str | None:
+    """Why a PNG, whose library is the strictest, cannot hold a profile: it fails after all the work, or leaves it out without a word."""
+    image = pyvips.Image.black(1, 1, bands=1 if grey else 3).copy(interpretation="b-w" if grey else "srgb")
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    try:
+        again = pyvips.Image.pngload_buffer(image.pngsave_buffer(keep="icc"))
+    except pyvips.Error as error:
+        return f"a PNG cannot hold it ({reason(error)})"
+    return None if _has(again, "icc-profile-data") else "a PNG cannot hold it"
 
 
 def _check_exif(exif: bytes) -> None:

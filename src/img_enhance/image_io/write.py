@@ -22,6 +22,7 @@ from img_enhance.image_io.strips import image_of
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.blob import tiff_of
 from img_enhance.metadata.exif import exif_resolution, new_exif, upright_exif, with_resolution
+from img_enhance.metadata.icc import fitted_profile
 from img_enhance.metadata.png import add_xmp
 from img_enhance.metadata.tiff import add_exif
 from img_enhance.metadata.xmp import with_note
@@ -93,8 +94,9 @@ def _pixels(photo: Photo, format: str) -> pyvips.Image:
 def _updated(photo: Photo, format: str, output: Output, note: str) -> Metadata:
     """The metadata of the result: upright, of its size, with a note; without what was asked to be stripped or the format cannot hold."""
     metadata, size = photo.metadata, photo.size
+    icc = None if metadata.icc is None else fitted_profile(metadata.icc)  # a photo that no file was read for may have any
     if output.strip:
-        return Metadata(icc=metadata.icc)
+        return Metadata(icc=icc)
     tool, keep_gps = f"img-enhance {__version__}", not output.strip_gps
     exif, xmp, iptc = metadata.exif, metadata.xmp, metadata.iptc
     if format == "jpeg":
@@ -107,7 +109,7 @@ def _updated(photo: Photo, format: str, output: Output, note: str) -> Metadata:
         xmp = with_note(None, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
     if iptc is not None:
         iptc = {"jpeg": enveloped_iptc, "tiff": bare_iptc}.get(format, _nothing)(iptc)
-    return dataclasses.replace(metadata, exif=exif, xmp=xmp, iptc=iptc)
+    return dataclasses.replace(metadata, icc=icc, exif=exif, xmp=xmp, iptc=iptc)
 
 
 def _updated_exif(exif: bytes | None, photo: Photo, *, keep_gps: bool) -> bytes | None:

@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from img_enhance.metadata.colours import Colours, coded_colours
+
 _HEADER_BYTES = 128
 _MOST_BYTES = 4 << 20
 _MOST_TAGS = 200
 _PADDING_BYTES = 3
+_IDENTITY = slice(84, 100)
+_INTENT, _LAST_INTENT = 64, 3
 
 _CLASSES = (b"mntr", b"scnr", b"prtr", b"spac")
 _SPACES = {1: (b"GRAY", "L"), 3: (b"RGB ", "RGB"), 4: (b"CMYK", "CMYK")}
@@ -43,6 +47,25 @@ def profile_problem(profile: bytes, *, channels: int) -> str | None:
     return _unusable(profile[:size], mode)
 
 
+def fitted_profile(profile: bytes) -> bytes:
+    """`profile` as libpng wants it, which writes or reads no other: as long as it says, that a multiple of 4, with an intent that exists.
+
+    Bytes behind its end go, zeros fill it up, an intent that means nothing becomes perceptual. Whatever else is wrong stays as it is.
+
+    Source: ICC.1:2022, sections 7.1.2, 7.2.2 (size), 7.2.15 (intent) and 7.2.18 (identity, a hash of it all; 0 means not calculated).
+    """
+    (size,) = struct.unpack_from(">I", profile) if len(profile) >= _HEADER_BYTES else (0,)
+    if not _HEADER_BYTES <= size <= len(profile):
+        return profile
+    body = bytearray(profile[:size].ljust(-size // 4 * -4, b"\0"))
+    body[:4] = struct.pack(">I", len(body))
+    if struct.unpack_from(">I", body, _INTENT)[0] > _LAST_INTENT:
+        body[_INTENT : _INTENT + 4] = bytes(4)
+    if body != profile[:size]:
+        body[_IDENTITY] = bytes(16)
+    return bytes(body)
+
+
 def is_linear(profile: bytes) -> bool:
     """Whether `profile` is an RGB matrix profile whose three curves are straight lines. False too for one that cannot be read."""
     tags = _tags(profile)
@@ -53,13 +76,15 @@ def is_linear(profile: bytes) -> bool:
     return all(_is_straight(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
 
 
-def coded_transfer(profile: bytes) -> int | None:
-    """The transfer function that a profile names by its number in ITU-T H.273; None where it names none.
+def profile_colours(profile: bytes) -> Colours | None:
+    """The colours that a profile says in numbers, which is how it says PQ and HLG; None where it has no such tag.
 
-    Source: ICC.1:2022, section 9.2.17 (cicpTag).
+    Raises: BrokenMetadata when the numbers mean nothing.
+
+    Source: ICC.1:2022, sections 9.2.17 (cicpTag) and 10.3 (cicpType).
     """
     tag = (_tags(profile) or {}).get(b"cicp", b"")
-    return tag[9] if len(tag) >= 12 else None
+    return coded_colours(tag[8], tag[9]) if tag[:4] == b"cicp" and len(tag) >= 12 else None
 
 
 def matrix_profile(profile: bytes, codes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None] | None:

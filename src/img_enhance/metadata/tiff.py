@@ -1,7 +1,12 @@
-"""EXIF from and to TIFF files, which libvips drops when it reads them as when it writes them. Pixels are neither read nor moved."""
+"""EXIF from and to TIFF files, which libvips drops when it reads them as when it writes them, and what their extra channels are.
+
+Pixels are neither read nor moved.
+"""
 
 import os
+import struct
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +17,7 @@ from img_enhance.metadata.ifd import (
     IFD,
     IFD8,
     MOST_BYTES,
+    SHORT,
     Directory,
     Entry,
     Layout,
@@ -36,6 +42,40 @@ _PIXELS = _RESOLUTION | {ORIENTATION}
 _POINTERS = frozenset((EXIF_POINTER, GPS_POINTER, INTEROP_POINTER))
 
 _ALIGNMENT = 8
+
+# Source: TIFF 6.0, section 18: transparency by which colours were multiplied, or not; 0 is unspecified.
+_EXTRA_SAMPLES, _TRANSPARENCY = 0x0152, (1, 2)
+
+
+@dataclass(frozen=True)
+class ExtraChannels:
+    """How many channels a TIFF has beyond its colours, and which of them, counted from 0, is its transparency."""
+
+    count: int = 0
+    transparency: int | None = None
+
+    @property
+    def unknown(self) -> int:
+        """How many are left when transparency is taken."""
+        return self.count - (self.transparency is not None)
+
+
+def read_extra_channels(path: Path) -> ExtraChannels:
+    """What the first picture of a TIFF file says of its channels; none where it says nothing that can be read.
+
+    Raises: OSError when the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            read = _file_reader(file)
+            layout, first = read_layout(read)
+            entry = read_directory(read, layout, first).first(_EXTRA_SAMPLES)
+            if entry is None or entry.type != SHORT:
+                return ExtraChannels()
+            kinds = struct.unpack(f"{layout.order}{entry.count}H", read_value(read, entry).data)
+    except BrokenMetadata:
+        return ExtraChannels()
+    return ExtraChannels(len(kinds), next((number for number, kind in enumerate(kinds) if kind in _TRANSPARENCY), None))
 
 
 def read_exif(path: Path) -> bytes | None:
