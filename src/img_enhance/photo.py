@@ -52,6 +52,7 @@ class Photo:
 class Header:
     """What is known of a photo before its pixels are read.
 
+    `wraps` says that the right edge of the picture goes on at its left: a panorama of all directions.
     `interlaced` files cannot be read line by line; `whole` is true for formats whose decoders hold the whole picture.
     """
 
@@ -62,6 +63,7 @@ class Header:
     alpha: bool = False
     grey: bool = False
     whole: bool = False
+    wraps: bool = False
 
     @property
     def pixel_bytes(self) -> int:

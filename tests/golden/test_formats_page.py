@@ -71,6 +71,8 @@ note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and w
 
 - EXIF orientation is applied once, and its tag then says upright. Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes
   of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
+- The sizes and offsets of a panorama in XMP (GPano) follow the picture, and say what `--crop` took of it. Where it is equirectangular and shows
+  all directions, networks see its right edge beside its left one, so that they fit.
 - RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
   profile, or one above 4 MB, is dropped with a warning.
 - Damaged EXIF and XMP are dropped with a warning, as is what the output's format cannot hold.

@@ -147,7 +147,7 @@ def _resampled(alpha: Pixels, prepared: PreparedRun, crop: Box, folder: Path | N
     plan = prepared.plan
     medium = plan.passes[-1].medium if plan.passes else plan.source_medium
     canvas = new_canvas(crop.size, medium, folder, channels=1, depth=prepared.header.depth)
-    resample(alpha, canvas, tick, size=plan.result, part=crop)
+    resample(alpha, canvas, tick, size=plan.result, part=crop, wraps=prepared.header.wraps)
     return canvas
 
 

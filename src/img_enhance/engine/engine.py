@@ -17,6 +17,7 @@ from img_enhance.image_io import PhotoFile, check_writable, medium_of, open_phot
 from img_enhance.machine.devices import find_device
 from img_enhance.machine.memory import give_back
 from img_enhance.machine.settings import model_table, weight_store
+from img_enhance.metadata.xmp import goes_round
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.passes.probe import PrecisionRefused
@@ -105,12 +106,19 @@ class Engine:
 
     def _prepared(self, source: Photo | PhotoFile, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> PreparedRun:
         if isinstance(source, Photo):
-            header = Header("png", source.size, depth=source.depth, alpha=source.alpha is not None, grey=source.grey)
+            header = Header(
+                "png",
+                source.size,
+                depth=source.depth,
+                alpha=source.alpha is not None,
+                grey=source.grey,
+                wraps=goes_round(source.metadata.xmp),
+            )
             warnings: tuple[str, ...] = ()
         else:
             header, warnings = source.header, source.warnings
         output_format = output_format_of(header, recipe, output)
-        passes, size = all_passes(recipe, header.size, self.models)
+        passes, size = all_passes(recipe, header, self.models)
         crop = recipe.output.box
         check_writable(output_format)
         check_holds(format_named(output_format), size if crop is None else crop.size)

@@ -93,12 +93,13 @@ class PreparedRun:
         return replace(self, plan=plan, warnings=(*self.warnings, warning))
 
 
-def all_passes(recipe: Recipe, size: Size, models: ModelTable) -> tuple[tuple[Pass, ...], Size]:
-    """All passes of a recipe over a photo of `size`, and the size of the result."""
+def all_passes(recipe: Recipe, header: Header, models: ModelTable) -> tuple[tuple[Pass, ...], Size]:
+    """All passes of a recipe over a photo, and the size of the result."""
     passes: tuple[Pass, ...] = ()
+    size = header.size
     assert recipe.steps != AUTO, "the steps are chosen before they are planned"
     for options in recipe.steps:
-        for each in passes_of(options, size, models):
+        for each in passes_of(options, size, models, wraps=header.wraps):
             passes += (each,)
             size = each.result(size)
     return passes, size

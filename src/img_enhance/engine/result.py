@@ -12,6 +12,7 @@ from img_enhance import __version__
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.engine.prepared_run import can_be_copied, without
 from img_enhance.files import copy_file
+from img_enhance.geometry import Framing
 from img_enhance.image_io import PhotoFile, write_photo
 from img_enhance.models.model import Model
 from img_enhance.photo import Photo, format_of_ending
@@ -108,7 +109,8 @@ class Result:
         file = self._file_as(name)
         if file is not None and copy_file(file.path, file.state, path, overwrite=overwrite, tick=tick):
             return dataclasses.replace(self, copied=True, warnings=without(self.warnings, self.losses))
-        write_photo(self.photo, path, format=name, output=output, overwrite=overwrite, note=self.note(), tick=tick)
+        framing = Framing(self.plan.size, self.plan.result, self.plan.crop or self.plan.result.box)
+        write_photo(self.photo, path, format=name, output=output, overwrite=overwrite, note=self.note(), tick=tick, framing=framing)
         return self
 
     def _file_as(self, format: str) -> PhotoFile | None:

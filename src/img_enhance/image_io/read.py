@@ -26,7 +26,7 @@ from img_enhance.metadata.exif import exif_resolution, upright_exif
 from img_enhance.metadata.icc import coded_transfer, is_linear, profile_problem
 from img_enhance.metadata.png import read_xmp
 from img_enhance.metadata.tiff import read_exif
-from img_enhance.metadata.xmp import with_note
+from img_enhance.metadata.xmp import goes_round, with_note
 from img_enhance.photo import Header, Metadata, Photo
 from img_enhance.words import Setting
 
@@ -97,6 +97,7 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
         alpha=image.hasalpha() != 0,
         grey=conversion.grey,
         whole=name not in _STREAMED or image.get_typeof("vips-sequential") == 0,
+        wraps=orientation < 5 and goes_round(metadata.xmp),
     )
     return PhotoFile(path, header, orientation, metadata, tuple(warnings), state, several=frames is not None)
 

@@ -14,6 +14,7 @@ from img_enhance import __version__
 from img_enhance.cancelling import Tick
 from img_enhance.errors import DiskError, ImgEnhanceError
 from img_enhance.files import disk_full, replacing
+from img_enhance.geometry import Framing
 from img_enhance.image_io import jxl
 from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
 from img_enhance.image_io.extras import check_writable
@@ -42,8 +43,11 @@ _KEEP_BUT_EXIF, _KEEP = "xmp|iptc|icc", "exif|xmp|iptc|icc"
 _AVIF_WHITE, _AVIF_STEP = 4095, 16
 
 
-def write_photo(photo: Photo, path: Path, *, format: str, output: Output, overwrite: bool, note: str, tick: Tick) -> None:
-    """Write `photo` to `path`, which appears complete or not at all. `note` says in its XMP what was done to it.
+def write_photo(
+    photo: Photo, path: Path, *, format: str, output: Output, overwrite: bool, note: str, tick: Tick, framing: Framing | None = None
+) -> None:
+    """Write `photo` to `path`, which appears complete or not at all. `note` says in its XMP what was done to it, and `framing` how it came
+    of the photo that its metadata are of, where its size is another.
 
     What the format cannot hold is reduced: 16 bits to 8, transparency to white below (`prepare` warns of both).
 
@@ -51,7 +55,7 @@ def write_photo(photo: Photo, path: Path, *, format: str, output: Output, overwr
     """
     check_writable(format)
     check_holds(format_named(format), photo.size)
-    metadata = _updated(photo, format, output, note)
+    metadata = _updated(photo, format, output, note, framing)
     image = _pixels(photo, format)
     mark = _attach(image, metadata, format)
     with replacing(path, overwrite=overwrite) as partial:
@@ -90,7 +94,7 @@ def _pixels(photo: Photo, format: str) -> pyvips.Image:
     return image.copy(interpretation=space, xres=across / MILLIMETRES_PER_INCH, yres=down / MILLIMETRES_PER_INCH)
 
 
-def _updated(photo: Photo, format: str, output: Output, note: str) -> Metadata:
+def _updated(photo: Photo, format: str, output: Output, note: str, framing: Framing | None) -> Metadata:
     """The metadata of the result: upright, of its size, with a note; without what was asked to be stripped or the format cannot hold."""
     metadata, size = photo.metadata, photo.size
     if output.strip:
@@ -101,10 +105,14 @@ def _updated(photo: Photo, format: str, output: Output, note: str) -> Metadata:
         exif = None if exif is not None and len(exif) > MOST_JPEG_EXIF_BYTES else exif
         xmp = None if xmp is not None and len(xmp) > MOST_JPEG_XMP_BYTES else xmp
     exif = _updated_exif(exif, photo, keep_gps=keep_gps)
+
+    def noted(xmp: bytes | None) -> bytes:
+        return with_note(xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps, framing=framing)
+
     try:
-        xmp = with_note(xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
+        xmp = noted(xmp)
     except BrokenMetadata:  # `open_photo` has said so
-        xmp = with_note(None, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
+        xmp = noted(None)
     if iptc is not None:
         iptc = {"jpeg": enveloped_iptc, "tiff": bare_iptc}.get(format, _nothing)(iptc)
     return dataclasses.replace(metadata, exif=exif, xmp=xmp, iptc=iptc)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from img_enhance.geometry import Framing
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.panorama import is_full_circle, panorama_framed
 
 _Element = ElementTree.Element
 _Scope = Mapping[str, str]
@@ -47,19 +49,17 @@ class _Packet:
     scopes: Mapping[_Element, _Scope]
 
 
-def with_note(xmp: bytes | None, *, note: str, tool: str, width: int, height: int, keep_gps: bool) -> bytes:
+def with_note(xmp: bytes | None, *, note: str, tool: str, width: int, height: int, keep_gps: bool, framing: Framing | None = None) -> bytes:
     """The packet `xmp`, or a new one, with `note` about what `tool` did at the end of its history (xmpMM:History).
 
-    Where it states orientation and size, they are 1, `width` and `height`. Thumbnails are gone, and unless `keep_gps` every
-    property whose name begins with GPS, in any namespace. Everything else keeps its prefixes and order. There is no date in it:
-    the same photo gives the same bytes.
+    Where it states orientation and size, they are 1, `width` and `height`; the sizes of a panorama follow `framing`. Thumbnails
+    are gone, and unless `keep_gps` every property whose name begins with GPS, in any namespace. Everything else keeps its prefixes
+    and order. There is no date in it: the same photo gives the same bytes.
 
     Raises: BrokenMetadata when the packet cannot be read, declares a document type, or is too large or too deep.
     """
     packet = _parsed(_EMPTY if xmp is None else xmp)
-    rdf = next((element for element in packet.scopes if _name(packet, element) == f"{{{_RDF}}}RDF"), None)
-    if rdf is None:
-        raise BrokenMetadata("it has no rdf:RDF")
+    rdf = _rdf_of(packet)
     if not keep_gps:
         _remove_gps(packet)
     correct = {
@@ -69,11 +69,31 @@ def with_note(xmp: bytes | None, *, note: str, tool: str, width: int, height: in
         f"{{{_EXIF}}}PixelXDimension": str(width),
         f"{{{_EXIF}}}PixelYDimension": str(height),
     }
+    framed = {} if framing is None else panorama_framed(_simple_properties(packet, rdf), framing)
+    correct |= {name: value for name, value in framed.items() if value is not None}
+    removed = _REMOVED | {name for name, value in framed.items() if value is None}
     for description in rdf:
-        _remove(packet, description, _REMOVED)
+        _remove(packet, description, removed)
         _set_right(packet, description, correct)
     _add_event(packet, rdf, {"action": "edited", "softwareAgent": tool, "parameters": note})
     return (_START + ElementTree.tostring(packet.root, encoding="unicode") + _END).encode("utf-8")
+
+
+def goes_round(xmp: bytes | None) -> bool:
+    """Whether the packet says that the right edge of its picture goes on at its left; one that cannot be read says nothing."""
+    try:
+        return xmp is not None and is_full_circle(properties_of(xmp))
+    except BrokenMetadata:
+        return False
+
+
+def properties_of(xmp: bytes) -> dict[str, str]:
+    """The packet's properties whose value is a text, by their names as "{namespace}name".
+
+    Raises: BrokenMetadata as `with_note`.
+    """
+    packet = _parsed(xmp)
+    return _simple_properties(packet, _rdf_of(packet))
 
 
 def notes(xmp: bytes, *, tool: str) -> tuple[str, ...]:
@@ -161,6 +181,21 @@ def _checked(packet: _Packet) -> _Packet:
         for attribute in element.attrib:
             _attribute_name(packet, element, attribute)
     return packet
+
+
+def _rdf_of(packet: _Packet) -> _Element:
+    rdf = next((element for element in packet.scopes if _name(packet, element) == f"{{{_RDF}}}RDF"), None)
+    if rdf is None:
+        raise BrokenMetadata("it has no rdf:RDF")
+    return rdf
+
+
+def _simple_properties(packet: _Packet, rdf: _Element) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for description in rdf:
+        found |= {_attribute_name(packet, description, name): value for name, value in description.attrib.items()}
+        found |= {_name(packet, child): child.text or "" for child in description if len(child) == 0}
+    return found
 
 
 def _scope_inside(outer: _Scope, attributes: Mapping[str, str]) -> _Scope:

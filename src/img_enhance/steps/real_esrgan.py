@@ -6,6 +6,7 @@ from img_enhance.errors import OptionError
 from img_enhance.geometry import Size
 from img_enhance.models.model import Model
 from img_enhance.models.table import ModelTable
+from img_enhance.passes.columns import ColumnsPass
 from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
 from img_enhance.planning.plan import Pass
@@ -36,8 +37,15 @@ def output_size(size: Size, options: RealESRGAN, model: Model) -> Size:
     return result
 
 
-def passes(size: Size, options: RealESRGAN, models: ModelTable) -> tuple[Pass, ...]:
+# So many pixels a panorama of all directions goes on beyond its edges while networks see it. Further away than areas overlap
+# (`sweep_planner.py`) nothing shows.
+_MARGIN = 64
+
+
+def passes(size: Size, options: RealESRGAN, models: ModelTable, wraps: bool) -> tuple[Pass, ...]:
     """Network passes until the picture is large enough, at least one, then a reduction unless the size is exact.
+
+    Where the right edge `wraps` to the left, networks see the picture with a margin of what lies there.
 
     Raises: OptionError as `output_size`, and for a denoise that the model does not have.
     """
@@ -48,6 +56,9 @@ def passes(size: Size, options: RealESRGAN, models: ModelTable) -> tuple[Pass, .
     while not run or reached.width < target.width or reached.height < target.height:
         run.append(NetworkPass(model))
         reached = reached.scaled(model.scale)
+    if wraps:
+        first, last = ColumnsPass(-_MARGIN, size.width + 2 * _MARGIN), ColumnsPass(_MARGIN * (reached.width // size.width), reached.width)
+        run = [first, *run, last]
     if reached != target:
-        run.append(ResamplePass(target))
+        run.append(ResamplePass(target, wraps))
     return tuple(run)
