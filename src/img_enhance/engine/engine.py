@@ -9,7 +9,7 @@ from types import TracebackType
 
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.engine.device_engine import DeviceEngine
-from img_enhance.engine.prepared_run import Decoded, PreparedRun, all_passes, check_photo, losses, output_format_of
+from img_enhance.engine.prepared_run import Decoded, PreparedRun, all_passes, check_photo, losses, output_format_of, video_losses
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
@@ -128,6 +128,7 @@ class Engine:
             *warnings,
             *losses(header, format_named(output_format), plan.precision),
             *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
+            *video_losses(source.metadata, recipe.output),
         )
         return PreparedRun(
             source=source,

@@ -12,7 +12,7 @@ from img_enhance.geometry import Size
 from img_enhance.image_io import PhotoFile, moved_to_disk
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
-from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
+from img_enhance.photo import Format, Header, Metadata, Photo, format_named, format_of_ending
 from img_enhance.planning.plan import Pass, Plan, PlanRequest
 from img_enhance.planning.sweep_plan import Medium
 from img_enhance.request.options import Output
@@ -126,11 +126,20 @@ def losses(header: Header, output: Format, precision: Precision) -> tuple[str, .
     return tuple(lost)
 
 
+def video_losses(metadata: Metadata, output: Output) -> tuple[str, ...]:
+    """What is said where a video goes that nobody spoke of."""
+    if metadata.video is None or output.keeps_video or output.strip or output.motion == "drop":
+        return ()
+    return ("the photo's video was left out too: it may say where it was taken",)
+
+
 def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output) -> bool:
     """Whether the file of a photo that is left as it is will do as the result's: it is of that format, and nothing else is asked for."""
     if isinstance(source, Photo) or source.several or source.header.format != output_format:
         return False
-    return not any(value for name, value in asdict(output).items() if name != "format")
+    has_video = source.metadata.video is not None
+    asked = {name for name, value in asdict(output).items() if value and value != "keep"}
+    return asked <= ({"format"} if has_video else {"format", "motion"})
 
 
 def without(warnings: tuple[str, ...], losses: tuple[str, ...]) -> tuple[str, ...]:

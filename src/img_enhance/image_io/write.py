@@ -3,8 +3,9 @@
 import dataclasses
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +19,17 @@ from img_enhance.geometry import Framing
 from img_enhance.image_io import jxl
 from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
 from img_enhance.image_io.extras import check_writable
+from img_enhance.image_io.gain_map import framed_gain_map
 from img_enhance.image_io.read import MILLIMETRES_PER_INCH, reason
 from img_enhance.image_io.strips import image_of
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.attached import append
 from img_enhance.metadata.blob import tiff_of
 from img_enhance.metadata.exif import exif_resolution, new_exif, upright_exif, with_resolution
 from img_enhance.metadata.png import add_xmp
 from img_enhance.metadata.tiff import add_exif
-from img_enhance.metadata.xmp import with_note
-from img_enhance.photo import MOST_JPEG_EXIF_BYTES, MOST_JPEG_XMP_BYTES, Metadata, Photo, check_holds, format_named
+from img_enhance.metadata.xmp import Attached, with_note
+from img_enhance.photo import MOST_JPEG_EXIF_BYTES, MOST_JPEG_XMP_BYTES, GainMap, Metadata, Photo, check_holds, format_named
 from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, JXL_QUALITY, WEBP_QUALITY, Output
 
 _PNG_COMPRESSION = 6
@@ -55,7 +58,8 @@ def write_photo(
     """
     check_writable(format)
     check_holds(format_named(format), photo.size)
-    metadata = _updated(photo, format, output, note, framing)
+    framing = framing or Framing(photo.size, photo.size, photo.size.box)
+    metadata = _updated(photo, format, output, note, framing, tick)
     image = _pixels(photo, format)
     mark = _attach(image, metadata, format)
     with replacing(path, overwrite=overwrite) as partial:
@@ -68,6 +72,8 @@ def write_photo(
             add_exif(partial, metadata.exif)
         elif metadata.exif is not None:
             put_exif(partial, mark, metadata.exif)
+        if metadata.gain_map is not None or metadata.video is not None:
+            _put_behind(partial, metadata)
         if format == "png" and metadata.xmp is not None:
             _insert_xmp(partial, metadata.xmp)
         tick()  # the last moment at which nothing has been written
@@ -94,7 +100,7 @@ def _pixels(photo: Photo, format: str) -> pyvips.Image:
     return image.copy(interpretation=space, xres=across / MILLIMETRES_PER_INCH, yres=down / MILLIMETRES_PER_INCH)
 
 
-def _updated(photo: Photo, format: str, output: Output, note: str, framing: Framing | None) -> Metadata:
+def _updated(photo: Photo, format: str, output: Output, note: str, framing: Framing, tick: Tick) -> Metadata:
     """The metadata of the result: upright, of its size, with a note; without what was asked to be stripped or the format cannot hold."""
     metadata, size = photo.metadata, photo.size
     if output.strip:
@@ -105,9 +111,17 @@ def _updated(photo: Photo, format: str, output: Output, note: str, framing: Fram
         exif = None if exif is not None and len(exif) > MOST_JPEG_EXIF_BYTES else exif
         xmp = None if xmp is not None and len(xmp) > MOST_JPEG_XMP_BYTES else xmp
     exif = _updated_exif(exif, photo, keep_gps=keep_gps)
+    holds = format_named(format).attached
+    gain_map = metadata.gain_map if holds else None
+    if gain_map is not None:
+        gain_map = dataclasses.replace(gain_map, jpeg=framed_gain_map(gain_map, framing, tick), orientation=1)
+    video = metadata.video if holds and output.keeps_video else None
+    attached = Attached(None if gain_map is None else len(gain_map.jpeg), None if video is None else len(video))
 
     def noted(xmp: bytes | None) -> bytes:
-        return with_note(xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps, framing=framing)
+        return with_note(
+            xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps, framing=framing, attached=attached
+        )
 
     try:
         xmp = noted(xmp)
@@ -115,7 +129,7 @@ def _updated(photo: Photo, format: str, output: Output, note: str, framing: Fram
         xmp = noted(None)
     if iptc is not None:
         iptc = {"jpeg": enveloped_iptc, "tiff": bare_iptc}.get(format, _nothing)(iptc)
-    return dataclasses.replace(metadata, exif=exif, xmp=xmp, iptc=iptc)
+    return dataclasses.replace(metadata, exif=exif, xmp=xmp, iptc=iptc, gain_map=gain_map, video=video)
 
 
 def _updated_exif(exif: bytes | None, photo: Photo, *, keep_gps: bool) -> bytes | None:
@@ -211,10 +225,24 @@ def _write_jxl(image: pyvips.Image, metadata: Metadata, partial: Path, output: O
 
 def _insert_xmp(partial: Path, xmp: bytes) -> None:
     """Rewrite a PNG with its XMP where other programs look for it."""
-    whole = partial.with_suffix(".xmp.part")
+    _rewrite(partial, lambda source, target: add_xmp(source, target, xmp))
+
+
+def _put_behind(partial: Path, metadata: Metadata) -> None:
+    """Rewrite a JPEG with the gain map and the video behind its picture."""
+    gain_map = metadata.gain_map or GainMap(b"")
+
+    def write(source: BinaryIO, target: BinaryIO) -> None:
+        append(source, target, gain_map=gain_map.jpeg, iso=gain_map.iso, video=metadata.video)
+
+    _rewrite(partial, write)
+
+
+def _rewrite(partial: Path, write: Callable[[BinaryIO, BinaryIO], None]) -> None:
+    whole = partial.with_suffix(".whole.part")
     try:
         with partial.open("rb") as source, whole.open("xb") as target:
-            add_xmp(source, target, xmp)
+            write(source, target)
         whole.replace(partial)
     finally:
         whole.unlink(missing_ok=True)

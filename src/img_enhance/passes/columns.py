@@ -76,6 +76,7 @@ class ColumnsPlan:
     models: ClassVar[tuple[Model, ...]] = ()
     files_beside_models: ClassVar[tuple[WeightFile, ...]] = ()
     awaited: ClassVar[int | None] = None
+    changes_tones: ClassVar[bool] = False
     mixes_pixels: ClassVar[bool] = False
 
     @property

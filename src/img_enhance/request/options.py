@@ -192,6 +192,9 @@ class Output:
         None, help="colour resolution of a JPEG or AVIF (default 4:4:4, all of it)", choices=("4:4:4", "4:2:0")
     )
     strip_gps: bool | None = option(None, help="leave out where the photo was taken")
+    motion: str | None = option(
+        None, help="the video in a phone's JPEG: keep it behind the new picture (default), or drop it", choices=("keep", "drop")
+    )
     strip: bool | None = option(None, help="leave out all metadata but the colour profile")
     crop: str | None = option(
         None, help="only this part of the result, in its pixels, exactly as it would be in the whole: a preview", placeholder="X,Y,W,H"
@@ -200,6 +203,11 @@ class Output:
     def __post_init__(self) -> None:
         check(self)
         self.box  # noqa: B018 - a crop that cannot be read is refused now
+
+    @property
+    def keeps_video(self) -> bool:
+        """Whether the video of a phone's photo stays; it may say where it was taken."""
+        return self.motion != "drop" and not self.strip_gps and not self.strip
 
     @property
     def box(self) -> Box | None:
