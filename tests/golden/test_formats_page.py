@@ -48,7 +48,8 @@ is a damaged file.
 
 {written}
 
-Quality is {jpeg} for JPEG, {webp} for WebP, {avif} for AVIF and {jxl} for JPEG XL unless `--quality` says otherwise. JPEG and AVIF keep
+Quality is {jpeg} for JPEG, {webp} for WebP, {avif} for AVIF and {jxl} for JPEG XL unless `--quality` says
+otherwise, or `--max-bytes`, which lowers it until the file is small enough. JPEG and AVIF keep
 the full resolution of colour unless `--subsampling 4:2:0` is given; WebP with loss always halves it. `--lossless` makes WebP and JPEG XL
 exact and AVIF exact within a level.
 

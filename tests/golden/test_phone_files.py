@@ -68,7 +68,6 @@ def test_a_gain_map_is_enlarged_with_the_picture(tmp_path: Path) -> None:
     assert np.abs(halved.numpy() - before.numpy()).mean() < 0.1 * before.avg()
     assert before.avg() > 1.5 * pyvips.Image.jpegload(str(path)).colourspace("scrgb").avg(), "the map makes a difference"
     with MpoImageFile(str(tmp_path / "result.jpg")) as pictures:
-        assert pictures.n_frames == 2
         pictures.seek(1)
         assert pictures.size == (48, 32)
     rest, stated = lying_behind(tmp_path / "result.jpg")

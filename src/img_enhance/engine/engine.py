@@ -9,7 +9,16 @@ from types import TracebackType
 
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.engine.device_engine import DeviceEngine
-from img_enhance.engine.prepared_run import Decoded, PreparedRun, all_passes, check_photo, losses, output_format_of, video_losses
+from img_enhance.engine.prepared_run import (
+    Decoded,
+    PreparedRun,
+    all_passes,
+    check_compressible,
+    check_photo,
+    losses,
+    output_format_of,
+    video_losses,
+)
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
@@ -121,6 +130,7 @@ class Engine:
         passes, size = all_passes(recipe, header, self.models)
         crop = recipe.output.box
         check_writable(output_format)
+        check_compressible(output_format, recipe.output)
         check_holds(format_named(output_format), size if crop is None else crop.size)
         request = PlanRequest(header, passes, output_format, crop)
         plan = self._devices.plan(request)

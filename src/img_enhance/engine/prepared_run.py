@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from img_enhance.errors import PhotoError
+from img_enhance.errors import OptionError, PhotoError
 from img_enhance.geometry import Size
 from img_enhance.image_io import PhotoFile, moved_to_disk
 from img_enhance.models.networks.segment import Precision
@@ -15,7 +15,7 @@ from img_enhance.models.table import ModelTable
 from img_enhance.photo import Format, Header, Metadata, Photo, format_named, format_of_ending
 from img_enhance.planning.plan import Pass, Plan, PlanRequest
 from img_enhance.planning.sweep_plan import Medium
-from img_enhance.request.options import Output
+from img_enhance.request.options import QUALITIES, Output
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
 from img_enhance.words import Setting, Words
@@ -126,6 +126,19 @@ def losses(header: Header, output: Format, precision: Precision) -> tuple[str, .
     return tuple(lost)
 
 
+def check_compressible(output_format: str, output: Output) -> None:
+    """Pass if a file of this format can be made smaller where that is asked for.
+
+    Raises: OptionError.
+    """
+    if output.max_bytes is None:
+        return
+    if output.lossless or output_format not in QUALITIES:
+        what = "a file without loss" if output.lossless else f"a {output_format}, which loses nothing,"
+        able = Setting("format", " or ".join(QUALITIES))
+        raise OptionError(Words(f"{what} cannot be brought to ", Setting("max_bytes", str(output.max_bytes))), "use ", able, " with loss")
+
+
 def video_losses(metadata: Metadata, output: Output) -> tuple[str, ...]:
     """What is said where a video goes that nobody spoke of."""
     if metadata.video is None or output.keeps_video or output.strip or output.motion == "drop":
@@ -138,8 +151,9 @@ def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output)
     if isinstance(source, Photo) or source.several or source.header.format != output_format:
         return False
     has_video = source.metadata.video is not None
+    fits = output.max_bytes is None or source.bytes <= output.max_bytes
     asked = {name for name, value in asdict(output).items() if value and value != "keep"}
-    return asked <= ({"format"} if has_video else {"format", "motion"})
+    return asked <= {"format"} | ({"motion"} if not has_video else set()) | ({"max_bytes"} if fits else set())
 
 
 def without(warnings: tuple[str, ...], losses: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import pyvips
 
 from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
-from img_enhance.files import State, damaged, state_of
+from img_enhance.files import State, damaged, size_in, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.apart import Decoder, decode_apart
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, is_tiff, png_chunks, raw_kind
@@ -68,6 +68,11 @@ class PhotoFile:
     warnings: tuple[str, ...]
     state: State
     several: bool
+
+    @property
+    def bytes(self) -> int:
+        """How large the file is."""
+        return size_in(self.state)
 
 
 def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> PhotoFile:

@@ -9,6 +9,7 @@ import pyvips
 
 from img_enhance.cancelling import Tick
 from img_enhance.geometry import Box, Size
+from img_enhance.light.colour import with_depth
 from img_enhance.machine.canvas import Pixels
 
 _ROWS_AT_A_TIME = 128
@@ -83,4 +84,4 @@ def resample(
     if part != size.box:
         resized = resized.crop(part.left, part.top, part.size.width, part.size.height)
     for rows, strip in strips(resized, tick):
-        canvas[rows] = strip if canvas.ndim == 3 else strip[:, :, 0]
+        canvas[rows] = with_depth(strip if canvas.ndim == 3 else strip[:, :, 0], 8 * canvas.itemsize)

@@ -13,7 +13,7 @@ import pyvips
 
 from img_enhance import __version__
 from img_enhance.cancelling import Tick
-from img_enhance.errors import DiskError, ImgEnhanceError
+from img_enhance.errors import DiskError, ImgEnhanceError, OutputError
 from img_enhance.files import disk_full, replacing
 from img_enhance.geometry import Framing
 from img_enhance.image_io import jxl
@@ -30,7 +30,8 @@ from img_enhance.metadata.png import add_xmp
 from img_enhance.metadata.tiff import add_exif
 from img_enhance.metadata.xmp import Attached, with_note
 from img_enhance.photo import MOST_JPEG_EXIF_BYTES, MOST_JPEG_XMP_BYTES, GainMap, Metadata, Photo, check_holds, format_named
-from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, JXL_QUALITY, WEBP_QUALITY, Output
+from img_enhance.request.options import QUALITIES, Output
+from img_enhance.words import Setting
 
 _PNG_COMPRESSION = 6
 _BIGTIFF_BYTES = 3_500_000_000
@@ -48,13 +49,13 @@ _AVIF_WHITE, _AVIF_STEP = 4095, 16
 
 def write_photo(
     photo: Photo, path: Path, *, format: str, output: Output, overwrite: bool, note: str, tick: Tick, framing: Framing | None = None
-) -> None:
-    """Write `photo` to `path`, which appears complete or not at all. `note` says in its XMP what was done to it, and `framing` how it came
-    of the photo that its metadata are of, where its size is another.
+) -> int | None:
+    """Write `photo` to `path`, which appears complete or not at all, and answer with the quality of a file with loss.
 
+    `note` says in its XMP what was done to it, and `framing` how it came of the photo that its metadata are of, where its size is another.
     What the format cannot hold is reduced: 16 bits to 8, transparency to white below (`prepare` warns of both).
 
-    Raises: OutputError, DiskError as `check_output`, and when the disk fills up.
+    Raises: OutputError, DiskError as `check_output`, when the disk fills up, and when no quality makes it as small as is asked for.
     """
     check_writable(format)
     check_holds(format_named(format), photo.size)
@@ -63,20 +64,61 @@ def write_photo(
     image = _pixels(photo, format)
     mark = _attach(image, metadata, format)
     with replacing(path, overwrite=overwrite) as partial:
-        if format == "jxl":
-            _write_jxl(image, metadata, partial, output)
-            tick()
-            return
-        _encode(image, partial, path, format, output, tick)
-        if metadata.exif is not None and format == "tiff":
-            add_exif(partial, metadata.exif)
-        elif metadata.exif is not None:
-            put_exif(partial, mark, metadata.exif)
-        if metadata.gain_map is not None or metadata.video is not None:
-            _put_behind(partial, metadata)
-        if format == "png" and metadata.xmp is not None:
-            _insert_xmp(partial, metadata.xmp)
+
+        def encoded(quality: int | None) -> int:
+            """The bytes of the file in this quality, which is written."""
+            asked = dataclasses.replace(output, quality=quality)
+            if format == "jxl":
+                _write_jxl(image, metadata, partial, asked)
+            else:
+                _encode(image, partial, path, format, asked, tick)
+                _complete(partial, metadata, mark, format)
+            return partial.stat().st_size
+
+        quality = output.quality or QUALITIES.get(format)
+        if quality is None or output.max_bytes is None:
+            encoded(quality)
+        else:
+            quality = _small_enough(encoded, quality, output.max_bytes)
         tick()  # the last moment at which nothing has been written
+    return quality
+
+
+def _complete(partial: Path, metadata: Metadata, mark: bytes, format: str) -> None:
+    """Put into an encoded file what the encoder could not."""
+    if metadata.exif is not None and format == "tiff":
+        add_exif(partial, metadata.exif)
+    elif metadata.exif is not None:
+        put_exif(partial, mark, metadata.exif)
+    if metadata.gain_map is not None or metadata.video is not None:
+        _put_behind(partial, metadata)
+    if format == "png" and metadata.xmp is not None:
+        _insert_xmp(partial, metadata.xmp)
+
+
+def _small_enough(encoded: Callable[[int], int], most_quality: int, most_bytes: int) -> int:
+    """The best quality in which the file has at most so many bytes, found by halving; the file is left in it.
+
+    Raises: OutputError when there is none.
+    """
+    if encoded(most_quality) <= most_bytes:
+        return most_quality
+    good, bad, last = 0, most_quality, most_quality
+    while bad - good > 1:
+        last = (good + bad) // 2
+        if encoded(last) <= most_bytes:
+            good = last
+        else:
+            bad = last
+    if good == 0:
+        least = encoded(1)
+        raise OutputError(
+            f"the result has {least:,} bytes even in quality 1, allowed {most_bytes:,}",
+            *("ask for fewer pixels, use ", Setting("motion", "drop"), " where it has a video, or a larger ", Setting("max_bytes")),
+        )
+    if last != good:
+        encoded(good)
+    return good
 
 
 def _pixels(photo: Photo, format: str) -> pyvips.Image:
@@ -197,15 +239,16 @@ def _save(image: pyvips.Image, name: str, format: str, output: Output) -> None:
     keep = _KEEP if image.get_typeof("exif-data") else _KEEP_BUT_EXIF
     if format == "jpeg":
         # Optimised or progressive coding would hold the whole picture's coefficients: 12 GB for a gigapixel.
-        image.jpegsave(name, keep=keep, Q=output.quality or JPEG_QUALITY, subsample_mode=sampling)
+        image.jpegsave(name, keep=keep, Q=output.quality, subsample_mode=sampling)
     elif format == "png":
         image.pngsave(name, keep=keep, compression=_PNG_COMPRESSION)
     elif format == "webp":
-        image.webpsave(name, keep=keep, Q=output.quality or WEBP_QUALITY, lossless=lossless, exact=image.hasalpha() != 0)
+        image.webpsave(name, keep=keep, Q=output.quality, lossless=lossless, exact=image.hasalpha() != 0)
     elif format == "avif":
-        quality = output.quality or AVIF_QUALITY
         depth = 12 if image.format == "ushort" else 8
-        image.heifsave(name, keep=keep, compression="av1", Q=quality, lossless=lossless, bitdepth=depth, subsample_mode=sampling, effort=4)
+        image.heifsave(
+            name, keep=keep, compression="av1", Q=output.quality, lossless=lossless, bitdepth=depth, subsample_mode=sampling, effort=4
+        )
     else:
         big = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1) > _BIGTIFF_BYTES
         image.tiffsave(name, keep="xmp|iptc|icc", compression="deflate", predictor="horizontal", bigtiff=big)
@@ -216,7 +259,7 @@ def _write_jxl(image: pyvips.Image, metadata: Metadata, partial: Path, output: O
     pixels: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), kind).reshape(image.height, image.width, image.bands)
     if image.bands == 2:  # grey with transparency, which the encoder does not take
         pixels = np.ascontiguousarray(pixels[..., [0, 0, 0, 1]])
-    jxl.encode(pixels, partial, quality=None if output.lossless else output.quality or JXL_QUALITY, icc=metadata.icc)
+    jxl.encode(pixels, partial, quality=None if output.lossless else output.quality, icc=metadata.icc)
     exif = None if metadata.exif is None else tiff_of(metadata.exif)
     parts = jxl.with_blocks(partial.read_bytes(), exif=exif, xmp=metadata.xmp)
     with partial.open("wb") as file:

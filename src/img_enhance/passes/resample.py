@@ -26,10 +26,11 @@ PIXELS_PER_SECOND = 30e6
 
 @dataclass(frozen=True)
 class ResamplePass:
-    """Bring the picture to this size; `wraps` says that its right edge goes on at its left."""
+    """Bring the picture to this size; `wraps` says that its right edge goes on at its left, `dpi` is its resolution in print."""
 
     size: Size
     wraps: bool = False
+    dpi: float | None = None
 
     models: ClassVar[tuple[Model, ...]] = ()
     resizes: ClassVar[bool] = True
@@ -50,7 +51,9 @@ class ResamplePass:
 
     def plan(self, size: Size, part: Box, resources: PassResources) -> ResamplePlan:
         seconds = part.size.pixels / PIXELS_PER_SECOND
-        return ResamplePlan(size, self.size, part, resources.medium, resources.below + STREAM_BYTES, resources.depth, seconds, self.wraps)
+        return ResamplePlan(
+            size, self.size, part, resources.medium, resources.below + STREAM_BYTES, resources.depth, seconds, self.wraps, self.dpi
+        )
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class ResamplePlan:
     depth: int = 8
     seconds: float = 0.0
     wraps: bool = False
+    dpi: float | None = None
     kind: Literal["resample"] = "resample"
 
     gpu_bytes: ClassVar[int] = 0
@@ -92,4 +96,6 @@ def run(plan: ResamplePlan, photo: Photo, held: Box, context: PassContext) -> Ph
     canvas = context.canvas(plan)
     resample(photo.pixels, canvas, context.tick, whole=plan.size, held=held, size=plan.result, part=plan.part, wraps=plan.wraps)
     context.done(1.0)
-    return dataclasses.replace(photo, pixels=canvas, alpha=None)
+    resolution = photo.metadata.resolution if plan.dpi is None else (plan.dpi, plan.dpi)
+    metadata = dataclasses.replace(photo.metadata, resolution=resolution)
+    return dataclasses.replace(photo, pixels=canvas, alpha=None, metadata=metadata)
