@@ -60,7 +60,8 @@ Where nothing is done, nothing is lost: if no step changes a value of the photo,
 
 - the result is to have another format than the photo's content, whatever its name says, and from GIF, BMP, HEIC and raw, which are only
   read;
-- `--quality`, `--lossless`, `--subsampling`, `--crop`, `--strip-gps` or `--strip` asks for something else;
+- `--quality`, `--lossless`, `--subsampling`, `--crop`, `--strip-gps` or `--strip` asks for something else, or `--max-bytes` for a smaller
+  file, or `--motion drop` for one without its video;
 - the file holds several frames or pages, of which only the first is kept;
 - the file has been written to or replaced since it was read.
 

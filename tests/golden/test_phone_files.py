@@ -112,6 +112,13 @@ def test_a_gain_map_that_nothing_moved_stays_byte_for_byte(tmp_path: Path) -> No
     assert segment(0xE2, ISO) in written[: -len(map_)]
 
 
+def test_a_gain_map_takes_no_place_along(tmp_path: Path) -> None:
+    map_ = gain_map()
+    path = saved(indexed(smooth(3), None, {map_[:2] + segment(0xE1, exif()) + map_[2:]: 0}), tmp_path)
+    enhanced(path, output=Output(strip_gps=True))
+    assert lying_behind(tmp_path / "result.jpg")[0] == map_
+
+
 def test_a_gain_map_does_not_fit_tones_that_changed(tmp_path: Path) -> None:
     result = enhanced(saved(ultra_hdr(), tmp_path), CLAHE(grid=2), TWICE)
     assert ["gain map" in warning for warning in result.warnings] == [True]

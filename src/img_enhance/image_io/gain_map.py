@@ -36,9 +36,9 @@ def check_gain_map(jpeg: bytes) -> None:
 
 
 def framed_gain_map(gain_map: GainMap, framing: Framing, tick: Tick) -> bytes:
-    """The gain map as a JPEG for a picture that was turned upright and then framed so; the very same where that changes nothing."""
+    """The gain map as a JPEG for a picture that was turned upright and then framed so; the same pixels where that changes nothing."""
     if gain_map.orientation == 1 and framing.part == framing.result.box == framing.size.box:
-        return gain_map.jpeg
+        return _alone(gain_map.jpeg)
     pixels = upright(pyvips.Image.jpegload_buffer(gain_map.jpeg).numpy(), gain_map.orientation)
     size, part = _placed(Size(pixels.shape[1], pixels.shape[0]), framing)
     canvas: Pixels = np.empty((part.size.height, part.size.width, *pixels.shape[2:]), np.uint8)
@@ -47,6 +47,13 @@ def framed_gain_map(gain_map: GainMap, framing: Framing, tick: Tick) -> bytes:
     found = ((marker, gain_map.jpeg[at:end]) for marker, at, end in segments(gain_map.jpeg))
     kept = b"".join(segment(marker, data) for marker, data in found if _is_kept(marker, data))
     return bytes(written[:2]) + kept + bytes(written[2:])
+
+
+def _alone(jpeg: bytes) -> bytes:
+    """The map byte for byte, without what else its segments hold: EXIF with a place, an index of another file."""
+    found = list(segments(jpeg))
+    kept = (jpeg[at - 4 : end] for marker, at, end in found[:-1] if marker not in (APP1, APP2) or _is_kept(marker, jpeg[at:end]))
+    return jpeg[:2] + b"".join(kept) + jpeg[found[-1][1] - 4 :]
 
 
 def _placed(own: Size, framing: Framing) -> tuple[Size, Box]:
