@@ -78,7 +78,8 @@ note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and w
 - The gain map of an HDR JPEG (Ultra HDR, Apple's, ISO 21496-1) is brought to the new size and part and lies behind a JPEG again; where
   tones were changed it is left out, and a warning says so. The video of a motion photo follows byte for byte; `--motion drop`,
   `--strip-gps` (it may say where it was taken) and `--strip` leave it out. What XMP says of both is brought up to date. Other formats hold
-  neither. Depth maps, portrait mattes and other pictures in a JPEG are left out, and a warning says so.
+  neither. Depth maps, portrait mattes and other pictures in a JPEG are left out, as are these, gain maps and videos in HEIC and AVIF, and
+  a warning says so.
 - RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
   profile, or one above 4 MB, is dropped with a warning.
 - Damaged EXIF and XMP are dropped with a warning, as is what the output's format cannot hold.

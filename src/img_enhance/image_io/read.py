@@ -27,6 +27,7 @@ from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.attached import Behind, behind, says_something
 from img_enhance.metadata.exif import exif_resolution, upright_exif
+from img_enhance.metadata.heif import left_beside
 from img_enhance.metadata.icc import coded_transfer, is_linear, profile_problem
 from img_enhance.metadata.png import read_xmp
 from img_enhance.metadata.tiff import read_exif
@@ -355,6 +356,8 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
     if resolution is not None and _orientation(name, image) >= 5:
         resolution = resolution[1], resolution[0]
     metadata = Metadata(exif=found["exif"], xmp=found["xmp"], iptc=found["iptc"], icc=found["icc"], resolution=resolution)
+    if name in ("heic", "avif"):
+        return metadata, [*dropped, *left_beside(path)]
     if name != "jpeg":
         return metadata, dropped
     attached, lost = _attached(path, metadata, _orientation(name, image))
