@@ -2,6 +2,7 @@
 
 from img_enhance.geometry import Size
 from img_enhance.models.table import BUILT_IN
+from img_enhance.passes.columns import ColumnsPass
 from img_enhance.passes.faces import FacePass
 from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
@@ -16,11 +17,14 @@ PHOTO_MODEL = "realesrgan-x4plus"
 PASSES = (
     NetworkPass(BUILT_IN.named(PHOTO_MODEL)),
     ResamplePass(Size(80, 60)),
+    ColumnsPass(-8, 96),
+    ColumnsPass(8, 80),
     TonePass(tones_of(CLAHE()), CLAHE()),
     FacePass(GFPGAN(), BUILT_IN.faces[0], BUILT_IN.detector),
 )
 # What is said of them when they are done.
-DONE_TEXT = f"{PHOTO_MODEL} 40x30 to 160x120 and reduced to 80x60 and clahe and faces by gfpgan-1.4"
+SIZES_TEXT = f"{PHOTO_MODEL} 40x30 to 160x120 and reduced to 80x60 and joined at its left and right edges and cut to 80x60"
+DONE_TEXT = f"{SIZES_TEXT} and clahe and faces by gfpgan-1.4"
 
 
 def planned(*passes: Pass, size: Size | None = None, allowed: int = 4 * 10**9) -> Plan:

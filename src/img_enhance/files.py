@@ -72,6 +72,11 @@ def state_of(file: Path | int) -> State:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def size_in(state: State) -> int:
+    """The bytes that a file of this state has."""
+    return state[2]
+
+
 def copy_file(source: Path, state: State, path: Path, *, overwrite: bool, tick: Tick) -> bool:
     """Whether `path` is now a copy of `source`, byte for byte; nothing is written where that is no longer in this state.
 

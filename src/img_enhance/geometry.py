@@ -80,9 +80,22 @@ class Box:
         """The smallest box in a picture `across` times as wide and `down` times as high that covers what this one does."""
         return Box(floor(self.left * across), floor(self.top * down), ceil(self.right * across), ceil(self.bottom * down))
 
+    def shifted(self, columns: int) -> "Box":
+        """This box so many pixels further to the right."""
+        return Box(self.left + columns, self.top, self.right + columns, self.bottom)
+
     def seen_from(self, origin: "Box") -> "Box":
         """This box in coordinates that start at the top left corner of `origin`."""
         return Box(self.left - origin.left, self.top - origin.top, self.right - origin.left, self.bottom - origin.top)
 
     def __str__(self) -> str:
         return f"{self.left},{self.top},{self.size.width},{self.size.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a picture came of another one: that was of `size`, was brought to the size `result`, and this is the `part` of it."""
+
+    size: Size
+    result: Size
+    part: Box

@@ -15,14 +15,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class GainMap:
+    """What a display in HDR multiplies a picture's light by, as the JPEG that lies behind it, which `orientation` turns upright as it does
+    the picture. `iso` is what the picture's own segment for ISO 21496-1 says."""
+
+    jpeg: bytes
+    orientation: int = 1
+    iso: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Metadata:
-    """What goes with the pixels, as the blocks of bytes that files carry. `resolution` is in pixels per inch, across and down."""
+    """What goes with the pixels, as the blocks of bytes that files carry. `resolution` is in pixels per inch, across and down, and `video`
+    the moments around a phone's photo."""
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
     resolution: tuple[float, float] | None = None
+    gain_map: GainMap | None = None
+    video: bytes | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +65,7 @@ class Photo:
 class Header:
     """What is known of a photo before its pixels are read.
 
+    `wraps` says that the right edge of the picture goes on at its left: a panorama of all directions.
     `interlaced` files cannot be read line by line; `whole` is true for formats whose decoders hold the whole picture.
     """
 
@@ -62,6 +76,7 @@ class Header:
     alpha: bool = False
     grey: bool = False
     whole: bool = False
+    wraps: bool = False
 
     @property
     def pixel_bytes(self) -> int:
@@ -78,7 +93,7 @@ class Header:
 class Format:
     """A file format: its name, the endings of its files (usual one first), the longest side it can hold, and what else it can.
 
-    A format that is only read names the one its photos are written as.
+    `attached` says that a gain map and a video may follow the picture. A format that is only read names the one its photos are written as.
     """
 
     name: str
@@ -87,11 +102,12 @@ class Format:
     deep: bool = False
     alpha: bool = True
     iptc: bool = False
+    attached: bool = False
     written_as: str = ""
 
 
 FORMATS = (
-    Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_535, alpha=False, iptc=True),
+    Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_535, alpha=False, iptc=True, attached=True),
     Format("png", (".png",), 2**31 - 1, deep=True),
     Format("webp", (".webp",), 16_383),
     Format("tiff", (".tif", ".tiff"), 2**31 - 1, deep=True, iptc=True),
@@ -116,6 +132,10 @@ def metadata_losses(metadata: Metadata, output: Format) -> tuple[str, ...]:
     lost = []
     if metadata.iptc is not None and not output.iptc:
         lost.append(f"{output.name} holds no IPTC; the photo's was left out")
+    if metadata.gain_map is not None and not output.attached:
+        lost.append(f"{output.name} holds no gain map; the photo's, which makes it HDR, was left out; jpeg would keep it")
+    if metadata.video is not None and not output.attached:
+        lost.append(f"{output.name} holds no video; the photo's was left out; jpeg would keep it")
     if output.name == "jpeg":
         for kind, block, most in (("EXIF", metadata.exif, MOST_JPEG_EXIF_BYTES), ("XMP", metadata.xmp, MOST_JPEG_XMP_BYTES)):
             if block is not None and len(block) > most:

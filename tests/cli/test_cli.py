@@ -382,7 +382,7 @@ def test_refuses_a_budget_that_is_too_small(run: Run, photo: Path) -> None:
         (("--upscale", "17"), "upscale must be a number from 1 to 16, not 17"),
         (("--upscale", "0.5"), "upscale must be a number from 1 to 16, not 0.5"),
         (("--upscale", "2", "--width", "50"), "not both"),
-        (("--width", "23"), "width 23 would make 24x20 into 23x19; ask for a size between 24x20 and 384x320"),
+        (("--width", "385"), "width 385 would make 24x20 into 385x321; ask for a size of at most 384x320"),
         (("--megapixels", "5"), "megapixels 5 would make"),
         (("--quality", "101"), "quality must be a whole number from 1 to 100, not 101"),
         (("--max-memory", "1M"), "max_memory must be a whole number of at least"),

@@ -170,17 +170,12 @@ def test_a_reduction_shows_the_same_picture(engine: Engine, small: Pixels, optio
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"width": 481}, "width 481 would make 30x24 into 481x385; ask for a size between 30x24 and 480x384"),
-        ({"width": 29}, "width 29 would make 30x24 into 29x23; ask for a size between 30x24 and 480x384"),
-        ({"height": 385}, "height 385 would make 30x24 into 481x385; ask for a size between 30x24 and 480x384"),
-        ({"height": 1}, "height 1 would make 30x24 into 1x1; ask for a size between 30x24 and 480x384"),
-        ({"megapixels": 1}, "megapixels 1 would make 30x24 into 1118x894; ask for a size between 30x24 and 480x384"),
-        ({"megapixels": 0.0001}, "megapixels 0.0001 would make 30x24 into 11x9; ask for a size between 30x24 and 480x384"),
+        ({"width": 481}, "width 481 would make 30x24 into 481x385; ask for a size of at most 480x384"),
+        ({"height": 385}, "height 385 would make 30x24 into 481x385; ask for a size of at most 480x384"),
+        ({"megapixels": 1}, "megapixels 1 would make 30x24 into 1118x894; ask for a size of at most 480x384"),
     ],
 )
-def test_refuses_sizes_beyond_sixteen_times_and_below_the_photo(
-    engine: Engine, small: Pixels, options: dict[str, Any], message: str
-) -> None:
+def test_refuses_sizes_beyond_sixteen_times(engine: Engine, small: Pixels, options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError) as failure:
         engine.prepare(Photo(small), compact(**options))
     assert str(failure.value) == message

@@ -51,7 +51,8 @@ is a damaged file.
 
 {written}
 
-Quality is {jpeg} for JPEG, {webp} for WebP, {avif} for AVIF and {jxl} for JPEG XL unless `--quality` says otherwise. JPEG and AVIF keep
+Quality is {jpeg} for JPEG, {webp} for WebP, {avif} for AVIF and {jxl} for JPEG XL unless `--quality` says
+otherwise, or `--max-bytes`, which lowers it until the file is small enough. JPEG and AVIF keep
 the full resolution of colour unless `--subsampling 4:2:0` is given; WebP with loss always halves it. `--lossless` makes WebP and JPEG XL
 exact and AVIF exact within a level.
 
@@ -62,7 +63,8 @@ Where nothing is done, nothing is lost: if no step changes a value of the photo,
 
 - the result is to have another format than the photo's content, whatever its name says, and from GIF, BMP, HEIC and raw, which are only
   read;
-- `--quality`, `--lossless`, `--subsampling`, `--crop`, `--strip-gps` or `--strip` asks for something else;
+- `--quality`, `--lossless`, `--subsampling`, `--crop`, `--strip-gps` or `--strip` asks for something else, or `--max-bytes` for a smaller
+  file, or `--motion drop` for one without its video;
 - the file holds several frames or pages, of which only the first is kept;
 - the file has been written to or replaced since it was read.
 
@@ -74,6 +76,13 @@ note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and w
 
 - EXIF orientation is applied once, and its tag then says upright. Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes
   of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
+- The sizes and offsets of a panorama in XMP (GPano) follow the picture, and say what `--crop` took of it. Where it is equirectangular and
+  shows all directions, networks see its right edge beside its left one, so that they fit.
+- The gain map of an HDR JPEG (Ultra HDR, Apple's, ISO 21496-1) is brought to the new size and part and lies behind a JPEG again; where
+  tones were changed it is left out, and a warning says so. The video of a motion photo follows byte for byte; `--motion drop`,
+  `--strip-gps` (it may say where it was taken) and `--strip` leave it out. What XMP says of both is brought up to date. Other formats hold
+  neither. Depth maps, portrait mattes and other pictures in a JPEG are left out, as are these, gain maps and videos in HEIC and AVIF, and
+  a warning says so.
 - RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
   profile, or one above 4 MB, is dropped with a warning.
 - Of a TIFF's channels beside its colours only what it calls transparency is kept; others are left out with a warning. Its floating-point

@@ -13,12 +13,14 @@ from img_enhance.photo import Photo
 from img_enhance.planning.plan import Pass
 from img_enhance.request.recipe import Recipe
 from img_enhance.words import Setting, Words
-from small_plan import DONE_TEXT, PASSES, PHOTO_MODEL, planned
+from small_plan import DONE_TEXT, PASSES, PHOTO_MODEL, SIZES_TEXT, planned
 
 # A pass in the record, on the screen before it is run, and after it.
 WORDS = (
     (PHOTO_MODEL, f"{PHOTO_MODEL} in 1 area, 1 tile of at most 40 px", f"{PHOTO_MODEL} 40x30 to 160x120"),
     ("resample", "reduced to 80x60", "reduced to 80x60"),
+    ("columns", "joined at its left and right edges", "joined at its left and right edges"),
+    ("columns", "cut to 80x60", "cut to 80x60"),
     ("clahe", "clahe", "clahe"),
     ("gfpgan", "faces by gfpgan-1.4", "faces by gfpgan-1.4"),
 )
@@ -42,10 +44,10 @@ def test_the_record_carries_the_words_of_the_screen(passes: tuple[Pass, ...], wo
 
 def test_a_pass_that_changed_nothing_says_why() -> None:
     why = Words("its level is ", Setting("clahe_enhance_level", "0"))
-    result = result_of(*PASSES[2:], clahe=why, gfpgan="no face was found")
+    result = result_of(*PASSES[4:], clahe=why, gfpgan="no face was found")
     assert result.done_text == "clahe: unchanged, because its level is clahe_enhance_level 0; gfpgan: unchanged, because no face was found"
     assert "because its level is --clahe-enhance-level 0; " in flagged(result.done_text)
-    changed = f"{PHOTO_MODEL} 40x30 to 160x120 and reduced to 80x60 and clahe"
+    changed = f"{SIZES_TEXT} and clahe"
     assert result_of(*PASSES, gfpgan="no face was found").done_text == f"{changed}; gfpgan: unchanged, because no face was found"
 
 

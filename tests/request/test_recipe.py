@@ -88,13 +88,25 @@ def test_refuses_a_version_that_only_equals_one() -> None:
 @pytest.mark.parametrize(
     ("step", "output", "message"),
     [
-        ({"scale": 4}, {}, "step 1 (real_esrgan): unknown option 'scale'; known are model, upscale, width, height, megapixels, denoise"),
+        (
+            {"scale": 4},
+            {},
+            "step 1 (real_esrgan): unknown option 'scale'; known are model, upscale, width, height, megapixels, print, denoise",
+        ),
         ({"upscale": 17}, {}, "step 1 (real_esrgan): upscale must be a number from 1 to 16, not 17"),
         ({"upscale": float("nan")}, {}, "step 1 (real_esrgan): upscale must be a number from 1 to 16, not nan"),
         ({"upscale": 2, "width": 5}, {}, "step 1 (real_esrgan): give upscale or width, not both"),
-        ({"name": "x"}, {}, "step 1 (real_esrgan): unknown option 'name'; known are model, upscale, width, height, megapixels, denoise"),
+        (
+            {"name": "x"},
+            {},
+            "step 1 (real_esrgan): unknown option 'name'; known are model, upscale, width, height, megapixels, print, denoise",
+        ),
         ({}, {"quality": 0}, "quality must be a whole number from 1 to 100, not 0"),
-        ({}, {"path": "x"}, "unknown option 'path'; known are format, quality, lossless, subsampling, strip_gps, strip, crop"),
+        (
+            {},
+            {"path": "x"},
+            "unknown option 'path'; known are format, quality, max_bytes, lossless, subsampling, strip_gps, motion, strip, crop",
+        ),
     ],
 )
 def test_refuses_options_out_of_bounds_and_says_where(step: dict[str, Any], output: dict[str, Any], message: str) -> None:

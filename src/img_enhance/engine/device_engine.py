@@ -24,7 +24,7 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weights.cache import WeightStore, check_located
 from img_enhance.passes import run_pass
 from img_enhance.passes.context import OnFraction, PassContext
-from img_enhance.photo import Photo
+from img_enhance.photo import Photo, format_named
 from img_enhance.planning.plan import Device, PassPlan, Plan, PlanRequest
 from img_enhance.planning.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.progress import OnProgress, Progress
@@ -109,13 +109,23 @@ class DeviceEngine:
         if alpha is not None and (plan.result, crop) != (plan.size, plan.size.box):
             with _measured("alpha", records):
                 alpha = _resampled(alpha, prepared, crop, folder, tick)
-        photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha)
+        metadata = photo.metadata
+        if metadata.gain_map is not None and _tones_changed(plan, records):
+            metadata = dataclasses.replace(metadata, gain_map=None)
+            if format_named(prepared.output_format).attached and not prepared.recipe.output.strip:
+                warnings.append("its gain map, which makes it HDR, was left out: it does not fit tones that were changed")
+        photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha, metadata=metadata)
         weights = {model.title: model.weights.sha256 for model in plan.models}
         weights |= {file.name: file.sha256 for pass_plan in plan.passes for file in pass_plan.files_beside_models}
         result = Result(photo, prepared.recipe, plan, weights, tuple(records), tuple(warnings), prepared.reasons, prepared.losses)
         if isinstance(prepared.source, PhotoFile) and result.is_unchanged:
             return dataclasses.replace(result, original=_original(prepared.source, photo))
         return result
+
+
+def _tones_changed(plan: Plan, records: list[PhaseRecord]) -> bool:
+    passes = zip(plan.passes, records[1:], strict=False)
+    return any(pass_plan.changes_tones and not record.unchanged for pass_plan, record in passes)
 
 
 def _read(prepared: PreparedRun, folder: Path | None, tick: Tick) -> Photo:
@@ -147,7 +157,7 @@ def _resampled(alpha: Pixels, prepared: PreparedRun, crop: Box, folder: Path | N
     plan = prepared.plan
     medium = plan.passes[-1].medium if plan.passes else plan.source_medium
     canvas = new_canvas(crop.size, medium, folder, channels=1, depth=prepared.header.depth)
-    resample(alpha, canvas, tick, size=plan.result, part=crop)
+    resample(alpha, canvas, tick, size=plan.result, part=crop, wraps=prepared.header.wraps)
     return canvas
 
 

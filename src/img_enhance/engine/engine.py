@@ -9,7 +9,16 @@ from types import TracebackType
 
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.engine.device_engine import DeviceEngine
-from img_enhance.engine.prepared_run import Decoded, PreparedRun, all_passes, check_photo, losses, output_format_of
+from img_enhance.engine.prepared_run import (
+    Decoded,
+    PreparedRun,
+    all_passes,
+    check_compressible,
+    check_photo,
+    losses,
+    output_format_of,
+    video_losses,
+)
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
@@ -17,6 +26,7 @@ from img_enhance.image_io import PhotoFile, check_writable, medium_of, open_phot
 from img_enhance.machine.devices import find_device
 from img_enhance.machine.memory import give_back
 from img_enhance.machine.settings import model_table, weight_store
+from img_enhance.metadata.xmp import goes_round
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.passes.probe import PrecisionRefused
@@ -105,14 +115,22 @@ class Engine:
 
     def _prepared(self, source: Photo | PhotoFile, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> PreparedRun:
         if isinstance(source, Photo):
-            header = Header("png", source.size, depth=source.depth, alpha=source.alpha is not None, grey=source.grey)
+            header = Header(
+                "png",
+                source.size,
+                depth=source.depth,
+                alpha=source.alpha is not None,
+                grey=source.grey,
+                wraps=goes_round(source.metadata.xmp),
+            )
             warnings: tuple[str, ...] = ()
         else:
             header, warnings = source.header, source.warnings
         output_format = output_format_of(header, recipe, output)
-        passes, size = all_passes(recipe, header.size, self.models)
+        passes, size = all_passes(recipe, header, self.models)
         crop = recipe.output.box
         check_writable(output_format)
+        check_compressible(output_format, recipe.output)
         check_holds(format_named(output_format), size if crop is None else crop.size)
         request = PlanRequest(header, passes, output_format, crop)
         plan = self._devices.plan(request)
@@ -120,6 +138,7 @@ class Engine:
             *warnings,
             *losses(header, format_named(output_format), plan.precision),
             *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
+            *video_losses(source.metadata, recipe.output),
         )
         return PreparedRun(
             source=source,

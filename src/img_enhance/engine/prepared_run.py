@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from img_enhance.errors import PhotoError
+from img_enhance.errors import OptionError, PhotoError
 from img_enhance.geometry import Size
 from img_enhance.image_io import PhotoFile, moved_to_disk
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
-from img_enhance.photo import Format, Header, Photo, format_named, format_of_ending
+from img_enhance.photo import Format, Header, Metadata, Photo, format_named, format_of_ending
 from img_enhance.planning.plan import Pass, Plan, PlanRequest
 from img_enhance.planning.sweep_plan import Medium
-from img_enhance.request.options import Output
+from img_enhance.request.options import QUALITIES, Output
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.steps import passes_of
 from img_enhance.words import Setting, Words
@@ -93,12 +93,13 @@ class PreparedRun:
         return replace(self, plan=plan, warnings=(*self.warnings, warning))
 
 
-def all_passes(recipe: Recipe, size: Size, models: ModelTable) -> tuple[tuple[Pass, ...], Size]:
-    """All passes of a recipe over a photo of `size`, and the size of the result."""
+def all_passes(recipe: Recipe, header: Header, models: ModelTable) -> tuple[tuple[Pass, ...], Size]:
+    """All passes of a recipe over a photo, and the size of the result."""
     passes: tuple[Pass, ...] = ()
+    size = header.size
     assert recipe.steps != AUTO, "the steps are chosen before they are planned"
     for options in recipe.steps:
-        for each in passes_of(options, size, models):
+        for each in passes_of(options, size, models, wraps=header.wraps):
             passes += (each,)
             size = each.result(size)
     return passes, size
@@ -125,11 +126,34 @@ def losses(header: Header, output: Format, precision: Precision) -> tuple[str, .
     return tuple(lost)
 
 
+def check_compressible(output_format: str, output: Output) -> None:
+    """Pass if a file of this format can be made smaller where that is asked for.
+
+    Raises: OptionError.
+    """
+    if output.max_bytes is None:
+        return
+    if output.lossless or output_format not in QUALITIES:
+        what = "a file without loss" if output.lossless else f"a {output_format}, which loses nothing,"
+        able = Setting("format", " or ".join(QUALITIES))
+        raise OptionError(Words(f"{what} cannot be brought to ", Setting("max_bytes", str(output.max_bytes))), "use ", able, " with loss")
+
+
+def video_losses(metadata: Metadata, output: Output) -> tuple[str, ...]:
+    """What is said where a video goes that nobody spoke of."""
+    if metadata.video is None or output.keeps_video or output.strip or output.motion == "drop":
+        return ()
+    return ("the photo's video was left out too: it may say where it was taken",)
+
+
 def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output) -> bool:
     """Whether the file of a photo that is left as it is will do as the result's: it is of that format, and nothing else is asked for."""
     if isinstance(source, Photo) or source.several or source.header.format != output_format:
         return False
-    return not any(value for name, value in asdict(output).items() if name != "format")
+    has_video = source.metadata.video is not None
+    fits = output.max_bytes is None or source.bytes <= output.max_bytes
+    asked = {name for name, value in asdict(output).items() if value and value != "keep"}
+    return asked <= {"format"} | ({"motion"} if not has_video else set()) | ({"max_bytes"} if fits else set())
 
 
 def without(warnings: tuple[str, ...], losses: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,14 +10,15 @@ from typing import Any
 
 from img_enhance import __version__
 from img_enhance.cancelling import IsCancelled, ticking
-from img_enhance.engine.prepared_run import can_be_copied, without
+from img_enhance.engine.prepared_run import can_be_copied, check_compressible, without
 from img_enhance.files import copy_file
+from img_enhance.geometry import Framing
 from img_enhance.image_io import PhotoFile, write_photo
 from img_enhance.models.model import Model
 from img_enhance.photo import Photo, format_of_ending
 from img_enhance.planning.plan import PassPlan, Plan
 from img_enhance.request.form import to_mapping
-from img_enhance.request.options import StepOptions
+from img_enhance.request.options import QUALITIES, StepOptions
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.words import Words, joined
 
@@ -105,10 +106,17 @@ class Result:
         """
         path, output, tick = Path(path), self.recipe.output, ticking(cancelled)
         name = format or output.format or format_of_ending(path.suffix).name
+        check_compressible(name, output)
         file = self._file_as(name)
         if file is not None and copy_file(file.path, file.state, path, overwrite=overwrite, tick=tick):
             return dataclasses.replace(self, copied=True, warnings=without(self.warnings, self.losses))
-        write_photo(self.photo, path, format=name, output=output, overwrite=overwrite, note=self.note(), tick=tick)
+        framing = Framing(self.plan.size, self.plan.result, self.plan.crop or self.plan.result.box)
+        note = self.note()
+        quality = write_photo(self.photo, path, format=name, output=output, overwrite=overwrite, note=note, tick=tick, framing=framing)
+        usual = output.quality or QUALITIES.get(name)
+        if quality != usual:
+            lowered = f"the quality was lowered from {usual} to {quality}, so that the file has {path.stat().st_size:,} bytes"
+            return dataclasses.replace(self, warnings=(*self.warnings, lowered))
         return self
 
     def _file_as(self, format: str) -> PhotoFile | None:

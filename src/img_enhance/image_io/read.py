@@ -14,31 +14,38 @@ import pyvips
 
 from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
-from img_enhance.files import State, damaged, state_of
+from img_enhance.files import State, damaged, size_in, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.apart import Decoder, decode_apart
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, is_tiff, png_chunks, raw_kind
 from img_enhance.image_io.extras import missing_extra
+from img_enhance.image_io.gain_map import check_gain_map
 from img_enhance.image_io.jxl import kind_of
 from img_enhance.image_io.stated_colours import StatedColours, stated_colours
 from img_enhance.image_io.strips import strips
+from img_enhance.image_io.turned import upright
 from img_enhance.light.hdr import WHITE_NITS, Range, range_of, show_in_standard_range
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.attached import Behind, behind, says_something
+from img_enhance.metadata.beside import left_beside
 from img_enhance.metadata.colours import DISPLAY_P3, SRGB_CURVE, Colours
 from img_enhance.metadata.exif import exif_resolution, upright_exif
 from img_enhance.metadata.icc import is_linear, profile_problem
 from img_enhance.metadata.made_profile import colours_profile
 from img_enhance.metadata.png import read_xmp
 from img_enhance.metadata.tiff import ExtraChannels, read_exif, read_extra_channels
-from img_enhance.metadata.xmp import with_note
-from img_enhance.photo import Header, Metadata, Photo
+from img_enhance.metadata.xmp import goes_round, with_note
+from img_enhance.photo import GainMap, Header, Metadata, Photo
 from img_enhance.words import Setting
 
 # 72 dots per inch is what programs write when they know nothing; libvips says that, or 1 pixel a millimetre, for "not given".
 _NO_RESOLUTIONS = (72.0, 25.4)
 _RESOLUTION_TOLERANCE = 0.05
 MILLIMETRES_PER_INCH = 25.4
+
+# Of a JPEG with something behind its picture: cameras' segments take less than that, and phones' files with their videos.
+_MOST_HEAD_BYTES, _TAIL_BYTES, _MOST_FILE_BYTES = 2_000_000, 64, 200_000_000
 
 _NO_DECODER = "bad labq format"
 
@@ -66,6 +73,11 @@ class PhotoFile:
     warnings: tuple[str, ...]
     state: State
     several: bool
+
+    @property
+    def bytes(self) -> int:
+        """How large the file is."""
+        return size_in(self.state)
 
 
 def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> PhotoFile:
@@ -95,15 +107,15 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
     if conversion.warning:
         warnings.append(conversion.warning)
     orientation = _orientation(name, image)
-    upright = Size(size.height, size.width) if orientation >= 5 else size
     header = Header(
         format=name,
-        size=upright,
+        size=size.turned if orientation >= 5 else size,
         interlaced=_has(image, "interlaced") and bool(image.get("interlaced")),
         depth=conversion.depth,
         alpha=image.hasalpha() != 0,
         grey=conversion.grey,
         whole=name not in _STREAMED or image.get_typeof("vips-sequential") == 0,
+        wraps=orientation < 5 and goes_round(metadata.xmp),
     )
     return PhotoFile(path, header, orientation, metadata, tuple(warnings), state, several=frames is not None)
 
@@ -135,8 +147,8 @@ def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick
     if conversion.hdr is not None:
         show_in_standard_range(stored, conversion.hdr, tick)
     return Photo(
-        pixels=_upright(stored, file.orientation),
-        alpha=None if stored_alpha is None else _upright(stored_alpha, file.orientation),
+        pixels=upright(stored, file.orientation),
+        alpha=None if stored_alpha is None else upright(stored_alpha, file.orientation),
         grey=file.header.grey,
         metadata=file.metadata,
     )
@@ -418,7 +430,41 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
     resolution = _resolution(image, found["exif"])
     if resolution is not None and _orientation(name, image) >= 5:
         resolution = resolution[1], resolution[0]
-    return Metadata(**found, resolution=resolution), dropped
+    metadata = Metadata(exif=found["exif"], xmp=found["xmp"], iptc=found["iptc"], icc=found["icc"], resolution=resolution)
+    if name in ("heic", "avif"):
+        return metadata, [*dropped, *left_beside(path)]
+    if name != "jpeg":
+        return metadata, dropped
+    attached, lost = _attached(path, metadata, _orientation(name, image))
+    return attached, dropped + lost
+
+
+def _attached(path: Path, metadata: Metadata, orientation: int) -> tuple[Metadata, list[str]]:
+    """The metadata with what lies behind the picture in its JPEG's file, and what had to be left there."""
+    found = _behind(path, metadata.xmp)
+    lost = list(found.lost)
+    gain_map = None if found.gain_map is None else GainMap(found.gain_map, orientation, found.iso)
+    try:
+        if gain_map is not None:
+            check_gain_map(gain_map.jpeg)
+    except BrokenMetadata as error:
+        lost.append(f"its gain map is damaged and was dropped: {error}")
+        gain_map = None
+    return dataclasses.replace(metadata, gain_map=gain_map, video=found.video), lost
+
+
+def _behind(path: Path, xmp: bytes | None) -> Behind:
+    """What lies behind a JPEG's picture; a file is only read to its end where something says that it is worth it."""
+    with path.open("rb") as file:
+        start = file.read(_MOST_HEAD_BYTES)
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        if not says_something(start, file.read(), xmp):
+            return Behind()
+        if path.stat().st_size > _MOST_FILE_BYTES:
+            return Behind(
+                lost=(f"what lies behind the picture in its file was left out: the file has more than {_MOST_FILE_BYTES:,} bytes",)
+            )
+        return behind(path.read_bytes(), xmp)
 
 
 def _unwritable(profile: bytes, *, grey: bool) -> str | None:
@@ -475,15 +521,6 @@ def _check_finite(path: Path, image: pyvips.Image, tick: Tick) -> None:
     for _, strip in strips(image, tick):
         if not np.isfinite(strip).all():
             raise UnsupportedPhoto(f"{path} holds NaN or infinite values", "repair it where it was made")
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """A view of stored pixels as EXIF orientation 1 to 8 says they should be seen."""
-    if orientation in (2, 3, 7, 8):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 6, 7):
-        pixels = pixels[::-1]
-    return pixels.swapaxes(0, 1) if orientation >= 5 else pixels
 
 
 def _has(image: pyvips.Image, field: str) -> bool:

@@ -9,6 +9,7 @@ import pyvips
 
 from img_enhance.cancelling import Tick
 from img_enhance.geometry import Box, Size
+from img_enhance.light.colour import with_depth
 from img_enhance.machine.canvas import Pixels
 
 _ROWS_AT_A_TIME = 128
@@ -49,10 +50,12 @@ def resample(
     held: Box | None = None,
     size: Size | None = None,
     part: Box | None = None,
+    wraps: bool = False,
 ) -> None:
     """Fill `canvas`, (H, W) or (H, W, 3), with a picture brought to another size, in the photo's own encoding.
 
     `pixels` is the part `held` of a picture of the size `whole`, `canvas` the part `part` of the same at `size`; by default all of them.
+    `wraps` says that the right edge of the picture goes on at its left.
     Reduced by Lanczos with three lobes, anti-aliased; enlarged by a bicubic (Catmull-Rom).
     """
     image = image_of(pixels)
@@ -60,6 +63,11 @@ def resample(
         # What lies outside is never asked for: libvips computes only what the strips below need.
         image = image.embed(held.left, held.top, whole.width, whole.height, extend="black")
     size = size or Size(canvas.shape[1], canvas.shape[0])
+    part = part or size.box
+    if wraps:
+        # Only the middle one of the three is asked for, and what of the others its edges need.
+        image, part = image.replicate(3, 1), part.shifted(size.width)
+        size = Size(3 * size.width, size.height)
     across, down = size.width / image.width, size.height / image.height
     if across > 1 and down > 1:
         # Not `resize`, which lays an enlarged picture half a pixel too far to the right and down (libvips 8.18).
@@ -73,7 +81,7 @@ def resample(
         )
     else:
         resized = image.resize(across, vscale=down, kernel="lanczos3")
-    if part is not None and part != size.box:
+    if part != size.box:
         resized = resized.crop(part.left, part.top, part.size.width, part.size.height)
     for rows, strip in strips(resized, tick):
-        canvas[rows] = strip if canvas.ndim == 3 else strip[:, :, 0]
+        canvas[rows] = with_depth(strip if canvas.ndim == 3 else strip[:, :, 0], 8 * canvas.itemsize)

@@ -3,8 +3,9 @@
 import dataclasses
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -12,22 +13,26 @@ import pyvips
 
 from img_enhance import __version__
 from img_enhance.cancelling import Tick
-from img_enhance.errors import DiskError, ImgEnhanceError
+from img_enhance.errors import DiskError, ImgEnhanceError, OutputError
 from img_enhance.files import disk_full, replacing
+from img_enhance.geometry import Framing
 from img_enhance.image_io import jxl
 from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
 from img_enhance.image_io.extras import check_writable
+from img_enhance.image_io.gain_map import framed_gain_map
 from img_enhance.image_io.read import MILLIMETRES_PER_INCH, reason
 from img_enhance.image_io.strips import image_of
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.attached import append
 from img_enhance.metadata.blob import tiff_of
 from img_enhance.metadata.exif import exif_resolution, new_exif, upright_exif, with_resolution
 from img_enhance.metadata.icc import fitted_profile
 from img_enhance.metadata.png import add_xmp
 from img_enhance.metadata.tiff import add_exif
-from img_enhance.metadata.xmp import with_note
-from img_enhance.photo import MOST_JPEG_EXIF_BYTES, MOST_JPEG_XMP_BYTES, Metadata, Photo, check_holds, format_named
-from img_enhance.request.options import AVIF_QUALITY, JPEG_QUALITY, JXL_QUALITY, WEBP_QUALITY, Output
+from img_enhance.metadata.xmp import Attached, with_note
+from img_enhance.photo import MOST_JPEG_EXIF_BYTES, MOST_JPEG_XMP_BYTES, GainMap, Metadata, Photo, check_holds, format_named
+from img_enhance.request.options import QUALITIES, Output
+from img_enhance.words import Setting
 
 _PNG_COMPRESSION = 6
 _BIGTIFF_BYTES = 3_500_000_000
@@ -43,31 +48,78 @@ _KEEP_BUT_EXIF, _KEEP = "xmp|iptc|icc", "exif|xmp|iptc|icc"
 _AVIF_WHITE, _AVIF_STEP = 4095, 16
 
 
-def write_photo(photo: Photo, path: Path, *, format: str, output: Output, overwrite: bool, note: str, tick: Tick) -> None:
-    """Write `photo` to `path`, which appears complete or not at all. `note` says in its XMP what was done to it.
+def write_photo(
+    photo: Photo, path: Path, *, format: str, output: Output, overwrite: bool, note: str, tick: Tick, framing: Framing | None = None
+) -> int | None:
+    """Write `photo` to `path`, which appears complete or not at all, and answer with the quality of a file with loss.
 
+    `note` says in its XMP what was done to it, and `framing` how it came of the photo that its metadata are of, where its size is another.
     What the format cannot hold is reduced: 16 bits to 8, transparency to white below (`prepare` warns of both).
 
-    Raises: OutputError, DiskError as `check_output`, and when the disk fills up.
+    Raises: OutputError, DiskError as `check_output`, when the disk fills up, and when no quality makes it as small as is asked for.
     """
     check_writable(format)
     check_holds(format_named(format), photo.size)
-    metadata = _updated(photo, format, output, note)
+    framing = framing or Framing(photo.size, photo.size, photo.size.box)
+    metadata = _updated(photo, format, output, note, framing, tick)
     image = _pixels(photo, format)
     mark = _attach(image, metadata, format)
     with replacing(path, overwrite=overwrite) as partial:
-        if format == "jxl":
-            _write_jxl(image, metadata, partial, output)
-            tick()
-            return
-        _encode(image, partial, path, format, output, tick)
-        if metadata.exif is not None and format == "tiff":
-            add_exif(partial, metadata.exif)
-        elif metadata.exif is not None:
-            put_exif(partial, mark, metadata.exif)
-        if format == "png" and metadata.xmp is not None:
-            _insert_xmp(partial, metadata.xmp)
+
+        def encoded(quality: int | None) -> int:
+            """The bytes of the file in this quality, which is written."""
+            asked = dataclasses.replace(output, quality=quality)
+            if format == "jxl":
+                _write_jxl(image, metadata, partial, asked)
+            else:
+                _encode(image, partial, path, format, asked, tick)
+                _complete(partial, metadata, mark, format)
+            return partial.stat().st_size
+
+        quality = output.quality or QUALITIES.get(format)
+        if quality is None or output.max_bytes is None:
+            encoded(quality)
+        else:
+            quality = _small_enough(encoded, quality, output.max_bytes)
         tick()  # the last moment at which nothing has been written
+    return quality
+
+
+def _complete(partial: Path, metadata: Metadata, mark: bytes, format: str) -> None:
+    """Put into an encoded file what the encoder could not."""
+    if metadata.exif is not None and format == "tiff":
+        add_exif(partial, metadata.exif)
+    elif metadata.exif is not None:
+        put_exif(partial, mark, metadata.exif)
+    if metadata.gain_map is not None or metadata.video is not None:
+        _put_behind(partial, metadata)
+    if format == "png" and metadata.xmp is not None:
+        _insert_xmp(partial, metadata.xmp)
+
+
+def _small_enough(encoded: Callable[[int], int], most_quality: int, most_bytes: int) -> int:
+    """The best quality in which the file has at most so many bytes, found by halving; the file is left in it.
+
+    Raises: OutputError when there is none.
+    """
+    if encoded(most_quality) <= most_bytes:
+        return most_quality
+    good, bad, last = 0, most_quality, most_quality
+    while bad - good > 1:
+        last = (good + bad) // 2
+        if encoded(last) <= most_bytes:
+            good = last
+        else:
+            bad = last
+    if good == 0:
+        least = encoded(1)
+        raise OutputError(
+            f"the result has {least:,} bytes even in quality 1, allowed {most_bytes:,}",
+            *("ask for fewer pixels, use ", Setting("motion", "drop"), " where it has a video, or a larger ", Setting("max_bytes")),
+        )
+    if last != good:
+        encoded(good)
+    return good
 
 
 def _pixels(photo: Photo, format: str) -> pyvips.Image:
@@ -91,7 +143,7 @@ def _pixels(photo: Photo, format: str) -> pyvips.Image:
     return image.copy(interpretation=space, xres=across / MILLIMETRES_PER_INCH, yres=down / MILLIMETRES_PER_INCH)
 
 
-def _updated(photo: Photo, format: str, output: Output, note: str) -> Metadata:
+def _updated(photo: Photo, format: str, output: Output, note: str, framing: Framing, tick: Tick) -> Metadata:
     """The metadata of the result: upright, of its size, with a note; without what was asked to be stripped or the format cannot hold."""
     metadata, size = photo.metadata, photo.size
     icc = None if metadata.icc is None else fitted_profile(metadata.icc)  # a photo that no file was read for may have any
@@ -103,13 +155,25 @@ def _updated(photo: Photo, format: str, output: Output, note: str) -> Metadata:
         exif = None if exif is not None and len(exif) > MOST_JPEG_EXIF_BYTES else exif
         xmp = None if xmp is not None and len(xmp) > MOST_JPEG_XMP_BYTES else xmp
     exif = _updated_exif(exif, photo, keep_gps=keep_gps)
+    holds = format_named(format).attached
+    gain_map = metadata.gain_map if holds else None
+    if gain_map is not None:
+        gain_map = dataclasses.replace(gain_map, jpeg=framed_gain_map(gain_map, framing, tick), orientation=1)
+    video = metadata.video if holds and output.keeps_video else None
+    attached = Attached(None if gain_map is None else len(gain_map.jpeg), None if video is None else len(video))
+
+    def noted(xmp: bytes | None) -> bytes:
+        return with_note(
+            xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps, framing=framing, attached=attached
+        )
+
     try:
-        xmp = with_note(xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
+        xmp = noted(xmp)
     except BrokenMetadata:  # `open_photo` has said so
-        xmp = with_note(None, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
+        xmp = noted(None)
     if iptc is not None:
         iptc = {"jpeg": enveloped_iptc, "tiff": bare_iptc}.get(format, _nothing)(iptc)
-    return dataclasses.replace(metadata, icc=icc, exif=exif, xmp=xmp, iptc=iptc)
+    return dataclasses.replace(metadata, icc=icc, exif=exif, xmp=xmp, iptc=iptc, gain_map=gain_map, video=video)
 
 
 def _updated_exif(exif: bytes | None, photo: Photo, *, keep_gps: bool) -> bytes | None:
@@ -177,15 +241,16 @@ def _save(image: pyvips.Image, name: str, format: str, output: Output) -> None:
     keep = _KEEP if image.get_typeof("exif-data") else _KEEP_BUT_EXIF
     if format == "jpeg":
         # Optimised or progressive coding would hold the whole picture's coefficients: 12 GB for a gigapixel.
-        image.jpegsave(name, keep=keep, Q=output.quality or JPEG_QUALITY, subsample_mode=sampling)
+        image.jpegsave(name, keep=keep, Q=output.quality, subsample_mode=sampling)
     elif format == "png":
         image.pngsave(name, keep=keep, compression=_PNG_COMPRESSION)
     elif format == "webp":
-        image.webpsave(name, keep=keep, Q=output.quality or WEBP_QUALITY, lossless=lossless, exact=image.hasalpha() != 0)
+        image.webpsave(name, keep=keep, Q=output.quality, lossless=lossless, exact=image.hasalpha() != 0)
     elif format == "avif":
-        quality = output.quality or AVIF_QUALITY
         depth = 12 if image.format == "ushort" else 8
-        image.heifsave(name, keep=keep, compression="av1", Q=quality, lossless=lossless, bitdepth=depth, subsample_mode=sampling, effort=4)
+        image.heifsave(
+            name, keep=keep, compression="av1", Q=output.quality, lossless=lossless, bitdepth=depth, subsample_mode=sampling, effort=4
+        )
     else:
         big = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1) > _BIGTIFF_BYTES
         image.tiffsave(name, keep="xmp|iptc|icc", compression="deflate", predictor="horizontal", bigtiff=big)
@@ -196,7 +261,7 @@ def _write_jxl(image: pyvips.Image, metadata: Metadata, partial: Path, output: O
     pixels: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), kind).reshape(image.height, image.width, image.bands)
     if image.bands == 2:  # grey with transparency, which the encoder does not take
         pixels = np.ascontiguousarray(pixels[..., [0, 0, 0, 1]])
-    jxl.encode(pixels, partial, quality=None if output.lossless else output.quality or JXL_QUALITY, icc=metadata.icc)
+    jxl.encode(pixels, partial, quality=None if output.lossless else output.quality, icc=metadata.icc)
     exif = None if metadata.exif is None else tiff_of(metadata.exif)
     parts = jxl.with_blocks(partial.read_bytes(), exif=exif, xmp=metadata.xmp)
     with partial.open("wb") as file:
@@ -205,10 +270,24 @@ def _write_jxl(image: pyvips.Image, metadata: Metadata, partial: Path, output: O
 
 def _insert_xmp(partial: Path, xmp: bytes) -> None:
     """Rewrite a PNG with its XMP where other programs look for it."""
-    whole = partial.with_suffix(".xmp.part")
+    _rewrite(partial, lambda source, target: add_xmp(source, target, xmp))
+
+
+def _put_behind(partial: Path, metadata: Metadata) -> None:
+    """Rewrite a JPEG with the gain map and the video behind its picture."""
+    gain_map = metadata.gain_map or GainMap(b"")
+
+    def write(source: BinaryIO, target: BinaryIO) -> None:
+        append(source, target, gain_map=gain_map.jpeg, iso=gain_map.iso, video=metadata.video)
+
+    _rewrite(partial, write)
+
+
+def _rewrite(partial: Path, write: Callable[[BinaryIO, BinaryIO], None]) -> None:
+    whole = partial.with_suffix(".whole.part")
     try:
         with partial.open("rb") as source, whole.open("xb") as target:
-            add_xmp(source, target, xmp)
+            write(source, target)
         whole.replace(partial)
     finally:
         whole.unlink(missing_ok=True)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from img_enhance.geometry import Framing
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.panorama import is_full_circle, panorama_framed
 
 _Element = ElementTree.Element
 _Scope = Mapping[str, str]
@@ -23,6 +25,12 @@ _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _EXIF = "http://ns.adobe.com/exif/1.0/"
 
 # The part that HasExtendedXMP points to lies in other segments of the original JPEG, which no result has.
+_CONTAINER = "http://ns.google.com/photos/1.0/container/"
+_ITEM = f"{_CONTAINER}item/"
+_CAMERA = "http://ns.google.com/photos/1.0/camera/"
+_GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
+_DIRECTORY, _VIDEO_OFFSET = f"{{{_CONTAINER}}}Directory", f"{{{_CAMERA}}}MicroVideoOffset"
+
 _REMOVED = frozenset((f"{{{_XMP}}}Thumbnails", f"{{{_XMP_NOTE}}}HasExtendedXMP"))
 _LISTS = frozenset(f"{{{_RDF}}}{name}" for name in ("Seq", "Bag", "Alt"))
 _HISTORY = f"{{{_XMP_MM}}}History"
@@ -40,6 +48,18 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 @dataclass(frozen=True)
+class Attached:
+    """The bytes of what XMP says lies behind the picture in its file; `video` is 0 where there is one of an unstated length.
+
+    `padding` are bytes between the picture and the first of them.
+    """
+
+    gain_map: int | None = None
+    video: int | None = None
+    padding: int = 0
+
+
+@dataclass(frozen=True)
 class _Packet:
     """Elements and attributes with the prefixes they came with, and what the prefixes mean at each element."""
 
@@ -47,19 +67,28 @@ class _Packet:
     scopes: Mapping[_Element, _Scope]
 
 
-def with_note(xmp: bytes | None, *, note: str, tool: str, width: int, height: int, keep_gps: bool) -> bytes:
+def with_note(
+    xmp: bytes | None,
+    *,
+    note: str,
+    tool: str,
+    width: int,
+    height: int,
+    keep_gps: bool,
+    framing: Framing | None = None,
+    attached: Attached | None = None,
+) -> bytes:
     """The packet `xmp`, or a new one, with `note` about what `tool` did at the end of its history (xmpMM:History).
 
-    Where it states orientation and size, they are 1, `width` and `height`. Thumbnails are gone, and unless `keep_gps` every
-    property whose name begins with GPS, in any namespace. Everything else keeps its prefixes and order. There is no date in it:
-    the same photo gives the same bytes.
+    Where it states orientation and size, they are 1, `width` and `height`; the sizes of a panorama follow `framing`, and of what
+    phones put behind a picture only `attached` is spoken of. Thumbnails are gone, and unless `keep_gps` every property whose name
+    begins with GPS, in any namespace. Everything else keeps its prefixes and order. There is no date in it: the same photo gives
+    the same bytes.
 
     Raises: BrokenMetadata when the packet cannot be read, declares a document type, or is too large or too deep.
     """
     packet = _parsed(_EMPTY if xmp is None else xmp)
-    rdf = next((element for element in packet.scopes if _name(packet, element) == f"{{{_RDF}}}RDF"), None)
-    if rdf is None:
-        raise BrokenMetadata("it has no rdf:RDF")
+    rdf = _rdf_of(packet)
     if not keep_gps:
         _remove_gps(packet)
     correct = {
@@ -69,11 +98,49 @@ def with_note(xmp: bytes | None, *, note: str, tool: str, width: int, height: in
         f"{{{_EXIF}}}PixelXDimension": str(width),
         f"{{{_EXIF}}}PixelYDimension": str(height),
     }
+    framed = {} if framing is None else panorama_framed(_simple_properties(packet, rdf), framing)
+    correct |= {name: value for name, value in framed.items() if value is not None}
+    removed = _REMOVED | {name for name, value in framed.items() if value is None}
     for description in rdf:
-        _remove(packet, description, _REMOVED)
+        _remove(packet, description, removed)
         _set_right(packet, description, correct)
+        _set_attached(packet, description, attached or Attached())
     _add_event(packet, rdf, {"action": "edited", "softwareAgent": tool, "parameters": note})
     return (_START + ElementTree.tostring(packet.root, encoding="unicode") + _END).encode("utf-8")
+
+
+def attached_in(xmp: bytes) -> Attached:
+    """What the packet says lies behind the picture in its file.
+
+    Raises: BrokenMetadata as `with_note`.
+    """
+    packet = _parsed(xmp)
+    rdf = _rdf_of(packet)
+    simple = _simple_properties(packet, rdf)
+    items = [item for description in rdf for item, _ in _items(packet, description)]
+    lengths = {item.get("Semantic"): _count(item.get("Length")) for item in items}
+    padding = next((_count(item.get("Padding")) for item in items if item.get("Semantic") == "Primary"), 0)
+    video = lengths.get("MotionPhoto")
+    if video is None and (simple.get(f"{{{_CAMERA}}}MicroVideo") == "1" or simple.get(f"{{{_CAMERA}}}MotionPhoto") == "1"):
+        video = _count(simple.get(_VIDEO_OFFSET))
+    return Attached(lengths.get("GainMap"), video, padding)
+
+
+def goes_round(xmp: bytes | None) -> bool:
+    """Whether the packet says that the right edge of its picture goes on at its left; one that cannot be read says nothing."""
+    try:
+        return xmp is not None and is_full_circle(properties_of(xmp))
+    except BrokenMetadata:
+        return False
+
+
+def properties_of(xmp: bytes) -> dict[str, str]:
+    """The packet's properties whose value is a text, by their names as "{namespace}name".
+
+    Raises: BrokenMetadata as `with_note`.
+    """
+    packet = _parsed(xmp)
+    return _simple_properties(packet, _rdf_of(packet))
 
 
 def notes(xmp: bytes, *, tool: str) -> tuple[str, ...]:
@@ -161,6 +228,21 @@ def _checked(packet: _Packet) -> _Packet:
         for attribute in element.attrib:
             _attribute_name(packet, element, attribute)
     return packet
+
+
+def _rdf_of(packet: _Packet) -> _Element:
+    rdf = next((element for element in packet.scopes if _name(packet, element) == f"{{{_RDF}}}RDF"), None)
+    if rdf is None:
+        raise BrokenMetadata("it has no rdf:RDF")
+    return rdf
+
+
+def _simple_properties(packet: _Packet, rdf: _Element) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for description in rdf:
+        found |= {_attribute_name(packet, description, name): value for name, value in description.attrib.items()}
+        found |= {_name(packet, child): child.text or "" for child in description if len(child) == 0}
+    return found
 
 
 def _scope_inside(outer: _Scope, attributes: Mapping[str, str]) -> _Scope:
@@ -254,3 +336,43 @@ def _abouts(packet: _Packet, description: _Element) -> Iterator[str]:
     for name, value in description.attrib.items():
         if _attribute_name(packet, description, name) == f"{{{_RDF}}}about":
             yield value
+
+
+def _count(text: str | None) -> int:
+    """A number of bytes, 0 for none."""
+    return int(text) if text and re.fullmatch("[0-9]{1,10}", text) else 0
+
+
+def _items(packet: _Packet, description: _Element) -> Iterator[tuple[dict[str, str], _Element]]:
+    """What a description's directory lists, each as its properties, with the element of the list."""
+    for directory in (child for child in description if _name(packet, child) == _DIRECTORY):
+        for entry in (entry for each in directory for entry in each):
+            item: dict[str, str] = {}
+            for element in entry.iter():
+                named = {_attribute_name(packet, element, name): value for name, value in element.attrib.items()}
+                named[_name(packet, element)] = element.text or ""
+                item |= {name.removeprefix(f"{{{_ITEM}}}"): value for name, value in named.items() if name.startswith(f"{{{_ITEM}}}")}
+            yield item, entry
+
+
+def _set_attached(packet: _Packet, description: _Element, attached: Attached) -> None:
+    """State the lengths of what is attached, without padding, and take out what is said of anything else."""
+    lengths = {"GainMap": attached.gain_map, "MotionPhoto": attached.video}
+    for item, entry in list(_items(packet, description)):
+        length = 0 if item.get("Semantic") == "Primary" else lengths.get(item.get("Semantic", ""))
+        if length is None:
+            for parent in description.iter():
+                parent[:] = [child for child in parent if child is not entry]
+        else:
+            for element in entry.iter():
+                _set_right(packet, element, {f"{{{_ITEM}}}Length": str(length), f"{{{_ITEM}}}Padding": "0"})
+    gone: tuple[str, ...] = ()
+    if attached.video is None:
+        gone += (f"{{{_CAMERA}}}MotionPhoto", f"{{{_CAMERA}}}MicroVideo")
+    if attached.gain_map is None:
+        gone += (f"{{{_GAIN_MAP}}}",)
+    if attached.gain_map is None and attached.video is None:
+        gone += (_DIRECTORY,)
+    names = {_attribute_name(packet, description, name) for name in description.attrib} | {_name(packet, child) for child in description}
+    _remove(packet, description, frozenset(name for name in names if name.startswith(gone)))
+    _set_right(packet, description, {_VIDEO_OFFSET: str(attached.video)})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from img_enhance.geometry import Box
-from img_enhance.passes import faces, network, resample, tones
+from img_enhance.passes import columns, faces, network, resample, tones
 from img_enhance.passes.context import PassContext
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import PassPlan
@@ -14,6 +14,7 @@ from img_enhance.planning.plan import PassPlan
 RUN: dict[type[Any], Callable[[Any, Photo, Box, PassContext], Photo]] = {
     network.NetworkPlan: network.run,
     resample.ResamplePlan: resample.run,
+    columns.ColumnsPlan: columns.run,
     tones.TonePlan: tones.run,
     faces.FacePlan: faces.run,
 }

@@ -105,6 +105,7 @@ class FacePlan(SizeStays):
     gpu_bytes: int = 0
     kind: Literal["faces"] = "faces"
 
+    changes_tones: ClassVar[bool] = False
     mixes_pixels: ClassVar[bool] = False
 
     @property

@@ -71,6 +71,7 @@ class NetworkPlan(SweepPlan):
 
     files_beside_models: ClassVar[tuple[WeightFile, ...]] = ()
     awaited: ClassVar[int | None] = None
+    changes_tones: ClassVar[bool] = False
     mixes_pixels: ClassVar[bool] = True
 
     @property

@@ -26,9 +26,11 @@ PIXELS_PER_SECOND = 30e6
 
 @dataclass(frozen=True)
 class ResamplePass:
-    """Reduce the picture to this size."""
+    """Bring the picture to this size; `wraps` says that its right edge goes on at its left, `dpi` is its resolution in print."""
 
     size: Size
+    wraps: bool = False
+    dpi: float | None = None
 
     models: ClassVar[tuple[Model, ...]] = ()
     resizes: ClassVar[bool] = True
@@ -40,11 +42,18 @@ class ResamplePass:
 
     def parts(self, needed: Box, size: Size) -> tuple[Box, Box]:
         across, down = size.width / self.size.width, size.height / self.size.height
-        return needed, needed.covered(across, down).grown(ceil(LANCZOS_REACH * max(across, down, 1)), within=size.box)
+        reach = ceil(LANCZOS_REACH * max(across, down, 1))
+        covered = needed.covered(across, down)
+        seen = covered.grown(reach, within=size.box)
+        if self.wraps and (covered.left < reach or covered.right > size.width - reach):
+            seen = Box(0, seen.top, size.width, seen.bottom)
+        return needed, seen
 
     def plan(self, size: Size, part: Box, resources: PassResources) -> ResamplePlan:
         seconds = part.size.pixels / PIXELS_PER_SECOND
-        return ResamplePlan(size, self.size, part, resources.medium, resources.below + STREAM_BYTES, resources.depth, seconds)
+        return ResamplePlan(
+            size, self.size, part, resources.medium, resources.below + STREAM_BYTES, resources.depth, seconds, self.wraps, self.dpi
+        )
 
 
 @dataclass(frozen=True)
@@ -58,12 +67,15 @@ class ResamplePlan:
     projected_bytes: int
     depth: int = 8
     seconds: float = 0.0
+    wraps: bool = False
+    dpi: float | None = None
     kind: Literal["resample"] = "resample"
 
     gpu_bytes: ClassVar[int] = 0
     models: ClassVar[tuple[Model, ...]] = ()
     files_beside_models: ClassVar[tuple[WeightFile, ...]] = ()
     awaited: ClassVar[int | None] = None
+    changes_tones: ClassVar[bool] = False
     mixes_pixels: ClassVar[bool] = True
 
     @property
@@ -82,6 +94,8 @@ class ResamplePlan:
 def run(plan: ResamplePlan, photo: Photo, held: Box, context: PassContext) -> Photo:
     """The photo, or the part that is needed of it, at the plan's size."""
     canvas = context.canvas(plan)
-    resample(photo.pixels, canvas, context.tick, whole=plan.size, held=held, size=plan.result, part=plan.part)
+    resample(photo.pixels, canvas, context.tick, whole=plan.size, held=held, size=plan.result, part=plan.part, wraps=plan.wraps)
     context.done(1.0)
-    return dataclasses.replace(photo, pixels=canvas, alpha=None)
+    resolution = photo.metadata.resolution if plan.dpi is None else (plan.dpi, plan.dpi)
+    metadata = dataclasses.replace(photo.metadata, resolution=resolution)
+    return dataclasses.replace(photo, pixels=canvas, alpha=None, metadata=metadata)

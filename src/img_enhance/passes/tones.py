@@ -130,6 +130,7 @@ class TonePlan(strips.SizeStays):
     models: ClassVar[tuple[Model, ...]] = ()
     files_beside_models: ClassVar[tuple[WeightFile, ...]] = ()
     awaited: ClassVar[int | None] = None
+    changes_tones: ClassVar[bool] = True
     mixes_pixels: ClassVar[bool] = False
 
     @property

@@ -151,6 +151,10 @@ class PassPlan(Protocol):
         """Whether colours under transparency would show in its result."""
 
     @property
+    def changes_tones(self) -> bool:
+        """Whether what a gain map says of the picture's light no longer holds for its result."""
+
+    @property
     def name(self) -> str:
         """What it is called in the record."""
 

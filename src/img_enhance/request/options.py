@@ -12,6 +12,7 @@ from img_enhance.geometry import Box
 from img_enhance.models.table import FACE_MODEL_NAMES, MODEL_NAMES
 from img_enhance.photo import FORMAT_NAMES
 from img_enhance.request.form import box_from_text, check, option
+from img_enhance.request.print_size import PrintSize, print_from_text
 from img_enhance.words import Setting, Words
 
 
@@ -19,18 +20,26 @@ from img_enhance.words import Setting, Words
 class RealESRGAN:
     """Super-resolution with Real-ESRGAN.
 
-    The size is asked for by one of upscale, width, height and megapixels; with none of them it is the model's own factor. The network
-    runs once, or twice where more than its own factor is asked for, and the result is then reduced (Lanczos) to the exact size.
-    Factor 1 is the network's restoration at the photo's own size.
+    The size is asked for by one of upscale, width, height, megapixels and print; with none of them it is the model's own factor. The
+    network runs once, or twice where more than its own factor is asked for, and the result is then reduced (Lanczos) to the exact size.
+    Factor 1 is the network's restoration at the photo's own size. A size below the photo's own is made by reducing it, without a network.
     """
 
     name: ClassVar[str] = "real_esrgan"
 
     model: str = option("realesrgan-x4plus", help="the network to use", choices=MODEL_NAMES)
     upscale: float | None = option(None, help="enlarge so many times", minimum=1, maximum=16, exclusive="size", placeholder="N")
-    width: int | None = option(None, help="enlarge to this width in pixels", minimum=1, exclusive="size", placeholder="W")
-    height: int | None = option(None, help="enlarge to this height in pixels", minimum=1, exclusive="size", placeholder="H")
-    megapixels: float | None = option(None, help="enlarge to so many million pixels", minimum=0.000_001, exclusive="size", placeholder="M")
+    width: int | None = option(None, help="enlarge or reduce to this width in pixels", minimum=1, exclusive="size", placeholder="W")
+    height: int | None = option(None, help="enlarge or reduce to this height in pixels", minimum=1, exclusive="size", placeholder="H")
+    megapixels: float | None = option(
+        None, help="enlarge or reduce to so many million pixels", minimum=0.000_001, exclusive="size", placeholder="M"
+    )
+    print: str | None = option(
+        None,
+        help="enlarge or reduce to what fits on paper of this size, and note its resolution, such as 30x40cm@300dpi or 8x10in",
+        exclusive="size",
+        placeholder="WxH@DPI",
+    )
     denoise: float | None = option(
         None,
         help="how much noise to remove, from 0 (keep it) to 1 (default); for realesr-general-x4v3 only",
@@ -41,6 +50,15 @@ class RealESRGAN:
 
     def __post_init__(self) -> None:
         check(self)
+        self.print_size  # noqa: B018 - a print that cannot be read is refused now
+
+    @property
+    def print_size(self) -> PrintSize | None:
+        """The print that is asked for.
+
+        Raises: OptionError when it is none.
+        """
+        return None if self.print is None else print_from_text("print", self.print)
 
 
 @dataclass(frozen=True)
@@ -152,6 +170,7 @@ JPEG_QUALITY = 95
 WEBP_QUALITY = 90
 AVIF_QUALITY = 80
 JXL_QUALITY = 90
+QUALITIES = {"jpeg": JPEG_QUALITY, "webp": WEBP_QUALITY, "avif": AVIF_QUALITY, "jxl": JXL_QUALITY}
 
 
 # N counts from 0. PyTorch calls ROCm's GPUs cuda too.
@@ -187,11 +206,21 @@ class Output:
         maximum=100,
         placeholder="Q",
     )
+    max_bytes: int | None = option(
+        None,
+        help="lower the quality of a JPEG, WebP, AVIF or JPEG XL until its file has at most so many bytes, such as 2M",
+        minimum=1,
+        unit="bytes",
+        placeholder="BYTES",
+    )
     lossless: bool | None = option(None, help="WebP, AVIF and JPEG XL without loss (default: with)")
     subsampling: str | None = option(
         None, help="colour resolution of a JPEG or AVIF (default 4:4:4, all of it)", choices=("4:4:4", "4:2:0")
     )
     strip_gps: bool | None = option(None, help="leave out where the photo was taken")
+    motion: str | None = option(
+        None, help="the video in a phone's JPEG: keep it behind the new picture (default), or drop it", choices=("keep", "drop")
+    )
     strip: bool | None = option(None, help="leave out all metadata but the colour profile")
     crop: str | None = option(
         None, help="only this part of the result, in its pixels, exactly as it would be in the whole: a preview", placeholder="X,Y,W,H"
@@ -200,6 +229,11 @@ class Output:
     def __post_init__(self) -> None:
         check(self)
         self.box  # noqa: B018 - a crop that cannot be read is refused now
+
+    @property
+    def keeps_video(self) -> bool:
+        """Whether the video of a phone's photo stays; it may say where it was taken."""
+        return self.motion != "drop" and not self.strip_gps and not self.strip
 
     @property
     def box(self) -> Box | None:

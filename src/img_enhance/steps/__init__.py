@@ -15,10 +15,11 @@ from img_enhance.steps import clahe, exposure_correction, real_esrgan, white_bal
 
 @dataclass(frozen=True)
 class NetworkStep:
-    """`passes(size, options, models)` says what runs over a picture of that size; the engine knows no more of it."""
+    """`passes(size, options, models, wraps)` says what runs over a picture of that size, whose right edge may go on at its left; the engine
+    knows no more of it."""
 
     options: type[Any]
-    passes: Callable[[Size, Any, ModelTable], tuple[Pass, ...]]
+    passes: Callable[[Size, Any, ModelTable, bool], tuple[Pass, ...]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ToneStep:
     options: type[Any]
     tones: Tones
 
-    def passes(self, _: Size, options: Any, _models: ModelTable) -> tuple[Pass, ...]:
+    def passes(self, _: Size, options: Any, _models: ModelTable, _wraps: bool) -> tuple[Pass, ...]:
         return (TonePass(self.tones, options),)
 
 
@@ -38,7 +39,7 @@ class FaceStep:
 
     options: type[Any]
 
-    def passes(self, _: Size, options: Any, models: ModelTable) -> tuple[Pass, ...]:
+    def passes(self, _: Size, options: Any, models: ModelTable, _wraps: bool) -> tuple[Pass, ...]:
         return (FacePass(options, models.named(options.model), models.detector),)
 
 
@@ -51,10 +52,10 @@ STEPS: tuple[NetworkStep | ToneStep | FaceStep, ...] = (
 )
 
 
-def passes_of(options: StepOptions, size: Size, models: ModelTable) -> tuple[Pass, ...]:
-    """What `options` ask to be run over a picture of `size`, with the models that they name."""
+def passes_of(options: StepOptions, size: Size, models: ModelTable, *, wraps: bool = False) -> tuple[Pass, ...]:
+    """What `options` ask to be run over a picture of `size`, with the models that they name; `wraps` as in a photo's header."""
     step = next(step for step in STEPS if step.options is type(options))
-    return step.passes(size, options, models)
+    return step.passes(size, options, models, wraps)
 
 
 def tones_of(options: StepOptions) -> Tones:

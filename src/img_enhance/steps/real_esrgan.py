@@ -6,6 +6,7 @@ from img_enhance.errors import OptionError
 from img_enhance.geometry import Size
 from img_enhance.models.model import Model
 from img_enhance.models.table import ModelTable
+from img_enhance.passes.columns import ColumnsPass
 from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
 from img_enhance.planning.plan import Pass
@@ -17,37 +18,55 @@ LARGEST_FACTOR = 16
 def output_size(size: Size, options: RealESRGAN, model: Model) -> Size:
     """The size asked for; the photo's proportions are kept to the nearest pixel.
 
-    Raises: OptionError when it is smaller than the photo or more than 16 times as wide.
+    Raises: OptionError when it is more than 16 times as wide.
     """
+    printed = options.print_size
     if options.width is not None:
         factor, asked = options.width / size.width, f"width {options.width}"
     elif options.height is not None:
         factor, asked = options.height / size.height, f"height {options.height}"
     elif options.megapixels is not None:
         factor, asked = sqrt(options.megapixels * 1e6 / size.pixels), f"megapixels {options.megapixels:g}"
+    elif printed is not None:
+        factor, asked = printed.pixels(size).width / size.width, f"print {options.print}"
     elif options.upscale is not None:
         factor, asked = options.upscale, f"upscale {options.upscale:g}"
     else:
         factor, asked = float(model.scale), ""
     result = Size(options.width or max(1, round(size.width * factor)), options.height or max(1, round(size.height * factor)))
-    if factor > LARGEST_FACTOR or result.width < size.width or result.height < size.height:
-        largest = size.scaled(LARGEST_FACTOR)
-        raise OptionError(f"{asked} would make {size} into {result}", f"ask for a size between {size} and {largest}")
+    if printed is not None:
+        result = printed.pixels(size)
+    if factor > LARGEST_FACTOR:
+        raise OptionError(f"{asked} would make {size} into {result}", f"ask for a size of at most {size.scaled(LARGEST_FACTOR)}")
     return result
 
 
-def passes(size: Size, options: RealESRGAN, models: ModelTable) -> tuple[Pass, ...]:
-    """Network passes until the picture is large enough, at least one, then a reduction unless the size is exact.
+# So many pixels a panorama of all directions goes on beyond its edges while networks see it. Further away than areas overlap
+# (`sweep_planner.py`) nothing shows.
+_MARGIN = 64
+
+
+def passes(size: Size, options: RealESRGAN, models: ModelTable, wraps: bool) -> tuple[Pass, ...]:
+    """Network passes until the picture is large enough, at least one, then a reduction unless the size is exact; nothing but that for a
+    size below the photo's own.
+
+    Where the right edge `wraps` to the left, networks see the picture with a margin of what lies there.
 
     Raises: OptionError as `output_size`, and for a denoise that the model does not have.
     """
     model = models.named(options.model, denoise=options.denoise)
     target = output_size(size, options, model)
+    dpi = None if options.print_size is None else options.print_size.dpi
+    if target.pixels < size.pixels:
+        return (ResamplePass(target, wraps, dpi),)
     run: list[Pass] = []
     reached = size
     while not run or reached.width < target.width or reached.height < target.height:
         run.append(NetworkPass(model))
         reached = reached.scaled(model.scale)
-    if reached != target:
-        run.append(ResamplePass(target))
+    if wraps:
+        first, last = ColumnsPass(-_MARGIN, size.width + 2 * _MARGIN), ColumnsPass(_MARGIN * (reached.width // size.width), reached.width)
+        run = [first, *run, last]
+    if reached != target or dpi is not None:
+        run.append(ResamplePass(target, wraps, dpi))
     return tuple(run)
