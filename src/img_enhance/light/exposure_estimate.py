@@ -41,8 +41,8 @@ _WRONG_SPREAD = 2.0
 _OF_WHAT_IS_OFF = _WRONG_SPREAD**2 / (_WRONG_SPREAD**2 + _MEANT_SPREAD**2)
 
 # What is added to the network's logarithm of the odds, and the stops of which half is taken for chance whatever it says.
-_DARK_ODDS, _BRIGHT_ODDS = 1.6, 0.1
-_DARK_CHANCE, _BRIGHT_CHANCE = 0.3, 1.1
+_DARK_ODDS, _BRIGHT_ODDS = 1.9, 0.1
+_DARK_CHANCE, _BRIGHT_CHANCE = 0.2, 1.1
 # Stops that are unused explain much of the darkness: for each of so many at most, so much more of the rest is taken for chance.
 _CHANCE_A_STOP, _MOST_STOPS_EXPLAINED = 0.5, 2.0
 

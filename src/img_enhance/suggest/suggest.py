@@ -47,7 +47,7 @@ WHOLE_CAST = 0.95
 # Less of a difference is not worth a pass.
 LEAST_CAST_DIFFERENCE = 2.0
 # A good photo is better left as it is than changed by so little.
-LEAST_STOPS = 0.25
+LEAST_STOPS = 0.2
 # A photo that may be off by so much, but is more likely meant so, is told of.
 LEAST_STOPS_NOTICED = 1.0
 # From here on doubts are not spoken of.
