@@ -29,6 +29,11 @@ A GIF, a BMP and a HEIC become PNG, PNG and JPEG unless another format is asked 
 infinite values, a grey TIFF in floating point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with
 several pages the first picture is taken with a warning, or refused (`--animation refuse`).
 
+Phones, scanners and web cameras write JPEGs with flaws that lose no pixel: wrong parameters of a scan, bytes between segments, no end
+marker, an unknown version of JFIF or kind of colours. They are taken with a warning, and the pixels are those of the file without the flaw.
+Where pixels are missing a file is refused; with `--salvage` what is there of a JPEG, PNG or TIFF is taken, and a warning tells how
+many rows are missing. Such a photo is never copied as it is.
+
 ## Out
 
 {written}

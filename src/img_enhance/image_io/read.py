@@ -17,7 +17,8 @@ from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
 from img_enhance.image_io.heic import decode_heic
-from img_enhance.image_io.strips import strips
+from img_enhance.image_io.mended import mended_source, mending
+from img_enhance.image_io.strips import strips, whole_rows
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.exif import exif_resolution, upright_exif
@@ -32,6 +33,8 @@ from img_enhance.words import Setting
 _NO_RESOLUTIONS = (72.0, 25.4)
 _RESOLUTION_TOLERANCE = 0.05
 MILLIMETRES_PER_INCH = 25.4
+
+SALVAGE = Setting("salvage")
 
 _NO_DECODER = "bad labq format"
 
@@ -49,7 +52,8 @@ _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
 class PhotoFile:
     """A photo's file whose header has been read and found good; `warnings` say what will not come back as it was.
 
-    `state` is the file's when that was done. `several` says that it holds other pictures beside the first.
+    `state` is the file's when that was done. `several` says that it holds other pictures beside the first. With `salvage`, what is there
+    of a damaged picture is taken.
     """
 
     path: Path
@@ -59,20 +63,23 @@ class PhotoFile:
     warnings: tuple[str, ...]
     state: State
     several: bool
+    salvage: bool = False
 
 
-def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> PhotoFile:
+def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage: bool = False) -> PhotoFile:
     """The header of a photo; pixels are not read, except by decoders that know no other way (HEIC).
+
+    Of a file with several pictures the first is taken if `first_frame`; of a damaged one what is there, if `salvage`.
 
     Raises: PhotoError when the file cannot be read, UnsupportedPhoto when it is no photo that we take, PhotoTooLarge above `max_pixels`.
     """
     name = content_format(path)
     state = state_of(path)
-    image = _open(path, name, max_pixels)
+    image = _open_to_salvage(path, name, max_pixels) if salvage else _open(path, name, max_pixels)
     size = Size(image.width, image.height)
     _check_pixels(path, size, max_pixels)
     frames = image.get_n_pages() if image.get_n_pages() > 1 else "several" if is_animated(path, name) else None
-    warnings = []
+    warnings = [f"the file has a flaw that by itself loses no pixel: {why}" for why in mending(path).said] if name == "jpeg" else []
     if frames is not None:
         if not first_frame:
             raise UnsupportedPhoto(f"{path} has {frames} frames or pages", "take one out first, or use ", Setting("animation", "first"))
@@ -93,7 +100,7 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
         grey=conversion.grey,
         whole=name not in _STREAMED or image.get_typeof("vips-sequential") == 0,
     )
-    return PhotoFile(path, header, orientation, metadata, tuple(warnings), state, several=frames is not None)
+    return PhotoFile(path, header, orientation, metadata, tuple(warnings), state, several=frames is not None, salvage=salvage)
 
 
 # Decoders that hold the whole picture, whatever the file says.
@@ -105,31 +112,91 @@ def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick
 
     Raises: PhotoError when the file is truncated or damaged.
     """
-    image = _open(file.path, file.header.format, None)
-    stored = canvas.reshape(image.height, image.width, 3)
-    stored_alpha = None if alpha is None else alpha.reshape(image.height, image.width)
-    conversion = _conversion(file.path, file.header.format, image)
+    stored = canvas.reshape(*_stored_shape(file), 3)
+    stored_alpha = None if alpha is None else alpha.reshape(*_stored_shape(file))
+    said: tuple[str, ...] = ()
     try:
-        if image.format == "float":
-            _check_finite(file.path, image, tick)
-            image = _open(file.path, file.header.format, None)
-        for rows, strip in strips(conversion.apply(image), tick):
-            colours = 1 if file.header.grey else 3
-            stored[rows] = strip[:, :, :colours]
-            if stored_alpha is not None:
-                stored_alpha[rows] = strip[:, :, colours]
-    except pyvips.Error as error:
-        raise damaged(file.path, reason(error)) from None
+        _fill(file, _open(file.path, file.header.format, None), stored, stored_alpha, tick)
+    except (pyvips.Error, PhotoError) as error:
+        if not file.salvage or isinstance(error, UnsupportedPhoto):
+            raise _damaged(file, error) from None
+        said = (_salvage(file, stored, stored_alpha, tick),)
     return Photo(
         pixels=_upright(stored, file.orientation),
         alpha=None if stored_alpha is None else _upright(stored_alpha, file.orientation),
         grey=file.header.grey,
         metadata=file.metadata,
+        said=said,
     )
 
 
-def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
-    """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero."""
+def _stored_shape(file: PhotoFile) -> tuple[int, int]:
+    """Height and width as the file has them, before it is turned."""
+    size = file.header.size
+    return (size.width, size.height) if file.orientation >= 5 else (size.height, size.width)
+
+
+def _fill(file: PhotoFile, image: pyvips.Image, stored: Pixels, stored_alpha: Pixels | None, tick: Tick) -> None:
+    """Decode an opened image into the arrays, (H, W, 3) and (H, W).
+
+    Raises: pyvips.Error where it is damaged, UnsupportedPhoto where it holds values that are no numbers.
+    """
+    conversion = _conversion(file.path, file.header.format, image)
+    if image.format == "float":
+        _check_finite(file.path, image, tick)
+        image = _open(file.path, file.header.format, None)
+    colours = 1 if file.header.grey else 3
+    for rows, strip in strips(conversion.apply(image), tick):
+        stored[rows] = strip[:, :, :colours]
+        if stored_alpha is not None:
+            stored_alpha[rows] = strip[:, :, colours]
+
+
+def _salvage(file: PhotoFile, stored: Pixels, stored_alpha: Pixels | None, tick: Tick) -> str:
+    """Decode what there is, and say how much is not.
+
+    Raises: PhotoError when the decoder makes nothing of it.
+    """
+    name, height = file.header.format, len(stored)
+    try:
+        whole = whole_rows(_open(file.path, name, None), tick)
+        # A JPEG's colour of half the size is mixed with that of the row below.
+        whole = max(0, whole - 1) if name == "jpeg" else whole
+    except (pyvips.Error, PhotoError):
+        whole = 0
+    try:
+        _fill(file, _open(file.path, name, None, fail_on="none"), stored, stored_alpha, tick)
+    except pyvips.Error as error:
+        raise PhotoError(damaged(file.path, reason(error))) from None
+    return (
+        f"the file is damaged: {height - whole} of {height} rows, as it holds them, are missing or wrong, the first of them row {whole + 1}"
+    )
+
+
+def _damaged(file: PhotoFile, error: pyvips.Error | PhotoError) -> PhotoError:
+    """What to raise when a file cannot be read to its end."""
+    if isinstance(error, PhotoError):
+        return error
+    if file.header.format not in _STREAMED:
+        return PhotoError(damaged(file.path, reason(error)))
+    return PhotoError(damaged(file.path, reason(error)), "to take what is there of it, use ", SALVAGE)
+
+
+def _open_to_salvage(path: Path, name: str, max_pixels: int) -> pyvips.Image:
+    """As `_open`, but whatever the decoder warns of."""
+    try:
+        return _open(path, name, max_pixels)
+    except UnsupportedPhoto:
+        raise
+    except PhotoError:
+        return _open(path, name, max_pixels, fail_on="none")
+
+
+def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None) -> pyvips.Image:
+    """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero.
+
+    It fails at the first sign of damage, or at what `fail_on` names (libvips).
+    """
     try:
         if name == "bmp":
             return _open_with_pillow(path, max_pixels)
@@ -138,7 +205,9 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
         if name == "tiff":
             check_tiff(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff also warns of odd tags.
-        fail_on = "error" if name == "tiff" else "warning"
+        fail_on = fail_on or ("error" if name == "tiff" else "warning")
+        if name == "jpeg" and (mended := mending(path)).said:
+            return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
         return _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
