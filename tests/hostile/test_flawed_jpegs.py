@@ -124,7 +124,7 @@ def test_what_is_there_of_a_truncated_photo_is_taken_and_what_is_missing_told(ki
     path = tmp_path / "cut"
     Image.fromarray(picture(height=HEIGHT, width=WIDTH)).save(path, "PNG")
     if kind != "png":
-        path.write_bytes(jpeg(**({"restart_marker_rows": 1} if kind == "restarts" else {})))
+        path.write_bytes(jpeg(restart_marker_rows=1) if kind == "restarts" else jpeg())
     whole, data = decoded(path).pixels.copy(), path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     pixels, warnings = salvaged(path)
