@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What goes with the pixels, as the blocks of bytes that files carry. `resolution` is in pixels per inch, across and down."""
+    """What goes with the pixels, as the blocks of bytes that files carry. `resolution` is in pixels per inch, across and down.
+
+    `upright` is false where nothing but the XMP may speak of an orientation, which turns nothing and has to stay as it is.
+    """
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
     resolution: tuple[float, float] | None = None
+    upright: bool = True
 
 
 @dataclass(frozen=True, eq=False)

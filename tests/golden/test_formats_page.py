@@ -57,8 +57,9 @@ note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and w
 
 ## Written anew
 
-- EXIF orientation is applied once, and its tag then says upright. Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes
-  of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
+- EXIF orientation is applied once, and its tag then says upright; in a PNG wherever it lies, before or after the pixels, in a chunk eXIf or
+  in a "Raw profile type exif". An orientation in XMP alone turns nothing and stays.
+- Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
 - RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
   profile, or one above 4 MB, is dropped with a warning.
 - Damaged EXIF and XMP are dropped with a warning, as is what the output's format cannot hold.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Callable
@@ -20,11 +21,9 @@ from img_enhance.image_io.heic import decode_heic
 from img_enhance.image_io.mended import mended_source, mending
 from img_enhance.image_io.strips import strips, whole_rows
 from img_enhance.machine.canvas import Pixels
-from img_enhance.metadata import BrokenMetadata
-from img_enhance.metadata.exif import exif_resolution, upright_exif
+from img_enhance.metadata import BrokenMetadata, png, tiff
+from img_enhance.metadata.exif import exif_orientation, exif_resolution, upright_exif
 from img_enhance.metadata.icc import is_linear, profile_problem
-from img_enhance.metadata.png import read_xmp
-from img_enhance.metadata.tiff import read_exif
 from img_enhance.metadata.xmp import with_note
 from img_enhance.photo import Header, Metadata, Photo
 from img_enhance.words import Setting
@@ -85,11 +84,10 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage
             raise UnsupportedPhoto(f"{path} has {frames} frames or pages", "take one out first, or use ", Setting("animation", "first"))
         warnings.append(f"only the first of {frames} frames or pages is kept")
     conversion = _conversion(path, name, image)
-    metadata, dropped = _metadata(path, name, image, conversion)
+    metadata, orientation, dropped = _metadata(path, name, image, conversion)
     warnings += dropped
-    if conversion.warning:
-        warnings.append(conversion.warning)
-    orientation = _orientation(name, image)
+    if conversion.said:
+        warnings.append(conversion.said)
     upright = Size(size.height, size.width) if orientation >= 5 else size
     header = Header(
         format=name,
@@ -333,16 +331,18 @@ def _full_range(name: str, image: pyvips.Image) -> Callable[[pyvips.Image], pyvi
     return lambda i: (i * (65_535 / white)).rint().cast("ushort")
 
 
-def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion) -> tuple[Metadata, list[str]]:
-    """The photo's metadata, and what had to be dropped of it."""
+def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion) -> tuple[Metadata, int, list[str]]:
+    """The photo's metadata, its orientation by EXIF, 1 to 8, and what had to be dropped."""
     fields = {"exif": "exif-data", "xmp": "xmp-data", "iptc": "iptc-data", "icc": "icc-profile-data"}
     found: dict[str, bytes | None] = {key: image.get(field) if _has(image, field) else None for key, field in fields.items()}
     dropped = []
     for key, read in _READERS.get(name, {}).items():
         try:
-            found[key] = found[key] or read(path)
+            found[key] = read(path)
         except BrokenMetadata as error:
             dropped.append(_dropped(key, error))
+            found[key] = None
+    stated = _orientation(name, image, found["exif"])
     for key, check in _CHECKS.items():
         block = found[key]
         try:
@@ -361,9 +361,10 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
     elif name == "png" and b"iCCP" in png_chunks(path):
         dropped.append("its colour profile was dropped: it cannot be read")
     resolution = _resolution(image, found["exif"])
-    if resolution is not None and _orientation(name, image) >= 5:
+    orientation = stated or 1
+    if resolution is not None and orientation >= 5:
         resolution = resolution[1], resolution[0]
-    return Metadata(**found, resolution=resolution), dropped
+    return Metadata(**found, resolution=resolution, upright=stated is not None), orientation, dropped
 
 
 def _check_exif(exif: bytes) -> None:
@@ -375,8 +376,12 @@ def _check_xmp(xmp: bytes) -> None:
     with_note(xmp, note="", tool="", width=1, height=1, keep_gps=False)
 
 
-# What libvips does not read; and what would fail after all the work if it were not tried before.
-_READERS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {"tiff": {"exif": read_exif}, "png": {"xmp": read_xmp}}
+# What libvips does not read, or not as it should be: of a PNG it takes EXIF before the pixels only, and with a wrong checksum too.
+# And what would fail after all the work if it were not tried before.
+_READERS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {
+    "tiff": {"exif": tiff.read_exif},
+    "png": {"xmp": png.read_xmp, "exif": png.read_exif},
+}
 _CHECKS: dict[str, Callable[[bytes], None]] = {"exif": _check_exif, "xmp": _check_xmp}
 
 
@@ -393,12 +398,17 @@ def _resolution(image: pyvips.Image, exif: bytes | None) -> tuple[float, float] 
     return round(found[0], 2), round(found[1], 2)
 
 
-def _orientation(name: str, image: pyvips.Image) -> int:
+def _orientation(name: str, image: pyvips.Image, exif: bytes | None) -> int | None:
+    """How the stored pixels are to be turned, 1 to 8; None when the file does not say."""
     # HEIF containers carry their rotation outside EXIF, and their decoders have applied it.
-    if name in ("avif", "heic") or not _has(image, "orientation"):
+    if name in ("avif", "heic"):
         return 1
-    value = int(image.get("orientation"))
-    return value if 1 <= value <= 8 else 1
+    if name == "png":
+        with contextlib.suppress(BrokenMetadata):
+            return None if exif is None else exif_orientation(exif)
+        return None
+    value = int(image.get("orientation")) if _has(image, "orientation") else 0
+    return value if 1 <= value <= 8 else None
 
 
 def _check_finite(path: Path, image: pyvips.Image, tick: Tick) -> None:

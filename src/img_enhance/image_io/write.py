@@ -90,8 +90,9 @@ def _updated(photo: Photo, format: str, output: Output, note: str) -> Metadata:
         exif = None if exif is not None and len(exif) > MOST_JPEG_EXIF_BYTES else exif
         xmp = None if xmp is not None and len(xmp) > MOST_JPEG_XMP_BYTES else xmp
     exif = _updated_exif(exif, photo, keep_gps=keep_gps)
+    upright = metadata.upright
     try:
-        xmp = with_note(xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
+        xmp = with_note(xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps, upright=upright)
     except BrokenMetadata:  # `open_photo` has said so
         xmp = with_note(None, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
     if iptc is not None:
