@@ -27,7 +27,8 @@ which also writes this page.
 
 A GIF, a BMP and a HEIC become PNG, PNG and JPEG unless another format is asked for. A file cut short is refused, as is a TIFF with NaN or
 infinite values, a grey TIFF in floating point, a camera's raw file and YCbCr in a TIFF outside JPEG. Of animated files and those with
-several pages the first picture is taken with a warning, or refused (`--animation refuse`).
+several pages the first picture is taken with a warning, or refused (`--animation refuse`). A GIF whose first frame is smaller than the
+picture is transparent around it.
 
 Phones, scanners and web cameras write JPEGs with flaws that lose no pixel: wrong parameters of a scan, bytes between segments, no end
 marker, an unknown version of JFIF or kind of colours. They are taken with a warning, and the pixels are those of the file without the flaw.
@@ -55,11 +56,18 @@ The file has been decoded before, so a damaged one is refused, not copied. A cop
 EXIF, CMYK and linear light, stored pixels that an orientation tag turns; sizes in records are those of the photo upright. Its XMP gets no
 note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and who gives photos away for `--strip-gps` or `--strip`.
 
+## Files that are replaced, pipes and devices
+
+A file that is replaced (`--overwrite`) hands on its permissions, and its owner and group as far as the system lets them be given. Pipes and
+devices are never replaced: `enhance` and `suggest` read a photo from a pipe (`<(...)`, a FIFO) and `enhance` writes to one or to a
+device as they do with `-`; everything else refuses them.
+
 ## Written anew
 
 - EXIF orientation is applied once, and its tag then says upright; in a PNG wherever it lies, before or after the pixels, in a chunk eXIf or
   in a "Raw profile type exif". An orientation in XMP alone turns nothing and stays.
-- Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
+- Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes of camera makers stay at their offset in JPEG, PNG, WebP and
+  AVIF; a TIFF spreads EXIF over the file, so there they move.
 - RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
   profile, or one above 4 MB, is dropped with a warning.
 - Damaged EXIF and XMP are dropped with a warning, as is what the output's format cannot hold.

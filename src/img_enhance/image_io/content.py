@@ -1,8 +1,11 @@
 """What a file is by its first bytes; its name is not asked."""
 
+import struct
 from pathlib import Path
 
 from img_enhance.errors import PhotoError, UnsupportedPhoto
+from img_enhance.files import is_stream
+from img_enhance.geometry import Box
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.ifd import Directory, Layout, Read, read_directory, read_layout, read_number
 from img_enhance.photo import FORMATS
@@ -18,6 +21,7 @@ _SUBFILE, _COMPRESSION, _PHOTOMETRIC, _DNG_VERSION = 0x00FE, 0x0103, 0x0106, 0xC
 _REDUCED, _JPEG_IN_TIFF, _YCBCR = 1, 7, 6
 
 _PNG_CHUNKS_READ = 1000
+_GIF_BLOCKS_READ = 1000
 _SEQUENCE_BRANDS = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
 
 
@@ -37,6 +41,8 @@ def content_format(path: Path) -> str:
 
 
 def _first_bytes(path: Path) -> bytes:
+    if is_stream(path):  # which may never answer, and cannot be read twice
+        raise PhotoError(f"{path} is a pipe or a device, not a file; save what comes out of it as a file first")
     try:
         with path.open("rb") as file:
             return file.read(64)
@@ -104,6 +110,30 @@ def check_tiff(path: Path) -> None:
 def _number(read: Read, layout: Layout, directory: Directory, tag: int) -> int:
     entry = directory.first(tag)
     return 0 if entry is None else read_number(read, layout, entry) or 0
+
+
+_GIF_HEADER_BYTES, _GIF_PICTURE, _GIF_EXTENSION = 13, b"\x2c", b"\x21"
+
+
+def gif_frame(path: Path) -> Box | None:
+    """Where in a GIF its first frame lies; None when that cannot be told. Source: GIF89a, sections 18 to 26."""
+    with path.open("rb") as file:
+        header = file.read(_GIF_HEADER_BYTES)
+        if header[10] & 0x80:
+            file.seek(3 * (2 << (header[10] & 7)), 1)
+        for _ in range(_GIF_BLOCKS_READ):
+            kind = file.read(1)
+            if kind == _GIF_PICTURE and len(place := file.read(8)) == 8:
+                left, top, width, height = struct.unpack("<4H", place)
+                return Box(left, top, left + width, top + height)
+            if kind != _GIF_EXTENSION:
+                return None
+            file.seek(1, 1)
+            while length := file.read(1)[:1]:
+                if length == b"\0":
+                    break
+                file.seek(length[0], 1)
+    return None
 
 
 def png_chunks(path: Path) -> frozenset[bytes]:

@@ -16,7 +16,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
 from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
-from img_enhance.image_io.content import check_tiff, content_format, is_animated, png_chunks
+from img_enhance.image_io.content import check_tiff, content_format, gif_frame, is_animated, png_chunks
 from img_enhance.image_io.heic import decode_heic
 from img_enhance.image_io.mended import mended_source, mending
 from img_enhance.image_io.strips import strips, whole_rows
@@ -206,11 +206,22 @@ def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None 
         fail_on = fail_on or ("error" if name == "tiff" else "warning")
         if name == "jpeg" and (mended := mending(path)).said:
             return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
-        return _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
+        image = _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
+        return _around_frame(path, image) if name == "gif" else image
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
             return _open_with_pillow(path, max_pixels)
         raise damaged(path, reason(error)) from None
+
+
+def _around_frame(path: Path, image: pyvips.Image) -> pyvips.Image:
+    """A GIF whose first frame is smaller than the picture is transparent around it, as browsers show it; libvips makes that black."""
+    frame = gif_frame(path)
+    whole = Size(image.width, image.height).box
+    if image.hasalpha() or frame is None or frame.size == whole.size or frame.size.pixels == 0:
+        return image
+    seen = pyvips.Image.black(frame.size.width, frame.size.height) + 255
+    return image.bandjoin(seen.cast("uchar").embed(frame.left, frame.top, image.width, image.height))
 
 
 def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
