@@ -30,6 +30,11 @@ infinite values, a grey TIFF in floating point, a camera's raw file and YCbCr in
 several pages the first picture is taken with a warning, or refused (`--animation refuse`). A GIF whose first frame is smaller than the
 picture is transparent around it.
 
+Of a TIFF the first page that is no small version of another is the photo. Compression by zstd, LZMA and WebP and tiles in separate planes
+are read in 8 bits a channel, and the whole picture then lies in memory; in 16 bits they are refused, as are JPEG 2000, LERC and JPEG XL
+in a TIFF and depths such as 12 bits, by name and not as damaged. So is a PNG with a chunk that must be understood and is not, such as
+Apple's CgBI.
+
 Phones, scanners and web cameras write JPEGs with flaws that lose no pixel: wrong parameters of a scan, bytes between segments, no end
 marker, an unknown version of JFIF or kind of colours. They are taken with a warning, and the pixels are those of the file without the flaw.
 Where pixels are missing a file is refused; with `--salvage` what is there of a JPEG, PNG or TIFF is taken, and a warning tells how

@@ -16,7 +16,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
 from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
-from img_enhance.image_io.content import check_tiff, content_format, gif_frame, is_animated, png_chunks
+from img_enhance.image_io.content import check_png, content_format, gif_frame, is_animated, photo_page, png_chunks
 from img_enhance.image_io.heic import decode_heic
 from img_enhance.image_io.mended import mended_source, mending
 from img_enhance.image_io.strips import strips, whole_rows
@@ -36,12 +36,12 @@ MILLIMETRES_PER_INCH = 25.4
 SALVAGE = Setting("salvage")
 
 _NO_DECODER = "bad labq format"
+_NOT_READ = ("not supported", "not configured", "not implemented")
 
 _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
     "jpeg": pyvips.Image.jpegload,
     "png": pyvips.Image.pngload,
     "webp": pyvips.Image.webpload,
-    "tiff": pyvips.Image.tiffload,
     "avif": pyvips.Image.heifload,
     "gif": pyvips.Image.gifload,
 }
@@ -201,9 +201,11 @@ def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None 
         if name == "heic":
             return _open_heic(path, max_pixels)
         if name == "tiff":
-            check_tiff(path)
-        # A warning of the decoder means that pixels are missing or made up; but libtiff also warns of odd tags.
-        fail_on = fail_on or ("error" if name == "tiff" else "warning")
+            return _open_tiff(path, max_pixels, fail_on or "error")
+        if name == "png":
+            check_png(path)
+        # A warning of the decoder means that pixels are missing or made up; but libtiff, which `_open_tiff` asks, also warns of odd tags.
+        fail_on = fail_on or "warning"
         if name == "jpeg" and (mended := mending(path)).said:
             return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
         image = _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
@@ -211,7 +213,50 @@ def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None 
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
             return _open_with_pillow(path, max_pixels)
-        raise damaged(path, reason(error)) from None
+        if name == "tiff" and any(words in str(error) for words in _NOT_READ):
+            raise UnsupportedPhoto(
+                f"{path} is a TIFF of a kind that is not taken ({reason(error)}); save it anew with deflate or LZW"
+            ) from None
+        raise PhotoError(damaged(path, reason(error))) from None
+
+
+def _open_tiff(path: Path, max_pixels: int | None, fail_on: str) -> pyvips.Image:
+    """The page of a TIFF that is the photo."""
+    page = photo_page(path)
+    image = pyvips.Image.tiffload(os.fspath(path), page=page.number, access="sequential", fail_on=fail_on).copy()
+    pages = image.get_n_pages() - page.small
+    if page.by_pillow:
+        image = _with_pixels_of_pillow(path, image, page.number, max_pixels)
+    image.set_type(pyvips.GValue.gint_type, "n-pages", max(1, pages))
+    return image
+
+
+def _with_pixels_of_pillow(path: Path, header: pyvips.Image, page: int, max_pixels: int | None) -> pyvips.Image:
+    """A TIFF of 8 bits as Pillow decodes it, with all that libvips read of it beside the pixels."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    _check_pixels(path, Size(header.width, header.height), header.width * header.height if max_pixels is None else max_pixels)
+    try:
+        with path.open("rb") as file, TiffImageFile(file) as picture:
+            picture.seek(page)
+            if picture.mode not in _TIFF_MODES or len(picture.getbands()) != header.bands:
+                raise UnsupportedPhoto(f"{path} is a TIFF of an unusual kind ({picture.mode}); save it as RGB first")
+            width, height = picture.size
+            if max_pixels is not None:
+                image = pyvips.Image.black(width, height, bands=header.bands)
+            else:
+                image = pyvips.Image.new_from_array(np.asarray(picture).reshape(height, width, header.bands))
+    except _PILLOW_ERRORS as error:
+        raise PhotoError(damaged(path, str(error))) from None
+    # Pillow has turned it upright.
+    turned = (width, height) != (header.width, header.height)
+    across, down = (header.yres, header.xres) if turned else (header.xres, header.yres)
+    image = image.copy(interpretation=header.interpretation, xres=across, yres=down)
+    for field in _BLOCKS.values():
+        if _has(header, field):
+            image.set_type(pyvips.GValue.blob_type, field, header.get(field))
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    return image
 
 
 def _around_frame(path: Path, image: pyvips.Image) -> pyvips.Image:
@@ -257,6 +302,7 @@ def _open_with_pillow(path: Path, max_pixels: int | None) -> pyvips.Image:
     return image
 
 
+_TIFF_MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
 _PILLOW_MODES = {"RGBA": "RGBA", "PA": "RGBA", "L": "L", "1": "L", "LAB": "LAB"}
 _PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error, MemoryError)
 
@@ -342,10 +388,12 @@ def _full_range(name: str, image: pyvips.Image) -> Callable[[pyvips.Image], pyvi
     return lambda i: (i * (65_535 / white)).rint().cast("ushort")
 
 
+_BLOCKS = {"exif": "exif-data", "xmp": "xmp-data", "iptc": "iptc-data", "icc": "icc-profile-data"}
+
+
 def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion) -> tuple[Metadata, int, list[str]]:
     """The photo's metadata, its orientation by EXIF, 1 to 8, and what had to be dropped."""
-    fields = {"exif": "exif-data", "xmp": "xmp-data", "iptc": "iptc-data", "icc": "icc-profile-data"}
-    found: dict[str, bytes | None] = {key: image.get(field) if _has(image, field) else None for key, field in fields.items()}
+    found: dict[str, bytes | None] = {key: image.get(field) if _has(image, field) else None for key, field in _BLOCKS.items()}
     dropped = []
     for key, read in _READERS.get(name, {}).items():
         try:
@@ -387,10 +435,15 @@ def _check_xmp(xmp: bytes) -> None:
     with_note(xmp, note="", tool="", width=1, height=1, keep_gps=False)
 
 
+def _exif_of_photo_page(path: Path) -> bytes | None:
+    number = photo_page(path).number
+    return tiff.read_exif(path, number) or (tiff.read_exif(path) if number else None)
+
+
 # What libvips does not read, or not as it should be: of a PNG it takes EXIF before the pixels only, and with a wrong checksum too.
 # And what would fail after all the work if it were not tried before.
 _READERS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {
-    "tiff": {"exif": tiff.read_exif},
+    "tiff": {"exif": _exif_of_photo_page},
     "png": {"xmp": png.read_xmp, "exif": png.read_exif},
 }
 _CHECKS: dict[str, Callable[[bytes], None]] = {"exif": _check_exif, "xmp": _check_xmp}

@@ -38,19 +38,21 @@ _POINTERS = frozenset((EXIF_POINTER, GPS_POINTER, INTEROP_POINTER))
 _ALIGNMENT = 8
 
 
-def read_exif(path: Path) -> bytes | None:
+def read_exif(path: Path, page: int = 0) -> bytes | None:
     """The EXIF of a TIFF file as a blob of its own, in the byte order of the file; None when the file says nothing but its
     orientation and resolution.
 
-    It holds the descriptive tags of the first picture and its Exif, GPS and Interoperability directories. A maker note is kept
-    byte for byte, but not at its offset.
+    It holds the descriptive tags of the picture on a page, counted from 0, and its Exif, GPS and Interoperability directories. A maker
+    note is kept byte for byte, but not at its offset.
 
     Raises: BrokenMetadata when it cannot be read or is too large, OSError when the file cannot be read.
     """
     with path.open("rb") as file:
         read = _file_reader(file)
-        layout, first = read_layout(read)
-        node = _tree(read, layout, first)
+        layout, at = read_layout(read)
+        for _ in range(page):
+            at = read_directory(read, layout, at).next
+        node = _tree(read, layout, at)
     if not node.children and not {value.tag for value in node.values} - _PIXELS:
         return None
     classic = Layout(layout.order, big=False)
