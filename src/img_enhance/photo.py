@@ -33,15 +33,15 @@ class Metadata:
 class Photo:
     """Pixels as `(H, W, 3)` uint8 or uint16, RGB in the photo's own encoding, upright; alpha as `(H, W)` of the same type or None.
 
-    A grey photo has three equal channels and is written with one. The arrays may be file-backed memory maps. `said` is what there is to say
-    of how its pixels were read.
+    A grey photo has three equal channels and is written with one. The arrays may be file-backed memory maps. `warnings` say
+    what was wrong with its pixels when they were read.
     """
 
     pixels: npt.NDArray[np.uint8 | np.uint16]
     alpha: npt.NDArray[np.uint8 | np.uint16] | None = None
     grey: bool = False
     metadata: Metadata = field(default_factory=Metadata)
-    said: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def size(self) -> Size:

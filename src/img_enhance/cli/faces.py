@@ -91,7 +91,7 @@ def _find(request: FacesRequest, tick: Tick) -> int:
     detector = _detector(request, tick)
     in_memory = int(CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()))
     photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
-    for warning in photo.said:
+    for warning in photo.warnings:
         say(f"[WARNING] {flagged(warning)}")
     rows = _rows(photo.pixels, detector, request.options, tick)
     draw_faces(photo.pixels, [(face, not why) for face, why in rows])

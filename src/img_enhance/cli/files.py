@@ -43,7 +43,7 @@ def _poured(pipe: Path, file: Path) -> Path:
         with nullcontext(sys.stdin.buffer) if pipe == PIPE else pipe.open("rb") as source, file.open("wb") as target:
             shutil.copyfileobj(source, target)
     except OSError as error:
-        raise PhotoError(f"{pipe} cannot be read: {error.strerror}; check its name and permissions") from None
+        raise PhotoError(f"{pipe} cannot be read: {error.strerror}", "check its name and permissions") from None
     return file
 
 

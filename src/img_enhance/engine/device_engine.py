@@ -88,8 +88,8 @@ class DeviceEngine:
         self.networks.keep(plan.models if plan.keeps_networks else ())
         records, warnings = list[PhaseRecord](), list(prepared.warnings)
         with _measured("read", records):
-            photo = _read(job, folder, tick)
-        warnings += photo.said
+            photo = _read(prepared, folder, tick)
+        warnings += photo.warnings
         alpha, held = photo.alpha, photo.size.box
         report = _reporter(plan, progress)
         sources: dict[int, Photo] = {}

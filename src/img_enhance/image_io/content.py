@@ -49,7 +49,7 @@ def content_format(path: Path) -> str:
 
 def _first_bytes(path: Path) -> bytes:
     if is_stream(path):  # which may never answer, and cannot be read twice
-        raise PhotoError(f"{path} is a pipe or a device, not a file; save what comes out of it as a file first")
+        raise PhotoError(f"{path} is a pipe or a device, not a file", "save what comes out of it as a file first")
     try:
         with path.open("rb") as file:
             return file.read(64)
@@ -115,7 +115,7 @@ def photo_page(path: Path) -> TiffPage:
     except BrokenMetadata as error:
         raise PhotoError(f"{path} is truncated or damaged ({error})", "get it again from where it came") from None
     except OSError as error:
-        raise PhotoError(f"{path} cannot be read: {error.strerror}; check its name and permissions") from None
+        raise PhotoError(f"{path} cannot be read: {error.strerror}", "check its name and permissions") from None
 
 
 def _photo_page(path: Path, read: Read) -> TiffPage:
@@ -130,12 +130,12 @@ def _photo_page(path: Path, read: Read) -> TiffPage:
     page = directories[number]
     facts = {tag: _number(read, layout, page, tag) for tag in (_PHOTOMETRIC, _COMPRESSION, _PLANES, _TILE_WIDTH)}
     if raw or facts[_PHOTOMETRIC] == _COLOUR_FILTERS:
-        raise UnsupportedPhoto(f"{path} is a camera's raw file; develop it first and save it as TIFF of 16 bits")
+        raise UnsupportedPhoto(f"{path} is a camera's raw file", "develop it first and save it as TIFF of 16 bits")
     if facts[_PHOTOMETRIC] == _YCBCR and facts[_COMPRESSION] != _JPEG_IN_TIFF:
-        raise UnsupportedPhoto(f"{path} is a TIFF in YCbCr, which is not taken; save it as RGB first")
+        raise UnsupportedPhoto(f"{path} is a TIFF in YCbCr, which is not taken", "save it as RGB first")
     bits = _bits(read, layout, page)
     if any(depth % 8 and depth not in (1, 2, 4) for depth in bits):
-        raise UnsupportedPhoto(f"{path} is a TIFF of {bits[0]} bits a channel, which is not taken; save it with 8 or 16 first")
+        raise UnsupportedPhoto(f"{path} is a TIFF of {bits[0]} bits a channel, which is not taken", "save it with 8 or 16 first")
     by_pillow = _by_pillow(path, bits, compression=facts[_COMPRESSION], tiled_planes=facts[_PLANES] == _SEPARATE and facts[_TILE_WIDTH] > 0)
     return TiffPage(number, small.count(True), by_pillow)
 
@@ -150,7 +150,7 @@ def _by_pillow(path: Path, bits: tuple[int, ...], *, compression: int, tiled_pla
         return False
     if compression in _IN_NEITHER or set(bits) != {8}:
         what = f"compressed with {name}" if name else "of tiles in separate planes"
-        raise UnsupportedPhoto(f"{path} is a TIFF of {bits[0]} bits {what}, which is not taken; save it with deflate or LZW first")
+        raise UnsupportedPhoto(f"{path} is a TIFF of {bits[0]} bits {what}, which is not taken", "save it with deflate or LZW first")
     return True
 
 
@@ -229,7 +229,7 @@ def check_png(path: Path) -> None:
     """
     for kind in sorted(png_chunks(path) - _PNG_CRITICAL):
         if kind == b"CgBI":
-            raise UnsupportedPhoto(f"{path} is a PNG as Xcode changes it for iPhones (CgBI), not a standard one; get it as it was before")
+            raise UnsupportedPhoto(f"{path} is a PNG as Xcode changes it for iPhones (CgBI), not a standard one", "get it as it was before")
         if kind.isalpha() and kind[:1].isupper():
             raise UnsupportedPhoto(
                 f"{path} is a PNG with a chunk {kind.decode()} that is no part of the standard; save it anew where it was made"

@@ -43,12 +43,12 @@ class Mending:
 
     patches: list[tuple[int, bytes]] = field(default_factory=list)
     tail: bytes = b""
-    said: list[str] = field(default_factory=list)
+    flaws: list[str] = field(default_factory=list)
 
     def put(self, at: int, data: bytes, why: str) -> None:
         self.patches.append((at, data))
-        if why not in self.said:
-            self.said.append(why)
+        if why not in self.flaws:
+            self.flaws.append(why)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def mending(path: Path) -> Mending:
             _mend(found, segment, progress)
     if progress.is_complete:
         found.tail = _END_MARKER
-        found.said.append("its end marker is missing")
+        found.flaws.append("its end marker is missing")
     return found
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyvips
 
 from img_enhance.cancelling import Tick
-from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
+from img_enhance.errors import PhotoError, PhotoTooLarge, UnsupportedPhoto
 from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_png, content_format, gif_frame, is_animated, photo_page, png_chunks
@@ -78,7 +78,7 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage
     size = Size(image.width, image.height)
     _check_pixels(path, size, max_pixels)
     frames = image.get_n_pages() if image.get_n_pages() > 1 else "several" if is_animated(path, name) else None
-    warnings = [f"the file has a flaw that by itself loses no pixel: {why}" for why in mending(path).said] if name == "jpeg" else []
+    warnings = [f"the file has a flaw that by itself loses no pixel: {why}" for why in mending(path).flaws] if name == "jpeg" else []
     if frames is not None:
         if not first_frame:
             raise UnsupportedPhoto(f"{path} has {frames} frames or pages", "take one out first, or use ", Setting("animation", "first"))
@@ -86,8 +86,8 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage
     conversion = _conversion(path, name, image)
     metadata, orientation, dropped = _metadata(path, name, image, conversion)
     warnings += dropped
-    if conversion.said:
-        warnings.append(conversion.said)
+    if conversion.warning:
+        warnings.append(conversion.warning)
     upright = Size(size.height, size.width) if orientation >= 5 else size
     header = Header(
         format=name,
@@ -112,19 +112,19 @@ def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick
     """
     stored = canvas.reshape(*_stored_shape(file), 3)
     stored_alpha = None if alpha is None else alpha.reshape(*_stored_shape(file))
-    said: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     try:
         _fill(file, _open(file.path, file.header.format, None), stored, stored_alpha, tick)
     except (pyvips.Error, PhotoError) as error:
         if not file.salvage or isinstance(error, UnsupportedPhoto):
             raise _damaged(file, error) from None
-        said = (_salvage(file, stored, stored_alpha, tick),)
+        warnings = (_salvage(file, stored, stored_alpha, tick),)
     return Photo(
         pixels=_upright(stored, file.orientation),
         alpha=None if stored_alpha is None else _upright(stored_alpha, file.orientation),
         grey=file.header.grey,
         metadata=file.metadata,
-        said=said,
+        warnings=warnings,
     )
 
 
@@ -165,7 +165,7 @@ def _salvage(file: PhotoFile, stored: Pixels, stored_alpha: Pixels | None, tick:
     try:
         _fill(file, _open(file.path, name, None, fail_on="none"), stored, stored_alpha, tick)
     except pyvips.Error as error:
-        raise PhotoError(damaged(file.path, reason(error))) from None
+        raise damaged(file.path, reason(error)) from None
     return (
         f"the file is damaged: {height - whole} of {height} rows, as it holds them, are missing or wrong, the first of them row {whole + 1}"
     )
@@ -176,8 +176,9 @@ def _damaged(file: PhotoFile, error: pyvips.Error | PhotoError) -> PhotoError:
     if isinstance(error, PhotoError):
         return error
     if file.header.format not in _STREAMED:
-        return PhotoError(damaged(file.path, reason(error)))
-    return PhotoError(damaged(file.path, reason(error)), "to take what is there of it, use ", SALVAGE)
+        return damaged(file.path, reason(error))
+    plain = damaged(file.path, reason(error))
+    return PhotoError(plain.says, *plain.advice, "; to take what is there of it, use ", SALVAGE)
 
 
 def _open_to_salvage(path: Path, name: str, max_pixels: int) -> pyvips.Image:
@@ -206,7 +207,7 @@ def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None 
             check_png(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff, which `_open_tiff` asks, also warns of odd tags.
         fail_on = fail_on or "warning"
-        if name == "jpeg" and (mended := mending(path)).said:
+        if name == "jpeg" and (mended := mending(path)).flaws:
             return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
         image = _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
         return _around_frame(path, image) if name == "gif" else image
@@ -217,7 +218,7 @@ def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None 
             raise UnsupportedPhoto(
                 f"{path} is a TIFF of a kind that is not taken ({reason(error)}); save it anew with deflate or LZW"
             ) from None
-        raise PhotoError(damaged(path, reason(error))) from None
+        raise damaged(path, reason(error)) from None
 
 
 def _open_tiff(path: Path, max_pixels: int | None, fail_on: str) -> pyvips.Image:
@@ -240,14 +241,14 @@ def _with_pixels_of_pillow(path: Path, header: pyvips.Image, page: int, max_pixe
         with path.open("rb") as file, TiffImageFile(file) as picture:
             picture.seek(page)
             if picture.mode not in _TIFF_MODES or len(picture.getbands()) != header.bands:
-                raise UnsupportedPhoto(f"{path} is a TIFF of an unusual kind ({picture.mode}); save it as RGB first")
+                raise UnsupportedPhoto(f"{path} is a TIFF of an unusual kind ({picture.mode})", "save it as RGB first")
             width, height = picture.size
             if max_pixels is not None:
                 image = pyvips.Image.black(width, height, bands=header.bands)
             else:
                 image = pyvips.Image.new_from_array(np.asarray(picture).reshape(height, width, header.bands))
     except _PILLOW_ERRORS as error:
-        raise PhotoError(damaged(path, str(error))) from None
+        raise damaged(path, str(error)) from None
     # Pillow has turned it upright.
     turned = (width, height) != (header.width, header.height)
     across, down = (header.yres, header.xres) if turned else (header.xres, header.yres)
