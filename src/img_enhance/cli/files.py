@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from img_enhance.errors import DiskError, OutputError, PhotoError
-from img_enhance.files import is_stream
+from img_enhance.files import RESULT, is_stream
 from img_enhance.photo import format_named
 
 PIPE = Path("-")
@@ -20,11 +20,13 @@ PIPE = Path("-")
 def piped(photo: Path, output: Path | None) -> Iterator[tuple[Path, Path | None]]:
     """The photo's file, which for a pipe is a copy, and the file that goes to a pipe or a device, if one does.
 
-    Raises: PhotoError when the pipe cannot be read.
+    Raises: PhotoError when the pipe cannot be read, DiskError when standard output is closed.
     """
     if not (is_pipe(photo) or is_pipe(output)):
         yield photo, None
         return
+    if sys.__stdout__ is None and PIPE in (output, photo if output is None else None):
+        raise DiskError("standard output is closed, where the result would go", "name a file with ", RESULT)
     with tempfile.TemporaryDirectory(prefix="img-enhance-") as folder:
         pours = is_pipe(output)
         if is_pipe(photo):

@@ -18,7 +18,7 @@ from img_enhance.files import State, damaged, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_png, content_format, gif_frame, is_animated, photo_page, png_chunks
 from img_enhance.image_io.heic import decode_heic
-from img_enhance.image_io.mended import mended_source, mending
+from img_enhance.image_io.mended import Mending, mended_source, mending
 from img_enhance.image_io.strips import strips, whole_rows
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import BrokenMetadata, png, tiff
@@ -209,7 +209,7 @@ def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None 
         fail_on = fail_on or "warning"
         if name == "jpeg" and (mended := mending(path)).flaws:
             return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
-        image = _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
+        image = _load(path, _VIPS_LOADERS[name], access="sequential", fail_on=fail_on)
         return _around_frame(path, image) if name == "gif" else image
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
@@ -221,10 +221,18 @@ def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None 
         raise damaged(path, reason(error)) from None
 
 
+def _load(path: Path, loader: Callable[..., pyvips.Image], **options: str | int) -> pyvips.Image:
+    """The image in a file, of whatever bytes its name is: pyvips takes all names for UTF-8."""
+    name = os.fspath(path)
+    if name.isascii() or "\ufffd" not in os.fsencode(name).decode(errors="replace"):
+        return loader(name, **options)
+    return pyvips.Image.new_from_source(mended_source(path, Mending()), "", **options)
+
+
 def _open_tiff(path: Path, max_pixels: int | None, fail_on: str) -> pyvips.Image:
     """The page of a TIFF that is the photo."""
     page = photo_page(path)
-    image = pyvips.Image.tiffload(os.fspath(path), page=page.number, access="sequential", fail_on=fail_on).copy()
+    image = _load(path, pyvips.Image.tiffload, page=page.number, access="sequential", fail_on=fail_on).copy()
     pages = image.get_n_pages() - page.small
     if page.by_pillow:
         image = _with_pixels_of_pillow(path, image, page.number, max_pixels)

@@ -150,7 +150,7 @@ def _encode(image: pyvips.Image, partial: Path, path: Path, format: str, output:
     image.set_progress(True)
     image.signal_connect("eval", ask)
     try:
-        _save(image, os.fspath(partial), format, output)
+        _save(image, os.fsencode(partial), format, output)
     except pyvips.Error as error:
         if failures:
             raise failures[0] from None
@@ -159,7 +159,7 @@ def _encode(image: pyvips.Image, partial: Path, path: Path, format: str, output:
         raise DiskError(f"cannot write {path}: {reason(error)}") from None
 
 
-def _save(image: pyvips.Image, name: str, format: str, output: Output) -> None:
+def _save(image: pyvips.Image, name: bytes, format: str, output: Output) -> None:
     lossless = bool(output.lossless)
     sampling = "on" if output.subsampling == "4:2:0" else "off"
     keep = _KEEP if image.get_typeof("exif-data") else _KEEP_BUT_EXIF
