@@ -17,7 +17,7 @@ from img_enhance.cli.models import add_models
 from img_enhance.cli.screen import give_up, open_streams, say
 from img_enhance.cli.serve import add_serve
 from img_enhance.cli.suggest import add_suggest
-from img_enhance.errors import DiskError, ImgEnhanceError
+from img_enhance.errors import DiskError, ImgEnhanceError, MemoryBudgetError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImgEnhanceError as error:
         say(f"[ERROR] {flagged(error.words)}")
         return error.exit_code
+    except MemoryError:
+        say("[ERROR] the system refused memory; raise the limit that this process has (ulimit -v), or close other programs")
+        return MemoryBudgetError.exit_code
     except BrokenPipeError:
         give_up("stdout")
         return 0
