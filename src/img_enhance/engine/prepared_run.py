@@ -127,7 +127,7 @@ def losses(header: Header, output: Format, precision: Precision) -> tuple[str, .
 
 def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output) -> bool:
     """Whether the file of a photo that is left as it is will do as the result's: it is of that format, and nothing else is asked for."""
-    if isinstance(source, Photo) or source.several or source.header.format != output_format:
+    if isinstance(source, Photo) or source.several or source.salvage or source.header.format != output_format:
         return False
     return not any(value for name, value in asdict(output).items() if name != "format")
 

@@ -103,8 +103,9 @@ def _updated(photo: Photo, format: str, output: Output, note: str) -> Metadata:
         exif = None if exif is not None and len(exif) > MOST_JPEG_EXIF_BYTES else exif
         xmp = None if xmp is not None and len(xmp) > MOST_JPEG_XMP_BYTES else xmp
     exif = _updated_exif(exif, photo, keep_gps=keep_gps)
+    upright = metadata.upright
     try:
-        xmp = with_note(xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
+        xmp = with_note(xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps, upright=upright)
     except BrokenMetadata:  # `open_photo` has said so
         xmp = with_note(None, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps)
     if iptc is not None:
@@ -162,7 +163,7 @@ def _encode(image: pyvips.Image, partial: Path, path: Path, format: str, output:
     image.set_progress(True)
     image.signal_connect("eval", ask)
     try:
-        _save(image, os.fspath(partial), format, output)
+        _save(image, os.fsencode(partial), format, output)
     except pyvips.Error as error:
         if failures:
             raise failures[0] from None
@@ -171,7 +172,7 @@ def _encode(image: pyvips.Image, partial: Path, path: Path, format: str, output:
         raise DiskError(f"cannot write {path}: {reason(error)}") from None
 
 
-def _save(image: pyvips.Image, name: str, format: str, output: Output) -> None:
+def _save(image: pyvips.Image, name: bytes, format: str, output: Output) -> None:
     lossless = bool(output.lossless)
     sampling = "on" if output.subsampling == "4:2:0" else "off"
     keep = _KEEP if image.get_typeof("exif-data") else _KEEP_BUT_EXIF
