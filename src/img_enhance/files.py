@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,15 +23,35 @@ State = tuple[int, ...]
 _BLOCK_BYTES = 4_000_000
 
 
+_DEVICE_FOLDERS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+
+# Permissions of a file: for its owner, its group and others.
+_PERMISSIONS = 0o777
+
+
+def is_stream(path: Path) -> bool:
+    """Whether `path` is a pipe or a device, which is read or written from front to back and must not be replaced."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    if stat.S_ISDIR(mode):
+        return False
+    # What stands there may be a link to a file, but it is the link that would be replaced.
+    return not stat.S_ISREG(mode) or path.absolute().parent in _DEVICE_FOLDERS
+
+
 def check_output(path: Path, *, overwrite: bool) -> None:
     """Pass if a result could be written to `path`.
 
-    Raises: OutputError when it exists or is a folder, DiskError when its folder is missing or cannot be written.
+    Raises: OutputError when it exists, is a folder, a pipe or a device, DiskError when its folder is missing or cannot be written.
     """
     folder = path.parent
     try:
         if path.is_dir():
             raise OutputError(f"{path} is a folder", "name a file in it with ", RESULT)
+        if is_stream(path):
+            raise OutputError(f"{path} is a pipe or a device, not a file", "name a file with ", RESULT)
         if os.path.lexists(path) and not overwrite:
             raise _exists(path)
         if not folder.is_dir():
@@ -45,6 +66,8 @@ def check_output(path: Path, *, overwrite: bool) -> None:
 def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """The name of a new file beside `path` that becomes `path` at the end; it is gone if anything fails.
 
+    A file that is replaced hands on its permissions, and its owner and group as far as this process may give files away.
+
     Raises: OutputError, DiskError as `check_output`, and when the disk fills up.
     """
     check_output(path, overwrite=overwrite)
@@ -54,6 +77,8 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
             yield partial
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
+        if overwrite:
+            _hand_on(path, partial)
         _publish(partial, path, overwrite=overwrite)
     except OSError as error:
         if error.errno in _FULL:
@@ -105,6 +130,21 @@ def disk_full(path: Path) -> DiskError:
 
 def _exists(path: Path) -> OutputError:
     return OutputError(f"{path} already exists", "use ", Setting("overwrite"), ", or another name with ", RESULT)
+
+
+def _hand_on(path: Path, partial: Path) -> None:
+    """Give `partial` the owner, group and permissions of the file at `path`, if there is one."""
+    try:
+        old, new = path.stat(), partial.stat()
+    except FileNotFoundError:
+        return
+    if hasattr(os, "chown") and (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        try:
+            os.chown(partial, old.st_uid, old.st_gid)
+        except PermissionError:  # only root gives files away; one's own groups everybody may name
+            with contextlib.suppress(PermissionError):
+                os.chown(partial, -1, old.st_gid)
+    partial.chmod(old.st_mode & _PERMISSIONS)
 
 
 def _publish(partial: Path, path: Path, *, overwrite: bool) -> None:

@@ -27,7 +27,10 @@ class GainMap:
 @dataclass(frozen=True)
 class Metadata:
     """What goes with the pixels, as the blocks of bytes that files carry. `resolution` is in pixels per inch, across and down, and `video`
-    the moments around a phone's photo."""
+    the moments around a phone's photo.
+
+    `upright` is false where nothing but the XMP may speak of an orientation, which turns nothing and has to stay as it is.
+    """
 
     icc: bytes | None = None
     exif: bytes | None = None
@@ -36,19 +39,22 @@ class Metadata:
     resolution: tuple[float, float] | None = None
     gain_map: GainMap | None = None
     video: bytes | None = None
+    upright: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
     """Pixels as `(H, W, 3)` uint8 or uint16, RGB in the photo's own encoding, upright; alpha as `(H, W)` of the same type or None.
 
-    A grey photo has three equal channels and is written with one. The arrays may be file-backed memory maps.
+    A grey photo has three equal channels and is written with one. The arrays may be file-backed memory maps. `warnings` say
+    what was wrong with its pixels when they were read.
     """
 
     pixels: npt.NDArray[np.uint8 | np.uint16]
     alpha: npt.NDArray[np.uint8 | np.uint16] | None = None
     grey: bool = False
     metadata: Metadata = field(default_factory=Metadata)
+    warnings: tuple[str, ...] = ()
 
     @property
     def size(self) -> Size:

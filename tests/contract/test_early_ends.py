@@ -14,7 +14,7 @@ import pytest
 
 from conftest import RUNTIMES
 from img_enhance.engine import Engine
-from img_enhance.errors import Cancelled, IntegrityError
+from img_enhance.errors import Cancelled, IntegrityError, MemoryBudgetError
 from img_enhance.models.networks.segment import Precision
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
@@ -103,7 +103,7 @@ WAYS = [
     pytest.param(stopped_at(1), Stop, id="at the first tick"),
     pytest.param(stopped_at(3), Stop, id="at the third tick"),
     pytest.param(interrupted, KeyboardInterrupt, id="Ctrl-C", marks=POSIX),
-    pytest.param(refused_memory, (RuntimeError, MemoryError), id="memory refused", marks=LINUX),
+    pytest.param(refused_memory, (MemoryBudgetError, RuntimeError, MemoryError), id="memory refused", marks=LINUX),
 ]
 
 

@@ -32,7 +32,18 @@ which also writes this page.
 
 GIF and BMP become PNG, HEIC JPEG and a raw file TIFF unless another format is asked for. A file cut short is refused, as is a TIFF with
 NaN or infinite values, a grey TIFF in floating point without a profile and YCbCr in a TIFF outside JPEG. Of animated files and those
-with several pages the first picture is taken with a warning, or refused (`--animation refuse`).
+with several pages the first picture is taken with a warning, or refused (`--animation refuse`). A GIF whose first frame is smaller than
+the picture is transparent around it.
+
+Of a TIFF the first page that is no small version of another is the photo. Compression by zstd, LZMA and WebP and tiles in separate planes
+are read in 8 bits a channel, and the whole picture then lies in memory; in 16 bits they are refused, as are JPEG 2000, LERC and JPEG XL
+in a TIFF and depths such as 12 bits, by name and not as damaged. So is a PNG with a chunk that must be understood and is not, such as
+Apple's CgBI.
+
+Phones, scanners and web cameras write JPEGs with flaws that lose no pixel: wrong parameters of a scan, bytes between segments, no end
+marker, an unknown version of JFIF or kind of colours. They are taken with a warning, and the pixels are those of the file without the flaw.
+Where pixels are missing a file is refused; with `--salvage` what is there of a JPEG, PNG or TIFF is taken, and a warning tells how
+many rows are missing. Such a photo is never copied as it is.
 
 JPEG XL needs the extra `img-enhance[jxl]`. Floating-point values are brought to 16 bits with a warning; animations are
 refused. Its metadata is written in plain boxes, grey with transparency as RGB. With loss a profile may come back as another that means
@@ -45,7 +56,7 @@ NEF, ARW), and left out with a warning where it is not. This has been tested on 
 files are untried, of every kind.
 
 Decoders in C other than libvips' own run in a process of their own (HEIC, JPEG XL, raw, TIFF in CIELAB), so that a file that crashes one
-is a damaged file.
+is a damaged file. Those of Pillow for other TIFFs (zstd, LZMA, WebP, tiles in planes) do not.
 
 ## Out
 
@@ -72,10 +83,18 @@ The file has been decoded before, so a damaged one is refused, not copied. A cop
 EXIF, CMYK and linear light, stored pixels that an orientation tag turns; sizes in records are those of the photo upright. Its XMP gets no
 note. Who wants it upright, in sRGB or with a note asks for a `--quality`, and who gives photos away for `--strip-gps` or `--strip`.
 
+## Files that are replaced, pipes and devices
+
+A file that is replaced (`--overwrite`) hands on its permissions, and its owner and group as far as the system lets them be given. Pipes and
+devices are never replaced: `enhance` and `suggest` read a photo from a pipe (`<(...)`, a FIFO) and `enhance` writes to one or to a
+device as they do with `-`; everything else refuses them.
+
 ## Written anew
 
-- EXIF orientation is applied once, and its tag then says upright. Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes
-  of camera makers stay at their offset in JPEG, PNG, WebP and AVIF; a TIFF spreads EXIF over the file, so there they move.
+- EXIF orientation is applied once, and its tag then says upright; in a PNG wherever it lies, before or after the pixels, in a chunk eXIf or
+  in a "Raw profile type exif". An orientation in XMP alone turns nothing and stays.
+- Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes of camera makers stay at their offset in JPEG, PNG, WebP and
+  AVIF; a TIFF spreads EXIF over the file, so there they move.
 - The sizes and offsets of a panorama in XMP (GPano) follow the picture, and say what `--crop` took of it. Where it is equirectangular and
   shows all directions, networks see its right edge beside its left one, so that they fit.
 - The gain map of an HDR JPEG (Ultra HDR, Apple's, ISO 21496-1) is brought to the new size and part and lies behind a JPEG again; where

@@ -13,6 +13,7 @@ from test_hdr import with_tag
 
 from img_enhance.metadata.icc import fitted_profile
 from img_enhance.photo import WRITTEN, Metadata
+from img_enhance.request.options import Output
 
 PROFILE = matrix_profile(P3, 2.2)
 
@@ -45,10 +46,12 @@ def test_an_odd_profile_is_made_fit(odd: str, format: str, tmp_path: Path) -> No
     file, photo = read(path)
     assert file.warnings == ()
     assert photo.metadata.icc == expected
-    _, again = read(write(photo, tmp_path / "again", format))
+    # With loss a JPEG XL may bring another profile that means the same.
+    output = Output(lossless=True) if format == "jxl" else Output()
+    _, again = read(write(photo, tmp_path / "again", format, output))
     assert again.metadata.icc == expected
     # A photo that was made in Python brings any profile.
-    _, again = read(write(photo_of(smooth(3), Metadata(icc=stored)), tmp_path / "made", format))
+    _, again = read(write(photo_of(smooth(3), Metadata(icc=stored)), tmp_path / "made", format, output))
     assert again.metadata.icc == expected
 
 

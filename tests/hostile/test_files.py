@@ -15,7 +15,6 @@ from PIL import Image
 
 from img_enhance.errors import ImgEnhanceError, PhotoError, PhotoTooLarge, UnsupportedPhoto
 from img_enhance.image_io import open_photo
-from img_enhance.machine.canvas import Pixels
 
 SECONDS = 30
 # The last chunk of a PNG: its length, its name, nothing, a checksum.
@@ -76,8 +75,9 @@ def test_turned_bits_give_a_photo_or_an_error_of_ours(name: str, seed: int, path
 def test_a_png_with_a_turned_bit_beside_its_pixels_has_those_that_were_written_or_is_refused(name: str, path: Path) -> None:
     data = bytearray(VALID[name])
     path.write_bytes(data)
-    # libvips reads an eXIf whose checksum is wrong, so that its orientation counts as it is or not at all.
-    ways_up = [np.rot90(pixels, turns) for pixels in _and_its_mirror(decoded(path).pixels) for turns in range(4)]
+    # Where the turned bit is in the EXIF, its checksum is wrong and it turns nothing.
+    upright = decoded(path).pixels.copy()
+    ways_up = [upright, np.rot90(upright)]
     read = refused = 0
     for place in (*range(data.find(b"IDAT")), *range(len(data) - END_BYTES, len(data))):
         data[place] ^= 1 << place % 8
@@ -93,10 +93,6 @@ def test_a_png_with_a_turned_bit_beside_its_pixels_has_those_that_were_written_o
     # Of the signature, the header with its checksum, and the head of the pixels every bit counts; of other blocks none does.
     assert refused >= 8 + 25
     assert read >= 20
-
-
-def _and_its_mirror(pixels: Pixels) -> tuple[Pixels, Pixels]:
-    return pixels, pixels[:, ::-1]
 
 
 @pytest.mark.parametrize("name", ["png", "interlaced png"])

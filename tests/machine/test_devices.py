@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from img_enhance.errors import DeviceError
-from img_enhance.machine import devices
+from img_enhance.machine import cgroups, devices
 from img_enhance.machine.devices import Choice, Snapshot, asks_torch, choose, detect_cpu, device_of, free_bytes
 from img_enhance.machine.gpu import Gpu
 from img_enhance.planning.plan import Device
@@ -26,7 +26,8 @@ def test_this_machine_makes_sense(cpu: Device) -> None:
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that takes the place of / for what is read of the system, with empty folders /proc and /sys/fs/cgroup/memory."""
-    monkeypatch.setattr(devices, "Path", lambda name: tmp_path / name.removeprefix("/"))
+    for module in (devices, cgroups):
+        monkeypatch.setattr(module, "Path", lambda name: tmp_path / name.removeprefix("/"))
     (tmp_path / "proc").mkdir()
     (tmp_path / "sys/fs/cgroup/memory").mkdir(parents=True)
     return tmp_path
@@ -88,6 +89,68 @@ def test_what_a_container_cannot_drop_is_not_free(root: Path) -> None:
     (root / "sys/fs/cgroup/memory.max").write_text("600000000\n")
     (root / "sys/fs/cgroup/memory.stat").write_text(STAT)
     assert free_bytes() == 400_000_000
+
+
+SLURM = "slurm/uid_1000/job_7/step_0"
+# Version 1 counts what is below a group in lines of their own; its cache is no more in the way than files in version 2.
+STAT_V1 = "cache 350000000\nrss 1000\nshmem 1000\ntotal_cache 350000000\ntotal_rss 150000000\ntotal_shmem 50000000\n"
+
+
+def write_groups(root: Path, mount: str, own: str, files: dict[str, dict[str, str]]) -> None:
+    """The groups of a process in `own`, whose files lie in folders below a mount."""
+    (root / "proc/self").mkdir(parents=True, exist_ok=True)
+    controllers = {"memory": "9:memory", "cpu,cpuacct": "4:cpu,cpuacct"}.get(mount, "0:")
+    with (root / "proc/self/cgroup").open("a") as lines:
+        lines.write(f"{controllers}:/{own}\n")
+    (root / "sys/fs/cgroup" / mount / own).mkdir(parents=True, exist_ok=True)
+    for group, held in files.items():
+        for name, text in held.items():
+            (root / "sys/fs/cgroup" / mount / group / name).write_text(text)
+
+
+@pytest.mark.parametrize("group", [SLURM, "slurm/uid_1000/job_7", "slurm", ""])
+def test_the_limit_of_every_group_above_a_process_counts(group: str, root: Path) -> None:
+    write_groups(root, "", SLURM, {SLURM: {"memory.max": "max\n"}, group: {"memory.max": "600000000\n", "memory.stat": STAT}})
+    assert detect_cpu().memory_bytes == 600_000_000
+    assert free_bytes() == 400_000_000
+
+
+def test_what_is_free_is_what_the_fullest_group_leaves(root: Path) -> None:
+    job = {"memory.max": "600000000\n", "memory.stat": STAT}
+    step = {"memory.max": "500000000\n", "memory.high": "450000000\n", "memory.stat": "anon 10000000\n"}
+    write_groups(root, "", SLURM, {"slurm": job, SLURM: step})
+    assert detect_cpu().memory_bytes == 450_000_000
+    assert free_bytes() == 400_000_000
+
+
+@pytest.mark.parametrize("group", [SLURM, ""])
+def test_version_1_has_limits_and_uses_of_its_own(group: str, root: Path) -> None:
+    write_groups(root, "memory", SLURM, {group: {"memory.limit_in_bytes": "600000000\n", "memory.stat": STAT_V1}})
+    assert detect_cpu().memory_bytes == 600_000_000
+    assert free_bytes() == 400_000_000
+
+
+def test_a_container_that_sees_only_its_own_group_has_its_limit(root: Path) -> None:
+    (root / "proc/self").mkdir()
+    (root / "proc/self/cgroup").write_text("0::/docker/abc/../outside\n")
+    (root / "sys/fs/cgroup/memory.max").write_text("600000000\n")
+    assert detect_cpu().memory_bytes == 600_000_000
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("max 100000", None), ("", None)]
+)
+def test_a_quota_of_processor_time_limits_the_cores(quota: str, cores: int | None, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    write_groups(root, "", SLURM, {"slurm": {"cpu.max": f"{quota}\n"}})
+    assert detect_cpu().cores == (cores or 16)
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("200000", 2), ("-1", 16)])
+def test_version_1_has_quotas_too(quota: str, cores: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    write_groups(root, "cpu,cpuacct", SLURM, {SLURM: {"cpu.cfs_quota_us": quota, "cpu.cfs_period_us": "100000"}})
+    assert detect_cpu().cores == cores
 
 
 @pytest.mark.parametrize("limit", ["max\n", f"{2**63 - 4096}\n", ""])

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from img_enhance.cli.files import PIPE
+from img_enhance.cli.files import PIPE, is_pipe
 from img_enhance.cli.flags import flagged
 from img_enhance.cli.screen import Tell, say, silent
 from img_enhance.request.options import Machine, Server
@@ -32,7 +32,12 @@ class EnhanceRequest:
 
 def asked_file(request: EnhanceRequest) -> Path | None:
     """The file that the result was asked to go to, None for a pipe and where none was named."""
-    return None if request.output == PIPE else request.output
+    return None if is_pipe(request.output) else request.output
+
+
+def shown_output(request: EnhanceRequest, output: Path, pipe: Path | None) -> Path:
+    """What to call the place where the result went."""
+    return output if pipe is None else request.output or PIPE
 
 
 def teller(request: EnhanceRequest) -> Tell:

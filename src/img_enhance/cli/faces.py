@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from img_enhance.cancelling import Tick, ticking
 from img_enhance.cli.files import beside
-from img_enhance.cli.flags import add_flags, read, set_run
+from img_enhance.cli.flags import add_flags, flagged, read, set_run
 from img_enhance.cli.models import OFFLINE, offer, store_of
-from img_enhance.cli.screen import interruptible
+from img_enhance.cli.screen import interruptible, say
 from img_enhance.machine.settings import model_table
 from img_enhance.photo import format_named
 from img_enhance.request.options import GFPGAN, Input, Machine, Output
@@ -82,14 +82,17 @@ def _find(request: FacesRequest, tick: Tick) -> int:
     from img_enhance.machine.devices import detect_cpu
     from img_enhance.planning.planner import CANVAS_SHARE, allowed_bytes
 
-    machine = request.machine
-    file = open_photo(request.photo, max_pixels=machine.max_pixels, first_frame=request.reading.animation == "first")
+    machine, reading = request.machine, request.reading
+    first_frame, salvage = reading.animation == "first", bool(reading.salvage)
+    file = open_photo(request.photo, max_pixels=machine.max_pixels, first_frame=first_frame, salvage=salvage)
     output_format = format_named(file.header.format).written_as or file.header.format
     output = request.output or beside(request.photo, output_format, "faces")
     check_output(output, overwrite=request.overwrite)
     detector = _detector(request, tick)
     in_memory = int(CANVAS_SHARE * allowed_bytes(machine.max_memory, detect_cpu()))
     photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
+    for warning in photo.warnings:
+        say(f"[WARNING] {flagged(warning)}")
     rows = _rows(photo.pixels, detector, request.options, tick)
     draw_faces(photo.pixels, [(face, not why) for face, why in rows])
     write_photo(photo, output, format=output_format, output=Output(), overwrite=request.overwrite, note="faces marked", tick=tick)

@@ -6,10 +6,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from img_enhance.errors import DiskError, OutputError
+from img_enhance.errors import DiskError, OutputError, PhotoError
+from img_enhance.files import RESULT, is_stream
 from img_enhance.photo import format_named
 
 PIPE = Path("-")
@@ -17,24 +18,51 @@ PIPE = Path("-")
 
 @contextmanager
 def piped(photo: Path, output: Path | None) -> Iterator[tuple[Path, Path | None]]:
-    """The photo's file, which for standard input is a copy, and the file that goes to standard output, if one does."""
-    if PIPE not in (photo, output):
+    """The photo's file, which for a pipe is a copy, and the file that goes to a pipe or a device, if one does.
+
+    Raises: PhotoError when the pipe cannot be read, DiskError when standard output is closed.
+    """
+    if not (is_pipe(photo) or is_pipe(output)):
         yield photo, None
         return
+    if sys.__stdout__ is None and PIPE in (output, photo if output is None else None):
+        raise DiskError("standard output is closed, where the result would go", "name a file with ", RESULT)
     with tempfile.TemporaryDirectory(prefix="img-enhance-") as folder:
-        if photo == PIPE:
-            photo = Path(folder) / "standard input"
-            with photo.open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            output = output or PIPE
-        yield photo, Path(folder) / "standard output" if output == PIPE else None
+        pours = is_pipe(output)
+        if is_pipe(photo):
+            photo, pours = _poured(photo, Path(folder) / "standard input"), pours or output is None
+        yield photo, Path(folder) / "standard output" if pours else None
 
 
-def pour(file: Path) -> None:
-    """Copy a file to standard output."""
-    with file.open("rb") as source:
-        shutil.copyfileobj(source, sys.stdout.buffer)
-    sys.stdout.buffer.flush()
+def is_pipe(path: Path | None) -> bool:
+    """Whether a name stands for standard input or output, or is that of a pipe or a device."""
+    return path is not None and (path == PIPE or is_stream(path))
+
+
+def _poured(pipe: Path, file: Path) -> Path:
+    """`file` with all that comes out of a pipe."""
+    try:
+        with nullcontext(sys.stdin.buffer) if pipe == PIPE else pipe.open("rb") as source, file.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    except OSError as error:
+        raise PhotoError(f"{pipe} cannot be read: {error.strerror}", "check its name and permissions") from None
+    return file
+
+
+def pour(file: Path, output: Path | None) -> None:
+    """Copy a file to a pipe or a device, by default standard output.
+
+    Raises: DiskError when it cannot be written; BrokenPipeError when nobody reads it.
+    """
+    pipe = output or PIPE
+    try:
+        with file.open("rb") as source, nullcontext(sys.stdout.buffer) if pipe == PIPE else pipe.open("wb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DiskError(f"cannot write {'standard output' if pipe == PIPE else pipe}: {error.strerror}") from None
 
 
 def beside(photo: Path, output_format: str, what: str = "enhanced") -> Path:

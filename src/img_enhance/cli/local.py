@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from img_enhance.cancelling import ticking
 from img_enhance.cli.compare import check_sheet_of, write_sheet_of
-from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, say_done, teller
-from img_enhance.cli.files import PIPE, beside, check_report, piped, pour, write_report
+from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, say_done, shown_output, teller
+from img_enhance.cli.files import beside, check_report, is_pipe, piped, pour, write_report
 from img_enhance.cli.flags import flagged
 from img_enhance.cli.models import offer, store_of
 from img_enhance.cli.screen import bar, interruptible
@@ -51,8 +51,8 @@ def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
             result = _saved(request, engine, prepared, output, cancelled)
         _write_others(request, result, photo, output)
         if pipe is not None:
-            pour(pipe)
-    done = _done_line(result, PIPE if pipe is not None else output, time.perf_counter() - started, peak.bytes)
+            pour(pipe, request.output)
+    done = _done_line(result, shown_output(request, output, pipe), time.perf_counter() - started, peak.bytes)
     say_done(request, done, warnings=result.warnings, pipe=pipe)
     return 0
 
@@ -60,7 +60,7 @@ def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
 def _check_files(request: EnhanceRequest, photo: Path, output: Path) -> None:
     check_report(request.report, photo, output)
     for path in (output, request.report):
-        if path is not None:
+        if path is not None and not is_pipe(path):
             check_output(path, overwrite=request.overwrite)
     if request.compare is not None:
         check_sheet_of(request.compare, photo, output, overwrite=request.overwrite)

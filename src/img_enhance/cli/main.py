@@ -14,32 +14,49 @@ from img_enhance.cli.enhance import add_enhance
 from img_enhance.cli.faces import add_faces
 from img_enhance.cli.flags import EXIT_CODES, flagged
 from img_enhance.cli.models import add_models
-from img_enhance.cli.screen import say
+from img_enhance.cli.screen import give_up, open_streams, say
 from img_enhance.cli.serve import add_serve
 from img_enhance.cli.suggest import add_suggest
-from img_enhance.errors import ImgEnhanceError
+from img_enhance.errors import DiskError, ImgEnhanceError, MemoryBudgetError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and answer with its exit code."""
+    open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show must not end the work
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except ImgEnhanceError as error:
+        say(f"[ERROR] {flagged(error.words)}")
+        return error.exit_code
+    except MemoryError:
+        say("[ERROR] the system refused memory; raise the limit that this process has (ulimit -v), or close other programs")
+        return MemoryBudgetError.exit_code
+    except BrokenPipeError:
+        give_up("stdout")
+        return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        give_up("stdout")
+        say(f"[ERROR] cannot write standard output: {error.strerror}")
+        return DiskError.exit_code
+    except KeyboardInterrupt:
+        say("[ERROR] cancelled")
+        return 130
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     parsed = parser.parse_args(arguments)
     if parsed.command is None:
         parser.print_help()
         return 0
-    try:
-        code: int = parsed.run(parsed)
-    except ImgEnhanceError as error:
-        say(f"[ERROR] {flagged(error.words)}")
-        return error.exit_code
-    except BrokenPipeError:
-        return 0
-    except KeyboardInterrupt:
-        say("[ERROR] cancelled")
-        return 130
+    code: int = parsed.run(parsed)
     return code
 
 

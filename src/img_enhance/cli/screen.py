@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -16,11 +17,30 @@ OnBytes = Callable[[int, int], None]
 Tell = Callable[[str], None]
 
 
+def open_streams() -> None:
+    """Put nothing in the place of standard streams that are closed: else the next file that is opened would be taken for one of them."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:  # the lowest number that is free, which is this one
+                os.close(nothing)
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115 - for as long as the program runs
+
+
+def give_up(name: str) -> None:
+    """Write nothing any more to a standard stream that takes nothing, not even when the program ends."""
+    with suppress(OSError):
+        getattr(sys, name).close()
+    setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the program runs
+
+
 def say(text: str) -> None:
     """Print a line to standard error."""
-    # Whoever reads the progress may stop reading; the work goes on.
-    with suppress(BrokenPipeError):
+    # Whoever reads the progress may stop reading, or its disk be full; the work goes on.
+    try:
         print(text, file=sys.stderr, flush=True)
+    except OSError:
+        give_up("stderr")
 
 
 def silent(*_: object) -> None:

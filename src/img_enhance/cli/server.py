@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.cli.compare import check_sheet_of
-from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, say_done, teller
-from img_enhance.cli.files import PIPE, beside, check_report, piped, pour, write_report
+from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, say_done, shown_output, teller
+from img_enhance.cli.files import beside, check_report, is_pipe, piped, pour, write_report
 from img_enhance.cli.screen import Tell, bar, bytes_bar, raising
 from img_enhance.cli.suggest import auto_lines
 from img_enhance.client import Client, JobStatus, Patience
@@ -65,8 +65,8 @@ def _enhance(request: EnhanceRequest, client: Client, photo: Path, pipe: Path | 
     assert job.record is not None
     _write_others(request, job.record, photo, output)
     if pipe is not None:
-        pour(pipe)
-    done = _done_line(job, client, PIPE if pipe is not None else output, time.perf_counter() - started)
+        pour(pipe, request.output)
+    done = _done_line(job, client, shown_output(request, output, pipe), time.perf_counter() - started)
     say_done(request, done, warnings=job.record["warnings"], pipe=pipe)
     return 0
 
@@ -113,7 +113,7 @@ def _check_files(request: EnhanceRequest, photo: Path, output: Path | None) -> N
         check_report(request.report, photo, output)
         if request.compare is not None:
             check_sheet_of(request.compare, photo, output, overwrite=request.overwrite)
-    if request.report is not None:
+    if request.report is not None and not is_pipe(request.report):
         check_output(request.report, overwrite=request.overwrite)
 
 

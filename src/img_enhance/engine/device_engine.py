@@ -89,6 +89,7 @@ class DeviceEngine:
         records, warnings = list[PhaseRecord](), list(prepared.warnings)
         with _measured("read", records):
             photo = _read(prepared, folder, tick)
+        warnings += photo.warnings
         alpha, held = photo.alpha, photo.size.box
         report = _reporter(plan, progress)
         sources: dict[int, Photo] = {}

@@ -111,7 +111,8 @@ class Engine:
         if isinstance(photo, Photo):
             check_photo(photo)
             return photo
-        return open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=recipe.input.animation == "first")
+        first_frame, salvage = recipe.input.animation == "first", bool(recipe.input.salvage)
+        return open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=first_frame, salvage=salvage)
 
     def _prepared(self, source: Photo | PhotoFile, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> PreparedRun:
         if isinstance(source, Photo):

@@ -148,7 +148,7 @@ def video_losses(metadata: Metadata, output: Output) -> tuple[str, ...]:
 
 def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output) -> bool:
     """Whether the file of a photo that is left as it is will do as the result's: it is of that format, and nothing else is asked for."""
-    if isinstance(source, Photo) or source.several or source.header.format != output_format:
+    if isinstance(source, Photo) or source.several or source.salvage or source.header.format != output_format:
         return False
     has_video = source.metadata.video is not None
     fits = output.max_bytes is None or source.bytes <= output.max_bytes

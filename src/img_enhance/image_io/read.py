@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import struct
@@ -13,28 +14,27 @@ import numpy as np
 import pyvips
 
 from img_enhance.cancelling import Tick
-from img_enhance.errors import PhotoTooLarge, UnsupportedPhoto
+from img_enhance.errors import PhotoError, PhotoTooLarge, UnsupportedPhoto
 from img_enhance.files import State, damaged, size_in, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.apart import Decoder, decode_apart
-from img_enhance.image_io.content import check_tiff, content_format, is_animated, is_tiff, png_chunks, raw_kind
+from img_enhance.image_io.content import check_png, content_format, gif_frame, is_animated, is_tiff, photo_page, png_chunks, raw_kind
 from img_enhance.image_io.extras import missing_extra
 from img_enhance.image_io.gain_map import check_gain_map
 from img_enhance.image_io.jxl import kind_of
+from img_enhance.image_io.mended import Mending, mended_source, mending
 from img_enhance.image_io.stated_colours import StatedColours, stated_colours
-from img_enhance.image_io.strips import strips
+from img_enhance.image_io.strips import strips, whole_rows
 from img_enhance.image_io.turned import upright
 from img_enhance.light.hdr import WHITE_NITS, Range, range_of, show_in_standard_range
 from img_enhance.machine.canvas import Pixels
-from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata import BrokenMetadata, png, tiff
 from img_enhance.metadata.attached import Behind, behind, says_something
 from img_enhance.metadata.beside import left_beside
 from img_enhance.metadata.colours import DISPLAY_P3, SRGB_CURVE, Colours
-from img_enhance.metadata.exif import exif_resolution, upright_exif
+from img_enhance.metadata.exif import exif_orientation, exif_resolution, upright_exif
 from img_enhance.metadata.icc import is_linear, profile_problem
 from img_enhance.metadata.made_profile import colours_profile
-from img_enhance.metadata.png import read_xmp
-from img_enhance.metadata.tiff import ExtraChannels, read_exif, read_extra_channels
 from img_enhance.metadata.xmp import goes_round, with_note
 from img_enhance.photo import GainMap, Header, Metadata, Photo
 from img_enhance.words import Setting
@@ -47,13 +47,15 @@ MILLIMETRES_PER_INCH = 25.4
 # Of a JPEG with something behind its picture: cameras' segments take less than that, and phones' files with their videos.
 _MOST_HEAD_BYTES, _TAIL_BYTES, _MOST_FILE_BYTES = 2_000_000, 64, 200_000_000
 
+SALVAGE = Setting("salvage")
+
 _NO_DECODER = "bad labq format"
+_NOT_READ = ("not supported", "not configured", "not implemented")
 
 _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
     "jpeg": pyvips.Image.jpegload,
     "png": pyvips.Image.pngload,
     "webp": pyvips.Image.webpload,
-    "tiff": pyvips.Image.tiffload,
     "avif": pyvips.Image.heifload,
     "gif": pyvips.Image.gifload,
 }
@@ -63,7 +65,8 @@ _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
 class PhotoFile:
     """A photo's file whose header has been read and found good; `warnings` say what will not come back as it was.
 
-    `state` is the file's when that was done. `several` says that it holds other pictures beside the first.
+    `state` is the file's when that was done. `several` says that it holds other pictures beside the first. With `salvage`, what is there
+    of a damaged picture is taken.
     """
 
     path: Path
@@ -73,6 +76,7 @@ class PhotoFile:
     warnings: tuple[str, ...]
     state: State
     several: bool
+    salvage: bool = False
 
     @property
     def bytes(self) -> int:
@@ -80,8 +84,10 @@ class PhotoFile:
         return size_in(self.state)
 
 
-def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> PhotoFile:
+def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage: bool = False) -> PhotoFile:
     """The header of a photo; pixels are not read, except by decoders that know no other way (HEIC).
+
+    Of a file with several pictures the first is taken if `first_frame`; of a damaged one what is there, if `salvage`.
 
     Raises: PhotoError when the file cannot be read, UnsupportedPhoto when it is no photo that we take, PhotoTooLarge above `max_pixels`.
     """
@@ -90,23 +96,22 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
     if lacking is not None:
         raise UnsupportedPhoto(f"{path} is of the format {name}, for which another package is needed", f"run: {lacking}")
     state = state_of(path)
-    image = _open(path, name, max_pixels)
+    image = _open_to_salvage(path, name, max_pixels) if salvage else _open(path, name, max_pixels)
     size = Size(image.width, image.height)
     _check_pixels(path, size, max_pixels)
     frames = image.get_n_pages() if image.get_n_pages() > 1 else "several" if is_animated(path, name) else None
-    warnings = []
+    warnings = [f"the file has a flaw that by itself loses no pixel: {why}" for why in mending(path).flaws] if name == "jpeg" else []
     if frames is not None:
         if not first_frame:
             raise UnsupportedPhoto(f"{path} has {frames} frames or pages", "take one out first, or use ", Setting("animation", "first"))
         warnings.append(f"only the first of {frames} frames or pages is kept")
-    if name == "tiff" and read_extra_channels(path).unknown:
+    if name == "tiff" and tiff.read_extra_channels(path, photo_page(path).number).unknown:
         warnings.append("a channel beside its colours was left out, as the file does not call it transparency")
     conversion = _conversion(path, name, image)
-    metadata, dropped = _metadata(path, name, image, conversion)
+    metadata, orientation, dropped = _metadata(path, name, image, conversion)
     warnings += dropped
     if conversion.warning:
         warnings.append(conversion.warning)
-    orientation = _orientation(name, image)
     header = Header(
         format=name,
         size=size.turned if orientation >= 5 else size,
@@ -117,7 +122,7 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True) -> Phot
         whole=name not in _STREAMED or image.get_typeof("vips-sequential") == 0,
         wraps=orientation < 5 and goes_round(metadata.xmp),
     )
-    return PhotoFile(path, header, orientation, metadata, tuple(warnings), state, several=frames is not None)
+    return PhotoFile(path, header, orientation, metadata, tuple(warnings), state, several=frames is not None, salvage=salvage)
 
 
 # Decoders that hold the whole picture, whatever the file says.
@@ -129,33 +134,94 @@ def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick
 
     Raises: PhotoError when the file is truncated or damaged.
     """
-    image = _open(file.path, file.header.format, None)
-    stored = canvas.reshape(image.height, image.width, 3)
-    stored_alpha = None if alpha is None else alpha.reshape(image.height, image.width)
-    conversion = _conversion(file.path, file.header.format, image)
+    stored = canvas.reshape(*_stored_shape(file), 3)
+    stored_alpha = None if alpha is None else alpha.reshape(*_stored_shape(file))
+    warnings: tuple[str, ...] = ()
     try:
-        if image.format == "float":
-            _check_finite(file.path, image, tick)
-            image = _open(file.path, file.header.format, None)
-        for rows, strip in strips(conversion.apply(image), tick):
-            colours = 1 if file.header.grey else 3
-            stored[rows] = strip[:, :, :colours]
-            if stored_alpha is not None:
-                stored_alpha[rows] = strip[:, :, colours]
-    except pyvips.Error as error:
-        raise damaged(file.path, reason(error)) from None
-    if conversion.hdr is not None:
-        show_in_standard_range(stored, conversion.hdr, tick)
+        _fill(file, _open(file.path, file.header.format, None), stored, stored_alpha, tick)
+    except (pyvips.Error, PhotoError) as error:
+        if not file.salvage or isinstance(error, UnsupportedPhoto):
+            raise _damaged(file, error) from None
+        warnings = (_salvage(file, stored, stored_alpha, tick),)
     return Photo(
         pixels=upright(stored, file.orientation),
         alpha=None if stored_alpha is None else upright(stored_alpha, file.orientation),
         grey=file.header.grey,
         metadata=file.metadata,
+        warnings=warnings,
     )
 
 
-def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
-    """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero."""
+def _stored_shape(file: PhotoFile) -> tuple[int, int]:
+    """Height and width as the file has them, before it is turned."""
+    size = file.header.size
+    return (size.width, size.height) if file.orientation >= 5 else (size.height, size.width)
+
+
+def _fill(file: PhotoFile, image: pyvips.Image, stored: Pixels, stored_alpha: Pixels | None, tick: Tick) -> None:
+    """Decode an opened image into the arrays, (H, W, 3) and (H, W).
+
+    Raises: pyvips.Error where it is damaged, UnsupportedPhoto where it holds values that are no numbers.
+    """
+    conversion = _conversion(file.path, file.header.format, image)
+    if image.format == "float":
+        _check_finite(file.path, image, tick)
+        image = _open(file.path, file.header.format, None)
+    colours = 1 if file.header.grey else 3
+    for rows, strip in strips(conversion.apply(image), tick):
+        stored[rows] = strip[:, :, :colours]
+        if stored_alpha is not None:
+            stored_alpha[rows] = strip[:, :, colours]
+    if conversion.hdr is not None:
+        show_in_standard_range(stored, conversion.hdr, tick)
+
+
+def _salvage(file: PhotoFile, stored: Pixels, stored_alpha: Pixels | None, tick: Tick) -> str:
+    """Decode what there is, and say how much is not.
+
+    Raises: PhotoError when the decoder makes nothing of it.
+    """
+    name, height = file.header.format, len(stored)
+    try:
+        whole = whole_rows(_open(file.path, name, None), tick)
+        # A JPEG's colour of half the size is mixed with that of the row below.
+        whole = max(0, whole - 1) if name == "jpeg" else whole
+    except (pyvips.Error, PhotoError):
+        whole = 0
+    try:
+        _fill(file, _open(file.path, name, None, fail_on="none"), stored, stored_alpha, tick)
+    except pyvips.Error as error:
+        raise damaged(file.path, reason(error)) from None
+    return (
+        f"the file is damaged: {height - whole} of {height} rows, as it holds them, are missing or wrong, the first of them row {whole + 1}"
+    )
+
+
+def _damaged(file: PhotoFile, error: pyvips.Error | PhotoError) -> PhotoError:
+    """What to raise when a file cannot be read to its end."""
+    if isinstance(error, PhotoError):
+        return error
+    if file.header.format not in _STREAMED:
+        return damaged(file.path, reason(error))
+    plain = damaged(file.path, reason(error))
+    return PhotoError(plain.says, *plain.advice, "; to take what is there of it, use ", SALVAGE)
+
+
+def _open_to_salvage(path: Path, name: str, max_pixels: int) -> pyvips.Image:
+    """As `_open`, but whatever the decoder warns of."""
+    try:
+        return _open(path, name, max_pixels)
+    except UnsupportedPhoto:
+        raise
+    except PhotoError:
+        return _open(path, name, max_pixels, fail_on="none")
+
+
+def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None) -> pyvips.Image:
+    """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero.
+
+    It fails at the first sign of damage, or at what `fail_on` names (libvips).
+    """
     try:
         if name == "bmp":
             return _open_bmp(path, max_pixels)
@@ -166,24 +232,89 @@ def _open(path: Path, name: str, max_pixels: int | None) -> pyvips.Image:
         if name == "raw":
             return _open_raw(path, max_pixels)
         if name == "tiff":
-            check_tiff(path)
-        # A warning of the decoder means that pixels are missing or made up; but libtiff also warns of odd tags.
-        fail_on = "error" if name == "tiff" else "warning"
-        image = _VIPS_LOADERS[name](os.fspath(path), access="sequential", fail_on=fail_on)
-        return _without_unknown(image, read_extra_channels(path)) if name == "tiff" else image
+            return _open_tiff(path, max_pixels, fail_on or "error")
+        if name == "png":
+            check_png(path)
+        # A warning of the decoder means that pixels are missing or made up; but libtiff, which `_open_tiff` asks, also warns of odd tags.
+        fail_on = fail_on or "warning"
+        if name == "jpeg" and (mended := mending(path)).flaws:
+            return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
+        image = _load(path, _VIPS_LOADERS[name], access="sequential", fail_on=fail_on)
+        return _around_frame(path, image) if name == "gif" else image
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
             return _open_apart(path, "pillow", max_pixels)
+        if name == "tiff" and any(words in str(error) for words in _NOT_READ):
+            raise UnsupportedPhoto(
+                f"{path} is a TIFF of a kind that is not taken ({reason(error)}); save it anew with deflate or LZW"
+            ) from None
         raise damaged(path, reason(error)) from None
 
 
-def _without_unknown(image: pyvips.Image, extra: ExtraChannels) -> pyvips.Image:
+def _load(path: Path, loader: Callable[..., pyvips.Image], **options: str | int) -> pyvips.Image:
+    """The image in a file, of whatever bytes its name is: pyvips takes all names for UTF-8."""
+    name = os.fspath(path)
+    if name.isascii() or "\ufffd" not in os.fsencode(name).decode(errors="replace"):
+        return loader(name, **options)
+    return pyvips.Image.new_from_source(mended_source(path, Mending()), "", **options)
+
+
+def _open_tiff(path: Path, max_pixels: int | None, fail_on: str) -> pyvips.Image:
+    """The page of a TIFF that is the photo."""
+    page = photo_page(path)
+    image = _load(path, pyvips.Image.tiffload, page=page.number, access="sequential", fail_on=fail_on).copy()
+    pages = image.get_n_pages() - page.small
+    if page.by_pillow:
+        image = _with_pixels_of_pillow(path, image, page.number, max_pixels)
+    image.set_type(pyvips.GValue.gint_type, "n-pages", max(1, pages))
+    return _without_unknown(image, tiff.read_extra_channels(path, page.number))
+
+
+def _without_unknown(image: pyvips.Image, extra: tiff.ExtraChannels) -> pyvips.Image:
     """Only the colours and the transparency of a TIFF's channels."""
     colours = image.bands - extra.count
     if extra.unknown == 0 or colours < 1:
         return image
     chosen = image.extract_band(0, n=colours)
     return chosen if extra.transparency is None else chosen.bandjoin(image.extract_band(colours + extra.transparency))
+
+
+def _with_pixels_of_pillow(path: Path, header: pyvips.Image, page: int, max_pixels: int | None) -> pyvips.Image:
+    """A TIFF of 8 bits as Pillow decodes it, with all that libvips read of it beside the pixels."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    _check_pixels(path, Size(header.width, header.height), header.width * header.height if max_pixels is None else max_pixels)
+    try:
+        with path.open("rb") as file, TiffImageFile(file) as picture:
+            picture.seek(page)
+            if picture.mode not in _TIFF_MODES or len(picture.getbands()) != header.bands:
+                raise UnsupportedPhoto(f"{path} is a TIFF of an unusual kind ({picture.mode})", "save it as RGB first")
+            width, height = picture.size
+            if max_pixels is not None:
+                image = pyvips.Image.black(width, height, bands=header.bands)
+            else:
+                image = pyvips.Image.new_from_array(np.asarray(picture).reshape(height, width, header.bands))
+    except _PILLOW_ERRORS as error:
+        raise damaged(path, str(error)) from None
+    # Pillow has turned it upright.
+    turned = (width, height) != (header.width, header.height)
+    across, down = (header.yres, header.xres) if turned else (header.xres, header.yres)
+    image = image.copy(interpretation=header.interpretation, xres=across, yres=down)
+    for field in _FIELDS.values():
+        if _has(header, field):
+            image.set_type(pyvips.GValue.blob_type, field, header.get(field))
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    return image
+
+
+def _around_frame(path: Path, image: pyvips.Image) -> pyvips.Image:
+    """A GIF whose first frame is smaller than the picture is transparent around it, as browsers show it; libvips makes that black."""
+    frame = gif_frame(path)
+    whole = Size(image.width, image.height).box
+    if image.hasalpha() or frame is None or frame.size == whole.size or frame.size.pixels == 0:
+        return image
+    seen = pyvips.Image.black(frame.size.width, frame.size.height) + 255
+    return image.bandjoin(seen.cast("uchar").embed(frame.left, frame.top, image.width, image.height))
 
 
 def _open_bmp(path: Path, max_pixels: int | None) -> pyvips.Image:
@@ -206,6 +337,7 @@ def _open_bmp(path: Path, max_pixels: int | None) -> pyvips.Image:
     return _with_dpi(image.copy(interpretation="b-w" if mode == "L" else "srgb"), dpi)
 
 
+_TIFF_MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
 _PILLOW_MODES = {"RGBA": "RGBA", "PA": "RGBA", "L": "L", "1": "L"}
 _PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error, MemoryError)
 
@@ -263,7 +395,7 @@ def _open_raw(path: Path, max_pixels: int | None) -> pyvips.Image:
 
 
 def _raw_exif(path: Path) -> bytes | None:
-    return read_exif(path) if is_tiff(path) else None
+    return tiff.read_exif(path) if is_tiff(path) else None
 
 
 # libvips' names of blocks of metadata; and ours for the warnings of a decoder.
@@ -400,15 +532,17 @@ def _stretched(image: pyvips.Image) -> pyvips.Image:
     return stretched.rint().cast(image.format)
 
 
-def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion) -> tuple[Metadata, list[str]]:
-    """The photo's metadata, and what had to be dropped of it."""
+def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion) -> tuple[Metadata, int, list[str]]:
+    """The photo's metadata, its orientation by EXIF, 1 to 8, and what had to be dropped."""
     found: dict[str, bytes | None] = {key: image.get(field) if _has(image, field) else None for key, field in _FIELDS.items()}
     dropped = image.get(_WARNINGS).splitlines() if _has(image, _WARNINGS) else []
     for key, read in _READERS.get(name, {}).items():
         try:
-            found[key] = found[key] or read(path)
+            found[key] = read(path)
         except BrokenMetadata as error:
             dropped.append(_dropped(key, error))
+            found[key] = None
+    stated = _orientation(name, image, found["exif"])
     for key, check in _CHECKS.items():
         block = found[key]
         try:
@@ -428,15 +562,18 @@ def _metadata(path: Path, name: str, image: pyvips.Image, conversion: Conversion
     elif name == "png" and not _has(image, "icc-profile-data") and b"iCCP" in png_chunks(path):
         dropped.append("its colour profile was dropped: it cannot be read")
     resolution = _resolution(image, found["exif"])
-    if resolution is not None and _orientation(name, image) >= 5:
+    orientation = stated or 1
+    if resolution is not None and orientation >= 5:
         resolution = resolution[1], resolution[0]
-    metadata = Metadata(exif=found["exif"], xmp=found["xmp"], iptc=found["iptc"], icc=found["icc"], resolution=resolution)
+    metadata = Metadata(
+        exif=found["exif"], xmp=found["xmp"], iptc=found["iptc"], icc=found["icc"], resolution=resolution, upright=stated is not None
+    )
     if name in ("heic", "avif"):
-        return metadata, [*dropped, *left_beside(path)]
+        return metadata, orientation, [*dropped, *left_beside(path)]
     if name != "jpeg":
-        return metadata, dropped
-    attached, lost = _attached(path, metadata, _orientation(name, image))
-    return attached, dropped + lost
+        return metadata, orientation, dropped
+    attached, lost = _attached(path, metadata, orientation)
+    return attached, orientation, dropped + lost
 
 
 def _attached(path: Path, metadata: Metadata, orientation: int) -> tuple[Metadata, list[str]]:
@@ -487,11 +624,17 @@ def _check_xmp(xmp: bytes) -> None:
     with_note(xmp, note="", tool="", width=1, height=1, keep_gps=False)
 
 
-# What libvips does not read; and what would fail after all the work if it were not tried before.
+def _exif_of_photo_page(path: Path) -> bytes | None:
+    number = photo_page(path).number
+    return tiff.read_exif(path, number) or (tiff.read_exif(path) if number else None)
+
+
+# What libvips does not read, or not as it should be: of a PNG it takes EXIF before the pixels only, and with a wrong checksum too.
+# And what would fail after all the work if it were not tried before.
 _READERS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {
-    "tiff": {"exif": read_exif},
+    "tiff": {"exif": _exif_of_photo_page},
     "raw": {"exif": _raw_exif},
-    "png": {"xmp": read_xmp},
+    "png": {"xmp": png.read_xmp, "exif": png.read_exif},
 }
 _CHECKS: dict[str, Callable[[bytes], None]] = {"exif": _check_exif, "xmp": _check_xmp}
 
@@ -509,12 +652,17 @@ def _resolution(image: pyvips.Image, exif: bytes | None) -> tuple[float, float] 
     return round(found[0], 2), round(found[1], 2)
 
 
-def _orientation(name: str, image: pyvips.Image) -> int:
+def _orientation(name: str, image: pyvips.Image, exif: bytes | None) -> int | None:
+    """How the stored pixels are to be turned, 1 to 8; None when the file does not say."""
     # HEIF and JPEG XL carry their rotation outside EXIF, and their decoders have applied it.
-    if name in ("avif", "heic", "jxl", "raw") or not _has(image, "orientation"):
+    if name in ("avif", "heic", "jxl", "raw"):
         return 1
-    value = int(image.get("orientation"))
-    return value if 1 <= value <= 8 else 1
+    if name == "png":
+        with contextlib.suppress(BrokenMetadata):
+            return None if exif is None else exif_orientation(exif)
+        return None
+    value = int(image.get("orientation")) if _has(image, "orientation") else 0
+    return value if 1 <= value <= 8 else None
 
 
 def _check_finite(path: Path, image: pyvips.Image, tick: Tick) -> None:

@@ -41,6 +41,18 @@ def strips(image: pyvips.Image, tick: Tick) -> Iterator[tuple[slice, npt.NDArray
         yield slice(top, top + rows), strip.reshape(rows, image.width, image.bands)
 
 
+def whole_rows(image: pyvips.Image, tick: Tick) -> int:
+    """How many rows can be decoded before the decoder meets damage."""
+    region = pyvips.Region.new(image)
+    for row in range(image.height):
+        tick()
+        try:
+            region.fetch(0, row, image.width, 1)
+        except pyvips.Error:
+            return row
+    return int(image.height)
+
+
 def resample(
     pixels: Pixels,
     canvas: Pixels,

@@ -164,7 +164,15 @@ def _updated(photo: Photo, format: str, output: Output, note: str, framing: Fram
 
     def noted(xmp: bytes | None) -> bytes:
         return with_note(
-            xmp, note=note, tool=tool, width=size.width, height=size.height, keep_gps=keep_gps, framing=framing, attached=attached
+            xmp,
+            note=note,
+            tool=tool,
+            width=size.width,
+            height=size.height,
+            keep_gps=keep_gps,
+            upright=metadata.upright,
+            framing=framing,
+            attached=attached,
         )
 
     try:
@@ -226,7 +234,7 @@ def _encode(image: pyvips.Image, partial: Path, path: Path, format: str, output:
     image.set_progress(True)
     image.signal_connect("eval", ask)
     try:
-        _save(image, os.fspath(partial), format, output)
+        _save(image, os.fsencode(partial), format, output)
     except pyvips.Error as error:
         if failures:
             raise failures[0] from None
@@ -235,7 +243,7 @@ def _encode(image: pyvips.Image, partial: Path, path: Path, format: str, output:
         raise DiskError(f"cannot write {path}: {reason(error)}") from None
 
 
-def _save(image: pyvips.Image, name: str, format: str, output: Output) -> None:
+def _save(image: pyvips.Image, name: bytes, format: str, output: Output) -> None:
     lossless = bool(output.lossless)
     sampling = "on" if output.subsampling == "4:2:0" else "off"
     keep = _KEEP if image.get_typeof("exif-data") else _KEEP_BUT_EXIF

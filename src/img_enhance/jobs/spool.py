@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -11,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from img_enhance.errors import DiskError
+from img_enhance.errors import DiskError, MachineError
 from img_enhance.jobs.refusals import StoreBroken
 from img_enhance.words import Setting
 
@@ -50,8 +49,15 @@ class Spool:
     def lock(self) -> int:
         """A file that says, while it is open, that this process owns the folder; the system closes it when the process dies.
 
-        Raises: DiskError, StoreBroken when another process owns it.
+        Raises: DiskError, StoreBroken when another process owns it, MachineError on a system without such locks.
         """
+        try:
+            import fcntl
+        except ModuleNotFoundError:
+            raise MachineError(
+                "the service does not run on this system, which has no locks on files as POSIX has them (fcntl)",
+                "run it on Linux or macOS, on Windows in WSL or in a container; all other commands work here",
+            ) from None
         self.make_root()
         try:
             handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from img_enhance.errors import DeviceError
+from img_enhance.machine import cgroups
 from img_enhance.machine.gpu import Gpu
 from img_enhance.planning.plan import Device, Rates, RuntimeName
 from img_enhance.words import Setting, Words
@@ -200,15 +201,13 @@ def detect_cpu() -> Device:
         cores=cores,
         native_bf16="avx512_bf16" in flags or "amx_bf16" in flags,
         rates=Rates(f32=rates.f32 * cores, bf16=rates.bf16 * cores),
-        memory_bytes=min(int(psutil.virtual_memory().total), _cgroup_bytes("memory.max", "memory/memory.limit_in_bytes")),
+        memory_bytes=min(int(psutil.virtual_memory().total), cgroups.memory_limit()),
     )
 
 
 def free_bytes() -> int:
     """Memory that this process could take right now without anything being killed or swapped."""
-    limit = _cgroup_bytes("memory.max", "memory/memory.limit_in_bytes")
-    used = _cgroup_anonymous_bytes() if limit < psutil.virtual_memory().total else 0
-    return min(int(psutil.virtual_memory().available), limit - used)
+    return min(int(psutil.virtual_memory().available), cgroups.free_memory())
 
 
 def _cpu_flags() -> tuple[frozenset[str], str]:
@@ -224,29 +223,7 @@ def _cpu_flags() -> tuple[frozenset[str], str]:
 
 
 def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-_NO_LIMIT = 2**62
-
-
-def _cgroup_bytes(*names: str) -> int:
-    """The smallest limit that a container has set (cgroup v2, then v1)."""
-    for name in names:
-        try:
-            text = (Path("/sys/fs/cgroup") / name).read_text().strip()
-        except OSError:
-            continue
-        if text.isdigit():
-            return int(text)
-    return _NO_LIMIT
-
-
-def _cgroup_anonymous_bytes() -> int:
-    try:
-        lines = Path("/sys/fs/cgroup/memory.stat").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("anon ", "shmem ")))
+    """Processors that this process may use at once, by its affinity and its control groups' quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cgroups.cpu_limit()
+    return cores if quota is None else min(cores, quota)

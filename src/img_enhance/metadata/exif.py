@@ -123,6 +123,17 @@ def exif_resolution(blob: bytes) -> tuple[float, float] | None:
     return across * scale, down * scale
 
 
+def exif_orientation(blob: bytes) -> int | None:
+    """The orientation, 1 to 8; None when the blob states none, or none that there is.
+
+    Raises: BrokenMetadata when it cannot be read.
+    """
+    parts = parse(blob)
+    entry = parts.ifd0.first(ORIENTATION)
+    value = None if entry is None else read_number(parts.read, parts.layout, entry)
+    return value if value is not None and 1 <= value <= 8 else None
+
+
 def _rational(parts: Parts, entry: Entry | None) -> float | None:
     if entry is None or entry.type != RATIONAL or entry.count != 1:
         return None

@@ -1,6 +1,7 @@
-"""XMP in PNG, where other programs look for it: libvips hides it in a compressed zTXt chunk.
+"""XMP in PNG, where other programs look for it: libvips hides it in a compressed zTXt chunk. EXIF in PNG, wherever it lies.
 
-Source: PNG (W3C, third edition), sections 5.3 and 11.3.3; XMP Specification Part 3, section 1.1.5.
+Source: PNG (W3C, third edition), sections 5.3, 11.3.3 and 11.3.4.4; XMP Specification Part 3, section 1.1.5. Raw profiles, which are older
+than the chunk eXIf, as the manuals of ImageMagick and ExifTool tell of them.
 """
 
 import os
@@ -16,6 +17,8 @@ from img_enhance.metadata import BrokenMetadata
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEYWORD = b"XML:com.adobe.xmp\0"
 _TEXT_CHUNKS = (b"iTXt", b"zTXt", b"tEXt")
+_EXIF_KEYWORDS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
+_LONGEST_KEYWORD = 80
 _LONGEST_CHUNK = 2**31 - 1
 _AFTER_DATA = 4  # the checksum
 
@@ -34,18 +37,53 @@ def read_xmp(path: Path) -> bytes | None:
     OSError when it cannot be read.
     """
     with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        for number, (kind, length) in enumerate(_chunks(file)):
-            if number > _CHUNKS_OF_ANY_SIZE + size // _FEWEST_BYTES_A_CHUNK:
-                raise BrokenMetadata(f"it has more than {number} chunks in {size} bytes")
-            if kind == b"IEND":
-                break
-            start = file.tell()
+        for kind, length in _walk(file):
             if kind in _TEXT_CHUNKS and file.read(min(length, len(_KEYWORD))) == _KEYWORD:
-                return _text(kind, _data(file, kind, length - len(_KEYWORD)))
-            file.seek(start + length + _AFTER_DATA)
+                return _text(kind, _data(file, kind + _KEYWORD, length - len(_KEYWORD), "XMP"), "XMP")
     return None
+
+
+def read_exif(path: Path) -> bytes | None:
+    """The EXIF of a PNG file: that of its eXIf chunk, before or after its pixels, else of a text in hexadecimal digits ("Raw profile
+    type exif"); None when it has none. Pixels are skipped.
+
+    Raises: BrokenMetadata when the file is no PNG or is cut off, or the EXIF is damaged or above 16 MB; OSError when it cannot be read.
+    """
+    raw = None
+    with path.open("rb") as file:
+        for kind, length in _walk(file):
+            if kind == b"eXIf":
+                return _data(file, kind, length, "EXIF")
+            if kind in _TEXT_CHUNKS and raw is None:
+                keyword = file.read(min(length, _LONGEST_KEYWORD)).partition(b"\0")[0] + b"\0"
+                if keyword in _EXIF_KEYWORDS:
+                    file.seek(len(keyword) - min(length, _LONGEST_KEYWORD), 1)
+                    raw = _text(kind, _data(file, kind + keyword, length - len(keyword), "EXIF"), "EXIF")
+    return None if raw is None else _from_digits(raw)
+
+
+def _from_digits(text: bytes) -> bytes | None:
+    """What a raw profile holds: a name, a length, and so many bytes as hexadecimal digits. An APP1 may be no EXIF: None."""
+    try:
+        _, length, digits = text.split(None, 2)
+        data = bytes.fromhex(digits.decode("ascii"))[: int(length)]
+    except ValueError:
+        raise BrokenMetadata("it is not written in hexadecimal digits") from None
+    return data if data.startswith((b"Exif\0\0", b"II*\0", b"MM\0*")) else None
+
+
+def _walk(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Kind and length of each chunk up to the end, with the file at its data, wherever whoever took the last one left it."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    for number, (kind, length) in enumerate(_chunks(file)):
+        if number > _CHUNKS_OF_ANY_SIZE + size // _FEWEST_BYTES_A_CHUNK:
+            raise BrokenMetadata(f"it has more than {number} chunks in {size} bytes")
+        if kind == b"IEND":
+            return
+        start = file.tell()
+        yield kind, length
+        file.seek(start + length + _AFTER_DATA)
 
 
 def add_xmp(source: Path | BinaryIO, target: BinaryIO, xmp: bytes) -> None:
@@ -84,38 +122,38 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         yield kind, length
 
 
-def _data(file: BinaryIO, kind: bytes, length: int) -> bytes:
-    """What is left of an XMP chunk after the keyword, checked."""
+def _data(file: BinaryIO, before: bytes, length: int, what: str) -> bytes:
+    """The next bytes of a chunk, checked; `before` is its kind and what was read of it."""
     if length > _MOST_BYTES:
-        raise BrokenMetadata(f"the XMP has {length} bytes, allowed {_MOST_BYTES}")
+        raise BrokenMetadata(f"the {what} has {length} bytes, allowed {_MOST_BYTES}")
     data = _exactly(file, length)
     (checksum,) = struct.unpack(">I", _exactly(file, _AFTER_DATA))
-    if zlib.crc32(kind + _KEYWORD + data) != checksum:
-        raise BrokenMetadata("the checksum of the XMP is wrong")
+    if zlib.crc32(before + data) != checksum:
+        raise BrokenMetadata(f"the checksum of the {what} is wrong")
     return data
 
 
-def _text(kind: bytes, data: bytes) -> bytes:
+def _text(kind: bytes, data: bytes, what: str) -> bytes:
     if kind == b"tEXt":
         return data
     if kind == b"zTXt":
-        return _inflated(data[:1], data[1:])
+        return _inflated(data[:1], data[1:], what)
     parts = data[2:].split(b"\0", 2)  # language, translated keyword, text
     if len(data) < 2 or len(parts) < 3:
-        raise BrokenMetadata("the XMP has no text")
-    return _inflated(data[1:2], parts[2]) if data[0] else parts[2]
+        raise BrokenMetadata(f"the {what} has no text")
+    return _inflated(data[1:2], parts[2], what) if data[0] else parts[2]
 
 
-def _inflated(method: bytes, data: bytes) -> bytes:
+def _inflated(method: bytes, data: bytes, what: str) -> bytes:
     if method != b"\0":
-        raise BrokenMetadata("the XMP is compressed in an unknown way")
+        raise BrokenMetadata(f"the {what} is compressed in an unknown way")
     inflate = zlib.decompressobj()
     try:
         text = inflate.decompress(data, _MOST_BYTES + 1)
     except zlib.error as error:
-        raise BrokenMetadata(f"the XMP cannot be decompressed: {error}") from None
+        raise BrokenMetadata(f"the {what} cannot be decompressed: {error}") from None
     if len(text) > _MOST_BYTES or not inflate.eof:
-        raise BrokenMetadata(f"the XMP is cut off, or has more than the {_MOST_BYTES} bytes allowed")
+        raise BrokenMetadata(f"the {what} is cut off, or has more than the {_MOST_BYTES} bytes allowed")
     return text
 
 

@@ -60,16 +60,18 @@ class ExtraChannels:
         return self.count - (self.transparency is not None)
 
 
-def read_extra_channels(path: Path) -> ExtraChannels:
-    """What the first picture of a TIFF file says of its channels; none where it says nothing that can be read.
+def read_extra_channels(path: Path, page: int = 0) -> ExtraChannels:
+    """What the picture on a page of a TIFF file, counted from 0, says of its channels; none where it says nothing that can be read.
 
     Raises: OSError when the file cannot be read.
     """
     try:
         with path.open("rb") as file:
             read = _file_reader(file)
-            layout, first = read_layout(read)
-            entry = read_directory(read, layout, first).first(_EXTRA_SAMPLES)
+            layout, at = read_layout(read)
+            for _ in range(page):
+                at = read_directory(read, layout, at).next
+            entry = read_directory(read, layout, at).first(_EXTRA_SAMPLES)
             if entry is None or entry.type != SHORT:
                 return ExtraChannels()
             kinds = struct.unpack(f"{layout.order}{entry.count}H", read_value(read, entry).data)
@@ -78,19 +80,21 @@ def read_extra_channels(path: Path) -> ExtraChannels:
     return ExtraChannels(len(kinds), next((number for number, kind in enumerate(kinds) if kind in _TRANSPARENCY), None))
 
 
-def read_exif(path: Path) -> bytes | None:
+def read_exif(path: Path, page: int = 0) -> bytes | None:
     """The EXIF of a TIFF file as a blob of its own, in the byte order of the file; None when the file says nothing but its
     orientation and resolution.
 
-    It holds the descriptive tags of the first picture and its Exif, GPS and Interoperability directories. A maker note is kept
-    byte for byte, but not at its offset.
+    It holds the descriptive tags of the picture on a page, counted from 0, and its Exif, GPS and Interoperability directories. A maker
+    note is kept byte for byte, but not at its offset.
 
     Raises: BrokenMetadata when it cannot be read or is too large, OSError when the file cannot be read.
     """
     with path.open("rb") as file:
         read = _file_reader(file)
-        layout, first = read_layout(read)
-        node = _tree(read, layout, first)
+        layout, at = read_layout(read)
+        for _ in range(page):
+            at = read_directory(read, layout, at).next
+        node = _tree(read, layout, at)
     if not node.children and not {value.tag for value in node.values} - _PIXELS:
         return None
     classic = Layout(layout.order, big=False)

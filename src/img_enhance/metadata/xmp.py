@@ -75,15 +75,16 @@ def with_note(
     width: int,
     height: int,
     keep_gps: bool,
+    upright: bool = True,
     framing: Framing | None = None,
     attached: Attached | None = None,
 ) -> bytes:
     """The packet `xmp`, or a new one, with `note` about what `tool` did at the end of its history (xmpMM:History).
 
-    Where it states orientation and size, they are 1, `width` and `height`; the sizes of a panorama follow `framing`, and of what
-    phones put behind a picture only `attached` is spoken of. Thumbnails are gone, and unless `keep_gps` every property whose name
-    begins with GPS, in any namespace. Everything else keeps its prefixes and order. There is no date in it: the same photo gives
-    the same bytes.
+    Where it states orientation and size, they are 1, `width` and `height`; the orientation stays unless the picture is `upright`. The
+    sizes of a panorama follow `framing`, and of what phones put behind a picture only `attached` is spoken of. Thumbnails are gone, and
+    unless `keep_gps` every property whose name begins with GPS, in any namespace. Everything else keeps its prefixes and order. There is
+    no date in it: the same photo gives the same bytes.
 
     Raises: BrokenMetadata when the packet cannot be read, declares a document type, or is too large or too deep.
     """
@@ -92,7 +93,7 @@ def with_note(
     if not keep_gps:
         _remove_gps(packet)
     correct = {
-        f"{{{_TIFF}}}Orientation": "1",
+        **({f"{{{_TIFF}}}Orientation": "1"} if upright else {}),
         f"{{{_TIFF}}}ImageWidth": str(width),
         f"{{{_TIFF}}}ImageLength": str(height),
         f"{{{_EXIF}}}PixelXDimension": str(width),

@@ -184,6 +184,7 @@ class Input:
     animation: str = option(
         "first", help="an animated or many-paged file: take its first frame with a warning, or refuse it", choices=("first", "refuse")
     )
+    salvage: bool | None = option(None, help="take what is there of a damaged JPEG, PNG or TIFF, and say how many rows are missing")
 
     def __post_init__(self) -> None:
         check(self)

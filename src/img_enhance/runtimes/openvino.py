@@ -1,7 +1,7 @@
 """The operations on OpenVINO's CPU device: the default runtime."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,28 @@ from openvino import opset15 as opset
 from openvino.preprocess import PrePostProcessor
 
 from img_enhance.cancelling import Tick
+from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.machine.memory import give_back
 from img_enhance.models.networks.ops import Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.planning.sweep_plan import CHANNELS
 from img_enhance.runtimes.runtime import Picture
+from img_enhance.words import Setting
 
 # Kernels are prepared for each shape of window and kept for so many shapes. By default for 5000, which a service that sees photos of all
 # sizes never gives back: 84 MB after 200 sizes, 40 MB with this, and no slower (measured 2026-11).
 _SHAPES_KEPT = 16
+
+# What OpenVINO and the system say where memory or a thread's stack is refused (2026.4.1, under `ulimit -v`).
+_REFUSED = (
+    "Failed to allocate",
+    "can't alloc",
+    "bad_alloc",
+    "Cannot allocate memory",
+    "Resource temporarily unavailable",
+    "could not create a memory",
+)
 
 # How often a running window asks whether to stop.
 _ASK_MILLISECONDS = 50
@@ -138,7 +150,12 @@ class OpenVINO:
             "CPU_RUNTIME_CACHE_CAPACITY": _SHAPES_KEPT,
         }
         model = layouts.build()
-        return Compiled(lambda: self._core.compile_model(model, "CPU", settings))
+
+        def compile_network() -> ov.CompiledModel:
+            with telling_refused_memory():
+                return self._core.compile_model(model, "CPU", settings)
+
+        return Compiled(compile_network)
 
     def is_finite(self, values: npt.NDArray[Any]) -> bool:
         """Whether no value is NaN or infinite."""
@@ -169,14 +186,16 @@ class Compiled:
         """The answer to (H, W, C) inputs; it is overwritten by the next run. `tick` is called now and then and may raise."""
         # Taken away before the run and put back after it: no way out of a run that ended early leaves them for the next.
         network, self._network = self._network or self._compile_network(), None
-        request, self._request = self._request or network.create_infer_request(), None
+        with telling_refused_memory():
+            request, self._request = self._request or network.create_infer_request(), None
         try:
             tensors = [_tensor(window) for window in inputs]
             for port, tensor in enumerate(tensors):
                 request.set_input_tensor(port, tensor)
-            request.start_async()
-            while not request.wait_for(_ASK_MILLISECONDS):
-                tick()
+            with telling_refused_memory():
+                request.start_async()
+                while not request.wait_for(_ASK_MILLISECONDS):
+                    tick()
         except BaseException:
             _stop(request)
             raise
@@ -195,6 +214,22 @@ class Compiled:
             self._network.release_memory()
         # Without this the heap keeps the holes, and 25 stages add up to gigabytes (measured: 2.1 GB instead of 0.6 GB).
         give_back()
+
+
+@contextmanager
+def telling_refused_memory() -> Iterator[None]:
+    """Errors of OpenVINO whose cause is that the system refused memory become ours.
+
+    Raises: MemoryBudgetError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if any(words in line for words in _REFUSED)]
+        if not lines:
+            raise
+        advice = "raise the limit that this process has (ulimit -v), close other programs, or use a smaller "
+        raise MemoryBudgetError(f"the system refused memory to OpenVINO ({lines[-1]})", advice, Setting("max_memory")) from None
 
 
 def _stop(request: ov.InferRequest) -> None:

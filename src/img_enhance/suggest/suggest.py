@@ -180,7 +180,7 @@ def suggest_file(
     Raises: PhotoError when it cannot be read, PhotoTooLarge, DiskError.
     """
     machine, read = machine or Machine(), reading or Input()
-    file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first")
+    file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first", salvage=bool(read.salvage))
     in_memory = canvas_bytes(allowed_bytes(machine.max_memory, detect_cpu()))
     _, suggestion = decode_and_suggest(
         file, limits, most_in_memory=in_memory, scratch=machine.scratch, store=store, models=models, tick=tick

@@ -1,0 +1,148 @@
+"""Kinds of TIFF that libvips does not read or not as it should: the photo comes out, or the kind is named and not called damaged."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_pictures import Array, joined, read, smooth, turned
+
+from img_enhance.errors import UnsupportedPhoto
+from img_enhance.image_io import open_photo
+
+RGB, CFA, TILE = 2, 32803, 16
+
+
+def page(pixels: Array, *, planes: bool = False, **tags: int) -> tuple[dict[int, tuple[int, ...] | bytes], list[bytes]]:
+    """Tags and data of a picture, in one strip, or in tiles in separate planes."""
+    height, width, bands = pixels.shape
+    facts: dict[int, tuple[int, ...] | bytes] = {256: (width,), 257: (height,), 258: (8,) * bands, 259: (1,), 262: (RGB,), 277: (bands,)}
+    data = [pixels.tobytes()]
+    if planes:
+        padded = np.pad(pixels, ((0, -height % TILE), (0, -width % TILE), (0, 0)))
+        places = [(y, x) for y in range(0, height, TILE) for x in range(0, width, TILE)]
+        data = [padded[y : y + TILE, x : x + TILE, band].tobytes() for band in range(bands) for y, x in places]
+        facts |= {284: (2,), 322: (TILE,), 323: (TILE,)}
+    else:
+        facts |= {278: (height,)}
+    return facts | {int(tag.removeprefix("tag")): (value,) for tag, value in tags.items()}, data
+
+
+def tiff(*pages: tuple[dict[int, tuple[int, ...] | bytes], list[bytes]]) -> bytes:
+    """A file of pages, all values as LONG or ASCII."""
+    body = bytearray(b"II*\0" + bytes(4))
+    link = 4
+    for facts, data in pages:
+        tiled = 322 in facts
+        starts = []
+        for part in data:
+            starts.append(len(body))
+            body += part + bytes(len(part) % 2)
+        facts = facts | {324 if tiled else 273: tuple(starts), 325 if tiled else 279: tuple(len(part) for part in data)}
+        lines = []
+        for tag, value in sorted(facts.items()):
+            kind, count, raw = (
+                (2, len(value), value) if isinstance(value, bytes) else (4, len(value), struct.pack(f"<{len(value)}I", *value))
+            )
+            if tag == 258:
+                kind, raw = 3, struct.pack(f"<{count}H", *value)
+            if len(raw) > 4:
+                at = len(body)
+                body += raw + bytes(len(raw) % 2)
+                raw = struct.pack("<I", at)
+            lines.append(struct.pack("<HHI", tag, kind, count) + raw.ljust(4, b"\0"))
+        struct.pack_into("<I", body, link, len(body))
+        body += struct.pack("<H", len(lines)) + b"".join(lines) + bytes(4)
+        link = len(body) - 4
+    return bytes(body)
+
+
+def saved(folder: Path, data: bytes) -> Path:
+    path = folder / "photo.tif"
+    path.write_bytes(data)
+    return path
+
+
+def test_the_builder_of_these_files_writes_what_pillow_reads() -> None:
+    for planes in (False, True):
+        with Image.open(io.BytesIO(tiff(page(smooth(3), planes=planes)))) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), smooth(3))
+
+
+def test_tiles_in_planes_are_read(tmp_path: Path) -> None:
+    _, photo = read(saved(tmp_path, tiff(page(smooth(3), planes=True))))
+    np.testing.assert_array_equal(photo.pixels, smooth(3))
+
+
+@pytest.mark.parametrize("bands", [1, 3, 4])
+@pytest.mark.parametrize("compression", ["zstd", "lzma"])
+def test_compressions_that_libvips_lacks_are_read(compression: str, bands: int, tmp_path: Path) -> None:
+    path = tmp_path / "photo.tif"
+    Image.fromarray(smooth(bands)).save(path, compression=compression, dpi=(300, 300), tiffinfo={0x010F: "ACME"}, icc_profile=None)
+    file, photo = read(path)
+    np.testing.assert_array_equal(joined(photo), smooth(bands))
+    assert file.metadata.resolution == (300, 300)
+    assert b"ACME" in (file.metadata.exif or b"")
+    assert file.header.whole
+    assert file.warnings == ()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_what_pillow_decodes_is_turned_once(orientation: int, tmp_path: Path) -> None:
+    path = tmp_path / "photo.tif"
+    Image.fromarray(turned(smooth(3), orientation)).save(path, compression="zstd", dpi=(300, 150), tiffinfo={0x0112: orientation})
+    file, photo = read(path)
+    np.testing.assert_array_equal(photo.pixels, smooth(3))
+    assert file.metadata.resolution == ((150, 300) if orientation >= 5 else (300, 150))
+
+
+def test_the_photo_is_taken_and_not_the_thumbnail_before_it(tmp_path: Path) -> None:
+    whole, maker = page(smooth(3)), b"ACME\0"
+    whole[0][0x010F] = maker
+    thumbnail = page(smooth(3)[::4, ::4], tag254=1)
+    file, photo = read(saved(tmp_path, tiff(thumbnail, whole)))
+    np.testing.assert_array_equal(photo.pixels, smooth(3))
+    assert maker.rstrip(b"\0") in (file.metadata.exif or b"")
+    assert (file.warnings, file.several) == ((), False)
+    thumbnail[0][0x013B] = b"who\0"
+    assert b"who" in (read(saved(tmp_path, tiff(thumbnail, page(smooth(3)))))[0].metadata.exif or b"")
+    file, photo = read(saved(tmp_path, tiff(thumbnail, whole, page(255 - smooth(3)))))
+    np.testing.assert_array_equal(photo.pixels, smooth(3))
+    assert file.warnings == ("only the first of 2 frames or pages is kept",)
+
+
+@pytest.mark.parametrize(
+    ("tags", "named"),
+    [
+        ({"tag258": 12}, "12 bits"),
+        ({"tag259": 34712}, "JPEG 2000"),
+        ({"tag259": 50002}, "JPEG XL"),
+        ({"tag259": 50000, "tag258": 16}, "16 bits compressed with zstd"),
+        ({"tag254": 1}, "camera's raw file"),
+        ({"tag254": 1, "tag330": 8}, "camera's raw file"),
+        ({"tag262": CFA}, "raw file of a kind that LibRaw"),
+    ],
+)
+def test_a_kind_that_is_not_read_is_named(tags: dict[str, Any], named: str, tmp_path: Path) -> None:
+    path = saved(tmp_path, tiff(page(smooth(3), **tags), *([page(smooth(3))] if "tag330" in tags else [])))
+    with pytest.raises(UnsupportedPhoto, match=named):
+        open_photo(path, max_pixels=10**6)
+
+
+def test_planes_of_16_bits_are_named_and_not_reduced(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedPhoto, match="tiles in separate planes"):
+        open_photo(saved(tmp_path, tiff(page(smooth(3), planes=True, tag258=16))), max_pixels=10**6)
+
+
+@pytest.mark.parametrize(("kind", "named"), [(b"CgBI", "iPhones"), (b"ABCD", "a chunk ABCD")])
+def test_a_png_with_an_unknown_critical_chunk_is_named(kind: bytes, named: str, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(smooth(3)).save(path)
+    data, body = path.read_bytes(), kind + b"\x50\0\x20\2"
+    path.write_bytes(data[:33] + struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body)) + data[33:])
+    with pytest.raises(UnsupportedPhoto, match=named):
+        open_photo(path, max_pixels=10**6)

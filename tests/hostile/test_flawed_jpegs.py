@@ -1,0 +1,152 @@
+"""JPEGs with flaws: those that lose no pixel are taken, the others refused or, if asked for, salvaged; and it is said."""
+
+import io
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from decode import decoded
+from files import picture
+from PIL import Image
+
+from img_enhance.engine import Engine
+from img_enhance.errors import PhotoError
+from img_enhance.image_io import open_photo
+from img_enhance.machine.canvas import Pixels
+from img_enhance.request.options import Input, Output
+from img_enhance.request.recipe import Recipe
+
+SCAN, END = b"\xff\xda", b"\xff\xd9"
+HEIGHT, WIDTH = 320, 200
+# Rows of a block of 4:2:0, and as many that the decoder reads ahead.
+BLOCK_ROWS = 16
+
+
+def jpeg(*, height: int = HEIGHT, width: int = WIDTH, mode: str = "RGB", **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture(height=height, width=width)).convert(mode).save(file, "JPEG", quality=90, **options)
+    return file.getvalue()
+
+
+def scan_header(data: bytes) -> int:
+    """Where the parameters of the first scan end."""
+    at = data.index(SCAN) + 2
+    return at + int.from_bytes(data[at : at + 2])
+
+
+def with_wrong_scan(data: bytes) -> bytes:
+    """As some telephones of Samsung write it."""
+    end = scan_header(data)
+    return data[: end - 3] + b"\0\0\0" + data[end:]
+
+
+def with_junk_before(marker: bytes) -> Callable[[bytes], bytes]:
+    return lambda data: data.replace(marker, b"\0\x12\xff\0 junk" + marker, 1)
+
+
+def with_adobe(data: bytes) -> bytes:
+    """With a transform that does not exist, in place of the JFIF segment."""
+    segment = b"Adobe" + struct.pack(">HHHB", 100, 0, 0, 7)
+    assert data[2:4] == b"\xff\xe0"
+    return data[:2] + b"\xff\xee" + struct.pack(">H", len(segment) + 2) + segment + data[20:]
+
+
+FLAWS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "scan": (with_wrong_scan, "coefficients"),
+    "junk before the tables": (with_junk_before(b"\xff\xdb"), "belong to nothing"),
+    "junk before the scan": (with_junk_before(SCAN), "belong to nothing"),
+    "no end": (lambda data: data.removesuffix(END), "end marker"),
+    "zeros for an end": (lambda data: data.removesuffix(END) + bytes(50), "end marker"),
+    "half an end": (lambda data: data[:-1], "end marker"),
+    "version": (lambda data: data.replace(b"JFIF\0\1", b"JFIF\0\3", 1), "JFIF, 3"),
+    "colours": (with_adobe, "YCbCr"),
+    "all": (lambda data: with_junk_before(b"\xff\xdb")(with_wrong_scan(data)).removesuffix(END), "end marker"),
+}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("name", FLAWS)
+def test_a_flaw_that_loses_no_pixel_is_taken_and_told(name: str, mode: str, tmp_path: Path) -> None:
+    whole, flawed = tmp_path / "whole.jpg", tmp_path / "flawed.jpg"
+    spoil, told = FLAWS[name]
+    whole.write_bytes(jpeg(mode=mode))
+    flawed.write_bytes(spoil(whole.read_bytes()))
+    if (name, mode) == ("colours", "L"):
+        assert open_photo(flawed, max_pixels=10**6).warnings == ()  # grey has no colours to be transformed
+        return
+    np.testing.assert_array_equal(decoded(flawed).pixels, decoded(whole).pixels)
+    assert any(told in warning for warning in open_photo(flawed, max_pixels=10**6).warnings)
+    assert open_photo(whole, max_pixels=10**6).warnings == ()
+
+
+def test_a_progressive_jpeg_without_an_end_is_taken_if_no_scan_is_missing(tmp_path: Path) -> None:
+    whole, flawed = tmp_path / "whole.jpg", tmp_path / "flawed.jpg"
+    whole.write_bytes(jpeg(progressive=True))
+    flawed.write_bytes(whole.read_bytes()[:-2])
+    np.testing.assert_array_equal(decoded(flawed).pixels, decoded(whole).pixels)
+    last_scan = whole.read_bytes().rindex(SCAN)
+    flawed.write_bytes(whole.read_bytes()[:last_scan])
+    with pytest.raises(PhotoError, match="truncated or damaged"):
+        decoded(flawed)
+
+
+@pytest.mark.parametrize("name", FLAWS)
+def test_no_flaw_hides_that_pixels_are_missing(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "flawed.jpg"
+    flawed = FLAWS[name][0](jpeg())
+    path.write_bytes(flawed[: len(flawed) * 3 // 4])
+    with pytest.raises(PhotoError, match="take what is there of it, use salvage"):
+        decoded(path)
+    path.write_bytes(flawed[: len(flawed) // 2] + flawed[len(flawed) // 2 + 2000 :])
+    with pytest.raises(PhotoError, match="truncated or damaged"):
+        decoded(path)
+
+
+def salvaged(path: Path) -> tuple[Pixels, tuple[str, ...]]:
+    with Engine() as engine:
+        result = engine.enhance(path, Recipe(steps=(), input=Input(salvage=True)))
+    return result.photo.pixels, result.warnings
+
+
+def rows_told(warnings: tuple[str, ...]) -> int:
+    """The rows that are said to be missing of HEIGHT; the words say which is the first."""
+    (told,) = (warning for warning in warnings if "missing or wrong" in warning)
+    missing = int(told.split(": ")[1].split()[0])
+    assert told.endswith(f"row {HEIGHT - missing + 1}")
+    return missing
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "restarts", "png"])
+def test_what_is_there_of_a_truncated_photo_is_taken_and_what_is_missing_told(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "cut"
+    Image.fromarray(picture(height=HEIGHT, width=WIDTH)).save(path, "PNG")
+    if kind != "png":
+        path.write_bytes(jpeg(restart_marker_rows=1) if kind == "restarts" else jpeg())
+    whole, data = decoded(path).pixels.copy(), path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    pixels, warnings = salvaged(path)
+    right = np.all(pixels == whole, axis=(1, 2))
+    there = HEIGHT - rows_told(warnings)
+    assert right[:there].all()
+    assert np.count_nonzero(right) <= there + 2 * BLOCK_ROWS
+    assert HEIGHT * 0.4 < there < HEIGHT * 0.6  # noise takes as many bytes in every row
+
+
+def test_a_salvaged_photo_is_never_copied_as_it_is(tmp_path: Path) -> None:
+    path, out = tmp_path / "cut.jpg", tmp_path / "out.jpg"
+    path.write_bytes(jpeg()[:-2000])
+    with Engine() as engine:
+        result = engine.enhance(path, Recipe(steps=(), input=Input(salvage=True), output=Output()))
+        assert not result.save(out).copied
+    decoded(out)
+
+
+def test_a_whole_photo_is_not_changed_by_the_wish_to_salvage(tmp_path: Path) -> None:
+    path = tmp_path / "whole.jpg"
+    path.write_bytes(jpeg())
+    pixels, warnings = salvaged(path)
+    np.testing.assert_array_equal(pixels, decoded(path).pixels)
+    assert warnings == ()
