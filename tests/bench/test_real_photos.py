@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest.importorskip("skimage", reason="scikit-image is not installed; the extra bench-quality brings it")
+
 from quality.collection import HELD_OUT, TUNE
 from quality.light import encode
 from quality.metrics import difference
