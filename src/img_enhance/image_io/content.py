@@ -273,7 +273,7 @@ def check_png(path: Path) -> None:
             raise UnsupportedPhoto(f"{path} is a PNG as Xcode changes it for iPhones (CgBI), not a standard one", "get it as it was before")
         if kind.isalpha() and kind[:1].isupper():
             raise UnsupportedPhoto(
-                f"{path} is a PNG with a chunk {kind.decode()} that is no part of the standard; save it anew where it was made"
+                f"{path} is a PNG with a chunk {kind.decode()} that is no part of the standard", "save it anew where it was made"
             )
 
 

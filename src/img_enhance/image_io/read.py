@@ -246,7 +246,7 @@ def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None 
             return _open_apart(path, "pillow", max_pixels)
         if name == "tiff" and any(words in str(error) for words in _NOT_READ):
             raise UnsupportedPhoto(
-                f"{path} is a TIFF of a kind that is not taken ({reason(error)}); save it anew with deflate or LZW"
+                f"{path} is a TIFF of a kind that is not taken ({reason(error)})", "save it anew with deflate or LZW"
             ) from None
         raise damaged(path, reason(error)) from None
 

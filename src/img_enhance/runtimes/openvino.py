@@ -228,7 +228,7 @@ def telling_refused_memory() -> Iterator[None]:
         lines = [line.strip() for line in str(error).splitlines() if any(words in line for words in _REFUSED)]
         if not lines:
             raise
-        advice = "raise the limit that this process has (ulimit -v), close other programs, or use a smaller "
+        advice = "raise the limit of memory that this process has, close other programs, or use a smaller "
         raise MemoryBudgetError(f"the system refused memory to OpenVINO ({lines[-1]})", advice, Setting("max_memory")) from None
 
 
