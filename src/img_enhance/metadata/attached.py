@@ -100,7 +100,7 @@ def says_something(head: bytes, tail: bytes, xmp: bytes | None) -> bool:
         if xmp is not None and attached_in(xmp) != Attached():
             return True
     except BrokenMetadata:
-        pass
+        pass  # who reads the metadata has said so
     named = any(any(_data(head, marker, start)) for marker, start in ((APP2, _MPF_START), (APP1, _EXTENDED_XMP_START)))
     return named or not tail.rstrip(b"\0").endswith(_END)
 
