@@ -75,6 +75,13 @@ def test_finds_the_stops_that_are_missing(good: Pixels, stops: float) -> None:
     assert left < 0.35 * np.abs(dark.astype(float) - good).mean()
 
 
+@pytest.mark.parametrize("stops", [-3, -2])
+def test_stops_that_are_unused_explain_the_darkness(good: Pixels, stops: float) -> None:
+    """Once they are given back, little more is to be expected to be wrong."""
+    facts = facts_of(exposed(good, stops))
+    assert facts.ev * facts.confidence == pytest.approx(facts.exposure.unused_stops, abs=0.05)
+
+
 def test_finds_that_there_is_too_much_light(good: Pixels) -> None:
     facts = facts_of(exposed(good, 2))
     assert -4 < facts.ev < -1
