@@ -105,6 +105,18 @@ def all_passes(recipe: Recipe, header: Header, models: ModelTable) -> tuple[tupl
     return passes, size
 
 
+def steps_of_passes(recipe: Recipe, header: Header, models: ModelTable) -> tuple[str, ...]:
+    """For every pass of `all_passes`, the name of the step that asked for it."""
+    owners: tuple[str, ...] = ()
+    size = header.size
+    assert recipe.steps != AUTO, "the steps are chosen before they are planned"
+    for options in recipe.steps:
+        for each in passes_of(options, size, models, wraps=header.wraps):
+            owners += (options.name,)
+            size = each.result(size)
+    return owners
+
+
 def output_format_of(header: Header, recipe: Recipe, output: Path | None) -> str:
     """The format asked for, else the one of the output's name, else the photo's own or what stands for it."""
     if recipe.output.format is not None:

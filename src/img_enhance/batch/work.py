@@ -1,0 +1,183 @@
+"""The work on one photo of a run, in whatever process has the engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from img_enhance import __version__
+from img_enhance.batch.lanes import PhotoTask
+from img_enhance.batch.outcome import AlgorithmRun, FileState, Phase, PhotoOutcome, failure_of
+from img_enhance.errors import DeviceError, DownloadError, ImgEnhanceError, MemoryBudgetError, PhotoError, WeightsCorrupt, WeightsMissing
+from img_enhance.request.recipe import AUTO, Reason, Recipe
+
+if TYPE_CHECKING:
+    from img_enhance.cancelling import IsCancelled
+    from img_enhance.engine import Engine
+    from img_enhance.engine.prepared_run import PreparedRun
+    from img_enhance.engine.result import Result
+    from img_enhance.planning.plan import Plan
+
+# What keeps an algorithm from being loaded; whatever else goes wrong, it was there.
+_NOT_LOADED = (WeightsMissing, WeightsCorrupt, DownloadError, DeviceError)
+
+_BLOCK_BYTES = 1 << 20
+
+
+class NeedsMore(Exception):
+    """The photo would need more memory than this engine may use, or would have to be cut into areas that a larger budget makes needless."""
+
+
+def enhance_photo(engine: Engine, task: PhotoTask, *, cancelled: IsCancelled | None = None, alone: bool = True) -> PhotoOutcome:
+    """What became of the photo; the result, if there is one, lies synced in the task's folder under the outcome's `staged` name.
+
+    `alone` says that there is no larger engine.
+
+    Raises: NeedsMore where there is one, and the photo is for it; nothing is done then.
+    """
+    from img_enhance.machine.memory import Peak
+
+    started = time.perf_counter()
+    progress = _Progress(PhotoOutcome(task.source, task.path, "failed", made_by=task.made_by, version=__version__, alone=alone))
+    with Peak() as peak:
+        try:
+            _enhance(engine, task, progress, cancelled, alone=alone)
+        except ImgEnhanceError as error:
+            progress.fail(error)
+        except MemoryError:
+            progress.fail(MemoryBudgetError("the system refused memory", "close other programs, or use fewer threads"))
+    return dataclasses.replace(progress.outcome, seconds=time.perf_counter() - started, peak_bytes=peak.bytes, finished=time.time())
+
+
+class _Progress:
+    """What is known of the photo so far: a failure keeps what came before it."""
+
+    def __init__(self, outcome: PhotoOutcome) -> None:
+        self.outcome = outcome
+        self.steps: tuple[str, ...] = ()
+
+    def know(self, **facts: object) -> None:
+        self.outcome = dataclasses.replace(self.outcome, **facts)  # type: ignore[arg-type]
+
+    def fail(self, error: ImgEnhanceError) -> None:
+        loaded = not isinstance(error, _NOT_LOADED)
+        runs = tuple(AlgorithmRun(step, loaded, executed=False, why_not=error.words) for step in self.steps)
+        self.know(failure=failure_of(error), algorithms=(*runs, *_lacking(self.outcome.reasons)))
+
+
+def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: IsCancelled | None, *, alone: bool) -> None:
+    from img_enhance.image_io.content import content_format
+
+    path = Path(task.path)
+    content_format(path)  # says what is wrong with what is no file, or no photo
+    before = _state(path)
+    progress.know(file=before, sha256=_sha256(path))
+    if task.recipe.steps != AUTO:
+        progress.steps = tuple(step.name for step in task.recipe.steps)
+    prepared = _prepared(engine, path, task.recipe, alone=alone)
+    header, plan = prepared.header, prepared.plan
+    progress.steps = tuple(step.name for step in prepared.recipe.steps if not isinstance(step, str))
+    progress.know(
+        format=header.format,
+        size=(header.size.width, header.size.height),
+        result_format=prepared.output_format,
+        recipe=prepared.recipe.to_mapping(),
+        reasons=prepared.reasons,
+        device=f"{plan.device} by {plan.runtime}",
+        precision=plan.precision,
+    )
+    result = engine.run(prepared, cancelled=cancelled)
+    started = time.perf_counter()
+    staged = Path(task.folder) / (task.stem + _ending(prepared.output_format))
+    result = result.save(staged, format=prepared.output_format, overwrite=True, cancelled=cancelled)
+    writing = Phase("write", "", time.perf_counter() - started, 0)
+    if _state(path) != before:
+        staged.unlink()
+        raise PhotoError(f"{path} was written to while it was read", "do it again when it is whole")
+    if task.keep_times:
+        times = path.stat()
+        os.utime(staged, ns=(times.st_atime_ns, times.st_mtime_ns))
+    algorithms, phases = _runs(engine, prepared, result)
+    progress.know(
+        status="done",
+        staged=staged.name,
+        result_size=(result.photo.size.width, result.photo.size.height),
+        done_text=result.done_text,
+        copied=result.copied,
+        algorithms=(*algorithms, *_lacking(prepared.reasons)),
+        phases=(*phases, writing),
+        warnings=result.warnings,
+        weights_sha256=result.weights,
+        result_file=_state(staged),
+    )
+
+
+def _prepared(engine: Engine, path: Path, recipe: Recipe, *, alone: bool) -> PreparedRun:
+    try:
+        prepared = engine.prepare(path, recipe)
+    except MemoryBudgetError:
+        if alone:
+            raise
+        raise NeedsMore from None
+    if not alone and _is_cut(prepared.plan):
+        prepared.taken()  # and dropped
+        raise NeedsMore
+    return prepared
+
+
+def _is_cut(plan: Plan) -> bool:
+    """Whether the plan would make the picture in areas, or on a disk."""
+    areas = (getattr(each, "area_rows", 1) * getattr(each, "area_columns", 1) for each in plan.passes)
+    return plan.disk_bytes > 0 or any(count > 1 for count in areas)
+
+
+def _runs(engine: Engine, prepared: PreparedRun, result: Result) -> tuple[tuple[AlgorithmRun, ...], tuple[Phase, ...]]:
+    """The steps that ran, and all phases, each with the step that asked for it."""
+    from img_enhance.engine.prepared_run import steps_of_passes
+
+    steps = steps_of_passes(result.recipe, prepared.header, engine.models)
+    owners = ["", *steps, *[""] * (len(result.phases) - len(steps) - 1)]
+    phases = tuple(
+        Phase(phase.name, owner, phase.seconds, phase.measured_bytes, phase.unchanged)
+        for owner, phase in zip(owners, result.phases, strict=True)
+    )
+    runs = []
+    for step in dict.fromkeys(name for name in owners if name):
+        own = [phase for phase in phases if phase.algorithm == step]
+        unchanged = own[0].unchanged if all(phase.unchanged for phase in own) else ""
+        runs.append(AlgorithmRun(step, loaded=True, executed=True, seconds=sum(phase.seconds for phase in own), unchanged=unchanged))
+    return tuple(runs), phases
+
+
+def _lacking(reasons: tuple[Reason, ...]) -> tuple[AlgorithmRun, ...]:
+    """Steps that would have been chosen, but for something that is missing on this machine."""
+    return tuple(AlgorithmRun(each.step, loaded=False, executed=False, why_not=each.words) for each in reasons if each.lacking)
+
+
+def _ending(output_format: str) -> str:
+    from img_enhance.photo import format_named
+
+    return format_named(output_format).endings[0]
+
+
+def _state(path: Path) -> FileState:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise PhotoError(f"{path} cannot be read: {error.strerror}", "check its name and permissions") from None
+    return FileState(found.st_size, found.st_mtime_ns)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as data:
+            while block := data.read(_BLOCK_BYTES):
+                digest.update(block)
+    except OSError as error:
+        raise PhotoError(f"{path} cannot be read: {error.strerror}", "check its name and permissions") from None
+    return digest.hexdigest()
