@@ -18,7 +18,7 @@ HEAVY = {
     "torch": ("machine", "runtimes"),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),
-    "filelock": ("models",),
+    "filelock": ("batch", "models"),
     "pi_heif": ("image_io",),
     "psutil": ("machine", "service"),
     "fastapi": ("service",),

@@ -12,7 +12,8 @@ from img_enhance.cancelling import Tick
 from img_enhance.errors import DiskError, OutputError, PhotoError
 from img_enhance.words import Setting
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+# What the system says where a disk, or what one may use of it, is full.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # Where the result goes.
 RESULT = Setting("output")
@@ -53,7 +54,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         if is_stream(path):
             raise OutputError(f"{path} is a pipe or a device, not a file", "name a file with ", RESULT)
         if os.path.lexists(path) and not overwrite:
-            raise _exists(path)
+            raise name_taken(path)
         if not folder.is_dir():
             raise DiskError(f"the folder {folder} does not exist", "create it, or name another with ", RESULT)
     except OSError as error:
@@ -77,11 +78,9 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
             yield partial
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
-        if overwrite:
-            _hand_on(path, partial)
-        _publish(partial, path, overwrite=overwrite)
+        publish(partial, path, overwrite=overwrite)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise disk_full(path) from None
         raise DiskError(f"cannot write {path}: {error.strerror}", "name another file with ", RESULT) from None
     finally:
@@ -128,7 +127,8 @@ def disk_full(path: Path) -> DiskError:
     return DiskError(f"the disk of {path.parent} is full", "free some, or name another with ", RESULT)
 
 
-def _exists(path: Path) -> OutputError:
+def name_taken(path: Path) -> OutputError:
+    """What to raise where there is a file of that name."""
     return OutputError(f"{path} already exists", "use ", Setting("overwrite"), ", or another name with ", RESULT)
 
 
@@ -147,16 +147,22 @@ def _hand_on(path: Path, partial: Path) -> None:
     partial.chmod(old.st_mode & _PERMISSIONS)
 
 
-def _publish(partial: Path, path: Path, *, overwrite: bool) -> None:
+def publish(partial: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a whole file its name; one that is replaced hands on its owner, group and permissions.
+
+    Raises: OutputError when the name is taken and `overwrite` is false; OSError.
+    """
     if overwrite:
+        _hand_on(path, partial)
         partial.replace(path)
         return
     try:
         path.hardlink_to(partial)  # unlike a rename, it never replaces what somebody else has put there
     except FileExistsError:
-        raise _exists(path) from None
+        raise name_taken(path) from None
     except OSError:
         partial.rename(path)  # a file system without hard links
+    partial.unlink(missing_ok=True)
 
 
 def damaged(path: Path, why: str) -> PhotoError:

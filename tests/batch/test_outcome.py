@@ -39,6 +39,7 @@ FULL = PhotoOutcome(
     file=FileState(5, 6),
     result_file=FileState(7, 8),
     staged="1.png",
+    replaces=True,
     alone=True,
     finished=1.25,
 )

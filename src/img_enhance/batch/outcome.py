@@ -74,10 +74,10 @@ class PhotoOutcome:
     """What became of one photo.
 
     `source` is its name in the run, with / between folders, `path` where it lay. `result` is the name of the result below OUT, likewise,
-    `staged` the name that the file had while it was made. `sha256` is of the photo's file, `made_by` of everything else that decides the
-    result: recipe, weights, version. Sizes are (width, height) in pixels, (0, 0) where they are not known, times seconds, `finished` since
-    1970. `recipe` and `plan` are JSON values, the recipe with the steps that were chosen; `alone` says that the photo had the whole
-    machine. `why` is for skipped ones.
+    `staged` the name that the file had while it was made, `replaces` whether there was a file before. `sha256` is of the photo's file,
+    `made_by` of everything else that decides the result: recipe, weights, version. Sizes are (width, height) in pixels, (0, 0) where they
+    are not known, times seconds, `finished` since 1970. `recipe` and `plan` are JSON values, the recipe with the steps that were chosen;
+    `alone` says that the photo had the whole machine. `why` is for skipped ones.
     """
 
     source: str
@@ -108,6 +108,7 @@ class PhotoOutcome:
     file: FileState | None = None
     result_file: FileState | None = None
     staged: str = ""
+    replaces: bool = False
     alone: bool = False
     finished: float = 0.0
 
@@ -129,7 +130,7 @@ class PhotoOutcome:
 
         Raises: KeyError, TypeError, ValueError when they describe none.
         """
-        kept = {name: tuple(value) if isinstance(value, list) else value for name, value in _known(cls, values).items()}
+        kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in _known(cls, values).items()}
         for name, kind in _ONE.items():
             if kept.get(name) is not None:
                 kept[name] = kind(**_known(kind, kept[name]))

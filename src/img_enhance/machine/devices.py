@@ -75,6 +75,17 @@ def find_device(wanted: str = "auto", *, require_gpu: bool = False) -> Device:
     return device_of(choose(wanted, take_snapshot(wanted), require_gpu=require_gpu))
 
 
+def with_threads(device: Device, threads: int | None) -> Device:
+    """The device with no more processors than that, all of them without a number."""
+    if threads is None:
+        return device
+    cores = min(device.cores, threads)
+    rates = (
+        device.rates if device.place != "cpu" else Rates(*(rate * cores / device.cores for rate in (device.rates.f32, device.rates.bf16)))
+    )
+    return replace(device, cores=cores, rates=rates, threads=cores)
+
+
 def claim_gpu_memory(device: Device, wanted: int | None, *, share: float = 1.0) -> int | None:
     """The bytes of the device's own memory that this process may use until they are given up, None where it has none of its own.
 

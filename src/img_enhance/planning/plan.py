@@ -39,7 +39,7 @@ class Device:
 
     `place` is the device as its runtime names it ("cpu", "cuda:0", "mps"), `reason` why it was chosen. `channels_last` is how values
     lie in memory while a network runs. `own_memory` says that networks, features and scratch lie in a memory of the device's own: a
-    graphics card, not a GPU that shares the machine's.
+    graphics card, not a GPU that shares the machine's. `threads` are those that a runtime may use, None where nobody limits them.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Device:
     reason: str = ""
     channels_last: bool = True
     own_memory: bool = False
+    threads: int | None = None
 
 
 @dataclass(frozen=True)

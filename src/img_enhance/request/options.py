@@ -276,6 +276,13 @@ class Machine:
         help="arithmetic of the networks; auto is bf16 where the processor has it natively, else f32",
         choices=("auto", "f32", "bf16"),
     )
+    threads: int | None = option(
+        None,
+        help="processors to use at most (default: all that this process may use)",
+        minimum=1,
+        maximum=4096,
+        placeholder="N",
+    )
     max_memory: int | None = option(
         None,
         help="anonymous memory the whole process may use, such as 2G (default: half of this machine's)",

@@ -16,7 +16,7 @@ def runtime_on(device: Device, precision: Precision) -> Runtime:
     if device.runtime == "torch":
         from img_enhance.runtimes.torch import Torch
 
-        return Torch(precision, place=device.place, channels_last=device.channels_last)
+        return Torch(precision, place=device.place, channels_last=device.channels_last, threads=device.threads)
     from img_enhance.runtimes.openvino import OpenVINO
 
-    return OpenVINO(precision)
+    return OpenVINO(precision, threads=device.threads)

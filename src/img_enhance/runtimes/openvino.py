@@ -117,8 +117,9 @@ class OpenVINO:
 
     needs_second_opinions = True  # its answers were those of other windows once (docs/reliability.md)
 
-    def __init__(self, precision: Precision) -> None:
+    def __init__(self, precision: Precision, *, threads: int | None = None) -> None:
         self.precision = precision
+        self._limits = {} if threads is None else {"INFERENCE_NUM_THREADS": threads}
         self._core = ov.Core()
 
     def features(self, size: Size, channels: int) -> npt.NDArray[Any]:
@@ -148,6 +149,7 @@ class OpenVINO:
             "INFERENCE_PRECISION_HINT": self.precision,
             "PERFORMANCE_HINT": "LATENCY",
             "CPU_RUNTIME_CACHE_CAPACITY": _SHAPES_KEPT,
+            **self._limits,
         }
         model = layouts.build()
 

@@ -112,8 +112,10 @@ class Torch:
 
     needs_second_opinions = False
 
-    def __init__(self, precision: Precision, *, place: str = "cpu", channels_last: bool = True) -> None:
+    def __init__(self, precision: Precision, *, place: str = "cpu", channels_last: bool = True, threads: int | None = None) -> None:
         self.precision = precision
+        if threads is not None:
+            torch.set_num_threads(threads)
         self._device = torch.device(place)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 

@@ -18,6 +18,7 @@ from img_enhance.geometry import Size
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.channel import Channel, Gone
 from img_enhance.workers.faults import die_at, misbehave
+from img_enhance.workers.parent import die_with_parent
 from img_enhance.workers.protocol import (
     CPU,
     Cancel,
@@ -47,13 +48,9 @@ _LOOK_SECONDS = 0.05
 _SAY_SECONDS = 0.5
 
 
-# From <linux/prctl.h>.
-_SET_PARENT_DEATH_SIGNAL = 1
-
-
 def main(role: str, number: int) -> None:
     """Serve until the API closes its end."""
-    _die_with_parent()
+    die_with_parent()
     os.nice(_NICE[role])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the API's to deal with
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -67,14 +64,6 @@ def main(role: str, number: int) -> None:
             channel.send(failure(error, Path("photo")))
     except Gone:
         return
-
-
-def _die_with_parent() -> None:
-    """Let the system end this process when the API dies, even while it computes or hangs and looks at no socket."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def read_photos(channel: Channel, setup: Setup) -> None:

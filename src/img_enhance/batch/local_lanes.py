@@ -1,0 +1,283 @@
+"""Lanes of this machine: processes that each own an engine, with an equal share of its processors and of the memory budget.
+
+Decoding and encoding use one processor for the most part, so that photos side by side keep more of them busy than one photo after the
+other, and a lane that waits for a file waits alone. A photo that is too large for a share runs alone, in a process that has everything,
+after the lanes have ended theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from types import TracebackType
+
+from img_enhance.batch.lane_child import CANCEL, Facts, ForWhole, Share, serve
+from img_enhance.batch.lanes import PhotoTask
+from img_enhance.batch.outcome import PhotoOutcome, failure_of
+from img_enhance.cancelling import IsCancelled
+from img_enhance.errors import Cancelled, ImgEnhanceError, MachineError
+from img_enhance.jobs.refusals import WorkerDied
+from img_enhance.models.weights.cache import WeightStore
+from img_enhance.request.options import Machine
+
+# A lane has at least so much: what a photo of 12 megapixels takes on its way through steps on light and the compact network.
+LEAST_LANE_BYTES = 700_000_000
+
+# This process, which starts the lanes and keeps the list, is in the budget too.
+OWN_BYTES = 100_000_000
+
+# On a GPU, and on one processor, one lane reads and writes while the other computes; more would only share the GPU's memory.
+_LANES_OF_ONE = 2
+
+# Photos that wait for each lane at work: none rests until the next one comes, and large ones gather, to run one after another.
+_WAITING = 2
+
+_LOOK_SECONDS = 0.05
+# A cancelled photo stops within a window or a strip; a lane that does not is ended.
+_CANCEL_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A photo and who waits for it; `deaths` counts the lanes that died of it."""
+
+    task: PhotoTask
+    future: Future[PhotoOutcome]
+    deaths: int = 0
+
+
+class LocalLanes:
+    """As `Lanes`. `machine` is what all lanes together may use; `lanes` is how many there are, by default as many as are of use.
+
+    Raises: when it is entered what the start of an engine raises, DeviceError for example.
+    """
+
+    def __init__(self, machine: Machine, store: WeightStore, *, lanes: int | None = None) -> None:
+        self._machine, self._store, self._wanted = machine, store, lanes
+        self._changed = threading.Condition()
+        self._small: deque[_Job] = deque()
+        self._large: deque[_Job] = deque()
+        self._at_work = 0
+        self._alone = self._cancelled = self._closing = False
+
+    def __enter__(self) -> LocalLanes:
+        first = _Child(self._machine, self._store)
+        self.shares = shares_of(first.facts, self._machine, lanes=self._wanted)
+        self._whole = whole_of(first.facts, self._machine)
+        first.take(self.shares[0])
+        self._children: list[_Child | None] = [first, *[None] * (len(self.shares) - 1)]
+        self._threads = [threading.Thread(target=self._drive, args=(number,), name=f"lane {number}") for number in range(len(self.shares))]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._changed:
+            self._closing = self._cancelled = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._end_children()
+        for job in (*self._small, *self._large):
+            job.future.set_result(_failed(job.task, _cancelled()))
+
+    @property
+    def most_in_flight(self) -> int:
+        return len(self.shares) * (1 + _WAITING)
+
+    def submit(self, task: PhotoTask) -> Future[PhotoOutcome]:
+        job = _Job(task, Future())
+        self._put(self._small, job)
+        return job.future
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def _put(self, line: deque[_Job], job: _Job) -> None:
+        with self._changed:
+            line.append(job)
+            self._changed.notify_all()
+
+    def _drive(self, number: int) -> None:
+        """Do photos until the end: those in the lane of this number, and in the first one's place also those for the whole machine."""
+        while (job := self._next(number)) is not None:
+            if self._alone:
+                self._run_alone(job)
+            else:
+                self._run(number, job)
+            with self._changed:
+                self._at_work -= 1
+                self._alone = False
+                self._changed.notify_all()
+
+    def _next(self, number: int) -> _Job | None:
+        """The next photo for a lane, when there is one; None when all is over. Large ones wait until there are no others."""
+        with self._changed:
+            while not self._closing:
+                if self._small and not self._alone:
+                    self._at_work += 1
+                    return self._small.popleft()
+                if number == 0 and self._large and not self._small and self._at_work == 0:
+                    self._at_work, self._alone = 1, True
+                    return self._large.popleft()
+                self._changed.wait()
+        return None
+
+    def _run(self, number: int, job: _Job) -> None:
+        """Do a photo in a lane; one that is too large for it, or that it dies of, is put among the large ones."""
+        try:
+            child = self._children[number] or self._started(self.shares[number])
+        except ImgEnhanceError as error:
+            job.future.set_result(_failed(job.task, error))
+            return
+        answer = child.ask(job.task, lambda: self._cancelled)
+        self._children[number] = child if answer is not None else None
+        if isinstance(answer, PhotoOutcome):
+            job.future.set_result(answer)
+        elif self._cancelled:
+            job.future.set_result(_failed(job.task, _cancelled()))
+        else:
+            self._put(self._large, replace(job, deaths=job.deaths + (answer is None)))
+
+    def _run_alone(self, first: _Job) -> None:
+        """Do the large photos that are there, one after another, with the whole machine."""
+        self._end_children()
+        child: _Child | None = None
+        job: _Job | None = first
+        while job is not None:
+            try:
+                child = child or self._started(self._whole)
+                answer = child.ask(job.task, lambda: self._cancelled)
+            except ImgEnhanceError as error:
+                answer = _failed(job.task, error)
+            if not isinstance(answer, PhotoOutcome):
+                child = None
+                answer = _failed(job.task, _cancelled() if self._cancelled else _died(job.deaths + 1))
+            job.future.set_result(answer)
+            with self._changed:
+                job = self._large.popleft() if self._large and not self._small and not self._closing else None
+        if child is not None:
+            child.end()
+
+    def _started(self, share: Share) -> _Child:
+        child = _Child(self._machine, self._store)
+        child.take(share)
+        return child
+
+    def _end_children(self) -> None:
+        for number, child in enumerate(self._children):
+            if child is not None:
+                child.end()
+            self._children[number] = None
+
+
+class _Child:
+    """A lane's process, which has said what it sees of the machine."""
+
+    def __init__(self, machine: Machine, store: WeightStore) -> None:
+        self._connection, theirs = multiprocessing.Pipe()
+        # Spawned, not forked: this process has threads.
+        self._process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, machine, store), daemon=True)
+        with _no_interrupt():
+            self._process.start()
+        theirs.close()
+        facts = self._received()
+        if not isinstance(facts, Facts):
+            self.end()
+            raise (
+                facts
+                if isinstance(facts, ImgEnhanceError)
+                else MachineError("a process for photos did not start", "look at its last words")
+            )
+        self.facts = facts
+
+    def take(self, share: Share) -> None:
+        """Let it have this much of the machine."""
+        with contextlib.suppress(OSError):  # a dead one is noticed by `ask`
+            self._connection.send(share)
+
+    def ask(self, task: PhotoTask, cancelled: IsCancelled) -> PhotoOutcome | ForWhole | None:
+        """Its answer; None when it is dead."""
+        try:
+            self._connection.send(task)
+            latest: float | None = None
+            while not self._connection.poll(_LOOK_SECONDS):
+                if latest is None and cancelled():
+                    self._connection.send(CANCEL)
+                    latest = time.monotonic() + _CANCEL_SECONDS
+                if latest is not None and time.monotonic() > latest:
+                    self.end()
+                    return None
+        except OSError:
+            self.end()
+            return None
+        answer = self._received()
+        if isinstance(answer, PhotoOutcome | ForWhole):
+            return answer
+        self.end()
+        if isinstance(answer, ImgEnhanceError):  # it came up, but not its engine
+            return _failed(task, answer)
+        return None
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+    def _received(self) -> object:
+        try:
+            return self._connection.recv()
+        except (EOFError, OSError):
+            return None
+
+
+def shares_of(facts: Facts, machine: Machine, *, lanes: int | None = None) -> tuple[Share, ...]:
+    """What each lane may use: so much memory and so many processors that together they are what there is."""
+    allowed = facts.allowed_bytes - OWN_BYTES
+    useful = _LANES_OF_ONE if facts.own_memory else max(_LANES_OF_ONE, facts.cores)
+    count = lanes or max(1, min(useful, allowed // LEAST_LANE_BYTES))
+    gpu = None if machine.max_gpu_memory is None else machine.max_gpu_memory // count
+    # 6 processors on 4 lanes are 2, 2, 1 and 1.
+    threads = [max(1, facts.cores // count + (number < facts.cores % count)) for number in range(count)]
+    return tuple(Share(each, allowed // count, gpu, 1 / count, whole=count == 1) for each in threads)
+
+
+def whole_of(facts: Facts, machine: Machine) -> Share:
+    """All there is."""
+    return Share(facts.cores, facts.allowed_bytes - OWN_BYTES, machine.max_gpu_memory, 1.0, whole=True)
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C waits: a process that is started meanwhile does not hear it before it can ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _failed(task: PhotoTask, error: ImgEnhanceError) -> PhotoOutcome:
+    return PhotoOutcome(task.source, task.path, "failed", failure=failure_of(error), made_by=task.made_by, finished=time.time())
+
+
+def _cancelled() -> Cancelled:
+    return Cancelled("cancelled; nothing was written")
+
+
+def _died(times: int) -> WorkerDied:
+    return WorkerDied(
+        f"the process that worked on it died{' twice' if times > 1 else ''}, of too little memory or of a mistake in a library",
+        "enhance it by itself with a smaller budget of memory, or save it anew",
+    )

@@ -1,0 +1,255 @@
+"""The loop of a run: photos in, rows of the manifest and results out, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from img_enhance import __version__
+from img_enhance.batch.lanes import Lanes, PhotoTask
+from img_enhance.batch.manifest import Manifest, state_at
+from img_enhance.batch.names import Names, NameTemplate, scale_text
+from img_enhance.batch.outcome import PhotoOutcome, RunSummary, Say, failure_of, spoken_outcome
+from img_enhance.batch.photos import Source, check_apart
+from img_enhance.cancelling import IsCancelled
+from img_enhance.errors import Cancelled, DiskError, ImgEnhanceError, OutputError, PhotoError
+from img_enhance.files import check_output, name_taken
+from img_enhance.models.model import Model
+from img_enhance.models.table import ModelTable
+from img_enhance.models.weights.cache import sha256_of
+from img_enhance.photo import format_named
+from img_enhance.request.options import GFPGAN, RealESRGAN
+from img_enhance.request.recipe import AUTO, Recipe
+from img_enhance.words import Setting
+
+_LOOK_SECONDS = 0.2
+
+# What would come again with every photo: the run stops. The disk is full, or a device or weights are not there.
+_STOPPING = frozenset(("disk", "device", "download", "weights_missing", "weights_corrupt"))
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a run does with every photo."""
+
+    recipe: Recipe
+    template: NameTemplate
+    made_by: str
+    overwrite: bool = False
+    fail_fast: bool = False
+    keep_times: bool = True
+
+
+@dataclass(frozen=True)
+class Todo:
+    """A photo with the name that its result will have; SCALE stands in it for the scale."""
+
+    source: Source
+    result: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What there is to do, and what is known already: photos that were done before, and those that cannot be."""
+
+    todo: tuple[Todo, ...]
+    known: tuple[PhotoOutcome, ...]
+
+
+def models_of(recipe: Recipe, table: ModelTable) -> tuple[Model, ...]:
+    """The models whose weights decide the results: those that the steps name, all where steps are chosen for each photo."""
+    if recipe.steps == AUTO:
+        return table.models
+    return tuple(table.named(step.model) for step in recipe.steps if isinstance(step, RealESRGAN | GFPGAN))
+
+
+def made_by(recipe: Recipe, template: NameTemplate, table: ModelTable) -> str:
+    """A hash of all that decides a result but its photo: recipe, weights, version, and how it is named."""
+    weights = {model.title: model.weights.sha256 for model in models_of(recipe, table)}
+    facts = {"version": __version__, "recipe": recipe.to_mapping(), "weights": weights, "name": template.text}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def plan_run(photos: Iterable[Source], order: Order, manifest: Manifest, names: Names) -> Planned:
+    """What there is to do for these photos, with the names of their results. Nothing is written.
+
+    Raises: OutputError where results of another recipe are in their places, or results would replace photos.
+    """
+    photos, known, formats = tuple(photos), list[PhotoOutcome](), dict[Source, str]()
+    others = 0
+    for photo in photos:
+        row = manifest.done(photo.name)
+        if row is not None:
+            names.keep(row.result, photo.name)
+            if row.made_by != order.made_by:
+                others += 1
+            elif _is_same(photo, row):
+                known.append(dataclasses.replace(row, status="skipped", path=str(photo.path), why="done before"))
+                continue
+        try:
+            formats[photo] = _result_format(photo, order.recipe)
+        except PhotoError as error:
+            known.append(_failed(photo, error))
+    if others and not order.overwrite:
+        raise OutputError(
+            f"{manifest.out} has {others} results that were made with another recipe, --name or version",
+            *("use ", Setting("overwrite"), " to make them anew, or another folder with ", Setting("output")),
+        )
+    # Who has the ending of the result already comes first: of a.png and a.jpg as JPEG, the second is a.jpg.
+    ranked = sorted(formats, key=lambda photo: not names.is_plain(photo.name, formats[photo]))
+    results = {photo: names.name_for(photo.name, formats[photo]) for photo in ranked}
+    check_apart(photos, (manifest.out / name for name in results.values()), manifest.out)
+    todo = []
+    for photo in formats:
+        target = manifest.out / results[photo]
+        if os.path.lexists(target) and not _may_replace(photo.name, results[photo], order, manifest):
+            known.append(_failed(photo, name_taken(target)))
+        else:
+            todo.append(Todo(photo, results[photo], photo.path.stat().st_size))
+    return Planned(tuple(todo), tuple(known))
+
+
+def run_photos(
+    todos: Iterable[Todo | None],
+    order: Order,
+    lanes: Lanes,
+    manifest: Manifest,
+    names: Names,
+    *,
+    say: Say,
+    tell: Callable[[PhotoOutcome | None, tuple[str, ...]], None],
+    cancelled: IsCancelled,
+) -> RunSummary:
+    """Do the photos until there are no more, one stops the run, or it is cancelled; every result that was made is in its place then.
+
+    `todos` may answer None for "not yet". `tell` is told the outcome of every photo, and what is at work.
+    """
+    started, token, source = time.monotonic(), secrets.token_hex(4), iter(todos)
+    at_work: dict[Future[PhotoOutcome], Todo] = {}
+    outcomes = list[PhotoOutcome]()
+    left, stopped, ended = 0, "", False
+    while True:
+        while not (ended or stopped) and len(at_work) < lanes.most_in_flight:
+            todo = next(source, _END)
+            if todo is None:
+                break
+            if isinstance(todo, Todo):
+                at_work[lanes.submit(_task(todo, order, manifest, f"{token}-{len(outcomes) + len(at_work)}"))] = todo
+            else:
+                ended = True
+        if not at_work and (ended or stopped):
+            break
+        if not stopped and cancelled():
+            stopped = "cancelled"
+            lanes.cancel()
+        done = wait(at_work, _LOOK_SECONDS, FIRST_COMPLETED).done if at_work else ()
+        for future in done:
+            todo = at_work.pop(future)
+            outcome = _placed(spoken_outcome(future.result(), say), todo, order, manifest, names)
+            if outcome.failure is not None and outcome.failure.code == Cancelled.code:
+                left += 1
+                continue
+            outcomes.append(outcome)
+            tell(outcome, tuple(each.source.name for each in at_work.values()))
+            if not stopped and (reason := _why_stop(outcome, order)):
+                stopped = reason
+                lanes.cancel()
+        if not done:
+            tell(None, tuple(each.source.name for each in at_work.values()))
+    if stopped:
+        left += sum(1 for todo in source if todo is not None)
+    return RunSummary(tuple(outcomes), time.monotonic() - started, left, stopped)
+
+
+_END = object()
+
+
+def _task(todo: Todo, order: Order, manifest: Manifest, stem: str) -> PhotoTask:
+    return PhotoTask(
+        source=todo.source.name,
+        path=str(todo.source.path),
+        folder=str(manifest.staging),
+        stem=stem,
+        recipe=order.recipe,
+        made_by=order.made_by,
+        keep_times=order.keep_times,
+    )
+
+
+def _placed(outcome: PhotoOutcome, todo: Todo, order: Order, manifest: Manifest, names: Names) -> PhotoOutcome:
+    """The outcome with the result in its place, and in the manifest; failed where it cannot be put there."""
+    if outcome.status != "done":
+        return outcome
+    staged = manifest.staging / outcome.staged
+    try:
+        name = names.scaled(todo.result, outcome.source, scale_text(outcome.size, outcome.result_size))
+        target = manifest.out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replaces = os.path.lexists(target)
+        if replaces and not _may_replace(outcome.source, name, order, manifest):
+            raise name_taken(target)
+        _check_place(target)
+        placed = dataclasses.replace(outcome, result=name, replaces=replaces)
+        manifest.add(placed)
+        manifest.publish(placed)
+        return placed
+    except ImgEnhanceError as error:
+        with contextlib.suppress(OSError):
+            staged.unlink()
+        return dataclasses.replace(outcome, status="failed", failure=failure_of(error))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            staged.unlink()
+        return dataclasses.replace(outcome, status="failed", failure=failure_of(OutputError(f"cannot write {target}: {error.strerror}")))
+
+
+def _check_place(target: Path) -> None:
+    """Pass if a file can be put there. What keeps only this one out must not look like a disk that keeps out all."""
+    try:
+        check_output(target, overwrite=True)
+    except DiskError as error:
+        raise OutputError(error.says, *error.advice) from None
+
+
+def _why_stop(outcome: PhotoOutcome, order: Order) -> str:
+    """Why the run must not go on after this outcome, "" where it may."""
+    if outcome.failure is None:
+        return ""
+    if outcome.failure.code in _STOPPING:
+        return outcome.failure.text
+    return "a photo failed, and --fail-fast was asked for" if order.fail_fast else ""
+
+
+def _is_same(photo: Source, row: PhotoOutcome) -> bool:
+    """Whether the photo's file is the one that was enhanced: it has not been written to since, or has the same bytes."""
+    state = state_at(photo.path)
+    return state == row.file or (
+        state is not None and row.file is not None and state.bytes == row.file.bytes and sha256_of(photo.path) == row.sha256
+    )
+
+
+def _may_replace(source: str, result: str, order: Order, manifest: Manifest) -> bool:
+    """Whether what lies at the result's name may be replaced: it is an older result of the same photo, or that was asked for."""
+    row = manifest.done(source)
+    return order.overwrite or (row is not None and row.result == result)
+
+
+def _result_format(photo: Source, recipe: Recipe) -> str:
+    from img_enhance.image_io.content import content_format
+
+    content = content_format(photo.path)
+    return recipe.output.format or format_named(content).written_as or content
+
+
+def _failed(photo: Source, error: ImgEnhanceError) -> PhotoOutcome:
+    return PhotoOutcome(photo.name, str(photo.path), "failed", failure=failure_of(error), version=__version__)
