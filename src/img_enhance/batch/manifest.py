@@ -26,7 +26,9 @@ _OUTPUT = Setting("output")
 
 
 class Manifest:
-    """The rows of the runs into `out`, and the folder for results that are being made; a context manager that keeps other runs out.
+    """The rows of the runs into `out`, and the folder for results that are being made.
+
+    Only as a context manager, which keeps other runs out, does it write.
 
     Raises: OutputError when another run is at work there, DiskError when nothing can be written there.
     """
@@ -36,7 +38,7 @@ class Manifest:
         self.staging = out / OWN_FOLDER / "unfinished"
         self._path = out / OWN_FOLDER / "manifest.jsonl"
         self._lock = FileLock(out / OWN_FOLDER / "lock")
-        self.rows: dict[str, PhotoOutcome] = {}
+        self.rows = {row.source: row for row in _rows(self._path)}
 
     def __enter__(self) -> Manifest:
         try:
@@ -66,8 +68,7 @@ class Manifest:
             self._file.truncate(whole)
         except OSError as error:
             raise _unwritable(self.out, error) from None
-        for row in _rows(self._path):
-            self.rows[row.source] = row
+        self.rows = {row.source: row for row in _rows(self._path)}  # another run may have added some
         self._finish()
 
     def _finish(self) -> None:
@@ -136,7 +137,7 @@ def _whole_lines(path: Path) -> int:
 
 def _rows(path: Path) -> Iterator[PhotoOutcome]:
     """The rows of the file; what is none, after a power cut for example, is as if it were not there."""
-    for line in path.read_bytes().splitlines():
+    for line in path.read_bytes().splitlines() if path.exists() else ():
         with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
             yield PhotoOutcome.from_mapping(json.loads(line))
 

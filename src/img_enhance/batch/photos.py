@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from img_enhance.batch.outcome import PhotoOutcome, failure_of
@@ -21,7 +21,7 @@ _ENDINGS = frozenset(ending for entry in FORMATS for ending in entry.endings)
 OWN_FOLDER = ".img-enhance"
 
 _GLOB = frozenset("*?[")
-_WHERE = Setting("output")
+_ANOTHER = ("name another folder with ", Setting("output"))
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,6 @@ def find_photos(named: Sequence[Path], out: Path) -> Found:
     files that were named what they have in common of their folders is left away. A name with *, ? or [ that no file has is a pattern.
     `out`, which may lie in one of the folders, is not searched. A file that is not there is a photo all the same, which will be found to be
     missing.
-
-    Raises: PhotoError where there is no photo.
     """
     search = _Search(os.path.realpath(out))
     paths = list(dict.fromkeys(path for name in named for path in _meant(name)))
@@ -82,9 +80,6 @@ def find_photos(named: Sequence[Path], out: Path) -> Found:
             if (file := os.path.realpath(source.path)) not in found:
                 found[file] = Source(_free(source.name, taken), source.path)
                 taken.add(found[file].name)
-    if not found and not search.failures:
-        where = ", ".join(str(path) for path in named[:3]) + (" ..." if len(named) > 3 else "")
-        raise PhotoError(f"there is no photo in {where or 'the list'}", "name a folder with photos, or photos")
     return Found(tuple(found.values()), search.others, tuple(search.notes), tuple(search.failures))
 
 
@@ -92,6 +87,26 @@ def names_in(data: bytes) -> list[Path]:
     """The names in a list: one a line, or ended by zero bytes, as `find -print0` writes them."""
     parts = data.split(b"\0") if b"\0" in data else data.splitlines()
     return [Path(os.fsdecode(part)) for part in parts if part.strip()]
+
+
+def check_some(found: Found, named: Sequence[Path]) -> None:
+    """Pass if there is a photo.
+
+    Raises: PhotoError.
+    """
+    if not found.photos and not found.failures:
+        where = ", ".join(str(path) for path in named[:3]) + (" ..." if len(named) > 3 else "")
+        raise PhotoError(f"there is no photo in {where or 'the list'}", "name a folder with photos, or photos")
+
+
+def check_out(named: Iterable[Path], out: Path) -> None:
+    """Pass if results can go to `out` while photos come from there: it is none of the folders itself.
+
+    Raises: OutputError.
+    """
+    for path in named:
+        if path.is_dir() and os.path.realpath(path) == os.path.realpath(out):
+            raise OutputError(f"{out} is the folder of the photos, where results would be photos of the next run", *_ANOTHER)
 
 
 def check_apart(photos: Iterable[Source], targets: Iterable[Path], out: Path) -> None:
@@ -102,12 +117,17 @@ def check_apart(photos: Iterable[Source], targets: Iterable[Path], out: Path) ->
     sources = {os.path.realpath(photo.path) for photo in photos}
     for target in targets:
         if os.path.realpath(target) in sources:
-            raise OutputError(f"results in {out} would replace the photos, such as {target}", "name another folder with ", _WHERE)
+            raise OutputError(f"results in {out} would replace the photos, such as {target}", *_ANOTHER)
+
+
+def is_pattern(name: Path) -> bool:
+    """Whether a name is a pattern for several, as shells that leave patterns to programs hand them on: nothing has that very name."""
+    return bool(_GLOB & set(str(name))) and not os.path.lexists(name)
 
 
 def _meant(name: Path) -> list[Path]:
-    """The paths that a name stands for, which is a pattern only where nothing has the name."""
-    if _GLOB & set(str(name)) and not os.path.lexists(name):
+    """The paths that a name stands for."""
+    if is_pattern(name):
         return [Path(path) for path in sorted(glob.glob(str(name), recursive=True))] or [name]
     return [name]
 
@@ -135,7 +155,8 @@ def _shared_folder(files: list[Path]) -> str:
 def _free(name: str, taken: set[str]) -> str:
     """The name, numbered where another photo has it: A/x.jpg of two folders A, for example."""
     stem, ending = os.path.splitext(name)
-    return next(each for each in (name, *(f"{stem} ({number}){ending}" for number in count(2))) if each not in taken)
+    numbered = (f"{stem} ({number}){ending}" for number in count(2))
+    return next(each for each in chain((name,), numbered) if each not in taken)
 
 
 def _photos_below(folder: Path, prefix: str, search: _Search) -> Iterator[Source]:

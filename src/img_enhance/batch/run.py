@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from img_enhance import __version__
@@ -35,6 +35,10 @@ _LOOK_SECONDS = 0.2
 
 # What would come again with every photo: the run stops. The disk is full, or a device or weights are not there.
 _STOPPING = frozenset(("disk", "device", "download", "weights_missing", "weights_corrupt"))
+
+
+# Told the outcome of a photo that was finished just now, or None, and the names of those at work.
+OnOutcome = Callable[[PhotoOutcome | None, tuple[str, ...]], None]
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class Planned:
 
     todo: tuple[Todo, ...]
     known: tuple[PhotoOutcome, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of the files of all photos to do."""
+        return sum(todo.bytes for todo in self.todo)
 
 
 def models_of(recipe: Recipe, table: ModelTable) -> tuple[Model, ...]:
@@ -120,55 +129,98 @@ def plan_run(photos: Iterable[Source], order: Order, manifest: Manifest, names: 
 
 
 def run_photos(
-    todos: Iterable[Todo | None],
+    todos: Iterable[Todo | PhotoOutcome | None],
     order: Order,
     lanes: Lanes,
     manifest: Manifest,
     names: Names,
     *,
     say: Say,
-    tell: Callable[[PhotoOutcome | None, tuple[str, ...]], None],
+    tell: OnOutcome,
     cancelled: IsCancelled,
 ) -> RunSummary:
     """Do the photos until there are no more, one stops the run, or it is cancelled; every result that was made is in its place then.
 
-    `todos` may answer None for "not yet". `tell` is told the outcome of every photo, and what is at work.
+    Among `todos` may be outcomes that are known already, and None for "nothing yet". `tell` is told the outcome of every photo, and what is
+    at work.
     """
-    started, token, source = time.monotonic(), secrets.token_hex(4), iter(todos)
-    at_work: dict[Future[PhotoOutcome], Todo] = {}
-    outcomes = list[PhotoOutcome]()
-    left, stopped, ended = 0, "", False
+    run = _Run(order, manifest, names, lanes, tell, say, started=time.monotonic())
+    source = iter(todos)
     while True:
-        while not (ended or stopped) and len(at_work) < lanes.most_in_flight:
+        while not run.stopped and not run.ended and len(run.at_work) < lanes.most_in_flight:
             todo = next(source, _END)
             if todo is None:
                 break
-            if isinstance(todo, Todo):
-                at_work[lanes.submit(_task(todo, order, manifest, f"{token}-{len(outcomes) + len(at_work)}"))] = todo
-            else:
-                ended = True
-        if not at_work and (ended or stopped):
+            run.begin(todo)
+        if not run.at_work and (run.ended or run.stopped):
             break
-        if not stopped and cancelled():
-            stopped = "cancelled"
-            lanes.cancel()
-        done = wait(at_work, _LOOK_SECONDS, FIRST_COMPLETED).done if at_work else ()
-        for future in done:
-            todo = at_work.pop(future)
-            outcome = _placed(spoken_outcome(future.result(), say), todo, order, manifest, names)
-            if outcome.failure is not None and outcome.failure.code == Cancelled.code:
-                left += 1
-                continue
-            outcomes.append(outcome)
-            tell(outcome, tuple(each.source.name for each in at_work.values()))
-            if not stopped and (reason := _why_stop(outcome, order)):
-                stopped = reason
-                lanes.cancel()
-        if not done:
-            tell(None, tuple(each.source.name for each in at_work.values()))
-    if stopped:
-        left += sum(1 for todo in source if todo is not None)
-    return RunSummary(tuple(outcomes), time.monotonic() - started, left, stopped)
+        if not run.stopped and cancelled():
+            run.stop("cancelled")
+        if not run.at_work:
+            time.sleep(_LOOK_SECONDS)
+        else:
+            for future in wait(run.at_work, _LOOK_SECONDS, FIRST_COMPLETED).done:
+                run.end(future)
+        tell(None, run.names_at_work)
+    if not run.ended:
+        run.left += sum(1 for todo in source if isinstance(todo, Todo))
+    return RunSummary(tuple(run.outcomes), time.monotonic() - run.started, run.left, run.stopped)
+
+
+@dataclass
+class _Run:
+    """A run in progress."""
+
+    order: Order
+    manifest: Manifest
+    names: Names
+    lanes: Lanes
+    tell: OnOutcome
+    say: Say
+    started: float
+    at_work: dict[Future[PhotoOutcome], Todo] = field(default_factory=dict)
+    outcomes: list[PhotoOutcome] = field(default_factory=list)
+    token: str = field(default_factory=lambda: secrets.token_hex(4))
+    begun: int = 0
+    left: int = 0
+    stopped: str = ""
+    ended: bool = False
+
+    @property
+    def names_at_work(self) -> tuple[str, ...]:
+        return tuple(todo.source.name for todo in self.at_work.values())
+
+    def begin(self, todo: Todo | PhotoOutcome | object) -> None:
+        """Take what comes next."""
+        if isinstance(todo, PhotoOutcome):
+            self._note(spoken_outcome(todo, self.say))
+        elif isinstance(todo, Todo):
+            self.begun += 1
+            task = _task(todo, self.order, self.manifest, f"{self.token}-{self.begun}")
+            self.at_work[self.lanes.submit(task)] = todo
+        else:
+            self.ended = True
+
+    def end(self, future: Future[PhotoOutcome]) -> None:
+        """Put the result of a photo in its place."""
+        todo = self.at_work.pop(future)
+        outcome = _placed(spoken_outcome(future.result(), self.say), todo, self.order, self.manifest, self.names, self.say)
+        if outcome.failure is not None and outcome.failure.code == Cancelled.code:
+            self.left += 1
+        else:
+            self._note(outcome)
+
+    def stop(self, why: str) -> None:
+        """Begin nothing more, and let what is at work end."""
+        self.stopped = why
+        self.lanes.cancel()
+
+    def _note(self, outcome: PhotoOutcome) -> None:
+        self.outcomes.append(outcome)
+        self.tell(outcome, self.names_at_work)
+        why = _why_stop(outcome, self.order)
+        if why and not self.stopped:
+            self.stop(why)
 
 
 _END = object()
@@ -186,11 +238,11 @@ def _task(todo: Todo, order: Order, manifest: Manifest, stem: str) -> PhotoTask:
     )
 
 
-def _placed(outcome: PhotoOutcome, todo: Todo, order: Order, manifest: Manifest, names: Names) -> PhotoOutcome:
+def _placed(outcome: PhotoOutcome, todo: Todo, order: Order, manifest: Manifest, names: Names, say: Say) -> PhotoOutcome:
     """The outcome with the result in its place, and in the manifest; failed where it cannot be put there."""
     if outcome.status != "done":
         return outcome
-    staged = manifest.staging / outcome.staged
+    target = manifest.out
     try:
         name = names.scaled(todo.result, outcome.source, scale_text(outcome.size, outcome.result_size))
         target = manifest.out / name
@@ -204,13 +256,12 @@ def _placed(outcome: PhotoOutcome, todo: Todo, order: Order, manifest: Manifest,
         manifest.publish(placed)
         return placed
     except ImgEnhanceError as error:
-        with contextlib.suppress(OSError):
-            staged.unlink()
-        return dataclasses.replace(outcome, status="failed", failure=failure_of(error))
+        failure = failure_of(error)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            staged.unlink()
-        return dataclasses.replace(outcome, status="failed", failure=failure_of(OutputError(f"cannot write {target}: {error.strerror}")))
+        failure = failure_of(OutputError(f"cannot write {target}: {error.strerror}"))
+    with contextlib.suppress(OSError):
+        (manifest.staging / outcome.staged).unlink()
+    return spoken_outcome(dataclasses.replace(outcome, status="failed", failure=failure), say)
 
 
 def _check_place(target: Path) -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from img_enhance.cli.enhance_request import EnhanceRequest
+from img_enhance.batch.names import NameTemplate
+from img_enhance.batch.photos import is_pattern
+from img_enhance.cli.enhance_request import EnhanceRequest, FolderRequest
+from img_enhance.cli.files import PIPE
 from img_enhance.cli.flags import EXIT_CODES, add_flags, add_step_flags, flag_of, given, read, read_steps, set_run
 from img_enhance.cli.models import OFFLINE
-from img_enhance.errors import OptionError, RecipeError
+from img_enhance.cli.recipes import read_recipe
+from img_enhance.errors import OptionError
+from img_enhance.machine.threads import limit_threads
 from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, Server, StepOptions
 from img_enhance.request.recipe import AUTO, Recipe
 
@@ -34,21 +40,27 @@ def add_enhance(commands: Any) -> None:
     rule = textwrap.fill(" ".join((RealESRGAN.__doc__ or "").split("\n\n", 1)[1].split()), 100)
     command = commands.add_parser(
         "enhance",
-        help="enhance a photo",
-        description="Enhances a photo: without options of a step, or a recipe, by the steps that `img-enhance suggest` shows.",
+        help="enhance a photo, or all in a folder",
+        description="Enhances a photo, or many: without options of a step, or a recipe, by the steps that `img-enhance suggest` shows. "
+        "Of several photos, or a folder, the results go into a folder, and what is done already is not done again.",
         epilog=f"size:\n{rule}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, HEIC, GIF, BMP or camera raw; - is standard input"
+        "photos",
+        metavar="PHOTO",
+        nargs="*",
+        type=Path,
+        help="JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, HEIC, GIF, BMP or camera raw, several, or folders; - is standard input",
     )
     command.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        type=Path,
-        help="where the result goes; - is standard output (default: NAME_enhanced.EXT beside PHOTO, or - if PHOTO is)",
+        help="where the result goes, FOLDER/ or the folder of many; - is standard output (default: NAME_enhanced.EXT beside PHOTO, or - if "
+        "PHOTO is)",
     )
+    _add_many(command)
     for options in STEP_OPTIONS:
         add_step_flags(command, options)
     add_flags(command, f"auto: {(Limits.__doc__ or '').splitlines()[0]}", Limits)
@@ -60,9 +72,28 @@ def add_enhance(commands: Any) -> None:
     set_run(command, _enhance, _request)
 
 
+def _add_many(command: argparse.ArgumentParser) -> None:
+    many = command.add_argument_group("many photos")
+    many.add_argument(
+        "--from-file", metavar="LIST", type=Path, action="append", help="photos that are named in a file, one a line; - is standard input"
+    )
+    many.add_argument(
+        "--name", metavar="TEMPLATE", help="names of results, of {stem}, {scale}, {format} and {ext}, such as '{stem}_{scale}x{ext}'"
+    )
+    many.add_argument(
+        "--keep-times",
+        action=argparse.BooleanOptionalAction,
+        help="give results the times of their photos' files (default for many, but not for one)",
+    )
+    many.add_argument("--fail-fast", action="store_true", help="stop at the first photo that fails")
+    many.add_argument("--watch", action="store_true", help="go on looking for new photos, until Ctrl-C")
+
+
 def _add_files(command: argparse.ArgumentParser) -> None:
     others = command.add_argument_group("files and screen")
-    others.add_argument("--recipe", metavar="FILE", type=Path, help="steps and output from a JSON file")
+    others.add_argument(
+        "--recipe", metavar="FILE", type=Path, help="steps and output from a JSON file, or the steps that made a result of ours"
+    )
     others.add_argument("--report", metavar="FILE", type=Path, help="write how the result was made, as JSON")
     others.add_argument("--compare", metavar="FILE", type=Path, help="write a before/after sheet too")
     others.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -71,7 +102,7 @@ def _add_files(command: argparse.ArgumentParser) -> None:
     others.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
-def _request(arguments: argparse.Namespace) -> EnhanceRequest:
+def _request(arguments: argparse.Namespace) -> EnhanceRequest | FolderRequest:
     asked = RecipeFlags(
         steps=read_steps(arguments),
         output=given(arguments, Output),
@@ -82,15 +113,64 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest:
     recipe, server = _recipe(asked), read(arguments, Server)
     if server.server is not None:
         _check_no_local_flags(given(arguments, Machine), offline=arguments.offline)
+    if _is_many(arguments):
+        return _folder_request(arguments, recipe)
+    output: str | None = arguments.output
+    into_folder = output is not None and output.endswith(("/", os.sep))
     return EnhanceRequest(
-        photo=arguments.photo,
-        output=arguments.output,
+        photo=arguments.photos[0],
+        output=None if output is None or into_folder else Path(output),
+        folder=Path(output) if output is not None and into_folder else None,
+        template=None if arguments.name is None else NameTemplate(arguments.name),
+        keep_times=bool(arguments.keep_times),
         recipe=recipe,
         machine=read(arguments, Machine),
         server=server,
         report=arguments.report,
         compare=arguments.compare,
         overwrite=arguments.overwrite,
+        offline=arguments.offline,
+        dry_run=arguments.dry_run,
+        quiet=arguments.quiet,
+    )
+
+
+def _is_many(arguments: argparse.Namespace) -> bool:
+    """Whether the results go into a folder with a list of its own: anything but one photo.
+
+    Raises: OptionError where nothing is named.
+    """
+    if not arguments.photos and not arguments.from_file:
+        raise OptionError("name a photo, a folder, or a list of them with --from-file")
+    if len(arguments.photos) != 1 or arguments.from_file or arguments.watch:
+        return True
+    return arguments.photos[0] != PIPE and (arguments.photos[0].is_dir() or is_pattern(arguments.photos[0]))
+
+
+def _folder_request(arguments: argparse.Namespace, recipe: Recipe) -> FolderRequest:
+    """What was asked for of many photos.
+
+    Raises: OptionError for what is only for one.
+    """
+    if PIPE in arguments.photos:
+        raise OptionError("- is one photo, from standard input", "name it alone; a list of photos is --from-file -")
+    if arguments.output is None or arguments.output == str(PIPE):
+        raise OptionError("the results of many photos need a folder", "name one with -o")
+    for flag in ("report", "compare", "server"):
+        if getattr(arguments, flag) is not None:
+            advice = "OUT/report.json says how each result was made" if flag == "report" else "leave it out"
+            raise OptionError(f"--{flag} is for one photo", advice)
+    return FolderRequest(
+        named=tuple(arguments.photos),
+        lists=tuple(arguments.from_file or ()),
+        out=Path(arguments.output),
+        recipe=recipe,
+        machine=read(arguments, Machine),
+        template=NameTemplate() if arguments.name is None else NameTemplate(arguments.name),
+        keep_times=arguments.keep_times is not False,
+        overwrite=arguments.overwrite,
+        fail_fast=arguments.fail_fast,
+        watch=arguments.watch,
         offline=arguments.offline,
         dry_run=arguments.dry_run,
         quiet=arguments.quiet,
@@ -104,7 +184,12 @@ def _check_no_local_flags(machine: Mapping[str, Any], *, offline: bool) -> None:
         raise OptionError(f"{local_flags[0]} says how this machine works, but the server does the work", "leave it out, or --server")
 
 
-def _enhance(request: EnhanceRequest) -> int:
+def _enhance(request: EnhanceRequest | FolderRequest) -> int:
+    limit_threads(os.environ, request.machine.threads)
+    if isinstance(request, FolderRequest):
+        from img_enhance.cli.folders import enhance_many
+
+        return enhance_many(request)
     if request.server.server is not None:
         from img_enhance.cli.server import enhance_by_server
 
@@ -123,11 +208,7 @@ def _recipe(flags: RecipeFlags) -> Recipe:
         return _changed(Recipe(steps=flags.steps or AUTO), flags)
     if flags.steps:
         raise OptionError(f"give the steps in --recipe or as flags of {flags.steps[0].name}, not both")
-    try:
-        recipe = Recipe.from_json(flags.file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the recipe {flags.file}: {error}") from None
-    return _changed(recipe, flags)
+    return _changed(read_recipe(flags.file), flags)
 
 
 def _changed(recipe: Recipe, flags: RecipeFlags) -> Recipe:

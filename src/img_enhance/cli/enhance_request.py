@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from img_enhance.cli.files import PIPE, is_pipe
+from img_enhance.batch.names import Names, NameTemplate
+from img_enhance.cli.files import PIPE, beside, is_pipe, make_folder
 from img_enhance.cli.flags import flagged
 from img_enhance.cli.screen import Tell, say, silent
 from img_enhance.request.options import Machine, Server
@@ -15,10 +16,16 @@ from img_enhance.request.recipe import Recipe
 
 @dataclass(frozen=True)
 class EnhanceRequest:
-    """What the command was asked for; `photo` and `output` may be pipes, and `machine` is of no use where `server` names one."""
+    """What the command was asked for; `photo` and `output` may be pipes, and `machine` is of no use where `server` names one.
+
+    Without an output the result goes into `folder`, or beside the photo.
+    """
 
     photo: Path
     output: Path | None
+    folder: Path | None
+    template: NameTemplate | None
+    keep_times: bool
     recipe: Recipe
     machine: Machine
     server: Server
@@ -28,6 +35,39 @@ class EnhanceRequest:
     offline: bool
     dry_run: bool
     quiet: bool
+
+
+@dataclass(frozen=True)
+class FolderRequest:
+    """What the command was asked for of many photos: those `named`, folders among them, and those in `lists`."""
+
+    named: tuple[Path, ...]
+    lists: tuple[Path, ...]
+    out: Path
+    recipe: Recipe
+    machine: Machine
+    template: NameTemplate
+    keep_times: bool
+    overwrite: bool
+    fail_fast: bool
+    watch: bool
+    offline: bool
+    dry_run: bool
+    quiet: bool
+
+
+def default_output(request: EnhanceRequest, photo: Path, output_format: str, scale: str) -> Path:
+    """Where the result goes if no file was named: into the folder that was, which is made if need be, or beside the photo.
+
+    Raises: DiskError when it cannot be made.
+    """
+    if request.folder is None and request.template is None:
+        return beside(photo, output_format)
+    folder = request.folder or photo.parent
+    if not request.dry_run:
+        make_folder(folder)
+    names = Names(request.template or NameTemplate())
+    return folder / names.scaled(names.name_for(photo.name, output_format), photo.name, scale)
 
 
 def asked_file(request: EnhanceRequest) -> Path | None:

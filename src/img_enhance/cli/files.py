@@ -72,6 +72,19 @@ def beside(photo: Path, output_format: str, what: str = "enhanced") -> Path:
     return photo.with_name(f"{photo.stem}_{what}{ending}")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, and those above it.
+
+    Raises: OutputError where there is a file, DiskError when it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise OutputError(f"{folder} is a file, not a folder", "name another with ", RESULT) from None
+    except OSError as error:
+        raise DiskError(f"the folder {folder} cannot be made: {error.strerror}", "name another with ", RESULT) from None
+
+
 def check_report(report: Path | None, photo: Path, output: Path) -> None:
     """Pass if a report would replace neither of the two.
 

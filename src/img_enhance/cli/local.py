@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from img_enhance.batch.names import scale_text
 from img_enhance.cancelling import ticking
 from img_enhance.cli.compare import check_sheet_of, write_sheet_of
-from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, say_done, shown_output, teller
-from img_enhance.cli.files import beside, check_report, is_pipe, piped, pour, write_report
+from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, default_output, say_done, shown_output, teller
+from img_enhance.cli.files import check_report, is_pipe, piped, pour, write_report
 from img_enhance.cli.flags import flagged
 from img_enhance.cli.models import offer, store_of
 from img_enhance.cli.screen import bar, interruptible
@@ -41,7 +43,7 @@ def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
     with piped(request.photo, request.output) as (photo, pipe), Engine(request.machine, store) as engine:
         asked = asked_file(request)
         prepared = engine.prepare(photo, request.recipe, output=asked)
-        output = pipe or asked or beside(photo, prepared.output_format)
+        output = pipe or asked or default_output(request, photo, prepared.output_format, _scale(prepared))
         _check_files(request, photo, output)
         _say_plan(request, prepared)
         if request.dry_run:
@@ -55,6 +57,11 @@ def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
     done = _done_line(result, shown_output(request, output, pipe), time.perf_counter() - started, peak.bytes)
     say_done(request, done, warnings=result.warnings, pipe=pipe)
     return 0
+
+
+def _scale(prepared: PreparedRun) -> str:
+    plan = prepared.plan
+    return scale_text((plan.size.width, plan.size.height), (plan.result.width, plan.result.height))
 
 
 def _check_files(request: EnhanceRequest, photo: Path, output: Path) -> None:
@@ -74,9 +81,15 @@ def _say_plan(request: EnhanceRequest, prepared: PreparedRun) -> None:
 
 
 def _saved(request: EnhanceRequest, engine: Engine, prepared: PreparedRun, output: Path, cancelled: Callable[[], bool]) -> Result:
+    from img_enhance.image_io import PhotoFile
+
     with bar(prepared.plan.size.pixels / 1e6, quiet=request.quiet) as progress:
         result = engine.run(prepared, progress=progress, cancelled=cancelled)
-    return result.save(output, format=prepared.output_format, overwrite=request.overwrite, cancelled=cancelled)
+    times = os.stat(prepared.source.path) if request.keep_times and isinstance(prepared.source, PhotoFile) else None
+    saved = result.save(output, format=prepared.output_format, overwrite=request.overwrite, cancelled=cancelled)
+    if times is not None:
+        os.utime(output, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return saved
 
 
 def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: Path) -> None:

@@ -1,9 +1,10 @@
-"""The command line: `img-enhance enhance photo.jpg`."""
+"""The command line: `img-enhance enhance photo.jpg`, or `img-enhance photo.jpg`."""
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,16 @@ from img_enhance.cli.screen import give_up, open_streams, say
 from img_enhance.cli.serve import add_serve
 from img_enhance.cli.suggest import add_suggest
 from img_enhance.errors import DiskError, ImgEnhanceError, MemoryBudgetError
+
+_COMMANDS = {
+    "enhance": add_enhance,
+    "compare": add_compare,
+    "suggest": add_suggest,
+    "faces": add_faces,
+    "models": add_models,
+    "serve": add_serve,
+    "check-server": add_check_server,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
     if parsed.command is None:
         parser.print_help()
         return 0
@@ -60,22 +71,24 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code
 
 
+def _with_command(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with `enhance` before them where they begin with a photo or a folder in the place of a command."""
+    first = arguments[0] if arguments else "-"
+    names_file = not first.startswith("-") and first not in _COMMANDS and ("/" in first or "." in first or os.path.lexists(first))
+    return ["enhance", *arguments] if names_file else list(arguments)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="img-enhance",
         description="Makes ordinary photos better.",
-        epilog=EXIT_CODES,
+        epilog=f"img-enhance PHOTO is img-enhance enhance PHOTO\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"img-enhance {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    add_enhance(commands)
-    add_compare(commands)
-    add_suggest(commands)
-    add_faces(commands)
-    add_models(commands)
-    add_serve(commands)
-    add_check_server(commands)
+    for add_command in _COMMANDS.values():
+        add_command(commands)
     return parser
 
 

@@ -13,6 +13,9 @@ from typing import Any
 from img_enhance.progress import OnProgress, Progress
 from img_enhance.units import bytes_text, seconds_text
 
+# Work that is over sooner needs no lines of progress.
+_QUIET_SECONDS = 5.0
+
 OnBytes = Callable[[int, int], None]
 Tell = Callable[[str], None]
 
@@ -99,13 +102,12 @@ def _plain_lines() -> OnProgress:
 
     def line(progress: Progress) -> None:
         nonlocal tenths
-        if int(progress.fraction * 10) <= tenths:
+        seconds = time.perf_counter() - started
+        if int(progress.fraction * 10) <= tenths or seconds < _QUIET_SECONDS:
             return
         tenths = int(progress.fraction * 10)
-        seconds = time.perf_counter() - started
-        rate = progress.fraction * progress.megapixels / seconds
         left = seconds * (1 - progress.fraction) / progress.fraction
-        say(f"{10 * tenths:3}% of {progress.megapixels:.2f} MP, {rate:.3f} MP/s, {seconds_text(left)} left")
+        say(f"{10 * tenths:3}% of {progress.megapixels:.2f} MP in {seconds_text(seconds)}, {seconds_text(left)} left")
 
     return line
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.cli.compare import check_sheet_of
-from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, say_done, shown_output, teller
+from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, default_output, say_done, shown_output, teller
 from img_enhance.cli.files import beside, check_report, is_pipe, piped, pour, write_report
 from img_enhance.cli.screen import Tell, bar, bytes_bar, raising
 from img_enhance.cli.suggest import auto_lines
@@ -57,7 +57,7 @@ def _enhance(request: EnhanceRequest, client: Client, photo: Path, pipe: Path | 
         return _dry_run(client, photo, recipe, teller(request))
     job = _submitted(client, photo, recipe, quiet=request.quiet)
     try:
-        output = pipe or asked or beside(photo, job.output_format)
+        output = pipe or asked or default_output(request, photo, job.output_format, "1")
         job = _saved(request, client, job, photo, output)
     except (KeyboardInterrupt, OutputError, DiskError):
         client.abandon(job.id)

@@ -17,7 +17,7 @@ from img_enhance.image_io import PhotoFile, write_photo
 from img_enhance.models.model import Model
 from img_enhance.photo import Photo, format_of_ending
 from img_enhance.planning.plan import PassPlan, Plan
-from img_enhance.request.form import to_mapping
+from img_enhance.request.note import note_of
 from img_enhance.request.options import QUALITIES, StepOptions
 from img_enhance.request.recipe import AUTO, Reason, Recipe
 from img_enhance.words import Words, joined
@@ -152,6 +152,6 @@ class Result:
 
     def note(self) -> str:
         """What was done, in a line that goes into the result's XMP."""
-        steps = [f"{step.name}({', '.join(f'{k}={v}' for k, v in to_mapping(step).items())})" for step in self.steps_run]
         part = "" if self.plan.crop is None else f", part {self.plan.crop}"
-        return "; ".join([*steps, f"{self.plan.size} to {self.plan.result}{part}"])
+        steps = note_of(self.steps_run)
+        return "; ".join([*([steps] if steps else []), f"{self.plan.size} to {self.plan.result}{part}"])

@@ -1,0 +1,142 @@
+"""`img-enhance enhance` for many photos: into a folder, and so that it can go on where it was cut off."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from img_enhance.batch.local_lanes import LocalLanes
+from img_enhance.batch.manifest import Manifest
+from img_enhance.batch.names import Names
+from img_enhance.batch.outcome import PhotoOutcome, RunSummary
+from img_enhance.batch.photos import Found, check_out, check_some, find_photos, names_in
+from img_enhance.batch.run import Order, Planned, Todo, made_by, models_of, plan_run, run_photos
+from img_enhance.batch.watch import new_photos
+from img_enhance.cancelling import IsCancelled, ticking
+from img_enhance.cli.enhance_request import FolderRequest
+from img_enhance.cli.files import PIPE, make_folder
+from img_enhance.cli.flags import flagged
+from img_enhance.cli.models import offer, store_of
+from img_enhance.cli.run_screen import RunScreen
+from img_enhance.cli.screen import Tell, interruptible, say, silent
+from img_enhance.errors import Cancelled, OptionError
+from img_enhance.machine.settings import model_table
+from img_enhance.models.weights.cache import WeightStore
+from img_enhance.request.recipe import AUTO
+from img_enhance.units import file_bytes_text, seconds_text
+
+
+def enhance_many(request: FolderRequest) -> int:
+    """The exit code of `enhance` for many photos: the highest among the failures.
+
+    Raises: what keeps the run from beginning: PhotoError, OutputError, DiskError, DeviceError.
+    """
+    with interruptible() as cancelled:
+        return _enhance(request, cancelled)
+
+
+def _enhance(request: FolderRequest, cancelled: IsCancelled) -> int:
+    store, tell = store_of(offline=request.offline), silent if request.quiet else say
+    named = (*request.named, *(name for path in request.lists for name in _listed(path)))
+    check_out(named, request.out)
+    order = _order(request)
+    found = Found(()) if request.watch else _found(named, request.out, tell)
+    manifest, names = Manifest(request.out), Names(request.template)
+    if request.dry_run:
+        _say_plan(plan_run(found.photos, order, manifest, names), tell)
+        return 0
+    _offer(request, store, cancelled)
+    make_folder(request.out)
+    with manifest:
+        planned = plan_run(found.photos, order, manifest, names)
+        if not request.watch:
+            _say_plan(planned, tell)
+        known: tuple[PhotoOutcome, ...] = (*found.failures, *planned.known)
+        todos: Iterator[Todo | PhotoOutcome | None] = iter((*known, *planned.todo))
+        if request.watch:
+            tell(f"Looking for photos in {', '.join(map(str, named))} until Ctrl-C")
+            todos = _watched(named, order, manifest, names)
+        screen = RunScreen(None if request.watch else len(planned.todo), planned.bytes, quiet=request.quiet)
+        with LocalLanes(request.machine, store) as lanes:
+            summary = run_photos(todos, order, lanes, manifest, names, say=flagged, tell=screen.tell, cancelled=cancelled)
+        screen.end()
+    return _ended(_in_order(summary, found), request)
+
+
+def _order(request: FolderRequest) -> Order:
+    return Order(
+        recipe=request.recipe,
+        template=request.template,
+        made_by=made_by(request.recipe, request.template, model_table()),
+        overwrite=request.overwrite,
+        fail_fast=request.fail_fast,
+        keep_times=request.keep_times,
+    )
+
+
+def _listed(path: Path) -> list[Path]:
+    """The names in a list, or on standard input.
+
+    Raises: OptionError when it cannot be read, or is empty.
+    """
+    try:
+        data = sys.stdin.buffer.read() if path == PIPE else path.read_bytes()
+    except OSError as error:
+        raise OptionError(f"the list {path} cannot be read: {error.strerror}") from None
+    names = names_in(data)
+    if not names:
+        raise OptionError(f"the list {'on standard input' if path == PIPE else path} names no photo")
+    return names
+
+
+def _found(named: Sequence[Path], out: Path, tell: Tell) -> Found:
+    found = find_photos(named, out)
+    for note in found.notes:
+        tell(f"[WARNING] {note}")
+    check_some(found, named)
+    return found
+
+
+def _offer(request: FolderRequest, store: WeightStore, cancelled: IsCancelled) -> None:
+    """Pass if the weights that the steps name are here, or the person at the terminal agrees to download them."""
+    if request.recipe.steps != AUTO:
+        files = (file for model in models_of(request.recipe, model_table()) for file in model.weights.files)
+        offer(tuple(files), store, ask=not request.quiet, tick=ticking(cancelled))
+
+
+def _watched(named: Sequence[Path], order: Order, manifest: Manifest, names: Names) -> Iterator[Todo | PhotoOutcome | None]:
+    """Photos to do, as they come, and None while there are none."""
+    for found in new_photos(lambda: find_photos(named, manifest.out)):
+        planned = plan_run(found.photos, order, manifest, names)
+        yield from (*found.failures, *planned.known, *planned.todo, None)
+
+
+def _say_plan(planned: Planned, tell: Tell) -> None:
+    parts = [f"{len(planned.todo)} photos, {file_bytes_text(planned.bytes)}"]
+    skipped = sum(1 for outcome in planned.known if outcome.status == "skipped")
+    if skipped:
+        parts.append(f"{skipped} were done before")
+    if len(planned.known) > skipped:
+        parts.append(f"{len(planned.known) - skipped} cannot be done")
+    tell("Plan: " + "; ".join(parts))
+
+
+def _in_order(summary: RunSummary, found: Found) -> RunSummary:
+    """The summary with outcomes in the order in which the photos were found; those that came later stay behind."""
+    places = {photo.name: number for number, photo in enumerate(found.photos)}
+    ordered = sorted(summary.outcomes, key=lambda outcome: places.get(outcome.source, len(places)))
+    return dataclasses.replace(summary, outcomes=tuple(ordered))
+
+
+def _ended(summary: RunSummary, request: FolderRequest) -> int:
+    """Say how the run ended, and answer with its exit code."""
+    cancelled = summary.stopped == "cancelled"
+    if summary.left:
+        why = "cancelled" if cancelled else f"stopped: {summary.stopped}"
+        say(f"[ERROR] {why}; {summary.left} photos are left, the same command goes on with them")
+    if not request.quiet:
+        done, failed, skipped = (len(summary.of(status)) for status in ("done", "failed", "skipped"))
+        print(f"{request.out}: {done} done, {failed} failed, {skipped} done before, {seconds_text(summary.seconds)}")
+    return Cancelled.exit_code if cancelled and not request.watch else summary.exit_code

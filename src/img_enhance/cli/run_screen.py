@@ -1,0 +1,68 @@
+"""What is shown of a run over many photos: one live line on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+from img_enhance.batch.outcome import PhotoOutcome
+from img_enhance.cli.screen import say
+from img_enhance.units import seconds_text
+
+# Without a terminal, at most one line in so many seconds.
+PLAIN_SECONDS = 10.0
+_LIVE_SECONDS = 0.2
+
+
+class RunScreen:
+    """Shows a run of `total` photos whose files have `total_bytes`, as `run_photos` tells of it; `total` is None where more may come."""
+
+    def __init__(self, total: int | None, total_bytes: int, *, quiet: bool) -> None:
+        self._total, self._total_bytes, self._quiet = total, total_bytes, quiet
+        self._live = not quiet and sys.stderr.isatty()
+        self._started = self._shown = time.monotonic()
+        self._photos = self._bytes = 0
+        self._megapixels = 0.0
+
+    def tell(self, outcome: PhotoOutcome | None, at_work: tuple[str, ...]) -> None:
+        """Count an outcome, say a failure, and show how far the run is where it is time to."""
+        if outcome is not None:
+            self._count(outcome)
+        now = time.monotonic()
+        if not self._quiet and now - self._shown >= (_LIVE_SECONDS if self._live else PLAIN_SECONDS):
+            self._shown = now
+            self._show(self._text(now), at_work)
+
+    def end(self) -> None:
+        """Take the live line away."""
+        if self._live:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _count(self, outcome: PhotoOutcome) -> None:
+        if outcome.status != "skipped":
+            self._photos += 1
+            self._bytes += outcome.file.bytes if outcome.file is not None else 0
+            self._megapixels += outcome.megapixels
+        if outcome.failure is not None:
+            self.end()
+            say(f"[ERROR] {outcome.source}: {outcome.failure.text}")
+        for warning in outcome.warnings if outcome.status == "done" and not self._quiet else ():
+            self.end()
+            say(f"[WARNING] {outcome.source}: {warning}")
+
+    def _text(self, now: float) -> str:
+        photos = f"{self._photos} photos" if self._total is None else f"{self._photos} of {self._total} photos"
+        if not self._bytes:
+            return photos
+        seconds = now - self._started
+        rate = f"{photos}, {self._megapixels:.1f} MP, {self._photos / seconds:.2f} photos/s"
+        left = seconds * (self._total_bytes - self._bytes) / self._bytes
+        return rate if self._total is None else f"{rate}, about {seconds_text(max(0.0, left))} left"
+
+    def _show(self, text: str, at_work: tuple[str, ...]) -> None:
+        if not self._live:
+            say(text)
+            return
+        line = f"{text}, {at_work[0]}" if at_work else text
+        print(f"\r{line[: shutil.get_terminal_size().columns - 1]}\x1b[K", end="", file=sys.stderr, flush=True)
