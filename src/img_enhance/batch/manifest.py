@@ -77,7 +77,8 @@ class Manifest:
         for path in self.staging.iterdir():
             row = staged.get(path.name)
             if row is not None and state_at(path) == row.result_file and not self.is_ours(row):
-                self.publish(row)
+                with contextlib.suppress(OutputError):  # where it cannot be put it is made again, and that says why
+                    self.publish(row)
             path.unlink(missing_ok=True)
 
     def add(self, outcome: PhotoOutcome) -> None:

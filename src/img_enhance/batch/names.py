@@ -19,8 +19,8 @@ _FIELD = re.compile(r"\{(\w*)\}")
 
 _ENDINGS = frozenset(ending for entry in FORMATS for ending in entry.endings)
 
-# Stands for the scale while it is not known; no name has it.
-SCALE = "\0"
+# Stands for the scale while it is not known: a character that is for private use, as here.
+SCALE = "\U000f5ca1"
 
 # What no file system that people use takes in a name, and what would lead into another folder.
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
