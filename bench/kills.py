@@ -3,8 +3,8 @@
     python bench/kills.py              100 kills
     python bench/kills.py --kills 5    fewer
 
-After every kill each result that is there must be whole, byte for byte what an undisturbed run makes, and one that was there before must not
-have been written again. At the end all must be there, each made once. Answers 1 where that is not so.
+After every kill each result that is there must be whole, byte for byte what an undisturbed run makes, and one that was there before must
+not have been written again. At the end all must be there, each made once. Answers 1 where that is not so.
 """
 
 import argparse
@@ -151,9 +151,8 @@ def main(given: Sequence[str] | None = None) -> int:
     except Lost as error:
         print(f"[ERROR] {error}")
         return 1
-    print(
-        f"[OK] {figures.kills} kills, {figures.useful} after a photo was done, {figures.ended} runs had ended by then: nothing lost, nothing twice"
-    )
+    late = f"{figures.useful} after it had finished a photo; {figures.ended} runs ended before"
+    print(f"[OK] {figures.kills} kills, {late}: nothing lost, nothing twice")
     return 0
 
 
