@@ -135,14 +135,15 @@ def run_photos(
     manifest: Manifest,
     names: Names,
     *,
+    total: int | None,
     say: Say,
     tell: OnOutcome,
     cancelled: IsCancelled,
 ) -> RunSummary:
     """Do the photos until there are no more, one stops the run, or it is cancelled; every result that was made is in its place then.
 
-    Among `todos` may be outcomes that are known already, and None for "nothing yet". `tell` is told the outcome of every photo, and what is
-    at work.
+    There are `total` of them, None where nobody knows. Among `todos` may be outcomes that are known already, and None for "nothing yet".
+    `tell` is told the outcome of every photo, and what is at work.
     """
     run = _Run(order, manifest, names, lanes, tell, say, started=time.monotonic())
     source = iter(todos)
@@ -162,9 +163,8 @@ def run_photos(
             for future in wait(run.at_work, _LOOK_SECONDS, FIRST_COMPLETED).done:
                 run.end(future)
         tell(None, run.names_at_work)
-    if not run.ended:
-        run.left += sum(1 for todo in source if isinstance(todo, Todo))
-    return RunSummary(tuple(run.outcomes), time.monotonic() - run.started, run.left, run.stopped)
+    left = run.left if total is None else total - len(run.outcomes)
+    return RunSummary(tuple(run.outcomes), time.monotonic() - run.started, left, run.stopped)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 from img_enhance.batch.local_lanes import LocalLanes
 from img_enhance.batch.manifest import Manifest
 from img_enhance.batch.names import Names
-from img_enhance.batch.outcome import PhotoOutcome, RunSummary
+from img_enhance.batch.outcome import PhotoOutcome, RunSummary, spoken_outcome
 from img_enhance.batch.photos import Found, check_out, check_some, find_photos, names_in
 from img_enhance.batch.run import Order, Planned, Todo, made_by, models_of, plan_run, run_photos
 from img_enhance.batch.watch import new_photos
@@ -25,7 +25,7 @@ from img_enhance.errors import Cancelled, OptionError
 from img_enhance.machine.settings import model_table
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.request.recipe import AUTO
-from img_enhance.units import file_bytes_text, seconds_text
+from img_enhance.units import count_text, file_bytes_text, seconds_text
 
 
 def enhance_many(request: FolderRequest) -> int:
@@ -59,8 +59,14 @@ def _enhance(request: FolderRequest, cancelled: IsCancelled) -> int:
             tell(f"Looking for photos in {', '.join(map(str, named))} until Ctrl-C")
             todos = _watched(named, order, manifest, names)
         screen = RunScreen(None if request.watch else len(planned.todo), planned.bytes, quiet=request.quiet)
-        with LocalLanes(request.machine, store) as lanes:
-            summary = run_photos(todos, order, lanes, manifest, names, say=flagged, tell=screen.tell, cancelled=cancelled)
+        if planned.todo or request.watch:
+            total = None if request.watch else len(known) + len(planned.todo)
+            with LocalLanes(request.machine, store) as lanes:
+                summary = run_photos(todos, order, lanes, manifest, names, total=total, say=flagged, tell=screen.tell, cancelled=cancelled)
+        else:  # no lane is started
+            summary = RunSummary(tuple(spoken_outcome(outcome, flagged) for outcome in known), 0.0)
+            for outcome in summary.outcomes:
+                screen.tell(outcome, ())
         screen.end()
     return _ended(_in_order(summary, found), request)
 
@@ -114,10 +120,10 @@ def _watched(named: Sequence[Path], order: Order, manifest: Manifest, names: Nam
 
 
 def _say_plan(planned: Planned, tell: Tell) -> None:
-    parts = [f"{len(planned.todo)} photos, {file_bytes_text(planned.bytes)}"]
+    parts = [f"{count_text(len(planned.todo), 'photo')}, {file_bytes_text(planned.bytes)}"]
     skipped = sum(1 for outcome in planned.known if outcome.status == "skipped")
     if skipped:
-        parts.append(f"{skipped} were done before")
+        parts.append(f"{skipped} done before")
     if len(planned.known) > skipped:
         parts.append(f"{len(planned.known) - skipped} cannot be done")
     tell("Plan: " + "; ".join(parts))
@@ -135,7 +141,7 @@ def _ended(summary: RunSummary, request: FolderRequest) -> int:
     cancelled = summary.stopped == "cancelled"
     if summary.left:
         why = "cancelled" if cancelled else f"stopped: {summary.stopped}"
-        say(f"[ERROR] {why}; {summary.left} photos are left, the same command goes on with them")
+        say(f"[ERROR] {why}; {count_text(summary.left, 'photo')} left, the same command goes on with them")
     if not request.quiet:
         done, failed, skipped = (len(summary.of(status)) for status in ("done", "failed", "skipped"))
         print(f"{request.out}: {done} done, {failed} failed, {skipped} done before, {seconds_text(summary.seconds)}")
