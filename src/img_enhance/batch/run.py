@@ -124,7 +124,8 @@ def plan_run(photos: Iterable[Source], order: Order, manifest: Manifest, names: 
         if os.path.lexists(target) and not _may_replace(photo.name, results[photo], order, manifest):
             known.append(_failed(photo, name_taken(target)))
         else:
-            todo.append(Todo(photo, results[photo], photo.path.stat().st_size))
+            state = state_at(photo.path)  # None if it has gone since: its lane will say so
+            todo.append(Todo(photo, results[photo], 0 if state is None else state.bytes))
     return Planned(tuple(todo), tuple(known))
 
 
@@ -284,9 +285,12 @@ def _why_stop(outcome: PhotoOutcome, order: Order) -> str:
 def _is_same(photo: Source, row: PhotoOutcome) -> bool:
     """Whether the photo's file is the one that was enhanced: it has not been written to since, or has the same bytes."""
     state = state_at(photo.path)
-    return state == row.file or (
-        state is not None and row.file is not None and state.bytes == row.file.bytes and sha256_of(photo.path) == row.sha256
-    )
+    if state is None or row.file is None or state == row.file:
+        return state is not None
+    try:
+        return state.bytes == row.file.bytes and sha256_of(photo.path) == row.sha256
+    except OSError:
+        return False
 
 
 def _may_replace(source: str, result: str, order: Order, manifest: Manifest) -> bool:
