@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import Pixels
+from conftest import SAMPLE, Pixels
 from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.cli.main import main
 from kills import kill_again_and_again
@@ -231,3 +231,13 @@ def test_full_disk_stops_the_run_with_what_is_done_kept(run: Run, photos: Path, 
     monkeypatch.undo()
     assert main(["enhance", str(photos), "-o", str(tmp_path / "out"), *TONES]) == 0
     assert tree(tmp_path / "out") == ["a.jpg", "b.png", "sub/c.jpg"]
+
+
+def test_test_runner_is_the_same_over_two_folders(photos: Path, tmp_path: Path) -> None:
+    (photos / "bad.jpg").unlink()
+    command = [sys.executable, "-m", "scripts.test_runner", str(photos), str(tmp_path / "out"), *TONES]
+    done = subprocess.run(command, cwd=SAMPLE.parent.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert tree(tmp_path / "out") == ["a.jpg", "b.png", "sub/c.jpg"]
+    nothing = subprocess.run(command[:3], cwd=SAMPLE.parent.parent, capture_output=True, text=True, check=False)
+    assert "there is no photo in test_images" in nothing.stderr
