@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
+from contextlib import ExitStack
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,11 +18,14 @@ from img_enhance.jobs.store import JobStore
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
 from img_enhance.service.service import Service
+from img_enhance.service.shares import Held, Shares
+from img_enhance.service.uploads import JSON, media_type
 from img_enhance.workers.catalogue import as_data
 
 _log = logging.getLogger(__name__)
 
 API = "/api/v1"
+_HEALTH_PATHS = ("/healthz", "/readyz")
 OPEN_PATHS = (f"{API}/algorithms",)
 CALLER = "img_enhance.caller"
 REQUEST = "img_enhance.request"
@@ -39,7 +43,9 @@ class Admission:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app = app
         self.service = service
-        self._uploads = 0
+        settings = service.settings
+        self._requests = Shares("requests", most=settings.connections, most_each=settings.requests_per_key)
+        self._bodies = Shares("uploads", most=settings.uploads, most_each=settings.uploads_per_key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,28 +80,36 @@ class Admission:
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        try:
-            self._identify(scope, headers)
-            takes_body = scope["method"] == "POST" and scope["path"].startswith(API)
-            if not takes_body:
-                await self.app(scope, receive, send)
+        with ExitStack() as held:
+            try:
+                receive = await self._taken(scope, headers, receive, held)
+            except ImgEnhanceError as error:
+                await _swallow(headers, receive)
+                await problem_response(as_data(error), headers={"Connection": "close"})(scope, receive, send)
                 return
-            most = self._most_bytes(scope["path"], headers)
-            await self._check_room(scope, headers, most)
-        except ImgEnhanceError as error:
-            await _swallow(headers, receive)
-            await problem_response(as_data(error), headers={"Connection": "close"})(scope, receive, send)
-            return
-        self._uploads += 1
-        try:
-            await self.app(scope, self._limited(receive, most), send)
-        finally:
-            self._uploads -= 1
+            await self.app(scope, receive, send)
+
+    async def _taken(self, scope: Scope, headers: Headers, receive: Receive, held: ExitStack) -> Receive:
+        """What the application reads the body by; what the request holds meanwhile is in `held`.
+
+        Raises: what refuses a request before its body is read.
+        """
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise MalformedRequest("Content-Length and Transfer-Encoding cannot come together", "send one of them")
+        self._identify(scope, headers)
+        who = scope[CALLER].quota if CALLER in scope else _address(scope)
+        if scope["path"] not in _HEALTH_PATHS:
+            held.enter_context(self._requests.held(who))
+        if scope["method"] != "POST" or not scope["path"].startswith(API):
+            return receive
+        most = self._most_bytes(scope["path"], headers)
+        await self._check_room(scope, headers, most)
+        return self._limited(receive, most, held.enter_context(self._bodies.held(who)))
 
     def _identify(self, scope: Scope, headers: Headers) -> None:
         settings, path = self.service.settings, scope["path"]
         if settings.access == "open":
-            scope[CALLER] = Caller(EVERYBODY, f"address {scope['client'][0] if scope.get('client') else ''}")
+            scope[CALLER] = Caller(EVERYBODY, _address(scope))
         elif (path.startswith(API) and path not in OPEN_PATHS) or (path == "/metrics" and settings.metrics == "keyed"):
             if scope["method"] == "OPTIONS":
                 return
@@ -104,7 +118,7 @@ class Admission:
 
     def _most_bytes(self, path: str, headers: Headers) -> int:
         settings = self.service.settings
-        if headers.get("content-type", "").startswith("application/json"):
+        if media_type(headers) == JSON:
             return int(settings.max_json_mb * 1e6)
         files = settings.max_batch_files if path.endswith("/batch") else 1
         return settings.max_file_bytes * files + FORM_BYTES
@@ -119,8 +133,6 @@ class Admission:
         announced = int(text or 0)
         if announced > most:
             raise FileTooLarge(f"the body has {announced / 1e6:.1f} MB and {most / 1e6:.1f} MB are allowed", "send a smaller file")
-        if self._uploads >= settings.uploads:
-            raise Saturated(f"{self._uploads} uploads are under way", "try again in a few seconds")
         load = await service.store.ask(JobStore.load)
         if load.states.get("queued", 0) >= settings.queue_jobs or load.queued_seconds >= settings.queue_seconds:
             raise Saturated(f"{load.states.get('queued', 0)} jobs wait, estimated at {load.queued_seconds:.0f} s", "try again later")
@@ -147,8 +159,8 @@ class Admission:
         if self.service.spool.free_bytes() - incoming_bytes < settings.free_disk_mb * 1e6:
             raise StorageFull("the disk of the service is nearly full", "try again later")
 
-    def _limited(self, receive: Receive, most: int) -> Receive:
-        """`receive` that counts bytes and keeps a deadline until the body is whole."""
+    def _limited(self, receive: Receive, most: int, body: Held) -> Receive:
+        """`receive` that counts bytes and keeps a deadline until the body is whole, and makes room for the next one then."""
         deadline = time.monotonic() + self.service.settings.body_seconds
         count, whole = 0, False
 
@@ -165,11 +177,17 @@ class Admission:
                 ) from None
             count += len(message.get("body", b""))
             whole = not message.get("more_body", False)
+            if whole:
+                body.give_back()
             if count > most:
                 raise _refused(FileTooLarge(f"the body is larger than the {most / 1e6:.1f} MB that are allowed", "send a smaller file"))
             return message
 
         return limited
+
+
+def _address(scope: Scope) -> str:
+    return f"address {scope['client'][0] if scope.get('client') else ''}"
 
 
 def _refused(error: ImgEnhanceError) -> Problem:

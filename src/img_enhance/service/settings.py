@@ -46,8 +46,10 @@ class Settings:
     body_seconds: float = option(120, help="a request's body must arrive within this", minimum=0.1, placeholder="SECONDS")
     send_seconds: float = option(60, help="a client must take the next piece of an answer within this", minimum=0.1, placeholder="SECONDS")
     drain_seconds: float = option(12, help="how long running work may end when the service stops", minimum=0, maximum=15)
-    uploads: int = option(16, help="bodies received at the same time", minimum=1, maximum=1_000, placeholder="N")
-    connections: int = option(500, help="connections open at the same time", minimum=10, maximum=10_000, placeholder="N")
+    uploads: int = option(64, help="bodies received at the same time", minimum=1, maximum=1_000, placeholder="N")
+    uploads_per_key: int = option(16, help="of these, of one key or address", minimum=1, maximum=1_000, placeholder="N")
+    connections: int = option(500, help="requests at the same time, event streams and waiting ones too", minimum=10, maximum=10_000, placeholder="N")
+    requests_per_key: int = option(100, help="of these, of one key or address", minimum=1, maximum=10_000, placeholder="N")
 
     queue_jobs: int = option(100, help="jobs waiting at the same time", minimum=1, maximum=100_000, placeholder="N")
     queue_seconds: float = option(14_400, help="estimated work waiting at the same time", minimum=1, placeholder="SECONDS")

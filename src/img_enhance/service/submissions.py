@@ -18,7 +18,7 @@ from img_enhance.jobs.store import JobStore
 from img_enhance.request.recipe import Recipe
 from img_enhance.service.keys import Caller
 from img_enhance.service.service import Service
-from img_enhance.service.uploads import Upload
+from img_enhance.service.photo_file import Upload
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.faults import die_at
 from img_enhance.workers.protocol import Checked, CheckPhoto, Failed

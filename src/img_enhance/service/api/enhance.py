@@ -24,9 +24,10 @@ from img_enhance.service.job_views import batch_view, job_problem, job_view, own
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
 from img_enhance.service.problems import Problem
-from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
+from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_in, recipe_of
 from img_enhance.service.submissions import Submission, accepted, all_checked, checked, fingerprint
-from img_enhance.service.uploads import Body, receive_body
+from img_enhance.service.photo_file import Body
+from img_enhance.service.uploads import receive_body
 from img_enhance.service.views import API, BatchView, JobView
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.protocol import Failed
@@ -140,7 +141,7 @@ def _submissions(body: Body) -> list[Submission]:
 
 def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
     try:
-        return Recipe.from_mapping(json_mapping(text, "the recipe"))
+        return recipe_in(json_mapping(text, "the recipe"))
     except ImgEnhanceError as error:
         return error
 
