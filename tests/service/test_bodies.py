@@ -1,6 +1,7 @@
 """Bodies of both kinds, cut at any place as networks do it, and what must not be in them."""
 
 import base64
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,7 +64,7 @@ def test_a_photo_in_json_arrives_whole(spool: Spool, text: str, piece: int) -> N
 
 @pytest.mark.parametrize("piece", [1, 4, 100_000])
 def test_only_the_word_image_at_the_top_is_the_photo(spool: Spool, piece: int) -> None:
-    words = {"recipe": {"image": "QQ==", "list": ["image", "QUE=", {"image": "\\\"image\":"}]}, "say": "image", "image": TEXT, "\\": "\""}
+    words = {"recipe": {"image": "QQ==", "list": ["image", "QUE=", {"image": '\\"image":'}]}, "say": "image", "image": TEXT, "\\": '"'}
     body, photo = received(spool, json.dumps(words).encode(), piece)
     assert photo == FILE
     assert body.form_fields == {name: value for name, value in words.items() if name != "image"}
@@ -121,12 +122,13 @@ def form_pieces(kind: str) -> Iterator[bytes]:
 @pytest.mark.parametrize("kind", ["headers", "long fields", "empty fields"])
 def test_the_words_of_a_form_are_bounded_together(spool: Spool, kind: str) -> None:
     parts = FormBody(b"b", Body(), spool, 20, 1_000)
-    count = 0
     with pytest.raises(MalformedRequest):
-        for piece in form_pieces(kind):
-            count += len(piece)
-            assert count < 2_000_000
-            parts.write(piece)
+        _write_all(parts, itertools.islice(form_pieces(kind), 200))
+
+
+def _write_all(parts: FormBody, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        parts.write(piece)
 
 
 def test_a_boundary_that_is_too_long_is_refused(spool: Spool) -> None:

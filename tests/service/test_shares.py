@@ -55,7 +55,9 @@ def test_who_waits_for_a_result_keeps_no_place_for_a_body(tmp_path: Path) -> Non
         with contextlib.ExitStack() as stack:
             for _ in range(3):
                 stack.enter_context(_waiting(run, noisy_photo(side=400)))
-            _wait(lambda: sum(run.client.get("/api/v1/status").json()["queue"]["jobs"].get(state, 0) for state in ("queued", "running")) == 3)
+            _wait(
+                lambda: sum(run.client.get("/api/v1/status").json()["queue"]["jobs"].get(state, 0) for state in ("queued", "running")) == 3
+            )
             answer = run.post(plain_photo((1, 2, 3)), headers={"Prefer": "respond-async"})
             assert answer.status_code == 202, answer.text
 

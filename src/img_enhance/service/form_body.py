@@ -75,8 +75,8 @@ class FormBody:
         self._count_header(end - start)
         self._value += data[start:end]
 
-    def _count_header(self, bytes: int) -> None:
-        self._header_bytes += bytes
+    def _count_header(self, count: int) -> None:
+        self._header_bytes += count
         if self._header_bytes > _MOST_HEADER_BYTES:
             raise MalformedRequest(f"a part of the form has more than {_MOST_HEADER_BYTES} bytes of headers")
 

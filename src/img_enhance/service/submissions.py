@@ -17,8 +17,8 @@ from img_enhance.jobs.spool import PHOTO
 from img_enhance.jobs.store import JobStore
 from img_enhance.request.recipe import Recipe
 from img_enhance.service.keys import Caller
-from img_enhance.service.service import Service
 from img_enhance.service.photo_file import Upload
+from img_enhance.service.service import Service
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.faults import die_at
 from img_enhance.workers.protocol import Checked, CheckPhoto, Failed

@@ -23,10 +23,10 @@ from img_enhance.service.api.jobs import result_response
 from img_enhance.service.job_views import batch_view, job_problem, job_view, owned_batch, owned_job, plain, problem_of, wait_of
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
+from img_enhance.service.photo_file import Body
 from img_enhance.service.problems import Problem
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_in, recipe_of
 from img_enhance.service.submissions import Submission, accepted, all_checked, checked, fingerprint
-from img_enhance.service.photo_file import Body
 from img_enhance.service.uploads import receive_body
 from img_enhance.service.views import API, BatchView, JobView
 from img_enhance.workers.catalogue import as_data
