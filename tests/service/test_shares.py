@@ -51,15 +51,18 @@ def test_slow_bodies_of_one_address_leave_room_for_others(tmp_path: Path) -> Non
 
 
 def test_who_waits_for_a_result_keeps_no_place_for_a_body(tmp_path: Path) -> None:
-    with served(tmp_path / "data", {"UPLOADS": "1", "UPLOADS_PER_KEY": "1", "SYNC_SECONDS": "3600"}) as run:
-        with contextlib.ExitStack() as stack:
-            for _ in range(3):
-                stack.enter_context(_waiting(run, noisy_photo(side=400)))
-            _wait(
-                lambda: sum(run.client.get("/api/v1/status").json()["queue"]["jobs"].get(state, 0) for state in ("queued", "running")) == 3
-            )
-            answer = run.post(plain_photo((1, 2, 3)), headers={"Prefer": "respond-async"})
-            assert answer.status_code == 202, answer.text
+    settings = {"UPLOADS": "1", "UPLOADS_PER_KEY": "1", "SYNC_SECONDS": "3600"}
+    with served(tmp_path / "data", settings) as run, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(_waiting(run, noisy_photo(side=400)))
+        _wait(lambda: _unfinished(run) == 3)
+        answer = run.post(plain_photo((1, 2, 3)), headers={"Prefer": "respond-async"})
+        assert answer.status_code == 202, answer.text
+
+
+def _unfinished(run: Served) -> int:
+    jobs = run.client.get("/api/v1/status").json()["queue"]["jobs"]
+    return sum(jobs.get(state, 0) for state in ("queued", "running"))
 
 
 @contextlib.contextmanager

@@ -180,7 +180,7 @@ class Dispatcher:
         done = await self._store.ask(JobStore.finish, job, now=time.time(), result=result, result_bytes=size, record=record)
         self._die_at("published")
         if done:
-            self._pace.learn(job.estimated_seconds, seconds)
+            self._pace.learn(job.kind, job.estimated_seconds, seconds)
             self._metrics.jobs_ended.labels(state="done").inc()
             for step in end.record["steps"]:
                 self._metrics.step_seconds.labels(step=step["name"]).observe(step["seconds"])

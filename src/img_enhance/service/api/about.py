@@ -79,7 +79,7 @@ async def status(request: Request) -> dict[str, Any]:
         "memory": {"free_bytes": int(psutil.virtual_memory().available), "used_bytes": _memory(service.slots)},
         "queue": {
             "jobs": load.states,
-            "estimated_seconds": round(service.pace.expected(load.queued_seconds), 1),
+            "estimated_seconds": round(service.pace.expected_of(load.queued), 1),
             "running": len(service.dispatcher.running),
         },
         "storage": {"used_bytes": load.stored_bytes, "free_disk_bytes": service.spool.free_bytes()},

@@ -23,6 +23,7 @@ from img_enhance.service.api.jobs import result_response
 from img_enhance.service.job_views import batch_view, job_problem, job_view, owned_batch, owned_job, plain, problem_of, wait_of
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
+from img_enhance.service.pace import kind_of_work
 from img_enhance.service.photo_file import Body
 from img_enhance.service.problems import Problem
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_in, recipe_of
@@ -66,7 +67,7 @@ async def enhance(request: Request) -> Response:
         await asyncio.to_thread(body.drop, service.spool)
     job = jobs[0]
     request.scope[REQUEST + ".job"] = job.id
-    _, expected = await wait_of(service.store, service.pace, job)
+    _, expected = await wait_of(service, job)
     if _prefers_async(request) or expected > service.settings.sync_seconds:
         return _accepted_response(await job_view(service, job, record=False))
     return await _waited_for(request, job, kept=claim is not None)
@@ -122,7 +123,7 @@ async def suggest(request: Request) -> dict[str, Any]:
         "reasons": list(answer.reasons),
         "warnings": list(answer.warnings),
         "result": {"format": answer.result_format, "width": answer.result_size[0], "height": answer.result_size[1]},
-        "estimated_seconds": round(service.pace.expected(answer.seconds), 1),
+        "estimated_seconds": round(service.pace.expected(kind_of_work(answer.request), answer.seconds), 1),
     }
 
 
