@@ -232,7 +232,7 @@ def test_status_is_fast_while_inferring_and_a_cancelled_job_stops(service: Serve
     assert service.client.delete(f"/api/v1/jobs/{id}").json()["state"] == "cancelled"
     # The engine stops after the window it is at.
     assert service.ended(service.later(plain_photo((1, 1, 1))))["state"] == "done"
-    assert service.client.get(f"/api/v1/jobs/{id}/result").status_code == 409
+    assert service.client.get(f"/api/v1/jobs/{id}/result").status_code == 410
     assert not (service.data / "jobs" / id).exists()
 
 

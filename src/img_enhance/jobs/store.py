@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ MOST_DEATHS = 2
 LONGEST_WAIT_SECONDS = 60.0
 
 _BUSY_MILLISECONDS = 5_000
+_PRIVATE_FILE = 0o600
 
 # The least that a job counts: reading, starting and answering cost everybody something.
 _LEAST_SECONDS = 0.1
@@ -53,6 +55,7 @@ class JobStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._foreseen():
+            _make_private(path)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.row_factory = sqlite3.Row
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MILLISECONDS}"):
@@ -74,7 +77,7 @@ class JobStore:
                 self._db.execute("INSERT INTO batches VALUES (?, ?, ?)", (batch, first.owner, first.created))
             if claim is not None:
                 try:
-                    row = (first.owner, claim.key, claim.fingerprint, batch or first.id, first.created)
+                    row = (first.quota, claim.key, claim.fingerprint, batch or first.id, first.created)
                     self._db.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
                 except sqlite3.IntegrityError:
                     raise KeyReused("this Idempotency-Key came with another request at the same time", "use a new one") from None
@@ -85,13 +88,18 @@ class JobStore:
                 self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", values_of(job))  # noqa: S608 - names of our own columns
                 self._note(job.id, job.state, job.created)
 
-    def claimed(self, owner: str, claim: Claim) -> str | None:
+    def knows(self, quota: str, key: str) -> bool:
+        """Whether an earlier request of this quota came with this key."""
+        with self._foreseen():
+            return self._db.execute("SELECT 1 FROM idempotency WHERE owner = ? AND key = ?", (quota, key)).fetchone() is not None
+
+    def claimed(self, quota: str, claim: Claim) -> str | None:
         """The job or batch that an earlier request with this key led to.
 
         Raises: KeyReused when it came with another payload.
         """
         with self._foreseen():
-            row = self._db.execute("SELECT * FROM idempotency WHERE owner = ? AND key = ?", (owner, claim.key)).fetchone()
+            row = self._db.execute("SELECT * FROM idempotency WHERE owner = ? AND key = ?", (quota, claim.key)).fetchone()
         if row is None:
             return None
         if row["fingerprint"] != claim.fingerprint:
@@ -105,6 +113,12 @@ class JobStore:
     def batch(self, id: str) -> tuple[Job, ...]:
         """The jobs of a batch in their order; none if there is no such batch."""
         return self._jobs("WHERE batch = ? ORDER BY place", id)
+
+    def jobs_of(self, owner: str, *, before: Job | None, most: int) -> tuple[Job, ...]:
+        """At most so many jobs of an owner, the latest first, only those accepted before the one given."""
+        number = "(SELECT rowid FROM jobs WHERE id = ?)"
+        where = "owner = ?" if before is None else f"owner = ? AND rowid < {number}"
+        return self._jobs(f"WHERE {where} ORDER BY rowid DESC LIMIT ?", owner, *([] if before is None else [before.id]), most)
 
     def lease(self, *, short_seconds: float, now: float, until: float) -> Job | None:
         """The next job, now running with a new token, among those estimated below `short_seconds`.
@@ -341,3 +355,13 @@ class JobStore:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
                 raise StorageFull("the disk of the service is full", "try again later") from None
             raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}", "see to its disk and permissions") from error
+
+
+def _make_private(path: Path) -> None:
+    """Let nobody else read the file and those that SQLite makes beside it, which take its mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE))
+        for each in path.parent.glob(f"{path.name}*"):
+            each.chmod(_PRIVATE_FILE)
+    except OSError as error:
+        raise StoreBroken(f"the list of jobs {path} cannot be used: {error.strerror}", "see to its disk and permissions") from None

@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.jobs.refusals import FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, StorageFull, UploadTooSlow
+from img_enhance.jobs.refusals import Bug, FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, StorageFull, UploadTooSlow
 from img_enhance.jobs.store import JobStore
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
@@ -35,6 +36,9 @@ FORM_BYTES = 1_000_000
 
 # A refused body is read so far, so that the answer is not lost in a connection that breaks.
 _SWALLOW_BYTES, _SWALLOW_SECONDS = 2_000_000, 1.0
+
+# How often somebody who waits for a body looks whether the service stops.
+_LOOK_SECONDS = 1.0
 
 
 class Admission:
@@ -65,6 +69,10 @@ class Admission:
 
         try:
             await self._admit(scope, receive, watched)
+        except (Exception, asyncio.CancelledError) as error:
+            if status or (isinstance(error, asyncio.CancelledError) and not self.service.live.stopping):
+                raise
+            await _problem_of(error, scope)(scope, receive, watched)
         finally:
             seconds = time.monotonic() - started
             self.service.metrics.requests.labels(method=_method(scope), status=str(status)).inc()
@@ -87,6 +95,8 @@ class Admission:
                 await _swallow(headers, receive)
                 await problem_response(as_data(error), headers={"Connection": "close"})(scope, receive, send)
                 return
+            if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):
+                scope = {**scope, "method": "GET"}  # the server, which has the first one, leaves the body out
             await self.app(scope, receive, send)
 
     async def _taken(self, scope: Scope, headers: Headers, receive: Receive, held: ExitStack) -> Receive:
@@ -124,8 +134,7 @@ class Admission:
         return settings.max_file_bytes * files + FORM_BYTES
 
     async def _check_room(self, scope: Scope, headers: Headers, most: int) -> None:
-        service, settings = self.service, self.service.settings
-        if service.live.stopping:
+        if self.service.live.stopping:
             raise Stopping("the service is about to stop", "try again in a minute")
         text = headers.get("content-length")
         if text is not None and not text.isdecimal():
@@ -133,16 +142,26 @@ class Admission:
         announced = int(text or 0)
         if announced > most:
             raise FileTooLarge(f"the body has {announced / 1e6:.1f} MB and {most / 1e6:.1f} MB are allowed", "send a smaller file")
+        caller: Caller = scope[CALLER]
+        key = headers.get("idempotency-key")
+        if key is None or not await self.service.store.ask(JobStore.knows, caller.quota, key):
+            await self._check_queue(caller)
+        await self._check_disk(announced)
+
+    async def _check_queue(self, caller: Caller) -> None:
+        """Pass if another job could be taken. What was taken before is not refused when it is asked for again.
+
+        Raises: Saturated, QuotaReached.
+        """
+        service, settings = self.service, self.service.settings
         load = await service.store.ask(JobStore.load)
         if load.states.get("queued", 0) >= settings.queue_jobs or load.queued_seconds >= settings.queue_seconds:
             raise Saturated(f"{load.states.get('queued', 0)} jobs wait, estimated at {load.queued_seconds:.0f} s", "try again later")
-        caller: Caller = scope[CALLER]
         unfinished = await service.store.ask(JobStore.unfinished, caller.quota)
         if unfinished >= settings.jobs_per_key:
             raise QuotaReached(
                 f"{unfinished} of your jobs are unfinished and {settings.jobs_per_key} may be", "wait for some or cancel them"
             )
-        await self._check_disk(announced)
 
     async def _check_disk(self, incoming_bytes: int) -> None:
         """Pass if so many bytes more can be kept.
@@ -168,13 +187,7 @@ class Admission:
             nonlocal count, whole
             if whole:
                 return await receive()
-            try:
-                message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
-            except TimeoutError:
-                seconds = self.service.settings.body_seconds
-                raise _refused(
-                    UploadTooSlow(f"the body did not arrive within {seconds:g} s", "use a faster connection or a smaller file")
-                ) from None
+            message = await self._next(receive, deadline)
             count += len(message.get("body", b""))
             whole = not message.get("more_body", False)
             if whole:
@@ -185,9 +198,33 @@ class Admission:
 
         return limited
 
+    async def _next(self, receive: Receive, deadline: float) -> Message:
+        """The next piece of a body.
+
+        Raises: Problem when it does not come in time, or not before the service stops.
+        """
+        while True:
+            try:
+                return await asyncio.wait_for(receive(), max(0.0, min(_LOOK_SECONDS, deadline - time.monotonic())))
+            except TimeoutError:
+                if self.service.live.stopping:
+                    raise _refused(Stopping("the service is about to stop", "send the photo again in a minute")) from None
+                if time.monotonic() >= deadline:
+                    seconds = self.service.settings.body_seconds
+                    advice = "use a faster connection or a smaller file"
+                    raise _refused(UploadTooSlow(f"the body did not arrive within {seconds:g} s", advice)) from None
+
 
 def _address(scope: Scope) -> str:
     return f"address {scope['client'][0] if scope.get('client') else ''}"
+
+
+def _problem_of(error: BaseException, scope: Scope) -> Response:
+    """The answer where there is none yet: the server has no patience left when it stops, or we made a mistake."""
+    if isinstance(error, asyncio.CancelledError):
+        return problem_response(as_data(Stopping("the service stops", "try again in a minute")), headers={"Connection": "close"})
+    _log.error("a mistake of ours", exc_info=error, extra={"request": scope[REQUEST]})
+    return problem_response(as_data(Bug(f"a mistake of ours; it is in the log as {scope[REQUEST]}")))
 
 
 def _refused(error: ImgEnhanceError) -> Problem:

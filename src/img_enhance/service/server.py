@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from types import FrameType
 from typing import Any
 
@@ -34,7 +35,7 @@ def serve(settings: Settings) -> int:
     # Else there is a second series beside each of ours, of when it began.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     app = make_app(settings)
-    server = _Server(_configured(app, settings), app.state.service.live)
+    server = _Server(_configured(app, settings), app.state.service.live, settings.drain_seconds)
     # uvicorn raises the signal again at its end; by then it has done what was asked.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -65,14 +66,19 @@ def _configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Notes in the live state at the first signal that nothing more is taken."""
+    """Notes in the live state at the first signal that nothing more is taken, from when on one deadline holds for all."""
 
-    def __init__(self, config: uvicorn.Config, live: LiveState) -> None:
+    def __init__(self, config: uvicorn.Config, live: LiveState, drain_seconds: float) -> None:
         super().__init__(config)
-        self._live = live
+        self._live, self._drain_seconds = live, drain_seconds
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._live.stopping = True
+        # A signal comes between any two instructions, also while the loop sleeps.
+        self._loop.call_soon_threadsafe(self._live.stop, self._drain_seconds)
         super().handle_exit(sig, frame)
 
 

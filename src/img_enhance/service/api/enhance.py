@@ -53,7 +53,7 @@ async def enhance(request: Request) -> Response:
         submission = Submission(body.uploads[0], recipe_of(body.form_fields))
         claim = _claim(request, [submission])
         if claim is not None:
-            earlier = await service.store.ask(JobStore.claimed, caller.owner, claim)
+            earlier = await service.store.ask(JobStore.claimed, caller.quota, claim)
             if earlier is not None:
                 return await _replayed(request, await owned_job(service.store, caller, earlier))
         answer = await checked(service, submission)
@@ -90,7 +90,7 @@ async def enhance_batch(request: Request) -> Response:
         submissions = _submissions(body)
         claim = _claim(request, submissions)
         if claim is not None:
-            earlier = await service.store.ask(JobStore.claimed, caller.owner, claim)
+            earlier = await service.store.ask(JobStore.claimed, caller.quota, claim)
             if earlier is not None:
                 return _batch_response(await batch_view(service, earlier, await owned_batch(service.store, caller, earlier)))
         answers = await all_checked(service, submissions)
@@ -162,7 +162,7 @@ async def _first_with(store: AsyncJobStore, caller: Caller, claim: Claim | None)
     Raises: KeyReused when it was another request.
     """
     assert claim is not None
-    earlier = await store.ask(JobStore.claimed, caller.owner, claim)
+    earlier = await store.ask(JobStore.claimed, caller.quota, claim)
     assert earlier is not None
     return earlier
 
@@ -186,10 +186,10 @@ def _batch_response(view: BatchView) -> Response:
 
 async def _replayed(request: Request, job: Job) -> Response:
     """What the first request with the same key led to."""
-    if job.state in FINAL:
-        return await _final_response(request, job)
     if _prefers_async(request):
         return _accepted_response(await job_view(service_of(request), job, record=False))
+    if job.state in FINAL:
+        return await _final_response(request, job)
     raise job_problem(
         as_data(StillRunning("the first request with this Idempotency-Key is still being worked on")), job, {"Retry-After": "2"}
     )
@@ -215,7 +215,7 @@ async def _waited_for(request: Request, job: Job, *, kept: bool) -> Response:
                     return Response(status_code=_CLOSED_REQUEST)
                 if time.monotonic() > deadline:
                     raise job_problem(as_data(WaitedTooLong(f"not done after {patience:.0f} s; the job goes on, ask for it")), job)
-                if service.live.stopping and row.state == "queued":
+                if service.live.stopping and (row.state == "queued" or time.monotonic() > service.live.stop_by):
                     raise job_problem(as_data(Stopping("the service stops; the job is kept and goes on afterwards")), job)
                 waiting = asyncio.create_task(changed.wait())
                 await asyncio.wait({waiting, gone}, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -236,4 +236,4 @@ async def _final_response(request: Request, job: Job) -> Response:
         return JSONResponse(plain(await job_view(service, job)))
     if job.state == "failed":
         raise job_problem(problem_of(job), job)
-    return result_response(service.spool, job, retention_hours=service.settings.retention_hours)
+    return result_response(request, service.spool, job, retention_hours=service.settings.retention_hours)
