@@ -33,7 +33,8 @@ def heic(path: str, *, pixels: bool) -> Answer:
     facts = {"mode": mode, "deep": bool(deep), "size": picture.size, "bits": int(picture.info.get("bit_depth", 8)), "frames": len(file)}
     names = {"exif": "exif", "xmp": "xmp", "icc": "icc_profile"}
     blocks = {name: bytes(picture.info.get(info) or b"") for name, info in names.items()}
-    return facts, blocks, np.asarray(picture) if pixels else None
+    # A copy: the picture's own memory ends with it (pi-heif 1.4).
+    return facts, blocks, np.array(picture) if pixels else None
 
 
 def jxl(path: str, *, pixels: bool) -> Answer:
