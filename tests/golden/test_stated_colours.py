@@ -188,6 +188,24 @@ def test_a_profile_goes_before_nclx(tmp_path: Path) -> None:
     assert photo.metadata.icc == profile
 
 
+@pytest.mark.parametrize("with_profile", [False, True])
+def test_grey_with_values_as_in_video_is_not_faded(with_profile: bool, tmp_path: Path) -> None:
+    profile = colours_profile(coded_colours(9, 4), grey=False) if with_profile else None
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (16, 1))
+    Image.fromarray(ramp).save(tmp_path / "grey.avif", quality=100, range="limited", subsampling="4:0:0", icc_profile=profile)
+    file, photo = read(tmp_path / "grey.avif")
+    assert file.warnings == ()
+    assert np.abs(photo.pixels.astype(int) - ramp[..., None]).max() <= 1
+
+
+def test_grey_heic_with_values_as_in_video_is_not_faded(tmp_path: Path) -> None:
+    source = bytearray((HEIC / "grey.heic").read_bytes())
+    source[source.index(b"colrnclx") + 8 + 6] = 0
+    (tmp_path / "video.heic").write_bytes(source)
+    expected = np.clip((read(HEIC / "grey.heic")[1].pixels.astype(float) - 16) * 255 / 219, 0, 255)
+    assert np.abs(read(tmp_path / "video.heic")[1].pixels - expected).max() <= 0.51
+
+
 def test_an_nclx_without_a_meaning_is_left_out_and_said(tmp_path: Path) -> None:
     file, photo = read(coded(tmp_path / "photo.heic", sample(".heic", tmp_path), 1, 17))
     assert file.warnings[0].startswith("what it says of its colours was left out: ")

@@ -477,7 +477,7 @@ def _conversion_of(path: Path, name: str, image: pyvips.Image, stated: StatedCol
         warning = "linear light was converted to sRGB of 16 bits"
         return Conversion(_to_srgb(16, fallback="srgb", profile=profile), 16, warning=warning)
     if (colours == 1 and space in ("b-w", "grey16")) or (colours == 3 and space in ("srgb", "rgb", "rgb16")):
-        warning = "values as in video were stretched to the full range" if stated.narrow else ""
+        warning = "values as in video were stretched to the full range" if stated.narrow and name == "png" else ""
         return Conversion(_full_range(name, image, narrow=stated.narrow), depth, grey=colours == 1, warning=warning, icc=profile)
     raise UnsupportedPhoto(f"{path} is in the colour space {space} with {image.bands} channels, which is not taken", "save it as RGB first")
 
