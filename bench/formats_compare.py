@@ -79,8 +79,8 @@ def _apart(path: Path) -> Row:
         except subprocess.TimeoutExpired:
             ended = None
         said.seek(0)
-        rows = [Row(**json.loads(line)) for line in said]
-    row = rows[-1] if rows else Row(str(path), "crash")
+        rows = [Row(**json.loads(line)) for line in said if line.startswith("{")]  # OpenImageIO says other things there
+    row = rows[-1] if rows else Row(str(path), "crash", details="no answer")
     ending = "" if ended == 0 else f"; took more than {_MOST_SECONDS} s" if ended is None else f"; ended with {ended}"
     return replace(row, details=row.details + ending)
 

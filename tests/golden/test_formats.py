@@ -382,7 +382,7 @@ def test_libvips_brackets_in_a_name_are_no_options(tmp_path: Path) -> None:
     assert read(path)[1].pixels.shape == (14, 20, 3)
 
 
-def test_a_camera_raw_and_a_ycbcr_tiff_are_refused(tmp_path: Path) -> None:
+def test_a_camera_raw_and_an_uncompressed_ycbcr_tiff_are_refused(tmp_path: Path) -> None:
     Image.fromarray(noise(3)).convert("YCbCr").save(tmp_path / "ycbcr.tif")
     Image.fromarray(noise(3)).save(tmp_path / "raw.tif", tiffinfo={254: 1})
     with pytest.raises(UnsupportedPhoto, match="YCbCr"):

@@ -12,12 +12,9 @@ from img_enhance.files import damaged
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_png, gif_frame
 from img_enhance.image_io.mended import mended_source, mending
-from img_enhance.image_io.other_decoders import open_apart, open_bmp, open_jxl, open_raw
+from img_enhance.image_io.other_decoders import open_apart, open_jxl, open_raw
 from img_enhance.image_io.tiff_image import open_tiff
 from img_enhance.image_io.vips import load, reason
-
-_NO_DECODER = "bad labq format"
-_NOT_READ = ("not supported", "not configured", "not implemented")
 
 _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
     "jpeg": pyvips.Image.jpegload,
@@ -35,7 +32,7 @@ def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | 
     """
     try:
         if name == "bmp":
-            return open_bmp(path, max_pixels)
+            return open_apart(path, "bmp", max_pixels)
         if name == "heic":
             return open_apart(path, "heic", max_pixels)
         if name == "jxl":
@@ -53,12 +50,6 @@ def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | 
         image = load(path, _VIPS_LOADERS[name], access="sequential", fail_on=fail_on)
         return _around_frame(path, image) if name == "gif" else image
     except pyvips.Error as error:
-        if name == "tiff" and _NO_DECODER in str(error):
-            return open_apart(path, "pillow", max_pixels)
-        if name == "tiff" and any(words in str(error) for words in _NOT_READ):
-            raise UnsupportedPhoto(
-                f"{path} is a TIFF of a kind that is not taken ({reason(error)})", "save it anew with deflate or LZW"
-            ) from None
         raise damaged(path, reason(error)) from None
 
 

@@ -1,8 +1,7 @@
-"""Photos that other decoders than libvips' open, as images with its fields: BMP, HEIC, JPEG XL, camera raw."""
+"""Photos that other decoders than libvips' open, each in a process of its own, as images with its fields."""
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,41 +9,17 @@ import pyvips
 
 from img_enhance.errors import UnsupportedPhoto
 from img_enhance.files import damaged
-from img_enhance.geometry import Size
 from img_enhance.image_io.apart import Decoder, decode_apart
-from img_enhance.image_io.content import is_tiff, raw_kind
+from img_enhance.image_io.content import is_tiff
 from img_enhance.image_io.jxl import kind_of
 from img_enhance.image_io.limit import check_pixels
+from img_enhance.image_io.tiff_page import raw_kind
 from img_enhance.image_io.vips import FIELDS, WARNINGS, with_dpi
 
 
-def open_bmp(path: Path, max_pixels: int | None) -> pyvips.Image:
-    """A BMP, by Pillow."""
-    from PIL.BmpImagePlugin import BmpImageFile
-
-    try:
-        # Not Image.open, whose limit of pixels is one for the whole process; ours is checked here.
-        with path.open("rb") as file, BmpImageFile(file) as picture:
-            if max_pixels is not None:
-                check_pixels(path, Size(*picture.size), max_pixels)
-            mode = _PILLOW_MODES.get(picture.mode, "RGB")
-            if max_pixels is not None:
-                image = pyvips.Image.black(picture.width, picture.height, bands=len(mode))
-            else:
-                image = pyvips.Image.new_from_array(np.asarray(picture.convert(mode)).reshape(picture.height, picture.width, len(mode)))
-            dpi = picture.info.get("dpi", (0, 0))
-    except PILLOW_ERRORS as error:
-        raise damaged(path, str(error)) from None
-    return with_dpi(image.copy(interpretation="b-w" if mode == "L" else "srgb"), dpi)
-
-
-_PILLOW_MODES = {"RGBA": "RGBA", "PA": "RGBA", "L": "L", "1": "L"}
-PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error, MemoryError)
-
-
-def open_apart(path: Path, decoder: Decoder, max_pixels: int | None) -> pyvips.Image:
+def open_apart(path: Path, decoder: Decoder, max_pixels: int | None, *, page: int = 0) -> pyvips.Image:
     """A photo by a decoder in a process of its own: its blocks and what is said of it as libvips' fields."""
-    file = decode_apart(path, decoder, pixels=max_pixels is None)
+    file = decode_apart(path, decoder, pixels=max_pixels is None, page=page)
     if max_pixels is not None:
         check_pixels(path, file.size, max_pixels)
     if file.pixels is None:
@@ -56,7 +31,9 @@ def open_apart(path: Path, decoder: Decoder, max_pixels: int | None) -> pyvips.I
         image = pyvips.Image.new_from_array(file.pixels)
     if file.mode == "LAB":
         image = (image * [100 / 255, 1, 1] + [0, -128, -128]).cast("float").copy(interpretation="lab")
-    elif file.bands < 3:
+    elif file.mode.startswith("CMYK"):
+        image = image.copy(interpretation="cmyk")
+    elif file.mode.startswith("L"):
         image = image.copy(interpretation="grey16" if file.deep else "b-w")
     else:
         image = image.copy(interpretation="rgb16" if file.deep else "srgb")
@@ -66,6 +43,7 @@ def open_apart(path: Path, decoder: Decoder, max_pixels: int | None) -> pyvips.I
             image.set_type(pyvips.GValue.blob_type, FIELDS[name], block)
     image.set_type(pyvips.GValue.gint_type, "bits-per-sample", file.bits)
     image.set_type(pyvips.GValue.gint_type, "n-pages", file.frames)
+    image.set_type(pyvips.GValue.gint_type, "orientation", file.orientation)
     image.set_type(pyvips.GValue.gstr_type, WARNINGS, "\n".join(file.warnings))
     return image
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pyvips
 
-from img_enhance.image_io.content import is_tiff, photo_page, png_chunks
+from img_enhance.image_io.content import is_tiff, png_chunks
 from img_enhance.image_io.conversion import Conversion
 from img_enhance.image_io.gain_map import check_gain_map
+from img_enhance.image_io.tiff_page import photo_page
 from img_enhance.image_io.vips import FIELDS, MILLIMETRES_PER_INCH, WARNINGS, has, reason
 from img_enhance.metadata import BrokenMetadata, png, tiff
 from img_enhance.metadata.attached import Behind, behind, says_something

@@ -12,7 +12,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.files import State, damaged, size_in, state_of
 from img_enhance.geometry import Size
-from img_enhance.image_io.content import content_format, is_animated, photo_page
+from img_enhance.image_io.content import content_format, is_animated
 from img_enhance.image_io.conversion import conversion_of
 from img_enhance.image_io.extras import missing_extra
 from img_enhance.image_io.images import open_image, open_to_salvage
@@ -20,6 +20,7 @@ from img_enhance.image_io.limit import check_pixels
 from img_enhance.image_io.mended import mending
 from img_enhance.image_io.photo_metadata import metadata_of
 from img_enhance.image_io.strips import strips, whole_rows
+from img_enhance.image_io.tiff_page import photo_page
 from img_enhance.image_io.turned import upright
 from img_enhance.image_io.vips import has, reason
 from img_enhance.light.hdr import show_in_standard_range

@@ -1,33 +1,45 @@
-"""The photo in a TIFF: its page, its pixels by whichever decoder reads them, its colours and transparency."""
+"""The photo in a TIFF: its page, by whichever decoder reads it, its colours and transparency."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pyvips
 
 from img_enhance.errors import UnsupportedPhoto
-from img_enhance.files import damaged
-from img_enhance.geometry import Size
-from img_enhance.image_io.content import photo_page
-from img_enhance.image_io.limit import check_pixels
-from img_enhance.image_io.other_decoders import PILLOW_ERRORS
-from img_enhance.image_io.vips import FIELDS, has, load
+from img_enhance.image_io.other_decoders import open_apart
+from img_enhance.image_io.tiff_page import TiffPage, photo_page
+from img_enhance.image_io.vips import load, reason
 from img_enhance.metadata import tiff
 
-_TIFF_MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
+_LAB_OF_8_BITS = "bad labq format"
+_NOT_READ = ("not supported", "not configured", "not implemented")
 
 
 def open_tiff(path: Path, max_pixels: int | None, fail_on: str) -> pyvips.Image:
     """The page of a TIFF that is the photo."""
     page = photo_page(path)
-    image = load(path, pyvips.Image.tiffload, page=page.number, access="sequential", fail_on=fail_on).copy()
-    pages = image.get_n_pages() - page.small
-    if page.by_pillow:
-        image = _with_pixels_of_pillow(path, image, page.number, max_pixels)
-    image.set_type(pyvips.GValue.gint_type, "n-pages", max(1, pages))
+    image = _by_libvips(path, page, max_pixels, fail_on) if page.decoder == "libvips" else _apart(path, page, max_pixels)
+    image.set_type(pyvips.GValue.gint_type, "n-pages", page.photos)
     return _without_unknown(image, tiff.read_extra_channels(path, page.number))
+
+
+def _by_libvips(path: Path, page: TiffPage, max_pixels: int | None, fail_on: str) -> pyvips.Image:
+    try:
+        return load(path, pyvips.Image.tiffload, page=page.number, access="sequential", fail_on=fail_on).copy()
+    except pyvips.Error as error:
+        if _LAB_OF_8_BITS in str(error):
+            return open_apart(path, "pillow", max_pixels, page=page.number)
+        if any(words in str(error) for words in _NOT_READ):
+            raise UnsupportedPhoto(
+                f"{path} is a TIFF of a kind that is not taken ({reason(error)})", "save it anew with deflate or LZW"
+            ) from None
+        raise
+
+
+def _apart(path: Path, page: TiffPage, max_pixels: int | None) -> pyvips.Image:
+    assert page.decoder != "libvips"
+    return open_apart(path, page.decoder, max_pixels, page=page.number)
 
 
 def _without_unknown(image: pyvips.Image, extra: tiff.ExtraChannels) -> pyvips.Image:
@@ -37,31 +49,3 @@ def _without_unknown(image: pyvips.Image, extra: tiff.ExtraChannels) -> pyvips.I
         return image
     chosen = image.extract_band(0, n=colours)
     return chosen if extra.transparency is None else chosen.bandjoin(image.extract_band(colours + extra.transparency))
-
-
-def _with_pixels_of_pillow(path: Path, header: pyvips.Image, page: int, max_pixels: int | None) -> pyvips.Image:
-    """A TIFF of 8 bits as Pillow decodes it, with all that libvips read of it beside the pixels."""
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    check_pixels(path, Size(header.width, header.height), header.width * header.height if max_pixels is None else max_pixels)
-    try:
-        with path.open("rb") as file, TiffImageFile(file) as picture:
-            picture.seek(page)
-            if picture.mode not in _TIFF_MODES or len(picture.getbands()) != header.bands:
-                raise UnsupportedPhoto(f"{path} is a TIFF of an unusual kind ({picture.mode})", "save it as RGB first")
-            width, height = picture.size
-            if max_pixels is not None:
-                image = pyvips.Image.black(width, height, bands=header.bands)
-            else:
-                image = pyvips.Image.new_from_array(np.asarray(picture).reshape(height, width, header.bands))
-    except PILLOW_ERRORS as error:
-        raise damaged(path, str(error)) from None
-    # Pillow has turned it upright.
-    turned = (width, height) != (header.width, header.height)
-    across, down = (header.yres, header.xres) if turned else (header.xres, header.yres)
-    image = image.copy(interpretation=header.interpretation, xres=across, yres=down)
-    for field in FIELDS.values():
-        if has(header, field):
-            image.set_type(pyvips.GValue.blob_type, field, header.get(field))
-    image.set_type(pyvips.GValue.gint_type, "orientation", 1)
-    return image
