@@ -23,6 +23,9 @@ _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
     "avif": pyvips.Image.heifload,
     "gif": pyvips.Image.gifload,
 }
+# The others are decoded whole, and above 100 MB into a file that no plan knows of and that the service's readers may not write, unless
+# libvips is told to do it in memory, which is planned for.
+_STREAMED = ("jpeg", "png")
 
 
 def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None) -> pyvips.Image:
@@ -47,7 +50,8 @@ def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | 
         fail_on = fail_on or "warning"
         if name == "jpeg" and (mended := mending(path)).flaws:
             return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
-        image = load(path, _VIPS_LOADERS[name], access="sequential", fail_on=fail_on)
+        way: dict[str, str | bool] = {"access": "sequential"} if name in _STREAMED else {"memory": True}
+        image = load(path, _VIPS_LOADERS[name], fail_on=fail_on, **way)
         return _around_frame(path, image) if name == "gif" else image
     except pyvips.Error as error:
         raise damaged(path, reason(error)) from None
