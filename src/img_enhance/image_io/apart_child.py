@@ -28,6 +28,8 @@ def heic(path: str, *, pixels: bool) -> Answer:
     import pi_heif
 
     file = pi_heif.open_heif(path, convert_hdr_to_8bit=False)
+    if not len(file):
+        raise NotTaken("is a HEIF without a picture in HEVC, which alone is taken", "save it as HEIC or PNG first")
     picture = file[file.primary_index]
     mode, _, deep = picture.mode.partition(";")
     facts = {"mode": mode, "deep": bool(deep), "size": picture.size, "bits": int(picture.info.get("bit_depth", 8)), "frames": len(file)}
