@@ -20,8 +20,8 @@ from img_enhance.image_io import jxl
 from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
 from img_enhance.image_io.extras import check_writable
 from img_enhance.image_io.gain_map import framed_gain_map
-from img_enhance.image_io.read import MILLIMETRES_PER_INCH, reason
 from img_enhance.image_io.strips import image_of
+from img_enhance.image_io.vips import MILLIMETRES_PER_INCH, reason
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.attached import append
 from img_enhance.metadata.blob import tiff_of
