@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from img_enhance import __version__
 from img_enhance.cli.check_server import add_check_server
 from img_enhance.cli.compare import add_compare
+from img_enhance.cli.doctor import add_doctor
 from img_enhance.cli.enhance import add_enhance
 from img_enhance.cli.faces import add_faces
 from img_enhance.cli.flags import EXIT_CODES, flagged
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add_suggest(commands)
     add_faces(commands)
     add_models(commands)
+    add_doctor(commands)
     add_serve(commands)
     add_check_server(commands)
     return parser
