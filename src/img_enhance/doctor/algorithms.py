@@ -25,8 +25,8 @@ from img_enhance.words import Pull, Words
 # Steps on light as they are checked: each changes the photo. By itself white balance finds no cast in it.
 ON_LIGHT: tuple[StepOptions, ...] = (WhiteBalance(temperature=3500), ExposureCorrection(), CLAHE())
 
-_MEND = "run: pip install --force-reinstall img-enhance; if that does not help, report it with what img-enhance doctor --json prints"
-_WRONG = Words("this processor may compute wrongly; report it with what img-enhance doctor --json prints")
+_MEND = "run: pip install --force-reinstall img-enhance; if that does not help, report it with what the doctor finds, as JSON"
+_WRONG = Words("this processor may compute wrongly; report it with what the doctor finds, as JSON")
 
 
 def algorithms(patient: Patient) -> Iterator[Finding]:
