@@ -18,6 +18,7 @@ from img_enhance.engine.result import Result
 from img_enhance.errors import Cancelled, OutputError, PhotoError
 from img_enhance.geometry import Size
 from img_enhance.image_io import read as reading
+from img_enhance.image_io.images import open_image
 from img_enhance.metadata import xmp
 from img_enhance.photo import WRITTEN, Metadata, Photo
 from img_enhance.request.options import ExposureCorrection, Input, Output, StepOptions, WhiteBalance
@@ -267,7 +268,7 @@ def test_large_files_are_copied_in_blocks(engine: Engine, jpeg: Path, monkeypatc
 
 def test_the_state_is_that_of_the_file_whose_header_was_read(engine: Engine, jpeg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is replaced between header and pixels is not taken for the one that was decoded."""
-    opened, other = reading._open, write(photo_of(255 - smooth(3)), jpeg.with_name("other"), "jpeg").read_bytes()
+    opened, other = open_image, write(photo_of(255 - smooth(3)), jpeg.with_name("other"), "jpeg").read_bytes()
 
     def open_and_replace(path: Path, name: str, max_pixels: int | None) -> Any:
         image = opened(path, name, max_pixels)
@@ -275,7 +276,7 @@ def test_the_state_is_that_of_the_file_whose_header_was_read(engine: Engine, jpe
             replaced(path, other)
         return image
 
-    monkeypatch.setattr(reading, "_open", open_and_replace)
+    monkeypatch.setattr(reading, "open_image", open_and_replace)
     assert not saved(engine, jpeg)[0].copied
 
 

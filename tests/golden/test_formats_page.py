@@ -31,14 +31,15 @@ which also writes this page.
 {read}
 
 GIF and BMP become PNG, HEIC JPEG and a raw file TIFF unless another format is asked for. A file cut short is refused, as is a TIFF with
-NaN or infinite values, a grey TIFF in floating point without a profile and YCbCr in a TIFF outside JPEG. Of animated files and those
+NaN or infinite values and a grey TIFF in floating point without a profile. Of animated files and those
 with several pages the first picture is taken with a warning, or refused (`--animation refuse`). A GIF whose first frame is smaller than
 the picture is transparent around it.
 
-Of a TIFF the first page that is no small version of another is the photo. Compression by zstd, LZMA and WebP and tiles in separate planes
-are read in 8 bits a channel, and the whole picture then lies in memory; in 16 bits they are refused, as are JPEG 2000, LERC and JPEG XL
-in a TIFF and depths such as 12 bits, by name and not as damaged. So is a PNG with a chunk that must be understood and is not, such as
-Apple's CgBI.
+Of a TIFF the first page that is no small version of another is the photo. Compression by zstd and LZMA, tiles in separate planes and
+compressed YCbCr are read in 8 bits a channel. In 16 bits, and in depths between, and compressed by JPEG 2000, LERC, PNG, JPEG XR, WebP
+or JPEG XL, they take the extra `img-enhance[tiff]`. The whole picture then lies in memory. What is left is refused by name and not as
+damaged: YCbCr without compression, BMPs of unusual layouts and those compressed by RLE4 where Pillow is older than 13, which reads
+them wrongly, and a PNG with a chunk that must be understood and is not, such as Apple's CgBI.
 
 Phones, scanners and web cameras write JPEGs with flaws that lose no pixel: wrong parameters of a scan, bytes between segments, no end
 marker, an unknown version of JFIF or kind of colours. They are taken with a warning, and the pixels are those of the file without the flaw.
@@ -55,8 +56,8 @@ states; for other kinds LibRaw takes the brightest value above three quarters. E
 NEF, ARW), and left out with a warning where it is not. This has been tested on DNGs of our own (Bayer, 12 and 14 bits); cameras' own
 files are untried, of every kind.
 
-Decoders in C other than libvips' own run in a process of their own (HEIC, JPEG XL, raw, TIFF in CIELAB), so that a file that crashes one
-is a damaged file. Those of Pillow for other TIFFs (zstd, LZMA, WebP, tiles in planes) do not.
+Decoders other than libvips' own run in a process of their own (HEIC, JPEG XL, raw, BMP, kinds of TIFF), so that a file that crashes one
+is a damaged file.
 
 ## Out
 

@@ -102,7 +102,17 @@ def test_white_balance_is_for_lights_that_may_well_not_be_daylight(cast: Cast | 
 
 def test_what_is_said_of_a_light_depends_on_how_sure_it_is() -> None:
     said = [words(suggested(cast=Cast(3000, 0.0, sure)), "white_balance") for sure in (0.05, 0.3, 0.9)]
-    assert [text.split(";")[0].split(" as of ")[0] for text in said] == ["no cast is seen", "perhaps a cast", "a cast"]
+    cast = "a yellowish cast, as from light of 3000 K (Duv +0.000)"
+    assert said[0] == f"the colours look natural: {cast}, is unlikely (confidence 0.05)"
+    assert said[1] == f"perhaps {cast} (confidence 0.30), so only a part is taken out"
+    assert said[2] == f"{cast} (confidence 0.90)"
+
+
+@pytest.mark.parametrize(
+    ("kelvin", "duv", "tint"), [(3000, 0, "yellowish"), (12_000, 0.003, "bluish"), (6500, 0.02, "greenish"), (6500, -0.02, "pinkish")]
+)
+def test_a_cast_is_named_by_what_it_looks_like(kelvin: float, duv: float, tint: str) -> None:
+    assert f"a {tint} cast" in words(suggested(cast=Cast(kelvin, duv, 0.9)), "white_balance")
 
 
 def level_of(cast: Cast) -> float:

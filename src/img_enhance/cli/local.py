@@ -45,7 +45,7 @@ def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
         prepared = engine.prepare(photo, request.recipe, output=asked)
         output = pipe or asked or default_output(request, photo, prepared.output_format, _scale(prepared))
         _check_files(request, photo, output)
-        _say_plan(request, prepared)
+        _say_plan(request, prepared, time.perf_counter() - started)
         if request.dry_run:
             return 0
         offer(prepared.plan.weight_files, store, ask=not request.quiet, tick=ticking(cancelled))
@@ -73,11 +73,11 @@ def _check_files(request: EnhanceRequest, photo: Path, output: Path) -> None:
         check_sheet_of(request.compare, photo, output, overwrite=request.overwrite)
 
 
-def _say_plan(request: EnhanceRequest, prepared: PreparedRun) -> None:
+def _say_plan(request: EnhanceRequest, prepared: PreparedRun, elapsed_seconds: float) -> None:
     tell = teller(request)
     for line in auto_lines(prepared.reasons):
         tell(line)
-    tell(_plan_line(prepared))
+    tell(_plan_line(prepared, elapsed_seconds))
 
 
 def _saved(request: EnhanceRequest, engine: Engine, prepared: PreparedRun, output: Path, cancelled: Callable[[], bool]) -> Result:
@@ -99,7 +99,8 @@ def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: 
         write_sheet_of(result, request.compare, photo, output, overwrite=request.overwrite)
 
 
-def _plan_line(prepared: PreparedRun) -> str:
+def _plan_line(prepared: PreparedRun, elapsed_seconds: float) -> str:
+    # What is told is what will be said to have been taken: all of it, with what has gone by.
     plan = prepared.plan
     parts = [f"{plan.device} by {plan.runtime} ({flagged(plan.reason)}), {plan.precision}", f"{plan.size} to {plan.result}"]
     parts += [pass_plan.planned_text for pass_plan in plan.passes] + ["the file is copied as it is"] * prepared.copies
@@ -108,7 +109,7 @@ def _plan_line(prepared: PreparedRun) -> str:
         parts.append(f"{bytes_text(plan.gpu_projected_bytes or 0)} of {bytes_text(plan.gpu_allowed_bytes)} GPU memory")
     if plan.disk_bytes:
         parts.append(f"{bytes_text(plan.disk_bytes)} of scratch disk")
-    parts.append(f"about {seconds_text(plan.seconds)}")
+    parts.append(f"about {seconds_text(elapsed_seconds + prepared.seconds_left)}")
     return "Plan: " + "; ".join(parts)
 
 

@@ -24,6 +24,7 @@ from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
 from img_enhance.image_io import PhotoFile, check_writable, medium_of, open_photo
 from img_enhance.machine.devices import find_device, with_threads
+from img_enhance.machine.kept_speeds import informed
 from img_enhance.machine.memory import give_back
 from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.metadata.xmp import goes_round
@@ -59,7 +60,8 @@ class Engine:
         self.machine = machine or Machine()
         self.store = store or weight_store(os.environ)
         self.models = models or model_table()
-        self.device = with_threads(find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu)), self.machine.threads)
+        found = informed(find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu)), self.store.home)
+        self.device = with_threads(found, self.machine.threads)
         self._devices = ChosenDevice(DeviceEngine(self.machine, self.device, self.store, gpu_share=gpu_share))
 
     def __enter__(self) -> Engine:

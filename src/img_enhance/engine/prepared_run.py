@@ -80,6 +80,14 @@ class PreparedRun:
         return not self.plan.passes and can_be_copied(self.source, self.output_format, self.recipe.output)
 
     @property
+    def seconds_left(self) -> float:
+        """How long all that is still to be done takes: the photo may have been decoded already, or need not be."""
+        if self.copies:
+            return 0.0
+        is_read = isinstance(self.source, Photo) or self.decoded is not None
+        return self.plan.seconds - (self.plan.reading_seconds if is_read else 0.0)
+
+    @property
     def foreseen_warnings(self) -> tuple[str, ...]:
         """What there is to warn of, as far as it is known."""
         return without(self.warnings, self.losses) if self.copies else self.warnings

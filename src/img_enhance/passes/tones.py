@@ -19,14 +19,12 @@ from img_enhance.passes import strips
 from img_enhance.passes.context import PassContext
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import UNRECORDED, PassResources
+from img_enhance.planning.speeds import seconds_of, step_work
 from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 from img_enhance.request.options import StepOptions
 
 # So many rows above and below its own a strip may look at.
 MOST_REACH = 2
-
-# A rate that only serves to estimate.
-PIXELS_PER_SECOND = 20e6
 
 # Strips are changed by at most so many threads at a time, each in float32 copies.
 MOST_THREADS = 8
@@ -107,7 +105,7 @@ class TonePass:
             threads=threads,
             projected_bytes=resources.below + max(MEASURE_BYTES, threads * strip * BYTES_PER_PIXEL),
             tones=self.tones,
-            seconds=size.pixels / PIXELS_PER_SECOND,
+            seconds=seconds_of(step_work(self.options.name), size.pixels, resources.device.speeds),
         )
 
 

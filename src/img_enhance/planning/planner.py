@@ -13,6 +13,7 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.photo import Header, format_named
 from img_enhance.planning.plan import Device, Pass, PassPlan, PassResources, Plan, PlanRequest
+from img_enhance.planning.speeds import reading_work, seconds_of, writing_work
 from img_enhance.planning.sweep_plan import CHANNELS, Medium
 from img_enhance.planning.sweep_planner import VALUE_BYTES
 from img_enhance.units import bytes_text
@@ -177,29 +178,42 @@ def _plan_of(
     inputs: _Inputs, plans: list[PassPlan], source_medium: Medium, *, keeps_networks: bool, projected_bytes: int, disk_bytes: int
 ) -> Plan:
     """The plan whose passes run so."""
-    size = inputs.request.header.size
+    header, device, size = inputs.request.header, inputs.device, inputs.request.header.size
+    result = plans[-1].result if plans else size
+    written = result if inputs.request.crop is None else inputs.request.crop.size
+    output = format_named(inputs.request.output_format)
+    reading = seconds_of(reading_work(header.format), _worth(size, header, depth=header.depth), device.speeds)
+    writing = seconds_of(writing_work(output.name), _worth(written, header, depth=header.depth if output.deep else 8), device.speeds)
     gpu_bytes = None if inputs.gpu_allowed is None else max((plan.gpu_bytes for plan in plans), default=0)
     return Plan(
-        device=inputs.device.name,
-        runtime=inputs.device.runtime,
-        place=inputs.device.place,
-        reason=inputs.device.reason,
+        device=device.name,
+        runtime=device.runtime,
+        place=device.place,
+        reason=device.reason,
         precision=inputs.precision,
-        channels_last=inputs.device.channels_last,
+        channels_last=device.channels_last,
         source_medium=source_medium,
         passes=tuple(plans),
         size=size,
-        result=plans[-1].result if plans else size,
+        result=result,
         crop=inputs.request.crop,
         keeps_networks=keeps_networks,
         allowed_bytes=inputs.allowed,
         reserved_bytes=inputs.reserved_bytes,
         projected_bytes=projected_bytes,
         disk_bytes=disk_bytes,
-        seconds=sum(plan.seconds for plan in plans),
+        seconds=reading + sum(plan.seconds for plan in plans) + writing,
+        reading_seconds=reading,
+        writing_seconds=writing,
         gpu_allowed_bytes=inputs.gpu_allowed,
         gpu_projected_bytes=gpu_bytes,
     )
+
+
+def _worth(size: Size, header: Header, *, depth: int) -> float:
+    """How many pixels of three channels of 8 bits a picture like the photo, of this size and depth, is worth to who reads or writes it."""
+    channels = (1 if header.grey else CHANNELS) + header.alpha
+    return size.pixels * channels / CHANNELS * depth / 8
 
 
 def _pictures(inputs: _Inputs, largest_canvas: int) -> list[_Canvas]:

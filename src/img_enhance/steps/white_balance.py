@@ -12,9 +12,12 @@ from img_enhance.light.colour import CODES, Encoding, Floats, Pixels, encoding_o
 from img_enhance.light.illuminant import (
     WHITE_KELVIN,
     Array,
+    cast_of,
     chromaticity,
     cones,
     cones_of_rgb,
+    grey_difference,
+    named,
     of_cones,
     ordinary_duv,
     temperature_and_duv,
@@ -31,6 +34,9 @@ TINT_DUV = 0.0003
 
 # Changes of less than this part of a channel's light are not worth a pass.
 _LEAST_CHANGE = 0.002
+
+# Less of a cast, in CIEDE2000 of a grey, is hardly seen, and not worth a pass.
+LEAST_CAST_DIFFERENCE = 2.0
 
 # Beyond this gain a channel holds so little light that its noise, and steps of 8-bit values, become visible.
 _MOST_GAIN = 5.0
@@ -114,9 +120,19 @@ def _unchanged(found: Estimate, encoding: Encoding, options: WhiteBalance) -> st
         return Words(Setting("white_balance_enhance_level", f"{options.enhance_level:g}"), " is too little to show")
     if found.method == _GIVEN:
         return "the light that was given is white already"
-    kelvin, duv = temperature_and_duv(found.light)
-    seen = f"no cast is seen (light of {kelvin:.0f} K, Duv {duv:+z.3f} with a confidence of {found.confidence:.2f}); "
-    return Words(seen, Setting("white_balance_temperature"), " names a light to take out all the same")
+    kelvin, duv = map(float, temperature_and_duv(found.light))
+    return Words(
+        f"{looks_natural(kelvin, duv, confidence=found.confidence)}; ",
+        Setting("white_balance_temperature"),
+        " names a light to take out all the same",
+    )
+
+
+def looks_natural(kelvin: float, duv: float, *, confidence: float) -> str:
+    """That nothing is wrong with the colours of a photo in which this light was found, but with so little confidence."""
+    if grey_difference(chromaticity(kelvin, duv)) < LEAST_CAST_DIFFERENCE:
+        return f"the colours look natural: {named(kelvin, duv)} is daylight, or near it"
+    return f"the colours look natural: {cast_of(kelvin, duv)}, is unlikely (confidence {confidence:.2f})"
 
 
 def gains_of(matrix: Floats | None) -> Array:
