@@ -27,6 +27,8 @@ from measure import our_command, say
 from settings import FOLDER
 
 PHOTOS, STEPS = 60, ("--clahe", "--white-balance")
+# The longest that a run goes on after the photo that was waited for.
+_MOST_SECONDS = 0.5
 _SIZES = ((640, 480), (1200, 900), (320, 240))
 
 
@@ -63,7 +65,9 @@ def kill_again_and_again(scratch: Path, *, kills: int, photos: int = PHOTOS, see
     chance, seen, useful, ended = random.Random(seed), dict[str, int](), 0, 0
     for number in range(1, kills + 1):
         before = len(seen)
-        ended += not _killed(scratch / "in", scratch / "out", chance.uniform(0.2, 1.5) * whole.start_seconds + chance.uniform(0, 2.0))
+        # Every fourth at any moment after its start; the others while photos are being finished.
+        awaited = 0 if number % 4 == 0 else before + 1
+        ended += not _killed(scratch / "in", scratch / "out", awaited, chance.uniform(0, whole if awaited == 0 else _MOST_SECONDS))
         seen = _looked_at(scratch, seen)
         useful += len(seen) > before
         if len(seen) == photos:  # all is done: begin anew, so that every kill hits a run at work
@@ -79,13 +83,8 @@ def kill_again_and_again(scratch: Path, *, kills: int, photos: int = PHOTOS, see
     return Figures(kills, useful, ended)
 
 
-@dataclass(frozen=True)
-class _Whole:
-    start_seconds: float
-
-
-def _whole_run(source: Path, out: Path) -> _Whole:
-    """A run to its end, and the seconds until its first result."""
+def _whole_run(source: Path, out: Path) -> float:
+    """The seconds until the first result of a run, which has ended."""
     started, first = time.monotonic(), 0.0
     process = _started(source, out)
     while process.poll() is None:
@@ -94,16 +93,18 @@ def _whole_run(source: Path, out: Path) -> _Whole:
         time.sleep(0.02)
     if process.returncode:
         raise Lost(f"the run answered {process.returncode}")
-    return _Whole(first)
+    return first
 
 
 def _started(source: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*our_command(), "enhance", source, "-o", out, *STEPS, "--quiet"], stdin=subprocess.DEVNULL)
 
 
-def _killed(source: Path, out: Path, seconds: float) -> bool:
-    """Whether a run was still at work after so many seconds, and killed."""
+def _killed(source: Path, out: Path, awaited: int, seconds: float) -> bool:
+    """Whether a run was killed so long after there were `awaited` results, and had not ended by itself."""
     process = _started(source, out)
+    while process.poll() is None and sum(1 for _ in out.glob("*.jpg")) < awaited:
+        time.sleep(0.005)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -29,7 +29,7 @@ from img_enhance.models.weights.cache import sha256_of
 from img_enhance.photo import format_named
 from img_enhance.request.options import GFPGAN, RealESRGAN
 from img_enhance.request.recipe import AUTO, Recipe
-from img_enhance.words import Setting
+from img_enhance.words import Setting, Words
 
 _LOOK_SECONDS = 0.2
 
@@ -111,7 +111,7 @@ def plan_run(photos: Iterable[Source], order: Order, manifest: Manifest, names: 
             known.append(_failed(photo, error))
     if others and not order.overwrite:
         raise OutputError(
-            f"{manifest.out} has {others} results that were made with another recipe, --name or version",
+            Words(f"{manifest.out} has {others} results that were made with another recipe, ", Setting("name"), " or version"),
             *("use ", Setting("overwrite"), " to make them anew, or another folder with ", Setting("output")),
         )
     # Who has the ending of the result already comes first: of a.png and a.jpg as JPEG, the second is a.jpg.
@@ -213,7 +213,7 @@ class _Run:
 
     def stop(self, why: str) -> None:
         """Begin nothing more, and let what is at work end."""
-        self.stopped = why
+        self.stopped = self.say(why)
         self.lanes.cancel()
 
     def _note(self, outcome: PhotoOutcome) -> None:
@@ -279,7 +279,7 @@ def _why_stop(outcome: PhotoOutcome, order: Order) -> str:
         return ""
     if outcome.failure.code in _STOPPING:
         return outcome.failure.text
-    return "a photo failed, and --fail-fast was asked for" if order.fail_fast else ""
+    return Words("a photo failed, and ", Setting("fail_fast"), " was asked for") if order.fail_fast else ""
 
 
 def _is_same(photo: Source, row: PhotoOutcome) -> bool:
