@@ -17,7 +17,9 @@ from conftest import Pixels
 from img_enhance.batch.lane_child import Facts
 from img_enhance.batch.lanes import PhotoTask
 from img_enhance.batch.local_lanes import LEAST_LANE_BYTES, OWN_BYTES, LocalLanes, shares_of, whole_of
-from img_enhance.errors import DeviceError
+from img_enhance.batch.work import NeedsMore, enhance_photo
+from img_enhance.engine import Engine
+from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.machine.settings import weight_store
 from img_enhance.request.options import CLAHE, Machine, RealESRGAN
 from img_enhance.request.recipe import Recipe
@@ -136,6 +138,20 @@ def test_photo_that_is_too_large_for_a_share_runs_alone(task: Tasks) -> None:
         large, small = (future.result() for future in outcomes)
     assert (large.status, large.alone) == ("done", True), large.failure
     assert (small.status, small.alone) == ("done", False), small.failure
+
+
+@pytest.mark.parametrize("error", [MemoryBudgetError("3 MB are free now"), MemoryError()], ids=["budget", "system"])
+def test_memory_that_is_short_in_a_lane_may_be_there_for_one_alone(task: Tasks, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Engine, "run", refuse)
+    with Engine() as engine:
+        with pytest.raises(NeedsMore):
+            enhance_photo(engine, task(), alone=False)
+        failure = enhance_photo(engine, task(), alone=True).failure
+    assert failure is not None
+    assert (failure.code, failure.exit_code) == ("memory_budget", 3)
 
 
 def test_cancelled_photos_come_to_an_end_soon(task: Tasks) -> None:
