@@ -113,6 +113,8 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest | FolderRequest:
     recipe, server = _recipe(asked), read(arguments, Server)
     if server.server is not None:
         _check_no_local_flags(given(arguments, Machine), offline=arguments.offline)
+        if arguments.name is not None and "{scale}" in arguments.name:
+            raise OptionError("--name with {scale} is for work on this machine", "leave {scale} out, or --server")
     if _is_many(arguments):
         return _folder_request(arguments, recipe)
     output: str | None = arguments.output

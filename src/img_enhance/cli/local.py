@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from img_enhance.batch.names import scale_text
 from img_enhance.cancelling import ticking
 from img_enhance.cli.compare import check_sheet_of, write_sheet_of
 from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, default_output, say_done, shown_output, teller
-from img_enhance.cli.files import check_report, is_pipe, piped, pour, write_report
+from img_enhance.cli.files import check_report, is_pipe, piped, pour, times_kept, write_report
 from img_enhance.cli.flags import flagged
 from img_enhance.cli.models import offer, store_of
 from img_enhance.cli.screen import bar, interruptible
@@ -50,7 +50,7 @@ def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
             return 0
         offer(prepared.plan.weight_files, store, ask=not request.quiet, tick=ticking(cancelled))
         with Peak() as peak:
-            result = _saved(request, engine, prepared, output, cancelled)
+            result = _saved(request, engine, prepared, photo, output, cancelled)
         _write_others(request, result, photo, output)
         if pipe is not None:
             pour(pipe, request.output)
@@ -80,16 +80,13 @@ def _say_plan(request: EnhanceRequest, prepared: PreparedRun, elapsed_seconds: f
     tell(_plan_line(prepared, elapsed_seconds))
 
 
-def _saved(request: EnhanceRequest, engine: Engine, prepared: PreparedRun, output: Path, cancelled: Callable[[], bool]) -> Result:
-    from img_enhance.image_io import PhotoFile
-
+def _saved(
+    request: EnhanceRequest, engine: Engine, prepared: PreparedRun, photo: Path, output: Path, cancelled: Callable[[], bool]
+) -> Result:
     with bar(prepared.plan.size.pixels / 1e6, quiet=request.quiet) as progress:
         result = engine.run(prepared, progress=progress, cancelled=cancelled)
-    times = os.stat(prepared.source.path) if request.keep_times and isinstance(prepared.source, PhotoFile) else None
-    saved = result.save(output, format=prepared.output_format, overwrite=request.overwrite, cancelled=cancelled)
-    if times is not None:
-        os.utime(output, ns=(times.st_atime_ns, times.st_mtime_ns))
-    return saved
+    with times_kept(photo, output) if request.keep_times else nullcontext():
+        return result.save(output, format=prepared.output_format, overwrite=request.overwrite, cancelled=cancelled)
 
 
 def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: Path) -> None:
