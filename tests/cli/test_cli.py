@@ -264,8 +264,14 @@ def test_refuses_a_missing_photo(run: Run, tmp_path: Path) -> None:
     check_refused(run, tmp_path / "lost.jpg", 2, r"lost\.jpg does not exist")
 
 
-def test_refuses_a_folder(run: Run, tmp_path: Path) -> None:
-    check_refused(run, tmp_path, 2, "is a folder")
+def test_names_what_to_enhance_where_nothing_is_named(run: Run) -> None:
+    ran = run("enhance", "--upscale", "2")
+    assert ran.code == 2
+    assert "name a photo, a folder, or a list" in ran.err
+
+
+def test_refuses_a_folder_without_one_for_its_results(run: Run, tmp_path: Path) -> None:
+    check_refused(run, tmp_path, 2, "need a folder; name one with -o")
 
 
 @pytest.mark.parametrize(("data", "message"), [(b"", "is empty"), (b"Dear cat,\n" * 100, "is not an image"), (b"\xff", "is not an image")])

@@ -151,7 +151,6 @@ def test_dry_run_writes_nothing(run: Run, photos: Path, tmp_path: Path) -> None:
         (["--from-file", os.devnull, "-o", "{out}"], "names no photo"),
         (["{in}", "-o", "{out}", "--name", "x{ext}"], "would not tell results apart"),
         (["{in}", "-o", "{out}", "--report", "r.json"], "--report is for one photo"),
-        (["-o", "{out}"], "name a photo, a folder"),
         (["{in}", "-o", "{out}", "--device", "cuda:99"], "cuda"),
     ],
 )
