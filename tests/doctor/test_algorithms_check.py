@@ -12,6 +12,7 @@ from img_enhance.doctor import algorithms, golden, picture, trials
 from img_enhance.doctor.finding import Finding
 from img_enhance.doctor.models import models_of
 from img_enhance.doctor.patient import Patient
+from img_enhance.engine import Engine
 from img_enhance.errors import NotFinite
 from img_enhance.geometry import Size
 from img_enhance.machine.settings import model_table
@@ -19,6 +20,7 @@ from img_enhance.models.table import BUILT_IN, ModelTable
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.photo import Photo
 from img_enhance.planning.speeds import RESAMPLING, network_work, step_work
+from img_enhance.planning.sweep_planner import WHOLE_PIXELS
 from img_enhance.request.options import GFPGAN
 
 COMPACT = ModelTable((BUILT_IN.named("realesr-animevideov3"),), (), BUILT_IN.detector)
@@ -103,14 +105,13 @@ def test_what_is_needed_lies_in_the_folder() -> None:
     )
 
 
-def test_networks_are_timed_on_no_more_than_goes_in_one_stage() -> None:
-    from img_enhance.engine import Engine
-    from img_enhance.planning.sweep_planner import WHOLE_PIXELS
-
+def test_networks_are_timed_on_parts_of_the_photo_that_go_in_one_stage() -> None:
     with Engine() as engine:
         for model in BUILT_IN.enlarging:
             size = trials._size_for(model, engine)
-            assert trials.CHECKED.pixels * 3 < size.cells(model.cell).pixels <= WHOLE_PIXELS
+            assert 3 * trials.CHECKED.pixels < size.cells(model.cell).pixels
+            assert size == picture.part_of(Photo(np.zeros((picture.LARGE.height, picture.LARGE.width, 3), np.uint8)), size).size
+            assert len(model.segments) == 1 or size.cells(model.cell).pixels <= WHOLE_PIXELS
 
 
 def test_a_face_is_restored_twice_to_tell_the_start_from_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
