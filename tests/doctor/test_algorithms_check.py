@@ -21,7 +21,7 @@ from img_enhance.models.weights.cache import WeightStore
 from img_enhance.photo import Photo
 from img_enhance.planning.speeds import RESAMPLING, network_work, step_work
 from img_enhance.planning.sweep_planner import WHOLE_PIXELS
-from img_enhance.request.options import GFPGAN
+from img_enhance.request.options import GFPGAN, StepOptions
 
 COMPACT = ModelTable((BUILT_IN.named("realesr-animevideov3"),), (), BUILT_IN.detector)
 STEPS = tuple(options.name for options in algorithms.ON_LIGHT)
@@ -48,6 +48,15 @@ def test_a_network_is_right_and_timed(tmp_path: Path) -> None:
     assert "256x192" in finding.text
     works = {network_work("realesr-animevideov3", precision, "whole") for precision in ("f32", "bf16")}
     assert set(patient.measured) <= {RESAMPLING, *works}
+
+
+@pytest.mark.parametrize("options", algorithms.ON_LIGHT, ids=lambda options: options.name)
+def test_golden_values_are_those_of_today(options: StepOptions, engine: Engine) -> None:
+    """Where answers change on purpose, `scripts/make_doctor_golden.py` writes new ones, before they have strayed as far as a fault does."""
+    photo = picture.part_of(picture.picture(picture.LARGE), picture.SMALL)
+    near = golden.agreement(options.name, trials.run(engine, photo, options).photo.pixels)
+    assert near is not None
+    assert near > golden.LEAST_DECIBELS + 7
 
 
 @pytest.mark.parametrize("name", [*STEPS, "real_esrgan"])
