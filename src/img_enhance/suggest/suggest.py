@@ -39,7 +39,7 @@ from img_enhance.words import Pull, Setting, Words
 # same difference, and a harm beside, as a good photo that is changed annoys more than a bad one that is not. A part even where it is
 # doubtful, because up to the tolerated difference hardly anybody minds what is wrongly taken out. Odds are natural logarithms, slopes how
 # soon it is all. Chosen by photos (2026-11, `docs/white_balance.md`).
-HARM, SURE_CAST_SLOPE = 8.0, 4.0
+HARM, SURE_CAST_SLOPE = 6.0, 4.0
 TOLERATED_DIFFERENCE = 4.5
 DOUBTFUL_CAST_ODDS, DOUBTFUL_CAST_SLOPE = -1.6, 2.5
 # Of a part this large the rest is not seen.
