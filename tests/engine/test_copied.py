@@ -28,7 +28,8 @@ NOTHING = Recipe(steps=())
 OFF = WhiteBalance(enhance_level=0)
 
 # Every option of the result's file, and what it might be; but its format, and those that only some files are in the way of: a video in it
-# (`tests/golden/test_phone_files.py`), and its own size (`test_sizes.py`).
+# (`tests/golden/test_phone_files.py`), its own size (`test_sizes.py`),
+# and a high range (`tests/golden/test_high_range.py`).
 ASKED: tuple[dict[str, Any], ...] = (
     {"quality": 95},
     {"lossless": True},
@@ -41,6 +42,7 @@ assert {name for asked in ASKED for name in asked} == {field.name for field in d
     "format",
     "motion",
     "max_bytes",
+    "dynamic_range",
 }
 
 

@@ -13,8 +13,11 @@ from img_enhance.engine.prepared_run import (
     Decoded,
     PreparedRun,
     all_passes,
+    can_be_copied,
     check_compressible,
     check_photo,
+    file_warnings,
+    kept_high_range,
     losses,
     output_format_of,
     video_losses,
@@ -30,6 +33,7 @@ from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.metadata.xmp import goes_round
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.passes.high_range import HighRangePass
 from img_enhance.passes.probe import PrecisionRefused
 from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
 from img_enhance.planning.plan import PlanRequest
@@ -125,11 +129,13 @@ class Engine:
                 grey=source.grey,
                 wraps=goes_round(source.metadata.xmp),
             )
-            warnings: tuple[str, ...] = ()
         else:
-            header, warnings = source.header, source.warnings
+            header = source.header
         output_format = output_format_of(header, recipe, output)
         passes, size = all_passes(recipe, header, self.models)
+        high_range = kept_high_range(source, recipe.output, output_format)
+        if high_range is not None and (passes or not can_be_copied(source, output_format, recipe.output)):
+            passes += (HighRangePass(high_range),)
         crop = recipe.output.box
         check_writable(output_format)
         check_compressible(output_format, recipe.output)
@@ -137,7 +143,7 @@ class Engine:
         request = PlanRequest(header, passes, output_format, crop)
         plan = self._devices.plan(request)
         lost = (
-            *warnings,
+            *(() if isinstance(source, Photo) else file_warnings(source, recipe.output, high_range=high_range is not None)),
             *losses(header, format_named(output_format), plan.precision),
             *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
             *video_losses(source.metadata, recipe.output),
