@@ -263,6 +263,14 @@ def test_a_copy_has_the_mode_of_any_new_file(engine: Engine, jpeg: Path) -> None
     assert copy == anew != 0o400
 
 
+def test_a_copy_has_the_flaws_of_its_file_and_they_are_said(engine: Engine, jpeg: Path) -> None:
+    jpeg.write_bytes(jpeg.read_bytes().removesuffix(b"\xff\xd9"))
+    result, data = saved(engine, jpeg)
+    assert result.copied
+    assert data == jpeg.read_bytes()
+    assert [said.rpartition(": ")[2] for said in result.warnings] == ["its end marker is missing"]
+
+
 def test_large_files_are_copied_in_blocks(engine: Engine, jpeg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("img_enhance.files._BLOCK_BYTES", 7)
     assert saved(engine, jpeg)[1] == jpeg.read_bytes()

@@ -13,6 +13,7 @@ from img_enhance.engine.prepared_run import (
     Decoded,
     PreparedRun,
     all_passes,
+    attached_losses,
     can_be_copied,
     check_compressible,
     check_photo,
@@ -20,7 +21,6 @@ from img_enhance.engine.prepared_run import (
     kept_high_range,
     losses,
     output_format_of,
-    video_losses,
 )
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
@@ -146,7 +146,7 @@ class Engine:
             *(() if isinstance(source, Photo) else file_warnings(source, recipe.output, high_range=high_range is not None)),
             *losses(header, format_named(output_format), plan.precision),
             *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
-            *video_losses(source.metadata, recipe.output),
+            *attached_losses(source.metadata, recipe.output),
         )
         return PreparedRun(
             source=source,
@@ -155,7 +155,7 @@ class Engine:
             reasons=reasons,
             plan=plan,
             warnings=(*lost, *(Words(f"{reason.step}: ", reason.words) for reason in reasons if reason.lacking)),
-            losses=lost,
+            losses=tuple(words for words in lost if isinstance(source, Photo) or words not in source.flaws),
         )
 
     def _suggestion(self, source: Photo | PhotoFile, recipe: Recipe, most_in_memory: int | None) -> tuple[Suggestion, Decoded | None]:

@@ -174,11 +174,14 @@ def check_compressible(output_format: str, output: Output) -> None:
         raise OptionError(Words(f"{what} cannot be brought to ", Setting("max_bytes", str(output.max_bytes))), "use ", able, " with loss")
 
 
-def video_losses(metadata: Metadata, output: Output) -> tuple[str, ...]:
-    """What is said where a video goes that nobody spoke of."""
-    if metadata.video is None or output.keeps_video or output.strip or output.motion == "drop":
-        return ()
-    return ("the photo's video was left out too: it may say where it was taken",)
+def attached_losses(metadata: Metadata, output: Output) -> tuple[str, ...]:
+    """What is said where a gain map or a video goes that nobody spoke of."""
+    lost = []
+    if output.strip and metadata.gain_map is not None:
+        lost.append("the photo's gain map, which makes it HDR, was left out too")
+    if metadata.video is not None and not output.keeps_video and output.motion != "drop":
+        lost.append("the photo's video was left out too: it may say where it was taken")
+    return tuple(lost)
 
 
 def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output) -> bool:

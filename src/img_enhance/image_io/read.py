@@ -50,7 +50,8 @@ class HighRangeFile:
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A photo's file whose header has been read and found good; `warnings` say what will not come back as it was.
+    """A photo's file whose header has been read and found good; `warnings` say what will not come back as it was, and first of all the
+    `flaws`, those that a copy of the file would have too.
 
     `state` is the file's when that was done. `several` says that it holds other pictures beside the first. With `salvage`, what is there
     of a damaged picture is taken. `high_range` is there where its values are PQ or HLG.
@@ -61,6 +62,7 @@ class PhotoFile:
     orientation: int
     metadata: Metadata
     warnings: tuple[str, ...]
+    flaws: tuple[str, ...]
     state: State
     several: bool
     salvage: bool = False
@@ -88,7 +90,8 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage
     size = Size(image.width, image.height)
     check_pixels(path, size, max_pixels)
     frames = image.get_n_pages() if image.get_n_pages() > 1 else "several" if is_animated(path, name) else None
-    warnings = [f"the file has a flaw that by itself loses no pixel: {why}" for why in mending(path).flaws] if name == "jpeg" else []
+    flaws = [f"the file has a flaw that by itself loses no pixel: {why}" for why in mending(path).flaws] if name == "jpeg" else []
+    warnings = list(flaws)
     if frames is not None:
         if not first_frame:
             raise UnsupportedPhoto(f"{path} has {frames} frames or pages", "take one out first, or use ", Setting("animation", "first"))
@@ -116,6 +119,7 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage
         orientation,
         metadata,
         tuple(warnings),
+        tuple(flaws),
         state,
         several=frames is not None,
         salvage=salvage,
