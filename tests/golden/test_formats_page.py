@@ -59,6 +59,23 @@ files are untried, of every kind.
 Decoders other than libvips' own run in a process of their own (HEIC, JPEG XL, raw, BMP, kinds of TIFF), so that a file that crashes one
 is a damaged file.
 
+## Compared with other decoders
+
+`python bench/formats_compare.py FOLDER` reads every file of a folder with us, Pillow 12.3 and OpenImageIO 3.2, each file in a process of
+its own, and compares pixels in 8 bits. Test files of others, 2026-11-28; what is no format of ours is not counted.
+
+| files of | equal | close | differs | only we read it | refused | refused, others read it | crash |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| exif-samples | 95 | 0 | 0 | 5 | 0 | 1 | 0 |
+| libavif | 56 | 13 | 25 | 7 | 1 | 2 | 0 |
+| libheif | 6 | 0 | 2 | 8 | 204 | 0 | 0 |
+| image-rs | 277 | 0 | 23 | 0 | 13 | 18 | 0 |
+
+Equal is within 2 levels, close within 1 in the mean: colour of half the size is spread in more ways than one. What differs was converted
+with a warning (PQ, linear light, CMYK, floats), is a GIF's first frame, transparent around it, or such colour on very small pictures.
+libheif's refused files are fuzzed ones and pictures in no HEVC; those of image-rs that others read are BMPs of unusual layouts, RLE4
+and damaged files.
+
 ## Out
 
 {written}
