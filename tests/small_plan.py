@@ -21,7 +21,7 @@ from img_enhance.steps import tones_of
 PHOTO_MODEL = "realesrgan-x4plus"
 SIZE = Size(40, 30)
 FILE = PhotoFile(
-    Path("photo.png"), Header("png", SIZE), 1, Metadata(), (), (), several=False, high_range=HighRangeFile(coded_colours(9, 16), 16, "")
+    Path("photo.png"), Header("png", SIZE), 1, Metadata(), (), (), (), several=False, high_range=HighRangeFile(coded_colours(9, 16), 16, "")
 )
 PASSES = (
     NetworkPass(BUILT_IN.named(PHOTO_MODEL)),
