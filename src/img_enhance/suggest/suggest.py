@@ -44,8 +44,8 @@ TOLERATED_DIFFERENCE = 4.5
 DOUBTFUL_CAST_ODDS, DOUBTFUL_CAST_SLOPE = -1.6, 2.5
 # Of a part this large the rest is not seen.
 WHOLE_CAST = 0.95
-# A good photo is better left as it is than changed by so little.
-LEAST_STOPS = 0.2
+# A good photo is better left as it is than changed by so little. Of 1,039 good ones 70 % are left, 66 % at 0.2 (2026-11).
+LEAST_STOPS = 0.28
 # A photo that may be off by so much, but is more likely meant so, is told of.
 LEAST_STOPS_NOTICED = 1.0
 # From here on doubts are not spoken of.
