@@ -28,7 +28,8 @@ NOTHING = Recipe(steps=())
 OFF = WhiteBalance(enhance_level=0)
 
 # Every option of the result's file, and what it might be; but its format, and those that only some files are in the way of: a video in it
-# (`tests/golden/test_phone_files.py`), and its own size (`test_sizes.py`).
+# (`tests/golden/test_phone_files.py`), its own size (`test_sizes.py`),
+# and a high range (`tests/golden/test_high_range.py`).
 ASKED: tuple[dict[str, Any], ...] = (
     {"quality": 95},
     {"lossless": True},
@@ -41,6 +42,7 @@ assert {name for asked in ASKED for name in asked} == {field.name for field in d
     "format",
     "motion",
     "max_bytes",
+    "dynamic_range",
 }
 
 
@@ -259,6 +261,14 @@ def test_a_copy_has_the_mode_of_any_new_file(engine: Engine, jpeg: Path) -> None
     saved(engine, jpeg, dataclasses.replace(NOTHING, output=Output(quality=95)), to="anew")
     copy, anew = (stat.S_IMODE(jpeg.with_name(name).stat().st_mode) for name in ("copy", "anew"))
     assert copy == anew != 0o400
+
+
+def test_a_copy_has_the_flaws_of_its_file_and_they_are_said(engine: Engine, jpeg: Path) -> None:
+    jpeg.write_bytes(jpeg.read_bytes().removesuffix(b"\xff\xd9"))
+    result, data = saved(engine, jpeg)
+    assert result.copied
+    assert data == jpeg.read_bytes()
+    assert [said.rpartition(": ")[2] for said in result.warnings] == ["its end marker is missing"]
 
 
 def test_large_files_are_copied_in_blocks(engine: Engine, jpeg: Path, monkeypatch: pytest.MonkeyPatch) -> None:

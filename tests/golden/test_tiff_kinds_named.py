@@ -232,6 +232,18 @@ def test_compressed_ycbcr_is_read(compression: str, tmp_path: Path) -> None:
     assert np.abs(photo.pixels.astype(int) - smooth(3)).max() <= 3  # rounding of YCbCr, twice
 
 
+def test_ycbcr_with_broken_strips_is_damaged_and_not_grey(tmp_path: Path) -> None:
+    stored = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
+    path = tmp_path / "photo.tif"
+    tifffile.imwrite(path, stored, photometric="ycbcr", subsampling=(1, 1), compression="lzw")
+    with tifffile.TiffFile(path) as file:
+        start, count = file.pages[0].aspage().dataoffsets[0], file.pages[0].aspage().databytecounts[0]
+    data = path.read_bytes()
+    path.write_bytes(data[: start + count // 2] + bytes(count - count // 2) + data[start + count :])
+    with pytest.raises(PhotoError, match="damaged"):
+        read(path)
+
+
 @pytest.mark.parametrize(("kind", "named"), [(b"CgBI", "iPhones"), (b"ABCD", "a chunk ABCD")])
 def test_a_png_with_an_unknown_critical_chunk_is_named(kind: bytes, named: str, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"

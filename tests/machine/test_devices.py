@@ -86,6 +86,23 @@ def test_a_containers_limit_is_the_memory(name: str, root: Path) -> None:
     assert free_bytes() <= 600_000_000
 
 
+UNDER_A_LIMIT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+from img_enhance.machine.devices import detect_cpu, free_bytes
+print(free_bytes(), detect_cpu().memory_bytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ulimit is POSIX")
+def test_a_limit_of_addresses_is_a_limit_of_memory() -> None:
+    limit = 900_000_000
+    said = subprocess.run([sys.executable, "-c", UNDER_A_LIMIT, str(limit)], capture_output=True, check=True).stdout.split()
+    free, whole = int(said[0]), int(said[1])
+    assert limit / 2 < free < limit - 10_000_000  # Python and its libraries are there already
+    assert free < whole < limit
+
+
 def test_what_a_container_cannot_drop_is_not_free(root: Path) -> None:
     (root / "sys/fs/cgroup/memory.max").write_text("600000000\n")
     (root / "sys/fs/cgroup/memory.stat").write_text(STAT)

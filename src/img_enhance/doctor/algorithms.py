@@ -42,7 +42,8 @@ def algorithms(patient: Patient) -> Iterator[Finding]:
             step, work = (RealESRGAN, _enlarging) if model in patient.models.enlarging else (GFPGAN, _faces)
             yield _guarded(f"Algorithm {step.name} ({model.name})", partial(work, model, photo, engine, patient))
     if patient.algorithm == GFPGAN.name and not any(_can_run(model, patient) for model in models_of(patient)):
-        names = (patient.models.faces[0].name, patient.models.detector.name)
+        wanted = (*patient.models.faces[0].weights.files, patient.models.detector)
+        names = tuple(file.name for file in wanted if found(file, patient.store) is None)
         yield warning(f"Algorithm {GFPGAN.name}", "not run: its models are not on this machine", Words(Pull(names)))
 
 

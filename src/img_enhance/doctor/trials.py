@@ -29,7 +29,7 @@ CHECKED = Size(64, 48)
 
 # A network is timed on a photo that should take it so long, within bounds: less tells nothing, more keeps people waiting.
 _NETWORK_SECONDS = 3.0
-_LEAST_PIXELS = 4 * CHECKED.pixels
+_LEAST_PIXELS, _MOST_PIXELS = 4 * CHECKED.pixels, 400_000
 
 _BEST_OF = 2
 
@@ -124,6 +124,7 @@ def _size_for(model: Model, engine: Engine) -> Size:
     """The size of a photo, four to three, that the network should take so long for as is told above."""
     device = engine.device
     flops = device.rates.of(choose_precision(engine.machine.precision, device)) * 1e9 * _NETWORK_SECONDS
-    cells = min(max(flops / model.flops, _LEAST_PIXELS), WHOLE_PIXELS / 2)
+    most = _MOST_PIXELS if len(model.segments) == 1 else WHOLE_PIXELS / 2  # the large ones in one stage run so over small photos only
+    cells = min(max(flops / model.flops, _LEAST_PIXELS), most)
     height = int(sqrt(cells * 3 / 4)) * model.cell
     return Size(height * 4 // 3, height)

@@ -12,7 +12,7 @@ import pyvips
 from img_enhance.errors import UnsupportedPhoto
 from img_enhance.image_io.stated_colours import StatedColours, stated_colours
 from img_enhance.image_io.vips import has
-from img_enhance.light.hdr import WHITE_NITS, Range, range_of
+from img_enhance.light.hdr import WHITE_NITS
 from img_enhance.metadata.colours import DISPLAY_P3, SRGB_CURVE, Colours
 from img_enhance.metadata.icc import is_linear, profile_problem
 from img_enhance.metadata.made_profile import colours_profile
@@ -22,8 +22,8 @@ from img_enhance.metadata.made_profile import colours_profile
 class Conversion:
     """How decoded pixels become grey or RGB of 8 or 16 bits; `warning` when the photo's own encoding is lost.
 
-    `icc` is the profile of what comes out. `left_out` says what of the file's colours could not be understood. `hdr` is how the values
-    become light where they are of high dynamic range, which is yet to be brought to the standard one.
+    `icc` is the profile of what comes out. `left_out` says what of the file's colours could not be understood. `hdr` is what the values
+    stand for where they are of high dynamic range, which is yet to be brought to the standard one.
     """
 
     apply: Callable[[pyvips.Image], pyvips.Image]
@@ -32,7 +32,7 @@ class Conversion:
     warning: str = ""
     icc: bytes | None = None
     left_out: str = ""
-    hdr: Range | None = None
+    hdr: Colours | None = None
 
 
 def conversion_of(path: Path, name: str, image: pyvips.Image) -> Conversion:
@@ -74,8 +74,7 @@ def _by_kind(path: Path, name: str, image: pyvips.Image, stated: StatedColours) 
         warning += f" (BT.2390, white at {WHITE_NITS:g} cd/m2); the result is Display P3, not HDR"
         icc = colours_profile(Colours(DISPLAY_P3, SRGB_CURVE), grey=colours == 1)
         decode = _full_range(name, image, narrow=stated.narrow)
-        hdr = range_of(stated.hdr, grey=colours == 1)
-        return Conversion(lambda i: _deep(decode(i)), 16, grey=colours == 1, warning=warning, icc=icc, hdr=hdr)
+        return Conversion(lambda i: _deep(decode(i)), 16, grey=colours == 1, warning=warning, icc=icc, hdr=stated.hdr)
     if profile is not None and usable and is_linear(profile):
         warning = "linear light was converted to sRGB of 16 bits"
         return Conversion(_to_srgb(16, fallback="srgb", profile=profile), 16, warning=warning)
@@ -119,11 +118,18 @@ def _full_range(name: str, image: pyvips.Image, *, narrow: bool) -> Callable[[py
     """HEIF's decoders hand out 10 or 12 bits as the upper ones of 16, so that white is below 65,535; those of PNG leave video's range."""
     if narrow:
         return _stretched
-    bits = int(image.get("bits-per-sample")) if name in ("avif", "heic") and has(image, "bits-per-sample") else 16
+    bits = bits_of(name, image)
     if image.format != "ushort" or not 8 < bits < 16:
         return lambda i: i
     white = (1 << 16) - (1 << (16 - bits))
     return lambda i: (i * (65_535 / white)).rint().cast("ushort")
+
+
+def bits_of(name: str, image: pyvips.Image) -> int:
+    """Those that the values of an opened image have in its file; HEIF's may be any up to 16."""
+    if name in ("avif", "heic") and has(image, "bits-per-sample"):
+        return int(image.get("bits-per-sample"))
+    return 16 if image.format == "ushort" else 8
 
 
 def _stretched(image: pyvips.Image) -> pyvips.Image:

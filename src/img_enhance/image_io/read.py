@@ -13,7 +13,7 @@ from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.files import State, damaged, size_in, state_of
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import content_format, is_animated
-from img_enhance.image_io.conversion import conversion_of
+from img_enhance.image_io.conversion import bits_of, conversion_of
 from img_enhance.image_io.extras import missing_extra
 from img_enhance.image_io.images import open_image, open_to_salvage
 from img_enhance.image_io.limit import check_pixels
@@ -23,9 +23,10 @@ from img_enhance.image_io.strips import strips, whole_rows
 from img_enhance.image_io.tiff_page import photo_page
 from img_enhance.image_io.turned import upright
 from img_enhance.image_io.vips import has, reason
-from img_enhance.light.hdr import show_in_standard_range
+from img_enhance.light.hdr import range_of, show_in_standard_range
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import tiff
+from img_enhance.metadata.colours import Colours
 from img_enhance.metadata.xmp import goes_round
 from img_enhance.photo import Header, Metadata, Photo
 from img_enhance.words import Setting
@@ -34,11 +35,26 @@ SALVAGE = Setting("salvage")
 
 
 @dataclass(frozen=True)
+class HighRangeFile:
+    """What a file of high dynamic range says of its values: what they stand for, their bits. `shown` warns of what `read_photo` makes."""
+
+    colours: Colours
+    bits: int
+    shown: str
+
+    @property
+    def name(self) -> str:
+        """Of the curve, as people say it."""
+        return str(self.colours.curve).upper()
+
+
+@dataclass(frozen=True)
 class PhotoFile:
-    """A photo's file whose header has been read and found good; `warnings` say what will not come back as it was.
+    """A photo's file whose header has been read and found good; `warnings` say what will not come back as it was, and first of all the
+    `flaws`, those that a copy of the file would have too.
 
     `state` is the file's when that was done. `several` says that it holds other pictures beside the first. With `salvage`, what is there
-    of a damaged picture is taken.
+    of a damaged picture is taken. `high_range` is there where its values are PQ or HLG.
     """
 
     path: Path
@@ -46,9 +62,11 @@ class PhotoFile:
     orientation: int
     metadata: Metadata
     warnings: tuple[str, ...]
+    flaws: tuple[str, ...]
     state: State
     several: bool
     salvage: bool = False
+    high_range: HighRangeFile | None = None
 
     @property
     def bytes(self) -> int:
@@ -72,7 +90,8 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage
     size = Size(image.width, image.height)
     check_pixels(path, size, max_pixels)
     frames = image.get_n_pages() if image.get_n_pages() > 1 else "several" if is_animated(path, name) else None
-    warnings = [f"the file has a flaw that by itself loses no pixel: {why}" for why in mending(path).flaws] if name == "jpeg" else []
+    flaws = [f"the file has a flaw that by itself loses no pixel: {why}" for why in mending(path).flaws] if name == "jpeg" else []
+    warnings = list(flaws)
     if frames is not None:
         if not first_frame:
             raise UnsupportedPhoto(f"{path} has {frames} frames or pages", "take one out first, or use ", Setting("animation", "first"))
@@ -94,7 +113,18 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage
         whole=name not in _STREAMED or image.get_typeof("vips-sequential") == 0,
         wraps=orientation < 5 and goes_round(metadata.xmp),
     )
-    return PhotoFile(path, header, orientation, metadata, tuple(warnings), state, several=frames is not None, salvage=salvage)
+    return PhotoFile(
+        path,
+        header,
+        orientation,
+        metadata,
+        tuple(warnings),
+        tuple(flaws),
+        state,
+        several=frames is not None,
+        salvage=salvage,
+        high_range=None if conversion.hdr is None else HighRangeFile(conversion.hdr, bits_of(name, image), conversion.warning),
+    )
 
 
 # Decoders that hold the whole picture, whatever the file says.
@@ -103,6 +133,21 @@ _STREAMED = ("jpeg", "png", "tiff")
 
 def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick) -> Photo:
     """The photo, upright. Its pixels are a view of `canvas`, (H, W, 3), its alpha one of `alpha`, (H, W), as the header says.
+
+    One of high dynamic range is shown in the standard one.
+
+    Raises: PhotoError when the file is truncated or damaged.
+    """
+    photo = read_values(file, canvas, alpha, tick)
+    if file.high_range is not None:
+        # As it is stored: rows of a turned picture are columns there.
+        stored = canvas.reshape(*_stored_shape(file), 3)
+        show_in_standard_range(stored, range_of(file.high_range.colours, grey=photo.grey), tick)
+    return photo
+
+
+def read_values(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick) -> Photo:
+    """As `read_photo`, but values of high dynamic range stay what they are, whatever the photo's profile says.
 
     Raises: PhotoError when the file is truncated or damaged.
     """
@@ -144,8 +189,6 @@ def _fill(file: PhotoFile, image: pyvips.Image, stored: Pixels, stored_alpha: Pi
         stored[rows] = strip[:, :, :colours]
         if stored_alpha is not None:
             stored_alpha[rows] = strip[:, :, colours]
-    if conversion.hdr is not None:
-        show_in_standard_range(stored, conversion.hdr, tick)
 
 
 def _salvage(file: PhotoFile, stored: Pixels, stored_alpha: Pixels | None, tick: Tick) -> str:

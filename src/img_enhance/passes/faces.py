@@ -49,6 +49,7 @@ class FacePass:
     resizes: ClassVar[bool] = False
     wants_depth: ClassVar[bool] = False
     wants_source: ClassVar[bool] = True
+    wants_file: ClassVar[bool] = False
 
     @property
     def models(self) -> tuple[Model, ...]:

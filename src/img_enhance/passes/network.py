@@ -29,6 +29,7 @@ class NetworkPass:
     resizes: ClassVar[bool] = True
     wants_depth: ClassVar[bool] = False
     wants_source: ClassVar[bool] = False
+    wants_file: ClassVar[bool] = False
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -34,6 +34,7 @@ class ResamplePass:
     resizes: ClassVar[bool] = True
     wants_depth: ClassVar[bool] = False
     wants_source: ClassVar[bool] = False
+    wants_file: ClassVar[bool] = False
 
     def result(self, _: Size) -> Size:
         return self.size

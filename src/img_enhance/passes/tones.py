@@ -86,6 +86,7 @@ class TonePass:
     resizes: ClassVar[bool] = False
     wants_depth: ClassVar[bool] = True  # tones that are changed again would make bands in 8 bits
     wants_source: ClassVar[bool] = False
+    wants_file: ClassVar[bool] = False
 
     def result(self, size: Size) -> Size:
         return size

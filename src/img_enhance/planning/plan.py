@@ -63,7 +63,8 @@ class PassResources:
     """What a pass works with: where its result lies and how deep it is, the device, and `below` bytes of other things of those allowed.
 
     Likewise of the device's own memory, where `gpu_allowed` is not None. `source` is the pass that begins with the picture before the last
-    enlargement, and `in_place` says that the pass may change the picture before it instead of making one.
+    enlargement, and `in_place` says that the pass may change the picture before it instead of making one. `file_medium` is where the
+    photo's file goes that is read again.
     """
 
     medium: Medium
@@ -76,6 +77,7 @@ class PassResources:
     gpu_allowed: int | None
     source: int
     in_place: bool
+    file_medium: Medium
 
 
 class Pass(Protocol):
@@ -96,6 +98,10 @@ class Pass(Protocol):
     @property
     def wants_source(self) -> bool:
         """Whether it also needs the picture as it was before the passes that resize, and pastes into the one before it."""
+
+    @property
+    def wants_file(self) -> bool:
+        """Whether it reads the photo's file again, and leaves the picture before it as it is beside its own."""
 
     def result(self, size: Size) -> Size:
         """The size of its result for a picture of `size`."""

@@ -161,12 +161,14 @@ def _arranged(inputs: _Inputs, *, keeps_networks: bool, largest_canvas: int) -> 
     held = [_held(passes, pictures, number) for number in range(len(passes))]
     size, plans = header.size, list[PassPlan]()
     for number, (each, part) in enumerate(zip(passes, inputs.parts, strict=True)):
-        resources = _resources(inputs, number, networks if keeps_networks else each.models, held[number])
+        loaded = networks if keeps_networks else each.models
+        resources = _resources(inputs, number, loaded, held[number], file_medium=pictures[0].medium)
         plans.append(each.plan(size, part, resources))
         size = each.result(size)
     always = inputs.reserved_bytes + (_all_resident_bytes(networks) if keeps_networks else 0)
-    reading = always + pictures[0].memory_bytes + _decoding_bytes(header)
-    writing = always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, request.output_format)
+    reading = always + pictures[0].memory_bytes + decoding_bytes(header)
+    written = pictures[-2:] if passes and passes[-1].wants_file else pictures[-1:]
+    writing = always + sum(canvas.memory_bytes for canvas in written) + _encoding_bytes(header, pictures[-1].size, request.output_format)
     peaks = [reading, *(plan.projected_bytes for plan in plans), writing]
     disk_bytes = max([pictures[0].disk_bytes, *(sum(canvas.disk_bytes for canvas in canvases) for canvases in held)])
     return _plan_of(
@@ -227,9 +229,11 @@ def _pictures(inputs: _Inputs, largest_canvas: int) -> list[_Canvas]:
 
 
 def _held(passes: tuple[Pass, ...], pictures: list[_Canvas], number: int) -> list[_Canvas]:
-    """The pictures that lie there while a pass runs: earlier ones that are still needed, the one before it, its own."""
+    """The pictures that lie there while a pass runs: earlier ones that are still needed, the file's where it is read again, the one before
+    it, its own."""
     earlier = [pictures[source] for source in _awaited(passes, number)]
-    return [*earlier, *pictures[number : number + (1 if _in_place(passes, number) else 2)]]
+    file = pictures[:1] if passes[number].wants_file else []
+    return [*earlier, *file, *pictures[number : number + (1 if _in_place(passes, number) else 2)]]
 
 
 def _depth(request: PlanRequest, number: int) -> int:
@@ -243,7 +247,7 @@ def _in_place(passes: tuple[Pass, ...], number: int) -> bool:
     return passes[number].wants_source and _source(passes, number) < number
 
 
-def _resources(inputs: _Inputs, number: int, loaded: tuple[Model, ...], held: list[_Canvas]) -> PassResources:
+def _resources(inputs: _Inputs, number: int, loaded: tuple[Model, ...], held: list[_Canvas], *, file_medium: Medium) -> PassResources:
     """What pass `number` works with while the networks of `loaded` and the canvases of `held` lie there, the last one for its result."""
     passes = inputs.request.passes
     return PassResources(
@@ -257,6 +261,7 @@ def _resources(inputs: _Inputs, number: int, loaded: tuple[Model, ...], held: li
         gpu_allowed=inputs.gpu_allowed,
         source=_source(passes, number),
         in_place=_in_place(passes, number),
+        file_medium=file_medium,
     )
 
 
@@ -283,7 +288,8 @@ def _awaited(passes: tuple[Pass, ...], number: int) -> set[int]:
     return {source for source in (_source(passes, later) for later in wanting) if source < number}
 
 
-def _decoding_bytes(header: Header) -> int:
+def decoding_bytes(header: Header) -> int:
+    """What reading a photo takes beside its canvases."""
     decoding = STREAM_BYTES
     if header.whole or header.interlaced:
         decoding += header.size.pixels * WHOLE_DECODER_BYTES_PER_PIXEL * header.depth // 8

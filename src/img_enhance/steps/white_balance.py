@@ -100,7 +100,7 @@ def measure(photo: Photo, options: WhiteBalance) -> WhiteBalanceFacts:
         why = "a grey photo has no colour cast"
         return WhiteBalanceFacts(WHITE_KELVIN, float(ordinary_duv(WHITE_KELVIN)), 1.0, 0.0, "grey photo", None, encoding, unchanged=why)
     found = estimated(photo, encoding) if options.temperature is None and options.tint is None else given(options)
-    strength = strength_asked_for(found.confidence) * options.enhance_level
+    strength = strength_asked_for(found.confidence_if_asked) * options.enhance_level
     matrix = correction(found.light, encoding, strength=strength)
     kelvin, duv = map(float, temperature_and_duv(found.light))
     why = "" if matrix is not None else _unchanged(found, encoding, options)
@@ -116,7 +116,7 @@ def _unchanged(found: Estimate, encoding: Encoding, options: WhiteBalance) -> st
     """Why there is nothing to be done about a light."""
     if options.enhance_level == 0:
         return asks_nothing(Setting("white_balance_enhance_level", "0"))
-    if correction(found.light, encoding, strength=strength_asked_for(found.confidence)) is not None:
+    if correction(found.light, encoding, strength=strength_asked_for(found.confidence_if_asked)) is not None:
         return Words(Setting("white_balance_enhance_level", f"{options.enhance_level:g}"), " is too little to show")
     if found.method == _GIVEN:
         return "the light that was given is white already"
@@ -152,7 +152,7 @@ def given(options: WhiteBalance) -> Estimate:
     """The light that the options name; the one of temperature and tint that is left out is that of a right photo."""
     kelvin = WHITE_KELVIN if options.temperature is None else options.temperature
     duv = ordinary_duv(kelvin) + TINT_DUV * (options.tint or 0)
-    return Estimate(chromaticity(kelvin, duv), 1.0, _GIVEN)
+    return Estimate(chromaticity(kelvin, duv), 1.0, _GIVEN, 1.0)
 
 
 def correction(light: Array, encoding: Encoding, *, strength: float) -> Floats | None:
