@@ -161,7 +161,7 @@ def _lacking(reasons: tuple[Reason, ...]) -> tuple[AlgorithmRun, ...]:
 
 
 def _refused() -> MemoryBudgetError:
-    return MemoryBudgetError("the system refused memory", "raise the limit that processes have (ulimit -v), or close other programs")
+    return MemoryBudgetError("the system refused memory", "raise the limit that this process has, or close other programs")
 
 
 def _ending(output_format: str) -> str:
