@@ -152,6 +152,35 @@ def read_photo(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tick
     )
 
 
+def read_reduced(file: PhotoFile, side: int) -> Photo:
+    """The photo, upright, with its profile only, averaged by a whole factor: its longer side has from `side` to twice as many pixels, or
+    all that there are if they are fewer. A JPEG is decoded at a half, a fourth or an eighth of its size, which takes a part of the time.
+
+    Raises: PhotoError when the file is truncated or damaged.
+    """
+    name, salvage = file.header.format, file.salvage
+    factor = max(1, max(file.header.size.width, file.header.size.height) // side)
+    shrink = next(each for each in (8, 4, 2, 1) if each <= factor) if name == "jpeg" else 1
+    try:
+        opened = _open(file.path, name, None, fail_on="none" if salvage else None, shrink=shrink)
+        conversion = _conversion(file.path, name, opened)
+        image, factor = conversion.apply(opened), factor // shrink
+        image = image.shrink(min(factor, image.width), min(factor, image.height))
+        stored = np.concatenate([strip for _, strip in strips(image, lambda: None)])
+    except (pyvips.Error, PhotoError) as error:
+        raise _damaged(file, error) from None
+    colours = 1 if conversion.grey else 3
+    pixels = np.broadcast_to(stored[:, :, :colours], (*stored.shape[:2], 3)).copy()
+    if conversion.hdr is not None:
+        show_in_standard_range(pixels, conversion.hdr, lambda: None)
+    return Photo(
+        pixels=upright(pixels, file.orientation),
+        alpha=upright(stored[:, :, colours], file.orientation) if file.header.alpha else None,
+        grey=conversion.grey,
+        metadata=Metadata(icc=file.metadata.icc),
+    )
+
+
 def _stored_shape(file: PhotoFile) -> tuple[int, int]:
     """Height and width as the file has them, before it is turned."""
     size = file.header.size
@@ -217,10 +246,10 @@ def _open_to_salvage(path: Path, name: str, max_pixels: int) -> pyvips.Image:
         return _open(path, name, max_pixels, fail_on="none")
 
 
-def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None) -> pyvips.Image:
+def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None, shrink: int = 1) -> pyvips.Image:
     """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero.
 
-    It fails at the first sign of damage, or at what `fail_on` names (libvips).
+    It fails at the first sign of damage, or at what `fail_on` names (libvips). A JPEG is reduced by `shrink`: 1, 2, 4 or 8.
     """
     try:
         if name == "bmp":
@@ -237,9 +266,10 @@ def _open(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None 
             check_png(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff, which `_open_tiff` asks, also warns of odd tags.
         fail_on = fail_on or "warning"
+        reduced = {"shrink": shrink} if name == "jpeg" else {}
         if name == "jpeg" and (mended := mending(path)).flaws:
-            return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
-        image = _load(path, _VIPS_LOADERS[name], access="sequential", fail_on=fail_on)
+            return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on, **reduced)
+        image = _load(path, _VIPS_LOADERS[name], access="sequential", fail_on=fail_on, **reduced)
         return _around_frame(path, image) if name == "gif" else image
     except pyvips.Error as error:
         if name == "tiff" and _NO_DECODER in str(error):
