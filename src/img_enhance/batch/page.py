@@ -14,7 +14,7 @@ from typing import Any
 
 from img_enhance import __version__
 from img_enhance.batch.links import link_to, thumbnail_names
-from img_enhance.batch.outcome import AlgorithmRun, Phase, PhotoOutcome, RunSummary
+from img_enhance.batch.outcome import AlgorithmRun, Failure, Phase, PhotoOutcome, RunSummary
 from img_enhance.batch.summary import Algorithm, algorithms_of, labelled, numbers_of, rate_text, reasons_of, shown_text
 from img_enhance.request.recipe import Reason
 from img_enhance.units import bytes_text, seconds_text
@@ -101,7 +101,10 @@ def _row(outcome: PhotoOutcome, out: Path) -> dict[str, Any]:
         "memory": bytes_text(outcome.peak_bytes) if outcome.peak_bytes else "",
         "done": outcome.done_text,
         "problem": outcome.failure.text if outcome.failure else outcome.why,
-        "steps": [*map(_phase_text, outcome.phases), *(_missed_text(each) for each in outcome.algorithms if not each.executed)],
+        "steps": [
+            *map(_phase_text, outcome.phases),
+            *(_missed_text(each, outcome.failure) for each in outcome.algorithms if not each.executed),
+        ],
         "reasons": [_reason_text(each) for each in outcome.reasons],
         "warnings": list(outcome.warnings),
     }
@@ -113,8 +116,10 @@ def _phase_text(phase: Phase) -> str:
     return f"{phase.name}: {seconds_text(phase.seconds)}{memory}{unchanged}"
 
 
-def _missed_text(run: AlgorithmRun) -> str:
-    return f"{run.name}: {'did not run' if run.loaded else 'could not be loaded'}, because {run.why_not}"
+def _missed_text(run: AlgorithmRun, failure: Failure | None) -> str:
+    missed = f"{run.name}: {'did not run' if run.loaded else 'could not be loaded'}"
+    is_said = failure is not None and failure.text == run.why_not
+    return missed if is_said else f"{missed}, because {run.why_not}"
 
 
 def _reason_text(reason: Reason) -> str:
