@@ -17,7 +17,7 @@ from img_enhance.batch.links import link_to, thumbnail_names
 from img_enhance.batch.outcome import AlgorithmRun, Failure, Phase, PhotoOutcome, RunSummary
 from img_enhance.batch.summary import Algorithm, algorithms_of, labelled, numbers_of, rate_text, reasons_of, shown_text
 from img_enhance.request.recipe import Reason
-from img_enhance.units import bytes_text, seconds_text
+from img_enhance.units import bytes_text, count_text, seconds_text
 
 _STATUS = {"done": "success", "failed": "failed", "skipped": "skipped"}
 
@@ -62,7 +62,7 @@ def _about(run: RunSummary) -> str:
     finished = max((outcome.finished for outcome in run.outcomes), default=0)
     when = f", {datetime.fromtimestamp(finished, UTC):%Y-%m-%d %H:%M} UTC" if finished else ""
     stopped = f"; stopped early: {run.stopped}" if run.stopped else ""
-    left = f"; {run.left} photos are left to do" if run.left else ""
+    left = f"; {count_text(run.left, 'photo')} left to do" if run.left else ""
     return f"img-enhance {__version__}{when}{stopped}{left}"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from img_enhance.batch.outcome import AlgorithmRun, PhotoOutcome, RunSummary
-from img_enhance.units import seconds_text
+from img_enhance.units import count_text, seconds_text
 
 # How many reasons are told of what went wrong with an algorithm; every photo has its own.
 MOST_REASONS = 3
@@ -131,14 +131,10 @@ def _indented(algorithm: Algorithm) -> list[str]:
 def reasons_of(algorithm: Algorithm) -> tuple[str, ...]:
     """Why an algorithm was not loaded or did not run, a line for each reason: the most frequent ones, and how many there are more."""
     told, rest = algorithm.why_not[:MOST_REASONS], algorithm.why_not[MOST_REASONS:]
-    lines = [f"{_photos(count)}: {why}" for why, count in told]
+    lines = [f"{count_text(count, 'photo')}: {why}" for why, count in told]
     if rest:
-        lines.append(_photos(sum(count for _, count in rest)) + " for other reasons")
+        lines.append(count_text(sum(count for _, count in rest), "photo") + " for other reasons")
     return tuple(lines)
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count} photos"
 
 
 def _timed(outcome: PhotoOutcome | None) -> str:
