@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -81,11 +82,15 @@ async def events(request: Request, id: str) -> Response:
     return StreamingResponse(_events(service.store, service.live, found.id, after), media_type="text/event-stream", headers=headers)
 
 
-@router.delete("/jobs/{id}", response_model=JobView, response_model_exclude_none=True, responses=PROBLEMS, summary="Cancel a job")
+@router.delete(
+    "/jobs/{id}", response_model=JobView, response_model_exclude_none=True, responses=PROBLEMS, summary="Cancel a job, or delete its result"
+)
 async def delete(request: Request, id: str) -> JobView:
-    """The job, cancelled; one that has ended stays as it is."""
+    """The job, cancelled; of one that is done the result is deleted at once, and its row stays to say so."""
     service, caller = service_of(request), caller_of(request)
-    await service.dispatcher.cancel((await owned_job(service.store, caller, id)).id)
+    found = await owned_job(service.store, caller, id)
+    if not await service.dispatcher.cancel(found.id) and await service.store.ask(JobStore.delete, found.id, now=time.time()):
+        await asyncio.to_thread(service.spool.drop, found.id)
     return await job_view(service, await owned_job(service.store, caller, id))
 
 
@@ -102,7 +107,7 @@ def result_response(request: Request, spool: Spool, job: Job, *, retention_hours
 
     Raises: Problem for a job that has none.
     """
-    if job.state == "failed":
+    if job.state == "failed" or job.error is not None:
         raise job_problem(problem_of(job), job)
     if job.state == "expired":
         raise job_problem(as_data(ResultExpired(f"results are kept {retention_hours:g} hours", "send the photo again")), job)
