@@ -8,8 +8,8 @@ demo: .venv/base.stamp ## enhance the sample photo
 	$(BIN)/img-enhance enhance samples/cat.png -o demo/cat_enhanced.png --overwrite
 	$(BIN)/img-enhance compare samples/cat.png demo/cat_enhanced.png -o demo/cat_compared.png --overwrite
 
-serve: .venv/service.stamp ## serve the web API
-	$(BIN)/img-enhance serve
+serve: .venv/service.stamp ## serve the page and API, to all on this machine and nobody else
+	$(BIN)/img-enhance serve --host 127.0.0.1 --access open
 
 test: .venv/dev.stamp ## run the tests
 	$(BIN)/pytest

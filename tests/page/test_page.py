@@ -327,9 +327,9 @@ def test_works_where_a_browser_keeps_nothing(browser: Browser, service: Served) 
             "for (const name of ['sessionStorage', 'localStorage', 'indexedDB'])"
             " Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError'); } });"
         )
-        frame = f"<iframe src='{service.url}/' style='width:1200px;height:760px'></iframe>"
-        visit.page.route("http://127.0.0.1:9/", lambda route: route.fulfill(body=frame, content_type="text/html"))
-        visit.page.goto("http://127.0.0.1:9/")
+        # The same service by another name is another site.
+        visit.page.goto(f"http://localhost:{service.port}/healthz")
+        visit.page.set_content(f"<iframe src='{service.url}/' style='width:1200px;height:760px'></iframe>")
         inside = visit.page.frame_locator("iframe")
         inside.locator("#samples button").first.click()
         inside.locator("#run").wait_for()
@@ -375,6 +375,7 @@ def test_fits_a_phone(browser: Browser, service: Served) -> None:
     with visiting(browser, service, has_touch=True, is_mobile=True, viewport={"width": 360, "height": 740}) as visit:
         visit.open()
         assert visit.page.is_visible("#shoot")
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == 360
         brightened(visit)
         for _ in range(2):
             assert visit.page.evaluate("document.documentElement.scrollWidth") == 360

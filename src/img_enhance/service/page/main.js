@@ -97,7 +97,9 @@ function showStepsOf(shot, editing) {
 
 function showRecord(shot) {
   const box = $("record");
-  box.hidden = !shot.record;
+  const under = ["queued", "running"].includes(shot.phase);
+  box.hidden = !shot.record && !under;
+  if (under) box.replaceChildren(...(shot.recipe?.steps ?? []).map(({ step }) => make("p", { textContent: nameOf(step) })));
   if (!shot.record) return;
   const lines = [shot.record.done, ...(shot.record.warnings ?? [])].filter(Boolean);
   const steps = (shot.record.steps ?? []).map((step) => `${step.name}: ${duration(step.seconds)}`);
@@ -171,15 +173,17 @@ function showPictures(shot) {
   if (viewer.of !== shot) viewer.fit();
   viewer.of = shot;
   if (size) viewer.show(before, after, size);
-  else sizeOf(before).then((found) => viewer.of === shot && !shot.last && viewer.show(before, after, found), () => {});
+  else showUnmeasured(shot, before);
   if (shot.phase === "done" && shot.resultUrl && !shot.shownUrl && !shot.problem) showProblem({ message: t("too_large") });
 }
 
-async function sizeOf(address) {
+/** Show a photo before the service has said how large it is, or nothing where the browser cannot read it. */
+async function showUnmeasured(shot, address) {
+  viewer.show("", "", { width: 3, height: 2 });
   const image = new Image();
   image.src = address;
-  await image.decode();
-  return { width: image.naturalWidth, height: image.naturalHeight };
+  const readable = await image.decode().then(() => true, () => false);
+  if (readable && viewer.of === shot && !shot.last) viewer.show(address, address, { width: image.naturalWidth, height: image.naturalHeight });
 }
 
 function showFilm() {
@@ -194,7 +198,7 @@ function showFilm() {
     row.button.setAttribute("aria-label", `${shot.name}, ${state}`);
     row.state.textContent = shot.phase === "running" ? percent(shot.progress ?? 0) : state;
     const picture = shot.smallUrl || shot.beforeUrl;
-    if (picture && row.image.getAttribute("src") !== picture) row.image.src = picture;
+    if (picture && row.of !== picture) row.image.src = row.of = picture;
     return row.item;
   });
   if (rows.length !== film.children.length || rows.some((row, index) => film.children[index] !== row)) film.replaceChildren(...rows);
@@ -203,6 +207,7 @@ function showFilm() {
 
 function makeRow(shot) {
   const image = make("img", { alt: "" });
+  image.addEventListener("error", () => image.removeAttribute("src"));
   const state = make("span");
   const button = make("button", { type: "button" }, image, state);
   button.addEventListener("click", () => select(shot));

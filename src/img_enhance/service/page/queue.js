@@ -229,7 +229,7 @@ export class Queue {
     if (now !== null) {
       const phase = now.state === "expired" ? "gone" : now.state;
       Object.assign(shot, { phase, progress: now.progress, left: now.estimated_seconds_left, position: now.queue_position });
-      Object.assign(shot, { result: now.result, record: now.record, photo: now.photo, expires: now.expires });
+      Object.assign(shot, { result: now.result, record: now.record, recipe: now.recipe, photo: now.photo, expires: now.expires });
       shot.problem = now.error ? { message: now.error.detail, type: now.error.type } : null;
       this.#save();
       this.#follow();
