@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 # Photos of tests are small, but machines may be busy.
-import os
 
-PATIENCE_MILLISECONDS = int(os.environ.get("PAT", 60_000))
+PATIENCE_MILLISECONDS = 60_000
 
 
 class Visit:
