@@ -2,6 +2,8 @@
 
 import io
 import json
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,7 @@ import pytest
 from PIL import Image
 from served import Served, is_problem, noisy_photo, plain_photo, png, served
 
-from img_enhance.jobs.refusals import QuotaReached
 from img_enhance.request.options import LIGHT_STEPS
-from img_enhance.service.turns import Turns
 from img_enhance.steps import STEPS, ToneStep
 
 BRIGHTER = {"step": "exposure_correction", "ev": 1}
@@ -85,15 +85,18 @@ def test_limits_of_photos_hold_for_previews(tmp_path: Path) -> None:
         assert (large.status_code, large.json()["code"]) == (413, "photo_too_large")
 
 
-def test_nobody_has_more_than_a_share() -> None:
-    turns = Turns(2)
-    with turns.taken("one"), turns.taken("one"):
-        with pytest.raises(QuotaReached), turns.taken("one"):
-            pass
-        with turns.taken("another"):
-            pass
-    with turns.taken("one"), turns.taken("one"):
-        pass
+def test_nobody_has_more_than_a_share(tmp_path: Path) -> None:
+    with served(tmp_path / "data", {"PREVIEWS_PER_KEY": "1"}) as run, socket.create_connection(("127.0.0.1", run.port)) as first:
+        first.sendall(b"POST /api/v1/preview HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n")
+        first.sendall(b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n")
+        deadline = time.monotonic() + 10
+        while (second := preview(run, plain_photo((1, 2, 3)), [])).status_code == 200:
+            assert time.monotonic() < deadline
+        assert (second.status_code, second.json()["code"]) == (429, "quota")
+        assert int(second.headers["retry-after"]) > 0
+        first.close()
+        while preview(run, plain_photo((1, 2, 3)), []).status_code != 200:
+            assert time.monotonic() < deadline
 
 
 def test_the_steps_on_light_are_those_that_need_no_network(service: Served) -> None:

@@ -16,9 +16,10 @@ from img_enhance.request.options import LIGHT_STEPS
 from img_enhance.request.recipe import AUTO, Recipe
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.openapi import PREVIEW_ANSWER, PREVIEW_REQUEST, PROBLEMS
+from img_enhance.service.photo_file import Body
 from img_enhance.service.problems import Problem
 from img_enhance.service.requests import recipe_of
-from img_enhance.service.uploads import Body, receive_body
+from img_enhance.service.uploads import receive_body
 from img_enhance.service.views import API
 from img_enhance.workers.protocol import Failed, PreviewPhoto
 
@@ -39,7 +40,7 @@ async def preview(request: Request) -> Response:
     """
     service, body = service_of(request), Body()
     settings = service.settings
-    with service.previews.taken(caller_of(request).quota):
+    with service.previews.held(caller_of(request).quota):
         try:
             await receive_body(request, body, service.spool, most_files=1, most_bytes=settings.max_file_bytes)
             if not body.uploads:

@@ -59,7 +59,7 @@ export function forgetKey() {
 async function ask(path, { headers = {}, ...options } = {}) {
   for (;;) {
     const used = key;
-    const answer = await fetch(API + path, { ...options, headers: { ...headers, ...(used ? { "X-API-Key": used } : {}) }, credentials: "omit" });
+    const answer = await fetch(API + path, { ...options, headers: { ...headers, ...(used ? { "X-API-Key": used } : {}) }, credentials: "omit", cache: "no-store" });
     if (answer.ok) return answer;
     const problem = await problemOf(answer);
     if (answer.status !== 401 && answer.status !== 403) throw problem;
