@@ -92,6 +92,8 @@ def test_a_sample_is_one_click_away_and_says_what_it_needs(visit: Visit) -> None
     visit.wait_ready()
     assert "Exposure" in visit.text("#headline")
     assert "too dark" in visit.text("[data-step=exposure_correction] .why")
+    visit.page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    assert visit.page.evaluate("document.documentElement.scrollHeight <= innerHeight")  # only the panel scrolls
     assert re.search(r"About \d+ .*2044", visit.text("#estimate"))
 
 
@@ -173,6 +175,8 @@ def test_a_part_is_computed_first_with_the_bits_of_the_whole(visit: Visit) -> No
     with Image.open(io.BytesIO(whole)) as expected, Image.open(io.BytesIO(visit.picture(".region"))) as part:
         assert part.size == (width, height)
         assert np.array_equal(np.asarray(part.convert("RGB")), np.asarray(expected.crop((left, top, left + width, top + height))))
+    visit.set_range("real_esrgan", "Times", 3)
+    visit.page.wait_for_selector(".region", state="hidden")  # it is a part of another result
 
 
 # The viewer

@@ -92,7 +92,10 @@ function showStepsOf(shot, editing) {
   if (!editing || built === shot.choice) return;
   built = shot.choice;
   const reasons = Object.fromEntries(shot.suggestion.reasons.map((reason) => [reason.step, reason]));
-  showSteps($("steps"), queue.catalogue, shot.choice, reasons, (row) => queue.choose(shot, row));
+  showSteps($("steps"), queue.catalogue, shot.choice, reasons, (row) => {
+    viewer.showPart("");
+    queue.choose(shot, row);
+  });
 }
 
 function showRecord(shot) {
