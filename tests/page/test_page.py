@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +157,9 @@ def test_several_photos_have_states_of_their_own_and_one_choice(visit: Visit) ->
     visit.wait_done()
     with Image.open(io.BytesIO(visit.download())) as picture:
         assert picture.size == (60, 40)
+    with zipfile.ZipFile(io.BytesIO(visit.download("#all"))) as archive:
+        sizes = [Image.open(archive.open(name)).size for name in archive.namelist()]
+    assert sizes == [(240, 160), (60, 40)]
 
 
 def test_a_part_is_computed_first_with_the_bits_of_the_whole(visit: Visit) -> None:

@@ -99,9 +99,9 @@ class Visit:
         """The mean value of the picture after, as it is on the screen now, 0 to 255."""
         return float(np.mean(mean_colour(self.picture(".after img"))))
 
-    def download(self) -> bytes:
+    def download(self, button: str = "#download") -> bytes:
         with self.page.expect_download() as download:
-            self.page.click("#download")
+            self.page.click(button)
         return Path(download.value.path()).read_bytes()
 
     def style(self, selector: str, name: str) -> str:

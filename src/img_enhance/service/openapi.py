@@ -140,6 +140,7 @@ _PICTURES = {f"image/{name}": {"schema": {"type": "string", "format": "binary"}}
 Answers = dict[int | str, dict[str, Any]]
 
 PICTURE_ANSWER: Answers = {200: {"description": "The enhanced photo", "content": _PICTURES}}
+ZIP_ANSWER: Answers = {200: {"description": "The ZIP", "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}}
 PREVIEW_ANSWER: Answers = {
     200: {"description": "The preview", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 }

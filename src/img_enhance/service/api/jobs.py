@@ -107,6 +107,24 @@ def result_response(request: Request, spool: Spool, job: Job, *, retention_hours
 
     Raises: Problem for a job that has none.
     """
+    stored = check_has_result(job, retention_hours=retention_hours)
+    ending = format_named(stored["format"]).endings[0]
+    headers = {
+        "Cache-Control": "private, max-age=3600",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Link": f'<{API}/jobs/{job.id}>; rel="describedby"',
+        "X-Job-ID": job.id,
+        "X-Summary": summary(job),
+    }
+    path = spool.jobs / job.id / stored["name"]
+    return picture_response(request, path, headers, media_type=media_type(stored["format"]), filename=f"enhanced{ending}")
+
+
+def check_has_result(job: Job, *, retention_hours: float) -> dict[str, Any]:
+    """The name, format and size of a job's picture.
+
+    Raises: Problem for a job that has none.
+    """
     if job.state == "failed" or job.error is not None:
         raise job_problem(problem_of(job), job)
     if job.state == "expired":
@@ -117,16 +135,7 @@ def result_response(request: Request, spool: Spool, job: Job, *, retention_hours
         )
     if job.state != "done" or job.result is None:
         raise job_problem(as_data(NotFinished(f"the job is {job.state}, it has no result")), job, {"Retry-After": "2"})
-    ending = format_named(job.result["format"]).endings[0]
-    headers = {
-        "Cache-Control": "private, max-age=3600",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "Link": f'<{API}/jobs/{job.id}>; rel="describedby"',
-        "X-Job-ID": job.id,
-        "X-Summary": summary(job),
-    }
-    path = spool.jobs / job.id / job.result["name"]
-    return picture_response(request, path, headers, media_type=media_type(job.result["format"]), filename=f"enhanced{ending}")
+    return job.result
 
 
 async def _events(store: AsyncJobStore, live: LiveState, id: str, after: int) -> AsyncIterator[str]:

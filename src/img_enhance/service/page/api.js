@@ -93,6 +93,7 @@ export const status = () => ask("status").then(json);
 export const suggest = (file, recipe, signal) => ask("suggest", { method: "POST", body: form(file, recipe), signal }).then(json);
 export const job = (id) => ask(`jobs/${id}`).then(json);
 export const end = (id) => ask(`jobs/${id}`, { method: "DELETE" }).then(json);
+export const results = (ids) => ask(`results?jobs=${ids.join(",")}`).then((answer) => answer.blob());
 export const result = (id) => ask(`jobs/${id}/result`).then((answer) => answer.blob());
 
 /** The job of a photo; a request that is sent again is not done again. */

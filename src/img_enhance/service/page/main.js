@@ -13,6 +13,7 @@ const $ = (id) => document.getElementById(id);
 const queue = new Queue(changed);
 const viewer = new Viewer($("stage"), viewed);
 let selected = null;
+let mostAtOnce = 1; // results in one ZIP, as the service says
 let built = null; // what the cards of steps are of
 
 speak(document);
@@ -149,6 +150,9 @@ function showButtons(shot, editing) {
   $("again").hidden = !(["done", "failed", "cancelled", "refused", "gone"].includes(shot.phase) && shot.file);
   $("again").textContent = t(shot.phase === "refused" ? "retry" : "again");
   $("delete").textContent = t(shot.phase === "done" ? "delete" : "remove");
+  const done = queue.shots.filter((each) => each.phase === "done").length;
+  $("all").hidden = shot.phase !== "done" || done < 2;
+  $("all").textContent = t("download_all", { n: done });
   const link = $("download");
   link.hidden = shot.phase !== "done" || !shot.resultUrl;
   if (!link.hidden) Object.assign(link, { href: shot.resultUrl, download: savedName(shot) });
@@ -237,6 +241,7 @@ function announce(words) {
 }
 
 function sayHowLong(status) {
+  mostAtOnce = status.limits.max_batch_files;
   const hours = status.limits.retention_hours;
   const kept = t("kept", { hours: hours < 1 ? duration(hours * 3600) : t("hours", { n: Number(hours.toFixed(1)) }) });
   $("kept").textContent = $("kept-too").textContent = kept;
@@ -261,6 +266,7 @@ function listen() {
   $("cancel").addEventListener("click", () => tried(queue.cancel(selected)));
   $("again").addEventListener("click", () => (selected.phase === "refused" || !selected.choice ? queue.retry(selected) : queue.again(selected)));
   $("delete").addEventListener("click", removeSelected);
+  $("all").addEventListener("click", () => tried(downloadAll()));
   $("format").addEventListener("change", () => (selected.format = $("format").value));
   $("region").addEventListener("click", tryPart);
   $("forget").addEventListener("click", () => {
@@ -313,6 +319,16 @@ function take(files) {
 
 async function runAll() {
   for (const shot of queue.shots.filter((each) => each.phase === "ready")) await queue.run(shot);
+}
+
+/** All results in files of as many as the service puts into one. */
+async function downloadAll() {
+  const ids = queue.shots.filter((each) => each.phase === "done").map((each) => each.job);
+  for (let from = 0; from < ids.length; from += mostAtOnce) {
+    const href = URL.createObjectURL(await api.results(ids.slice(from, from + mostAtOnce)));
+    make("a", { href, download: "enhanced.zip" }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  }
 }
 
 async function removeSelected() {
