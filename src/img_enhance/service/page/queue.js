@@ -188,8 +188,7 @@ export class Queue {
   /** Delete a photo and its result, here and on the service. */
   async remove(shot) {
     if (shot.job && shot.phase !== "gone") {
-      const now = await api.end(shot.job).catch((problem) => (problem.status === 404 ? null : Promise.reject(problem)));
-      if (now?.state === "done") await api.end(shot.job); // it was done just before it was cancelled
+      await api.end(shot.job).catch((problem) => problem.status === 404 || Promise.reject(problem)); // gone already is as good
     }
     api.remember(SMALL + shot.job, null);
     for (const url of new Set([shot.beforeUrl, shot.smallUrl, shot.liveUrl, shot.resultUrl])) release(url);
