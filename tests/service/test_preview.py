@@ -17,6 +17,7 @@ from served import Served, is_problem, noisy_photo, plain_photo, png, served
 from img_enhance.request.options import LIGHT_STEPS
 from img_enhance.steps import STEPS, ToneStep
 
+HEIC = Path(__file__).parent.parent / "heic" / "exact.heic"
 BRIGHTER = {"step": "exposure_correction", "ev": 1}
 
 # By how much a JPEG of quality 90 strays from smooth pixels on average, of 255 (measured: 0.6).
@@ -55,6 +56,16 @@ def test_shows_what_the_full_run_makes(service: Served) -> None:
     assert shown.shape == full.shape
     assert np.abs(shown - full).mean() < JPEG_ERROR
     assert full.mean() > pixels(photo).mean() + 10
+
+
+def test_readers_take_kinds_that_are_decoded_apart(service: Served) -> None:
+    photo = HEIC.read_bytes()
+    shown = preview(service, photo, [])
+    assert shown.status_code == 200, shown.text
+    suggested = service.client.post("/api/v1/suggest", files={"file": ("x", photo)})
+    assert suggested.json()["photo"]["format"] == "heic"
+    height, width, _ = pixels(shown.content).shape
+    assert (width, height) == (suggested.json()["photo"]["width"], suggested.json()["photo"]["height"])
 
 
 def test_nothing_is_kept(service: Served) -> None:

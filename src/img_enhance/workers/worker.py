@@ -49,6 +49,9 @@ _NICE = {"reader": 3, "worker": 10}
 _LOOK_SECONDS = 0.05
 _SAY_SECONDS = 0.5
 
+# Decoders in processes of their own, which the limits of a reader hold for too, write what is wrong with a file to a file without a name.
+_MOST_WRITTEN_BYTES = 1_000_000
+
 # No fault of a JPEG of this quality is seen at its own size, and a megapixel of it is sent and shown quickly.
 _PREVIEW_QUALITY = 90
 
@@ -278,12 +281,12 @@ def _machine(setup: Setup) -> Machine:
 
 
 def _limit(setup: Setup) -> None:
-    """Let this process take so much memory beyond what it has now, and write no file."""
+    """Let this process take so much memory beyond what it has now, and write no file of any size that matters."""
     import resource
 
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + setup.reader_memory,) * 2)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_WRITTEN_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
