@@ -111,7 +111,8 @@ def test_a_slider_is_seen_live_and_the_result_is_the_apis(visit: Visit) -> None:
     data = visit.download()
     with Image.open(io.BytesIO(data)) as picture:
         assert (picture.format, picture.size) == ("PNG", (240, 160))
-    recipe = {"version": 1, "steps": [{"step": "exposure_correction", "ev": 1}], "output": {"format": "png"}}
+    recipe = visit.service.job(visit.job())["recipe"]
+    assert [(step["step"], step["ev"]) for step in recipe["steps"]] == [("exposure_correction", 1)]
     expected = visit.service.post(smooth_photo(), recipe=recipe).content
     with Image.open(io.BytesIO(data)) as ours, Image.open(io.BytesIO(expected)) as theirs:
         assert np.array_equal(np.asarray(ours), np.asarray(theirs))
