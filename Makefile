@@ -1,12 +1,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-torch soak check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light clean help
+.PHONY: demo serve test test-torch soak check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light bench-folders clean help
 
 demo: .venv/base.stamp ## enhance the sample photo
 	mkdir -p demo
 	$(BIN)/img-enhance enhance samples/cat.png -o demo/cat_enhanced.png --overwrite
 	$(BIN)/img-enhance compare samples/cat.png demo/cat_enhanced.png -o demo/cat_compared.png --overwrite
+	@echo 'Look at demo/cat_compared.png. Now your own photo:  $(BIN)/img-enhance photo.jpg'
+	@echo 'For the name img-enhance alone:  . $(BIN)/activate'
 
 serve: .venv/service.stamp ## serve the web API
 	$(BIN)/img-enhance serve
@@ -48,6 +50,10 @@ bench-quality: .venv/bench-quality.stamp ## print how well pictures are correcte
 
 bench-light: .venv/bench-quality.stamp ## print how well light is corrected on real exposures
 	$(BIN)/python bench/light_run.py
+
+bench-folders: .venv/dev.stamp ## print how fast folders are done, and that kills lose nothing
+	$(BIN)/python bench/folders.py
+	$(BIN)/python bench/kills.py
 
 clean: ## remove what the others have made
 	rm -rf .venv .bench demo build

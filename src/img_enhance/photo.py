@@ -43,6 +43,19 @@ class Metadata:
 
 
 @dataclass(frozen=True, eq=False)
+class HighRange:
+    """A picture in high dynamic range: values (H, W, 3) uint16 in the full range, of the primaries and curve that two numbers name.
+
+    The numbers are those of ITU-T H.273. `bits` are those that the values had in the photo's file.
+    """
+
+    values: npt.NDArray[np.uint8 | np.uint16]
+    primaries: int
+    transfer: int
+    bits: int
+
+
+@dataclass(frozen=True, eq=False)
 class Photo:
     """Pixels as `(H, W, 3)` uint8 or uint16, RGB in the photo's own encoding, upright; alpha as `(H, W)` of the same type or None.
 
@@ -55,6 +68,7 @@ class Photo:
     grey: bool = False
     metadata: Metadata = field(default_factory=Metadata)
     warnings: tuple[str, ...] = ()
+    high_range: HighRange | None = None
 
     @property
     def size(self) -> Size:
@@ -99,7 +113,8 @@ class Header:
 class Format:
     """A file format: its name, the endings of its files (usual one first), the longest side it can hold, and what else it can.
 
-    `attached` says that a gain map and a video may follow the picture. A format that is only read names the one its photos are written as.
+    `high_range` says that its values may be PQ's or HLG's, `attached` that a gain map and a video may follow the picture. A format that
+    is only read names the one its photos are written as.
     """
 
     name: str
@@ -108,17 +123,18 @@ class Format:
     deep: bool = False
     alpha: bool = True
     iptc: bool = False
+    high_range: bool = False
     attached: bool = False
     written_as: str = ""
 
 
 FORMATS = (
     Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_535, alpha=False, iptc=True, attached=True),
-    Format("png", (".png",), 2**31 - 1, deep=True),
+    Format("png", (".png",), 2**31 - 1, deep=True, high_range=True),
     Format("webp", (".webp",), 16_383),
     Format("tiff", (".tif", ".tiff"), 2**31 - 1, deep=True, iptc=True),
-    Format("avif", (".avif",), 16_384, deep=True),
-    Format("jxl", (".jxl",), 262_144, deep=True),
+    Format("avif", (".avif",), 16_384, deep=True, high_range=True),
+    Format("jxl", (".jxl",), 262_144, deep=True, high_range=True),
     Format("gif", (".gif",), 65_535, written_as="png"),
     Format("bmp", (".bmp", ".dib"), 32_767, written_as="png"),
     Format("heic", (".heic", ".heif", ".hif"), 16_384, written_as="jpeg"),

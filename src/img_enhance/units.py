@@ -25,3 +25,8 @@ def file_bytes_text(count: int) -> str:
         if count >= 0.9995 * size:
             return f"{count / size:.1f} {unit}" if count < 9.95 * size and unit != "KB" else f"{count / size:.0f} {unit}"
     return f"{count} bytes"
+
+
+def count_text(count: int, what: str) -> str:
+    """1 and "photo" are "1 photo", 2 are "2 photos"."""
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -58,6 +58,8 @@ def test_template_is_checked_before_anything_runs(template: str, says: str) -> N
         NameTemplate(template)
 
 
-@pytest.mark.parametrize(("size", "result", "text"), [((100, 50), (400, 200), "4"), ((100, 50), (150, 75), "1.5"), ((300, 1), (100, 1), "0.33")])
+@pytest.mark.parametrize(
+    ("size", "result", "text"), [((100, 50), (400, 200), "4"), ((100, 50), (150, 75), "1.5"), ((300, 1), (100, 1), "0.33")]
+)
 def test_scale_is_short(size: tuple[int, int], result: tuple[int, int], text: str) -> None:
     assert scale_text(size, result) == text

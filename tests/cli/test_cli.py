@@ -24,6 +24,7 @@ from PIL import Image
 
 from conftest import SAMPLE
 from img_enhance import __version__
+from img_enhance.cli import screen
 from img_enhance.cli.main import main
 from img_enhance.cli.suggest import auto_lines
 from img_enhance.models.table import MODELS
@@ -151,15 +152,65 @@ def test_quiet_says_nothing(run: Run, photo: Path) -> None:
     assert (ran.code, ran.out, ran.err) == (0, "", "")
 
 
-def test_progress_is_plain_lines_without_a_terminal(run: Run, saved: Save, cat: Pixels) -> None:
+def test_progress_is_plain_lines_without_a_terminal(run: Run, saved: Save, cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen, "_QUIET_SECONDS", 0.0)
     ran = run("enhance", saved("cat.png", cat), *COMPACT, "--upscale", "16")
     plan, *lines = ran.err.splitlines()
     assert plan.startswith("Plan: ")
     assert lines
     for line in lines:
-        assert re.fullmatch(r" *\d+% of 0\.01 MP, [\d.]+ MP/s, .* left", line), line
+        assert re.fullmatch(r" *\d+% of 0\.01 MP in .*, .* left", line), line
     assert lines[-1].startswith("100% ")
     assert "\r" not in ran.err
+
+
+def test_work_that_is_over_at_once_has_no_lines_of_progress(run: Run, photo: Path) -> None:
+    ran = run("enhance", photo, *COMPACT)
+    assert [line.split(":")[0] for line in ran.err.splitlines()] == ["Plan"]
+
+
+def test_photo_without_a_command_is_enhanced(run: Run, photo: Path) -> None:
+    assert run(photo, *COMPACT).code == 0
+    assert photo.with_name("cat_enhanced.png").exists()
+
+
+def test_word_that_is_no_file_is_no_photo(run: Run) -> None:
+    ran = run("enhence")
+    assert ran.code == 2
+    assert "invalid choice: 'enhence'" in ran.err
+
+
+def test_result_goes_into_a_folder_that_is_made(run: Run, photo: Path) -> None:
+    folder = photo.parent / "new" / "results"
+    assert run("enhance", photo, *COMPACT, "-o", f"{folder}/").code == 0
+    assert [path.name for path in folder.iterdir()] == ["cat.png"]
+
+
+def test_name_of_one_result_follows_the_template(run: Run, photo: Path) -> None:
+    assert run("enhance", photo, *COMPACT, "--upscale", "2", "--name", "{stem}_{scale}x{ext}").code == 0
+    assert photo.with_name("cat_2x.png").exists()
+
+
+def test_times_of_the_photo_are_kept_where_asked_for(run: Run, photo: Path) -> None:
+    os.utime(photo, ns=(10**18, 10**18 + 5))
+    output = photo.with_name("out.png")
+    assert run("enhance", photo, *COMPACT, "-o", output, "--keep-times").code == 0
+    assert output.stat().st_mtime_ns == 10**18 + 5
+
+
+def test_recipe_is_read_from_a_result(run: Run, photo: Path) -> None:
+    first, again, other = (photo.with_name(name) for name in ("first.png", "again.png", "other.png"))
+    assert run("enhance", photo, *COMPACT, "--upscale", "2", "--clahe-enhance-level", "0.8", "-o", first).code == 0
+    assert run("enhance", photo, "--recipe", first, "-o", again).code == 0
+    assert again.read_bytes() == first.read_bytes()
+    assert "does not say that a step was run" in run("enhance", photo, "--recipe", photo, "-o", other).error(2)
+
+
+def test_threads_do_not_show(run: Run, photo: Path) -> None:
+    one, all_of_them = photo.with_name("one.png"), photo.with_name("all.png")
+    assert run("enhance", photo, *COMPACT, "--threads", "1", "-o", one).code == 0
+    assert run("enhance", photo, *COMPACT, "-o", all_of_them).code == 0
+    assert one.read_bytes() == all_of_them.read_bytes()
 
 
 def test_dry_run_says_the_plan_and_writes_nothing(run: Run, photo: Path) -> None:
@@ -213,8 +264,14 @@ def test_refuses_a_missing_photo(run: Run, tmp_path: Path) -> None:
     check_refused(run, tmp_path / "lost.jpg", 2, r"lost\.jpg does not exist")
 
 
-def test_refuses_a_folder(run: Run, tmp_path: Path) -> None:
-    check_refused(run, tmp_path, 2, "is a folder")
+def test_names_what_to_enhance_where_nothing_is_named(run: Run) -> None:
+    ran = run("enhance", "--upscale", "2")
+    assert ran.code == 2
+    assert "name a photo, a folder, or a list" in ran.err
+
+
+def test_refuses_a_folder_without_one_for_its_results(run: Run, tmp_path: Path) -> None:
+    check_refused(run, tmp_path, 2, "need a folder; name one with -o")
 
 
 @pytest.mark.parametrize(("data", "message"), [(b"", "is empty"), (b"Dear cat,\n" * 100, "is not an image"), (b"\xff", "is not an image")])

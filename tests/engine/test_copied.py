@@ -18,6 +18,7 @@ from img_enhance.engine.result import Result
 from img_enhance.errors import Cancelled, OutputError, PhotoError
 from img_enhance.geometry import Size
 from img_enhance.image_io import read as reading
+from img_enhance.image_io.images import open_image
 from img_enhance.metadata import xmp
 from img_enhance.photo import WRITTEN, Metadata, Photo
 from img_enhance.request.options import ExposureCorrection, Input, Output, StepOptions, WhiteBalance
@@ -27,7 +28,8 @@ NOTHING = Recipe(steps=())
 OFF = WhiteBalance(enhance_level=0)
 
 # Every option of the result's file, and what it might be; but its format, and those that only some files are in the way of: a video in it
-# (`tests/golden/test_phone_files.py`), and its own size (`test_sizes.py`).
+# (`tests/golden/test_phone_files.py`), its own size (`test_sizes.py`),
+# and a high range (`tests/golden/test_high_range.py`).
 ASKED: tuple[dict[str, Any], ...] = (
     {"quality": 95},
     {"lossless": True},
@@ -40,6 +42,7 @@ assert {name for asked in ASKED for name in asked} == {field.name for field in d
     "format",
     "motion",
     "max_bytes",
+    "dynamic_range",
 }
 
 
@@ -260,6 +263,14 @@ def test_a_copy_has_the_mode_of_any_new_file(engine: Engine, jpeg: Path) -> None
     assert copy == anew != 0o400
 
 
+def test_a_copy_has_the_flaws_of_its_file_and_they_are_said(engine: Engine, jpeg: Path) -> None:
+    jpeg.write_bytes(jpeg.read_bytes().removesuffix(b"\xff\xd9"))
+    result, data = saved(engine, jpeg)
+    assert result.copied
+    assert data == jpeg.read_bytes()
+    assert [said.rpartition(": ")[2] for said in result.warnings] == ["its end marker is missing"]
+
+
 def test_large_files_are_copied_in_blocks(engine: Engine, jpeg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("img_enhance.files._BLOCK_BYTES", 7)
     assert saved(engine, jpeg)[1] == jpeg.read_bytes()
@@ -267,7 +278,7 @@ def test_large_files_are_copied_in_blocks(engine: Engine, jpeg: Path, monkeypatc
 
 def test_the_state_is_that_of_the_file_whose_header_was_read(engine: Engine, jpeg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is replaced between header and pixels is not taken for the one that was decoded."""
-    opened, other = reading._open, write(photo_of(255 - smooth(3)), jpeg.with_name("other"), "jpeg").read_bytes()
+    opened, other = open_image, write(photo_of(255 - smooth(3)), jpeg.with_name("other"), "jpeg").read_bytes()
 
     def open_and_replace(path: Path, name: str, max_pixels: int | None) -> Any:
         image = opened(path, name, max_pixels)
@@ -275,7 +286,7 @@ def test_the_state_is_that_of_the_file_whose_header_was_read(engine: Engine, jpe
             replaced(path, other)
         return image
 
-    monkeypatch.setattr(reading, "_open", open_and_replace)
+    monkeypatch.setattr(reading, "open_image", open_and_replace)
     assert not saved(engine, jpeg)[0].copied
 
 

@@ -1,7 +1,10 @@
 """Every kind of picture through every format, pixel by pixel, against a decoder or an encoder that is not the one in use."""
 
 import itertools
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -377,12 +380,32 @@ def test_a_photo_in_a_folder_that_cannot_be_written_is_read(tmp_path: Path) -> N
         folder.chmod(0o755)
 
 
+READ_WITHOUT_WRITING = """
+import resource, sys
+from pathlib import Path
+from img_enhance.image_io import open_photo, read_whole
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+photo = read_whole(open_photo(Path(sys.argv[1]), max_pixels=10**7), most_in_memory=10**9)
+assert photo.pixels.shape == (600, 800, 3)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of files are POSIX")
+@pytest.mark.parametrize(("ending", "options"), [(".webp", {"lossless": True}), (".avif", {}), (".gif", {}), (".png", {"interlace": True})])
+def test_what_is_decoded_whole_needs_no_file(ending: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """libvips writes one above a threshold, here far lower than its 100 MB."""
+    path = tmp_path / f"photo{ending}"
+    vips(smooth(3, height=600, width=800)).write_to_file(str(path), **options)
+    command = [sys.executable, "-c", READ_WITHOUT_WRITING, str(path)]
+    subprocess.run(command, env=os.environ | {"VIPS_DISC_THRESHOLD": "100k"}, check=True)
+
+
 def test_libvips_brackets_in_a_name_are_no_options(tmp_path: Path) -> None:
     path = write(photo_of(noise(3)), tmp_path / "photo[Q=1].png", "png")
     assert read(path)[1].pixels.shape == (14, 20, 3)
 
 
-def test_a_camera_raw_and_a_ycbcr_tiff_are_refused(tmp_path: Path) -> None:
+def test_a_camera_raw_and_an_uncompressed_ycbcr_tiff_are_refused(tmp_path: Path) -> None:
     Image.fromarray(noise(3)).convert("YCbCr").save(tmp_path / "ycbcr.tif")
     Image.fromarray(noise(3)).save(tmp_path / "raw.tif", tiffinfo={254: 1})
     with pytest.raises(UnsupportedPhoto, match="YCbCr"):

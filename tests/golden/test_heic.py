@@ -11,7 +11,7 @@ from PIL import Image
 from conftest import SAMPLE
 from img_enhance.engine import Engine
 from img_enhance.errors import PhotoError
-from img_enhance.image_io import PhotoFile, open_photo, read_photo
+from img_enhance.image_io import PhotoFile, open_photo, read_photo, read_whole
 from img_enhance.machine.canvas import new_canvas
 from img_enhance.photo import Photo
 from img_enhance.request.options import RealESRGAN
@@ -46,6 +46,13 @@ def read(path: str | Path) -> Photo:
 @pytest.mark.parametrize("name", ["exact", "alpha"])
 def test_colours_without_loss_are_read_exactly(name: str, truth: Pixels) -> None:
     np.testing.assert_array_equal(read(name).pixels, truth)
+
+
+def test_a_large_photo_is_read_exactly() -> None:
+    """Its memory goes back to the system as soon as its decoder is done with it, that of a small one does not."""
+    file = open_photo(FOLDER / "large.heic", max_pixels=2_000_000)
+    squares = np.arange(6 * 8 * 3).reshape(6, 8, 3) * 37 % 256
+    np.testing.assert_array_equal(read_whole(file, most_in_memory=10**9).pixels, np.kron(squares, np.ones((200, 200, 1))))
 
 
 def test_transparency_is_read_exactly() -> None:

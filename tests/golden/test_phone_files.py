@@ -155,7 +155,7 @@ def test_a_gain_map_and_a_video_both_follow(tmp_path: Path) -> None:
     assert map_of(tmp_path / "result.jpg").shape == (32, 48)
 
 
-@pytest.mark.parametrize(("output", "said"), [(Output(motion="drop"), 0), (Output(strip_gps=True), 1), (Output(strip=True), 0)])
+@pytest.mark.parametrize(("output", "said"), [(Output(motion="drop"), 0), (Output(strip_gps=True), 1), (Output(strip=True), 1)])
 def test_a_video_is_dropped_with_its_tags(output: Output, said: int, tmp_path: Path) -> None:
     path = saved(jpeg(smooth(3), xmp(MOTION, {"MotionPhoto": len(VIDEO)})) + VIDEO, tmp_path)
     assert len(enhanced(path, output=output).warnings) == said
@@ -163,6 +163,15 @@ def test_a_video_is_dropped_with_its_tags(output: Output, said: int, tmp_path: P
     assert b"ftyp" not in written
     assert b"MotionPhoto" not in written
     assert b"Container:Directory" not in written
+
+
+def test_what_strip_leaves_out_behind_the_picture_is_said(tmp_path: Path) -> None:
+    result = enhanced(saved(ultra_hdr(video=VIDEO), tmp_path), output=Output(strip=True))
+    assert [said.split(" was left out")[0] for said in result.warnings] == [
+        "the photo's gain map, which makes it HDR,",
+        "the photo's video",
+    ]
+    assert (tmp_path / "result.jpg").read_bytes().find(b"\xff\xd9") == (tmp_path / "result.jpg").stat().st_size - 2
 
 
 def test_a_file_that_is_left_as_it_is_keeps_all(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Colours said in numbers: by PNG's chunks, and by the nclx of AVIF and HEIC. The files are made here, or patched."""
 
+import contextlib
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from test_formats import png
 
 from img_enhance.light.colour import encoding_of
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.av1 import sequence_colours
 from img_enhance.metadata.colours import coded_colours
 from img_enhance.metadata.heif import read_nclx
 from img_enhance.metadata.icc import profile_problem
@@ -188,6 +191,49 @@ def test_a_profile_goes_before_nclx(tmp_path: Path) -> None:
     assert photo.metadata.icc == profile
 
 
+@pytest.mark.parametrize("with_profile", [False, True])
+def test_grey_with_values_as_in_video_is_not_faded(with_profile: bool, tmp_path: Path) -> None:
+    profile = colours_profile(coded_colours(9, 4), grey=False) if with_profile else None
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (16, 1))
+    Image.fromarray(ramp).save(tmp_path / "grey.avif", quality=100, range="limited", subsampling="4:0:0", icc_profile=profile)
+    file, photo = read(tmp_path / "grey.avif")
+    assert file.warnings == ()
+    assert np.abs(photo.pixels.astype(int) - ramp[..., None]).max() <= 1
+
+
+def sequence_header(folder: Path, **options: Any) -> bytes:
+    """The first OBU behind the temporal delimiter of an AVIF made with `options` of libavif."""
+    Image.fromarray(smooth(3)).save(folder / "photo.avif", **options)
+    data = (folder / "photo.avif").read_bytes()
+    at = data.index(b"mdat") + 4 + 2
+    return data[at : at + 2 + data[at + 1]]
+
+
+@pytest.mark.parametrize(
+    ("subsampling", "values", "full"), [("4:0:0", "limited", False), ("4:0:0", "full", True), ("4:2:0", "limited", True)]
+)
+def test_av1_says_the_range_of_grey_where_no_nclx_does(subsampling: str, values: str, full: bool, tmp_path: Path) -> None:
+    header = sequence_header(tmp_path, subsampling=subsampling, range=values)
+    file = meta(box(b"av1C", b"\x81\0\x1c\0", header), ipma=struct.pack(">IIHBB", 0, 1, 1, 1, 1))
+    (tmp_path / "photo").write_bytes(file)
+    assert read_nclx(tmp_path / "photo") == coded_colours(1, 13, full=full)
+
+
+def test_headers_of_av1_cut_off_anywhere_are_broken_or_none(tmp_path: Path) -> None:
+    header = sequence_header(tmp_path, subsampling="4:0:0")
+    for count in range(len(header) - 1):
+        with contextlib.suppress(BrokenMetadata):
+            assert sequence_colours(header[:count]) is None
+
+
+def test_grey_heic_with_values_as_in_video_is_not_faded(tmp_path: Path) -> None:
+    source = bytearray((HEIC / "grey.heic").read_bytes())
+    source[source.index(b"colrnclx") + 8 + 6] = 0
+    (tmp_path / "video.heic").write_bytes(source)
+    expected = np.clip((read(HEIC / "grey.heic")[1].pixels.astype(float) - 16) * 255 / 219, 0, 255)
+    assert np.abs(read(tmp_path / "video.heic")[1].pixels - expected).max() <= 0.51
+
+
 def test_an_nclx_without_a_meaning_is_left_out_and_said(tmp_path: Path) -> None:
     file, photo = read(coded(tmp_path / "photo.heic", sample(".heic", tmp_path), 1, 17))
     assert file.warnings[0].startswith("what it says of its colours was left out: ")
@@ -202,6 +248,10 @@ def box(kind: bytes, *bodies: bytes) -> bytes:
 def heif(*, ipma: bytes, iref: bytes = b"", pitm: bytes = b"\0\0\0\0\0\1") -> bytes:
     """The boxes of a file whose second property is P3's nclx, and whose third is BT.2020's."""
     properties = [box(b"ispe", bytes(12))] + [box(b"colr", b"nclx", struct.pack(">HHHB", code, 13, 6, 128)) for code in (12, 9)]
+    return meta(*properties, ipma=ipma, iref=iref, pitm=pitm)
+
+
+def meta(*properties: bytes, ipma: bytes, iref: bytes = b"", pitm: bytes = b"\0\0\0\0\0\1") -> bytes:
     iprp = box(b"iprp", box(b"ipco", *properties), box(b"ipma", ipma))
     return box(b"ftyp", b"heic0000") + box(b"meta", bytes(4), box(b"pitm", pitm), iprp, iref) + box(b"mdat", bytes(9))
 

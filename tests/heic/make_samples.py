@@ -40,9 +40,16 @@ def main() -> None:
     ramp = np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) % 1024
     deep = np.repeat(ramp[..., None], 3, axis=2) << 6
     pillow_heif.encode("RGB;16", (WIDTH, HEIGHT), deep.tobytes(), HERE / "ten_bits.heic", **EXACT)
+    save("large", Image.fromarray(large()), **EXACT)
     frames = pillow_heif.from_pillow(cat.convert("RGB"))
     frames.add_from_pillow(cat.convert("RGB").rotate(180))
     frames.save(HERE / "two_frames.heic", quality=50, primary_index=0)
+
+
+def large() -> Any:
+    """As large as a phone's photo is for the memory it takes, of flat squares so that its file is small: (1200, 1600, 3) uint8."""
+    squares = np.arange(6 * 8 * 3).reshape(6, 8, 3) * 37 % 256
+    return np.kron(squares, np.ones((200, 200, 1))).astype(np.uint8)
 
 
 def save(name: str, picture: Image.Image, **options: Any) -> None:

@@ -1,9 +1,14 @@
 """The list of jobs by itself: leases, tokens, bounds."""
 
+import contextlib
 import dataclasses
+import signal
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from img_enhance.jobs.refusals import KeyReused, QuotaReached, Saturated, StoreBroken
@@ -121,6 +126,154 @@ def test_results_expire(store: JobStore) -> None:
     assert (store.load().states, store.load().stored_bytes, store.files()) == ({"expired": 1}, 0, {})
     store.expire(finished_before=301, forget_before=301)
     assert store.load().states == {}
+
+
+def of(quota: str, id: str, *, seconds: float = 10.0, created: float = 100.0) -> Job:
+    return dataclasses.replace(JOB, id=id, owner=quota, quota=quota, estimated_seconds=seconds, created=created)
+
+
+def test_nobody_waits_for_all_of_anothers_jobs(store: JobStore) -> None:
+    store.accept([of("many", f"many {n}") for n in range(39)], WIDE)
+    assert lease(store).quota == "many"
+    store.accept([of("one", "one", created=150)], WIDE)
+    waiting = store.job("one")
+    assert waiting is not None
+    assert store.ahead(waiting).count == 0
+    assert lease(store).id == "one"
+    assert store.ahead(store_job(store, "many 38")).count == 37
+
+
+def store_job(store: JobStore, id: str) -> Job:
+    found = store.job(id)
+    assert found is not None
+    return found
+
+
+def test_workers_are_shared_by_cost(store: JobStore) -> None:
+    store.accept([of("long", f"long {n}", seconds=100) for n in range(5)], WIDE)
+    store.accept([of("short", f"short {n}", seconds=10) for n in range(40)], WIDE)
+    order = []
+    for _ in range(22):
+        job = lease(store)
+        order.append(job.quota)
+        store.finish(job, now=300, result={"name": "x"}, result_bytes=1, record={})
+    assert 1 <= order.count("long") <= 3
+    assert order.count("short") >= 19
+
+
+def test_the_place_in_the_queue_is_the_order_of_the_leases(store: JobStore) -> None:
+    random = np.random.default_rng(5)
+    for n in range(40):
+        quota = "abc"[int(random.integers(3))]
+        store.accept([of(quota, f"{n}", seconds=float(random.uniform(1, 60)), created=100 + n)], WIDE)
+    places = {store.ahead(store_job(store, f"{n}")).count: f"{n}" for n in range(40)}
+    assert [lease(store).id for _ in range(40)] == [places[n] for n in range(40)]
+
+
+def test_who_comes_back_has_saved_nothing_up(store: JobStore) -> None:
+    store.accept([of("many", f"many {n}") for n in range(30)], WIDE)
+    for _ in range(10):
+        store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    store.accept([of("late", f"late {n}") for n in range(30)], WIDE)
+    order = [lease(store).quota for _ in range(10)]
+    assert 4 <= order.count("late") <= 6
+
+
+VERSION_1 = """
+CREATE TABLE batches (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    created REAL NOT NULL
+) STRICT;
+
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    quota TEXT NOT NULL,
+    batch TEXT REFERENCES batches(id),
+    place INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled', 'expired')),
+    request TEXT NOT NULL,
+    header TEXT NOT NULL,
+    photo_bytes INTEGER NOT NULL,
+    estimated_seconds REAL NOT NULL,
+    created REAL NOT NULL,
+    not_before REAL NOT NULL DEFAULT 0,
+    started REAL,
+    finished REAL,
+    token INTEGER NOT NULL DEFAULT 0,
+    lease_until REAL,
+    deaths INTEGER NOT NULL DEFAULT 0,
+    returns INTEGER NOT NULL DEFAULT 0,
+    result TEXT,
+    result_bytes INTEGER NOT NULL DEFAULT 0,
+    record TEXT,
+    error TEXT
+) STRICT;
+
+CREATE INDEX jobs_by_state ON jobs(state, created);
+CREATE INDEX jobs_by_quota ON jobs(quota, state);
+CREATE INDEX jobs_by_batch ON jobs(batch, place);
+
+CREATE TABLE idempotency (
+    owner TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    target TEXT NOT NULL,
+    created REAL NOT NULL,
+    PRIMARY KEY (owner, key)
+) STRICT;
+
+CREATE TABLE events (
+    job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+"""
+STATES = ("queued", "running", "done", "failed", "cancelled", "expired")
+
+
+def store_of_version_1(path: Path) -> None:
+    """A store as the first version made it, with a job in every state."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.executescript(VERSION_1)
+        for state in STATES:
+            values = (state, "me", "me", None, 0, state, "{}", "{}", 10, 2.0, 100.0, 0.0, None, None, 1, None, 0, 0)
+            marks = ", ".join("?" * len(values))
+            database.execute(f"INSERT INTO jobs VALUES ({marks}, NULL, 0, NULL, NULL)", values)
+            database.execute("INSERT INTO events VALUES (?, 1, ?, 100.0)", (state, state))
+        database.execute("INSERT INTO idempotency VALUES ('me', 'key', 'print', 'done', 100.0)")
+        database.execute("PRAGMA user_version = 1")
+        database.commit()
+
+
+def test_a_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    store_of_version_1(tmp_path / "jobs.sqlite")
+    store = JobStore(tmp_path / "jobs.sqlite")
+    assert [store_job(store, state).state for state in STATES] == list(STATES)
+    assert store.claimed("me", Claim("key", "print")) == "done"
+    assert [job.id for job in [lease(store)]] == ["queued"]
+    store.accept([job("new")], WIDE)
+    store.close()
+    assert JobStore(tmp_path / "jobs.sqlite").job("new") is not None
+
+
+def test_a_change_of_version_that_is_cut_off_is_done_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    store_of_version_1(path)
+    cut = "from img_enhance.jobs import schema; schema.CHANGES[1] += 'SELECT die();'; import os, sqlite3, sys; connect = sqlite3.connect\n"
+    dying = (
+        "def dying(*words, **more):\n    database = connect(*words, **more)\n"
+        "    database.create_function('die', 0, lambda: os.kill(os.getpid(), 9))\n    return database\n"
+        "sqlite3.connect = dying\nfrom pathlib import Path; from img_enhance.jobs.store import JobStore; JobStore(Path(sys.argv[1]))"
+    )
+    assert subprocess.run([sys.executable, "-c", cut + dying, str(path)], check=False).returncode == -signal.SIGKILL
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    assert lease(JobStore(path)).id == "queued"
 
 
 def test_an_unknown_version_is_refused(tmp_path: Path) -> None:

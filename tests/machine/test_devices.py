@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -11,9 +12,9 @@ import pytest
 
 from img_enhance.errors import DeviceError
 from img_enhance.machine import cgroups, devices
-from img_enhance.machine.devices import Choice, Snapshot, asks_torch, choose, detect_cpu, device_of, free_bytes
+from img_enhance.machine.devices import Choice, Snapshot, asks_torch, choose, detect_cpu, device_of, free_bytes, with_threads
 from img_enhance.machine.gpu import Gpu
-from img_enhance.planning.plan import Device
+from img_enhance.planning.plan import Device, Rates
 
 
 def test_this_machine_makes_sense(cpu: Device) -> None:
@@ -83,6 +84,23 @@ def test_a_containers_limit_is_the_memory(name: str, root: Path) -> None:
     (root / "sys/fs/cgroup" / name).write_text("600000000\n")
     assert detect_cpu().memory_bytes == 600_000_000
     assert free_bytes() <= 600_000_000
+
+
+UNDER_A_LIMIT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+from img_enhance.machine.devices import detect_cpu, free_bytes
+print(free_bytes(), detect_cpu().memory_bytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ulimit is POSIX")
+def test_a_limit_of_addresses_is_a_limit_of_memory() -> None:
+    limit = 900_000_000
+    said = subprocess.run([sys.executable, "-c", UNDER_A_LIMIT, str(limit)], capture_output=True, check=True).stdout.split()
+    free, whole = int(said[0]), int(said[1])
+    assert limit / 2 < free < limit - 10_000_000  # Python and its libraries are there already
+    assert free < whole < limit
 
 
 def test_what_a_container_cannot_drop_is_not_free(root: Path) -> None:
@@ -290,3 +308,11 @@ def test_pytorch_on_the_cpu_is_the_same_processor_but_slower(cpu: Device) -> Non
 def test_only_a_device_with_memory_of_its_own_is_asked_for_it(cpu: Device) -> None:
     assert devices.claim_gpu_memory(cpu, 10**9) is None
     assert devices.claim_gpu_memory(device_of(Choice("torch", APPLE, "")), 10**9) is None
+
+
+def test_threads_are_processors_at_most(cpu: Device) -> None:
+    eight = replace(cpu, cores=8, rates=Rates(f32=80, bf16=160))
+    two = with_threads(eight, 2)
+    assert (two.cores, two.threads, two.rates) == (2, 2, Rates(f32=20, bf16=40))
+    assert with_threads(eight, 100).threads == 8
+    assert with_threads(eight, None) is eight

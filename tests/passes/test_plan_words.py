@@ -13,7 +13,7 @@ from img_enhance.photo import Photo
 from img_enhance.planning.plan import Pass
 from img_enhance.request.recipe import Recipe
 from img_enhance.words import Setting, Words
-from small_plan import DONE_TEXT, PASSES, PHOTO_MODEL, SIZES_TEXT, planned
+from small_plan import DONE_TEXT, HIGH_RANGE_TEXT, PASSES, PHOTO_MODEL, SIZES_TEXT, planned
 
 # A pass in the record, on the screen before it is run, and after it.
 WORDS = (
@@ -23,6 +23,7 @@ WORDS = (
     ("columns", "cut to 80x60", "cut to 80x60"),
     ("clahe", "clahe", "clahe"),
     ("gfpgan", "faces by gfpgan-1.4", "faces by gfpgan-1.4"),
+    ("high dynamic range", HIGH_RANGE_TEXT.replace("saw", "see"), HIGH_RANGE_TEXT),
 )
 
 
@@ -44,11 +45,11 @@ def test_the_record_carries_the_words_of_the_screen(passes: tuple[Pass, ...], wo
 
 def test_a_pass_that_changed_nothing_says_why() -> None:
     why = Words("its level is ", Setting("clahe_enhance_level", "0"))
-    result = result_of(*PASSES[4:], clahe=why, gfpgan="no face was found")
+    result = result_of(*PASSES[4:6], clahe=why, gfpgan="no face was found")
     assert result.done_text == "clahe: unchanged, because its level is clahe_enhance_level 0; gfpgan: unchanged, because no face was found"
     assert "because its level is --clahe-enhance-level 0; " in flagged(result.done_text)
     changed = f"{SIZES_TEXT} and clahe"
-    assert result_of(*PASSES, gfpgan="no face was found").done_text == f"{changed}; gfpgan: unchanged, because no face was found"
+    assert result_of(*PASSES[:6], gfpgan="no face was found").done_text == f"{changed}; gfpgan: unchanged, because no face was found"
 
 
 def result_of(*passes: Pass, **unchanged: str) -> Result:

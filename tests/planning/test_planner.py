@@ -14,6 +14,7 @@ from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.geometry import Box, Size
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN, MODEL_NAMES
+from img_enhance.passes.high_range import HighRangePass
 from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.passes.resample import ResamplePass, ResamplePlan
 from img_enhance.passes.tones import BYTES_PER_PIXEL, MOST_REACH, TonePass, TonePlan
@@ -24,6 +25,7 @@ from img_enhance.planning.planner import allowed_bytes, choose_precision, make_p
 from img_enhance.planning.windows import length
 from img_enhance.request.options import ExposureCorrection
 from img_enhance.steps import tones_of
+from small_plan import FILE
 
 COMPACT, ANIME, PHOTO = "realesr-animevideov3", "realesrgan-x4plus-anime", "realesrgan-x4plus"
 
@@ -305,6 +307,22 @@ def test_disk_holds_two_canvases_of_a_pass_at_a_time(monkeypatch: pytest.MonkeyP
     plan = planned(size, enlarge(COMPACT), enlarge(COMPACT), allowed=10**9)
     assert plan.source_medium == "disk"
     assert plan.disk_bytes == 3 * (size.scaled(4).pixels + size.scaled(16).pixels)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.9])
+def test_a_high_range_counts_its_file_again_and_both_pictures(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "CANVAS_SHARE", share)
+    size = Size(900, 700)
+    header = Header("png", size, depth=16)
+    passes = (ResamplePass(size.scaled(2)), HighRangePass(dataclasses.replace(FILE, header=header)))
+    plan = make_plan(PlanRequest(header, passes, "png"), precision="f32", device=DEVICE, allowed=10**9)
+    canvases = 6 * (size.pixels + 2 * size.scaled(2).pixels)
+    assert plan.disk_bytes == (0 if share else canvases)
+    assert plan.passes[-1].projected_bytes - planning.RESERVED_BYTES - (canvases if share else 0) > planning.STREAM_BYTES - 1
+    # While it is written, the picture that steps saw lies there too.
+    avif = make_plan(PlanRequest(header, passes, "avif"), precision="f32", device=DEVICE, allowed=10**9)
+    encoder = planning.STREAM_BYTES + size.scaled(2).pixels * planning.WHOLE_ENCODER_BYTES_PER_PIXEL["avif"] * 2
+    assert avif.projected_bytes == planning.RESERVED_BYTES + encoder + (12 * size.scaled(2).pixels if share else 0)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,8 @@ def test_refuses_a_version_that_only_equals_one() -> None:
         (
             {},
             {"path": "x"},
-            "unknown option 'path'; known are format, quality, max_bytes, lossless, subsampling, strip_gps, motion, strip, crop",
+            "unknown option 'path'; known are format, quality, max_bytes, lossless, subsampling, dynamic_range, strip_gps, motion, strip, "
+            "crop",
         ),
     ],
 )

@@ -51,3 +51,14 @@ def test_a_wrong_value_is_refused_by_name(name: str, text: str) -> None:
 def test_every_variable_is_one_settings_own() -> None:
     names = [name for field in fields(Settings) for name in variables(field)]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", ["MAX_MEGAPIXEL", "MAXMEGAPIXELS", "WORKER", "RETENTION_HOUR", "API_KEY", "ACESS"])
+def test_a_misspelt_name_is_refused(name: str) -> None:
+    with pytest.raises(OptionError, match=f"IMG_ENHANCE_{name}.*did you mean IMG_ENHANCE_"):
+        settings_from({f"IMG_ENHANCE_{name}": "1"})
+
+
+@pytest.mark.parametrize("name", ["HOME", "MIRROR", "OFFLINE", "WEIGHTS_PATH", "SERVER_KEY", "TEST_DATA", "SOAK_ROUNDS", "SOMETHING_ELSE"])
+def test_other_names_are_others_business(name: str) -> None:
+    assert settings_from({f"IMG_ENHANCE_{name}": "1"}) == Settings()

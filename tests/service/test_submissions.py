@@ -7,10 +7,10 @@ from img_enhance.errors import PhotoError
 from img_enhance.jobs.spool import Spool
 from img_enhance.request.recipe import Recipe
 from img_enhance.service.pace import Pace
+from img_enhance.service.photo_file import Upload
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
 from img_enhance.service.submissions import Submission, all_checked
-from img_enhance.service.uploads import Upload
 from img_enhance.workers.protocol import Checked, CheckPhoto, Failed
 
 READERS = 3

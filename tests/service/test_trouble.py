@@ -16,7 +16,7 @@ from served import SHIFT, Served, is_problem, mean_colour, noisy_photo, plain_ph
 
 from img_enhance.jobs.refusals import StorageFull
 from img_enhance.jobs.spool import Spool
-from img_enhance.service.uploads import Body, _PhotoFile
+from img_enhance.service.photo_file import Body, PhotoFile
 
 SOAK = bool(os.environ.get("IMG_ENHANCE_SOAK"))
 PLAIN = (180, 40, 90)
@@ -80,7 +80,7 @@ def test_every_failure_to_write_a_photo_is_said_as_no_room(tmp_path: Path, monke
     spool.make_root()
     spool.make()
     body = Body()
-    file = _PhotoFile(body, spool, 1000)
+    file = PhotoFile(body, spool, 1000)
 
     def fails(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
@@ -97,7 +97,7 @@ def test_every_failure_to_write_a_photo_is_said_as_no_room(tmp_path: Path, monke
     assert list(spool.incoming.iterdir()) == []
 
 
-def _write(file: _PhotoFile) -> None:
+def _write(file: PhotoFile) -> None:
     file.write(b"x" * 100)
     file.end()
 

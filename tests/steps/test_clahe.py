@@ -8,6 +8,7 @@ from tone_pictures import run, scene
 
 from img_enhance.errors import OptionError
 from img_enhance.light.colour import srgb
+from img_enhance.light.detail import detail_shares
 from img_enhance.light.lattice import Lattice
 from img_enhance.light.lightness import light_table, lightness_table
 from img_enhance.light.noise import VISIBLE_NOISE, noise_levels
@@ -15,7 +16,7 @@ from img_enhance.light.tone import root_index
 from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
 from img_enhance.request.options import CLAHE
-from img_enhance.steps.clahe import LEVELS, Tiling, histograms, measure, steepest, tables_of
+from img_enhance.steps.clahe import LEVELS, Tiling, histograms, limited_to_detail, measure, steepest, tables_of
 
 Levels = npt.NDArray[np.uint8]
 
@@ -101,9 +102,64 @@ def test_texture_beside_a_calm_area_is_not_taken_for_noise() -> None:
 
 
 def test_contrast_of_a_hazy_photo_rises() -> None:
-    hazy = (scene() * 0.25 + 110).astype(np.uint8)
+    hazy = np.repeat((blurred(240, 320)[..., None] * 0.25 + 110).astype(np.uint8), 3, axis=-1)
     result = run(hazy, CLAHE(clip_limit=4))
     assert result.std() > 1.2 * hazy.std()
+
+
+def under_a_sky(height: int = 400, width: int = 600) -> tuple[Levels, npt.NDArray[np.bool_]]:
+    """Textured ground under a smooth sky with dark corners, and which of its pixels are sky."""
+    y, x = np.mgrid[:height, :width]
+    sky = 205 - 45 * ((x / width - 0.5) ** 2 * 4 + (1 - y / height) ** 2) / 2
+    grain = np.random.default_rng(3).normal(0, 0.7, sky.shape)
+    grey = np.where(y < 0.55 * height, sky + grain, 30 + blurred(height, width) / 3)
+    return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=-1), y < 0.5 * height
+
+
+@pytest.mark.parametrize("clip_limit", [2, 8])
+def test_a_smooth_sky_stays_as_it_is_and_the_ground_gains_contrast(clip_limit: float) -> None:
+    pixels, sky = under_a_sky()
+    result, plain = (run(pixels, CLAHE(clip_limit=clip_limit, amplify_noise=amplified)).astype(int) for amplified in (False, True))
+    assert np.abs(plain - pixels)[sky].max() > 8
+    assert np.abs(result - pixels)[sky].max() <= 3
+    assert np.abs(result - pixels)[sky].mean() < 0.5
+    ground = slice(240, None)
+    assert lightness_of(result[ground]).std() > 1.3 * lightness_of(pixels[ground]).std()
+
+
+def test_tables_keep_levels_without_detail_and_rise() -> None:
+    tables = tables_of(np.random.default_rng(6).integers(0, 40, (2, 3, LEVELS)) ** 3, clip_limit=8, most=np.full(LEVELS, np.inf))
+    own, most = np.arange(LEVELS) / (LEVELS - 1), np.full(LEVELS, np.inf)
+    assert np.abs(tables - own).max() > 0.03
+    np.testing.assert_allclose(limited_to_detail(tables, np.zeros((2, 3, 16)), most), np.broadcast_to(own, tables.shape), atol=1e-9)
+    np.testing.assert_allclose(limited_to_detail(tables, np.ones((2, 3, 16)), most), tables, atol=0.01)
+    sudden = np.zeros((2, 3, 16))
+    sudden[..., 8:] = 1
+    assert (np.diff(limited_to_detail(tables, sudden, most), axis=-1) >= 0).all()
+
+
+def shares_of(pixels: Levels, alpha: Levels | None = None) -> npt.NDArray[np.float64]:
+    """The detail of a photo in 16 x 24 cells, at all lightnesses."""
+    photo = Photo(pixels, alpha=alpha)
+    cell = pixels.shape[0] / 16, pixels.shape[1] / 24
+    return detail_shares(photo, srgb(), noise_levels(photo, srgb()), nodes=(16, 24), cell=cell)
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_detail_is_where_texture_is_and_neither_in_noise_nor_in_gradients(times: int) -> None:
+    shares = shares_of(under_a_sky()[0].repeat(times, axis=0).repeat(times, axis=1))
+    # The sky's lightnesses in its rows of cells, the ground's in the lowest.
+    assert shares[:6, :, 9:14].max() < 0.1
+    assert shares[-3:, :, 3:6].min() > 0.6
+
+
+def test_hidden_pixels_have_no_detail() -> None:
+    pixels, _ = under_a_sky()
+    alpha = np.full(pixels.shape[:2], 255, np.uint8)
+    alpha[200:, :] = 0
+    other = pixels.copy()
+    other[200:] = np.random.default_rng(5).integers(0, 256, other[200:].shape)
+    np.testing.assert_array_equal(shares_of(pixels, alpha), shares_of(other, alpha))
 
 
 def test_tables_rise_and_end_at_white() -> None:

@@ -7,6 +7,7 @@ import pytest
 from tone_pictures import exposed, run, scene
 
 from img_enhance.errors import OptionError
+from img_enhance.light import exposure_estimate
 from img_enhance.light.colour import srgb
 from img_enhance.light.exposure_curve import exposed as exposed_light
 from img_enhance.light.exposure_curve import exposure_curve
@@ -15,6 +16,7 @@ from img_enhance.photo import Photo
 from img_enhance.request.options import ExposureCorrection
 from img_enhance.steps import tones_of
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts, measure
+from img_enhance.suggest.suggest import LEAST_STOPS
 
 
 def facts_of(pixels: Pixels, **options: object) -> ExposureCorrectionFacts:
@@ -80,6 +82,22 @@ def test_stops_that_are_unused_explain_the_darkness(good: Pixels, stops: float) 
     """Once they are given back, little more is to be expected to be wrong."""
     facts = facts_of(exposed(good, stops))
     assert facts.ev * facts.confidence == pytest.approx(facts.exposure.unused_stops, abs=0.05)
+
+
+@pytest.mark.parametrize(("stops", "least", "most"), [(-0.25, 0.0, LEAST_STOPS), (-0.5, 0.0, LEAST_STOPS), (-1.0, 0.8, 1.1)])
+def test_a_few_unused_stops_are_taken_for_chance(good: Pixels, stops: float, least: float, most: float) -> None:
+    """A good photo that does not quite reach white is left; one that lacks a whole stop gets it back."""
+    facts = facts_of(exposed(good, stops))
+    assert least <= facts.ev * facts.confidence <= most
+
+
+@pytest.mark.parametrize(("odds", "least", "most"), [(-1.0, 0.0, 0.1), (0.0, 0.45, 0.5), (1.0, 0.9, 1.0)])
+def test_more_of_what_is_likelier_a_mistake_is_corrected(odds: float, least: float, most: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly all or nothing at odds of e, where the probability is 0.73 and 0.27."""
+    monkeypatch.setattr(exposure_estimate, "_too_dark", lambda: lambda _: np.array([odds - exposure_estimate._DARK_ODDS]))
+    dark = np.full((40, 60, 3), 60, np.uint8)
+    dark[:2] = 255
+    assert least <= facts_of(dark).confidence <= most
 
 
 def test_finds_that_there_is_too_much_light(good: Pixels) -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from img_enhance.light import illuminant_estimate
+from img_enhance.light import illuminant_estimate, scene_light
 from img_enhance.light.exposure_evidence import EVIDENCE
 from img_enhance.light.illuminant_estimate import CHANNELS, GRID, LIGHTS
-from img_enhance.light.learned import EXPOSURE, LIGHTS_FILE, Perceptron, arrays, perceptron
+from img_enhance.light.learned import EXPOSURE, LIGHTS_FILE, SCENES, Perceptron, arrays, perceptron
 from img_enhance.light.light_shares import SHARES
 
 
@@ -30,4 +30,7 @@ def test_learned_weights_have_their_shapes_and_are_finite() -> None:
         exposure = perceptron(name, EXPOSURE)
         assert exposure.hidden.shape[0] == 2 + EVIDENCE
         assert exposure.out.shape[1:] == (1,)
-    assert all(np.isfinite(array).all() for file in (LIGHTS_FILE, EXPOSURE) for array in arrays(file).values())
+    scene = scene_light.learned()
+    assert scene.hidden.shape[0] == scene_light.EVIDENCE
+    assert scene.out.shape[1:] == (1,)
+    assert all(np.isfinite(array).all() for file in (LIGHTS_FILE, EXPOSURE, SCENES) for array in arrays(file).values())

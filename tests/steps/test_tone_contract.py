@@ -151,11 +151,12 @@ def test_what_a_wholly_transparent_photo_hides_does_not_count(options: Any) -> N
 
 @each_option
 def test_smooth_gradient_keeps_16_bits(options: Any) -> None:
-    ramp = np.tile(np.linspace(2000, 50_000, 3000).astype(np.uint16)[None, :, None], (40, 1, 3))
+    # With teeth, because CLAHE leaves alone what is smooth.
+    ramp = np.tile((np.linspace(2000, 40_000, 3000) + np.arange(3000) % 50 * 200).astype(np.uint16)[None, :, None], (40, 1, 3))
     assert np.unique(run(ramp, options)[20, :, 0]).size > 1500
     # From 8 bits to 16, what is made lies between the 8-bit values.
     deep = run((ramp // 257).astype(np.uint8), options, depth=16)
-    assert (deep % 257 != 0).mean() > 0.9
+    assert (deep % 257 != 0).mean() > 0.8
 
 
 @each_option

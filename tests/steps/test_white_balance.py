@@ -74,7 +74,8 @@ def test_finds_the_light_on_a_mondrian(kelvin: float, duv: float) -> None:
 @pytest.mark.parametrize("kelvin", [2700, 3500, 12000])
 def test_finds_the_light_in_a_photo_that_is_dark_as_a_whole(kelvin: float, stops: float) -> None:
     facts = measure(photo_of(cast(mondrian(), srgb(), kelvin) * 2.0**stops), WhiteBalance())
-    assert facts.confidence > 0.6
+    assert facts.confidence > 0.5
+    assert facts.strength > 0.9
     assert abs(1e6 / facts.kelvin - 1e6 / kelvin) < 65, "mired"
 
 
@@ -247,7 +248,7 @@ def test_what_is_coloured_by_nature_is_changed_little(name: str) -> None:
 def test_cast_on_a_real_photo_is_found_and_a_right_one_left_alone() -> None:
     with Image.open(SAMPLE) as image:
         right = srgb().decode(np.asarray(image.convert("RGB")))
-    assert measure(photo_of(right), WhiteBalance()).confidence < 0.5
+    assert measure(photo_of(right), WhiteBalance()).confidence < 0.6
     for kelvin in (2500, 3200):
         photo = photo_of(cast(right, srgb(), kelvin))
         assert measure(photo, WhiteBalance()).confidence > 0.8
@@ -338,7 +339,7 @@ def test_photos_without_evidence_are_left_alone(shape: tuple[int, int], dtype: t
     for photo in photos:
         facts = measure(photo, WhiteBalance())
         assert not facts.changes
-        assert re.fullmatch(r"no cast is seen \(.* confidence of 0.0\d\); white_balance_temperature names a light .*", facts.unchanged)
+        assert re.fullmatch(r"the colours look natural: .*; white_balance_temperature names a light .*", facts.unchanged)
         assert balanced(photo, WhiteBalance(temperature=1667, tint=100), depth=16).shape == (*shape, 3)
 
 

@@ -20,7 +20,6 @@ from img_enhance.light.illuminant import chromaticity, grey_difference
 from img_enhance.photo import Photo
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Limits, Machine, RealESRGAN, WhiteBalance
 from img_enhance.request.recipe import Recipe
-from img_enhance.steps.white_balance import strength_asked_for
 from img_enhance.suggest.analysis import Cast, Luminance, PhotoFacts, analyse
 from img_enhance.suggest.suggest import RULES, TOLERATED_DIFFERENCE, Suggestion, suggest, suggest_file, suggest_for, worth_taking_out
 from img_enhance.suggest.texture import Texture
@@ -101,8 +100,21 @@ def test_white_balance_is_for_lights_that_may_well_not_be_daylight(cast: Cast | 
 
 
 def test_what_is_said_of_a_light_depends_on_how_sure_it_is() -> None:
-    said = [words(suggested(cast=Cast(3000, 0.0, sure)), "white_balance") for sure in (0.05, 0.3, 0.9)]
-    assert [text.split(";")[0].split(" as of ")[0] for text in said] == ["no cast is seen", "perhaps a cast", "a cast"]
+    said = [words(suggested(cast=Cast(3000, 0.0, sure, sure)), "white_balance") for sure in (0.05, 0.3, 0.9)]
+    cast = "a yellowish cast, as from light of 3000 K (Duv +0.000)"
+    assert said[0] == f"the colours look natural: {cast}, is unlikely (confidence 0.05)"
+    assert said[1] == f"perhaps {cast} (confidence 0.30), so only a part is taken out"
+    assert said[2] == f"{cast} (confidence 0.90)"
+    # By its colours alone it looks like a cast, but not in this scene.
+    sunset = words(suggested(cast=Cast(3000, 0.0, 0.05, 0.8)), "white_balance")
+    assert sunset == f"{said[0]}; such light belongs to what is shown, as at a sunset or on a stage"
+
+
+@pytest.mark.parametrize(
+    ("kelvin", "duv", "tint"), [(3000, 0, "yellowish"), (12_000, 0.003, "bluish"), (6500, 0.02, "greenish"), (6500, -0.02, "pinkish")]
+)
+def test_a_cast_is_named_by_what_it_looks_like(kelvin: float, duv: float, tint: str) -> None:
+    assert f"a {tint} cast" in words(suggested(cast=Cast(kelvin, duv, 0.9)), "white_balance")
 
 
 def level_of(cast: Cast) -> float:
@@ -124,10 +136,12 @@ def test_a_sure_cast_is_taken_out_as_a_whole_and_a_doubtful_one_as_far_as_nobody
 
 
 def test_the_step_takes_out_the_part_that_is_worth_it() -> None:
-    cast = Cast(4300, 0.003, 0.4)
-    part = level_of(cast) * strength_asked_for(cast.confidence)
-    assert 0.1 < part < 0.5
-    assert part == pytest.approx(worth_taking_out(cast.confidence, grey_difference(chromaticity(cast.kelvin, cast.duv))), abs=0.01)
+    worth = worth_taking_out(0.4, grey_difference(chromaticity(4300, 0.003)))
+    assert 0.1 < worth < 0.5
+    for strength in (0.6, 1.0):
+        assert level_of(Cast(4300, 0.003, 0.4, strength)) * strength == pytest.approx(worth, abs=0.01)
+    # What the step would not do if it were asked for, it does not do unasked either.
+    assert level_of(Cast(4300, 0.003, 0.4, worth / 2)) == 1
 
 
 @pytest.mark.parametrize(
@@ -432,7 +446,7 @@ def test_json_holds_recipe_reasons_and_facts_and_is_read_as_a_recipe() -> None:
     values = json.loads(text)
     assert sorted(values) == ["facts", "reasons", "recipe"]
     assert [reason["step"] for reason in values["reasons"]] == list(STEPS)
-    assert values["facts"]["cast"] == {"kelvin": 6504, "duv": 0.003, "confidence": 0.9}
+    assert values["facts"]["cast"] == {"kelvin": 6504, "duv": 0.003, "confidence": 0.9, "strength": 1.0}
     assert Recipe.from_json(text) == suggestion.recipe
 
 

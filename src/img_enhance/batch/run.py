@@ -29,7 +29,7 @@ from img_enhance.models.weights.cache import sha256_of
 from img_enhance.photo import format_named
 from img_enhance.request.options import GFPGAN, RealESRGAN
 from img_enhance.request.recipe import AUTO, Recipe
-from img_enhance.words import Setting
+from img_enhance.words import Setting, Words
 
 _LOOK_SECONDS = 0.2
 
@@ -111,7 +111,7 @@ def plan_run(photos: Iterable[Source], order: Order, manifest: Manifest, names: 
             known.append(_failed(photo, error))
     if others and not order.overwrite:
         raise OutputError(
-            f"{manifest.out} has {others} results that were made with another recipe, --name or version",
+            Words(f"{manifest.out} has {others} results that were made with another recipe, ", Setting("name"), " or version"),
             *("use ", Setting("overwrite"), " to make them anew, or another folder with ", Setting("output")),
         )
     # Who has the ending of the result already comes first: of a.png and a.jpg as JPEG, the second is a.jpg.
@@ -124,7 +124,8 @@ def plan_run(photos: Iterable[Source], order: Order, manifest: Manifest, names: 
         if os.path.lexists(target) and not _may_replace(photo.name, results[photo], order, manifest):
             known.append(_failed(photo, name_taken(target)))
         else:
-            todo.append(Todo(photo, results[photo], photo.path.stat().st_size))
+            state = state_at(photo.path)  # None if it has gone since: its lane will say so
+            todo.append(Todo(photo, results[photo], 0 if state is None else state.bytes))
     return Planned(tuple(todo), tuple(known))
 
 
@@ -135,14 +136,15 @@ def run_photos(
     manifest: Manifest,
     names: Names,
     *,
+    total: int | None,
     say: Say,
     tell: OnOutcome,
     cancelled: IsCancelled,
 ) -> RunSummary:
     """Do the photos until there are no more, one stops the run, or it is cancelled; every result that was made is in its place then.
 
-    Among `todos` may be outcomes that are known already, and None for "nothing yet". `tell` is told the outcome of every photo, and what is
-    at work.
+    There are `total` of them, None where nobody knows. Among `todos` may be outcomes that are known already, and None for "nothing yet".
+    `tell` is told the outcome of every photo, and what is at work.
     """
     run = _Run(order, manifest, names, lanes, tell, say, started=time.monotonic())
     source = iter(todos)
@@ -162,9 +164,8 @@ def run_photos(
             for future in wait(run.at_work, _LOOK_SECONDS, FIRST_COMPLETED).done:
                 run.end(future)
         tell(None, run.names_at_work)
-    if not run.ended:
-        run.left += sum(1 for todo in source if isinstance(todo, Todo))
-    return RunSummary(tuple(run.outcomes), time.monotonic() - run.started, run.left, run.stopped)
+    left = run.left if total is None else total - len(run.outcomes)
+    return RunSummary(tuple(run.outcomes), time.monotonic() - run.started, left, run.stopped)
 
 
 @dataclass
@@ -212,7 +213,7 @@ class _Run:
 
     def stop(self, why: str) -> None:
         """Begin nothing more, and let what is at work end."""
-        self.stopped = why
+        self.stopped = self.say(why)
         self.lanes.cancel()
 
     def _note(self, outcome: PhotoOutcome) -> None:
@@ -278,15 +279,18 @@ def _why_stop(outcome: PhotoOutcome, order: Order) -> str:
         return ""
     if outcome.failure.code in _STOPPING:
         return outcome.failure.text
-    return "a photo failed, and --fail-fast was asked for" if order.fail_fast else ""
+    return Words("a photo failed, and ", Setting("fail_fast"), " was asked for") if order.fail_fast else ""
 
 
 def _is_same(photo: Source, row: PhotoOutcome) -> bool:
     """Whether the photo's file is the one that was enhanced: it has not been written to since, or has the same bytes."""
     state = state_at(photo.path)
-    return state == row.file or (
-        state is not None and row.file is not None and state.bytes == row.file.bytes and sha256_of(photo.path) == row.sha256
-    )
+    if state is None or row.file is None or state == row.file:
+        return state is not None
+    try:
+        return state.bytes == row.file.bytes and sha256_of(photo.path) == row.sha256
+    except OSError:
+        return False
 
 
 def _may_replace(source: str, result: str, order: Order, manifest: Manifest) -> bool:

@@ -46,10 +46,12 @@ def enhance_photo(engine: Engine, task: PhotoTask, *, cancelled: IsCancelled | N
     with Peak() as peak:
         try:
             _enhance(engine, task, progress, cancelled, alone=alone)
+        except (MemoryBudgetError, MemoryError) as error:
+            if not alone:
+                raise NeedsMore from None
+            progress.fail(error if isinstance(error, MemoryBudgetError) else _refused())
         except ImgEnhanceError as error:
             progress.fail(error)
-        except MemoryError:
-            progress.fail(MemoryBudgetError("the system refused memory", "close other programs, or use fewer threads"))
     return dataclasses.replace(progress.outcome, seconds=time.perf_counter() - started, peak_bytes=peak.bytes, finished=time.time())
 
 
@@ -156,6 +158,10 @@ def _runs(engine: Engine, prepared: PreparedRun, result: Result) -> tuple[tuple[
 def _lacking(reasons: tuple[Reason, ...]) -> tuple[AlgorithmRun, ...]:
     """Steps that would have been chosen, but for something that is missing on this machine."""
     return tuple(AlgorithmRun(each.step, loaded=False, executed=False, why_not=each.words) for each in reasons if each.lacking)
+
+
+def _refused() -> MemoryBudgetError:
+    return MemoryBudgetError("the system refused memory", "raise the limit that processes have (ulimit -v), or close other programs")
 
 
 def _ending(output_format: str) -> str:

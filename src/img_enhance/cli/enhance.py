@@ -69,6 +69,7 @@ def add_enhance(commands: Any) -> None:
     add_flags(command, "machine", Machine)
     add_flags(command, f"server: {(Server.__doc__ or '').splitlines()[0]}", Server)
     _add_files(command)
+    command.set_defaults(refuse=command.error)
     set_run(command, _enhance, _request)
 
 
@@ -113,6 +114,8 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest | FolderRequest:
     recipe, server = _recipe(asked), read(arguments, Server)
     if server.server is not None:
         _check_no_local_flags(given(arguments, Machine), offline=arguments.offline)
+        if arguments.name is not None and "{scale}" in arguments.name:
+            raise OptionError("--name with {scale} is for work on this machine", "leave {scale} out, or --server")
     if _is_many(arguments):
         return _folder_request(arguments, recipe)
     output: str | None = arguments.output
@@ -136,12 +139,9 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest | FolderRequest:
 
 
 def _is_many(arguments: argparse.Namespace) -> bool:
-    """Whether the results go into a folder with a list of its own: anything but one photo.
-
-    Raises: OptionError where nothing is named.
-    """
+    """Whether the results go into a folder with a list of its own: anything but one photo. The program ends where nothing is named."""
     if not arguments.photos and not arguments.from_file:
-        raise OptionError("name a photo, a folder, or a list of them with --from-file")
+        arguments.refuse("name a photo, a folder, or a list of them with --from-file")
     if len(arguments.photos) != 1 or arguments.from_file or arguments.watch:
         return True
     return arguments.photos[0] != PIPE and (arguments.photos[0].is_dir() or is_pattern(arguments.photos[0]))

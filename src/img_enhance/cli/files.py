@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -83,6 +84,14 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{folder} is a file, not a folder", "name another with ", RESULT) from None
     except OSError as error:
         raise DiskError(f"the folder {folder} cannot be made: {error.strerror}", "name another with ", RESULT) from None
+
+
+@contextmanager
+def times_kept(photo: Path, output: Path) -> Iterator[None]:
+    """Give `output`, which is written inside, the times that the photo's file had before."""
+    before = photo.stat()
+    yield
+    os.utime(output, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def check_report(report: Path | None, photo: Path, output: Path) -> None:

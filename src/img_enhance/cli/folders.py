@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from img_enhance.batch.local_lanes import LocalLanes
 from img_enhance.batch.manifest import Manifest
 from img_enhance.batch.names import Names
-from img_enhance.batch.outcome import PhotoOutcome, RunSummary
+from img_enhance.batch.outcome import PhotoOutcome, RunSummary, spoken_outcome
 from img_enhance.batch.photos import Found, check_out, check_some, find_photos, names_in
 from img_enhance.batch.run import Order, Planned, Todo, made_by, models_of, plan_run, run_photos
 from img_enhance.batch.watch import new_photos
@@ -25,7 +26,7 @@ from img_enhance.errors import Cancelled, OptionError
 from img_enhance.machine.settings import model_table
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.request.recipe import AUTO
-from img_enhance.units import file_bytes_text, seconds_text
+from img_enhance.units import count_text, file_bytes_text, seconds_text
 
 
 def enhance_many(request: FolderRequest) -> int:
@@ -50,19 +51,63 @@ def _enhance(request: FolderRequest, cancelled: IsCancelled) -> int:
     _offer(request, store, cancelled)
     make_folder(request.out)
     with manifest:
-        planned = plan_run(found.photos, order, manifest, names)
-        if not request.watch:
-            _say_plan(planned, tell)
-        known: tuple[PhotoOutcome, ...] = (*found.failures, *planned.known)
-        todos: Iterator[Todo | PhotoOutcome | None] = iter((*known, *planned.todo))
-        if request.watch:
-            tell(f"Looking for photos in {', '.join(map(str, named))} until Ctrl-C")
-            todos = _watched(named, order, manifest, names)
-        screen = RunScreen(None if request.watch else len(planned.todo), planned.bytes, quiet=request.quiet)
-        with LocalLanes(request.machine, store) as lanes:
-            summary = run_photos(todos, order, lanes, manifest, names, say=flagged, tell=screen.tell, cancelled=cancelled)
-        screen.end()
-    return _ended(_in_order(summary, found), request)
+        begin = _watch if request.watch else _go_through
+        return begin(_Run(request, named, found, order, manifest, names, store, cancelled), tell)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run that can begin."""
+
+    request: FolderRequest
+    named: tuple[Path, ...]
+    found: Found
+    order: Order
+    manifest: Manifest
+    names: Names
+    store: WeightStore
+    cancelled: IsCancelled
+
+    def photos(self, todos: Iterable[Todo | PhotoOutcome | None], total: int | None, screen: RunScreen) -> RunSummary:
+        """Do the photos, in lanes of this machine."""
+        with LocalLanes(self.request.machine, self.store) as lanes:
+            return run_photos(
+                todos,
+                self.order,
+                lanes,
+                self.manifest,
+                self.names,
+                total=total,
+                say=flagged,
+                tell=screen.tell,
+                cancelled=self.cancelled,
+            )
+
+
+def _go_through(run: _Run, tell: Tell) -> int:
+    """Do the photos that are there, and answer with the exit code."""
+    planned = plan_run(run.found.photos, run.order, run.manifest, run.names)
+    _say_plan(planned, tell)
+    known = (*run.found.failures, *planned.known)
+    skipped = sum(1 for outcome in known if outcome.status == "skipped")
+    screen = RunScreen(len(known) - skipped + len(planned.todo), planned.bytes, quiet=run.request.quiet)
+    if planned.todo:
+        summary = run.photos((*known, *planned.todo), len(known) + len(planned.todo), screen)
+    else:  # no lane is started
+        summary = RunSummary(tuple(spoken_outcome(outcome, flagged) for outcome in known), 0.0)
+        for outcome in summary.outcomes:
+            screen.tell(outcome, ())
+    screen.end()
+    return _ended(_in_order(summary, run.found), run.request)
+
+
+def _watch(run: _Run, tell: Tell) -> int:
+    """Do photos as they come, until Ctrl-C, and answer with the exit code."""
+    tell(f"Looking for photos in {', '.join(map(str, run.named))} until Ctrl-C")
+    screen = RunScreen(None, 0, quiet=run.request.quiet)
+    summary = run.photos(_coming(run), None, screen)
+    screen.end()
+    return _ended(summary, run.request)
 
 
 def _order(request: FolderRequest) -> Order:
@@ -106,18 +151,18 @@ def _offer(request: FolderRequest, store: WeightStore, cancelled: IsCancelled) -
         offer(tuple(files), store, ask=not request.quiet, tick=ticking(cancelled))
 
 
-def _watched(named: Sequence[Path], order: Order, manifest: Manifest, names: Names) -> Iterator[Todo | PhotoOutcome | None]:
+def _coming(run: _Run) -> Iterator[Todo | PhotoOutcome | None]:
     """Photos to do, as they come, and None while there are none."""
-    for found in new_photos(lambda: find_photos(named, manifest.out)):
-        planned = plan_run(found.photos, order, manifest, names)
+    for found in new_photos(lambda: find_photos(run.named, run.manifest.out)):
+        planned = plan_run(found.photos, run.order, run.manifest, run.names)
         yield from (*found.failures, *planned.known, *planned.todo, None)
 
 
 def _say_plan(planned: Planned, tell: Tell) -> None:
-    parts = [f"{len(planned.todo)} photos, {file_bytes_text(planned.bytes)}"]
+    parts = [f"{count_text(len(planned.todo), 'photo')}, {file_bytes_text(planned.bytes)}"]
     skipped = sum(1 for outcome in planned.known if outcome.status == "skipped")
     if skipped:
-        parts.append(f"{skipped} were done before")
+        parts.append(f"{skipped} done before")
     if len(planned.known) > skipped:
         parts.append(f"{len(planned.known) - skipped} cannot be done")
     tell("Plan: " + "; ".join(parts))
@@ -135,7 +180,7 @@ def _ended(summary: RunSummary, request: FolderRequest) -> int:
     cancelled = summary.stopped == "cancelled"
     if summary.left:
         why = "cancelled" if cancelled else f"stopped: {summary.stopped}"
-        say(f"[ERROR] {why}; {summary.left} photos are left, the same command goes on with them")
+        say(f"[ERROR] {why}; {count_text(summary.left, 'photo')} left, the same command goes on with them")
     if not request.quiet:
         done, failed, skipped = (len(summary.of(status)) for status in ("done", "failed", "skipped"))
         print(f"{request.out}: {done} done, {failed} failed, {skipped} done before, {seconds_text(summary.seconds)}")

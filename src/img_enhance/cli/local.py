@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from img_enhance.batch.names import scale_text
 from img_enhance.cancelling import ticking
 from img_enhance.cli.compare import check_sheet_of, write_sheet_of
 from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, default_output, say_done, shown_output, teller
-from img_enhance.cli.files import check_report, is_pipe, piped, pour, write_report
+from img_enhance.cli.files import check_report, is_pipe, piped, pour, times_kept, write_report
 from img_enhance.cli.flags import flagged
 from img_enhance.cli.models import offer, store_of
 from img_enhance.cli.screen import bar, interruptible
@@ -45,12 +45,12 @@ def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
         prepared = engine.prepare(photo, request.recipe, output=asked)
         output = pipe or asked or default_output(request, photo, prepared.output_format, _scale(prepared))
         _check_files(request, photo, output)
-        _say_plan(request, prepared)
+        _say_plan(request, prepared, time.perf_counter() - started)
         if request.dry_run:
             return 0
         offer(prepared.plan.weight_files, store, ask=not request.quiet, tick=ticking(cancelled))
         with Peak() as peak:
-            result = _saved(request, engine, prepared, output, cancelled)
+            result = _saved(request, engine, prepared, photo, output, cancelled)
         _write_others(request, result, photo, output)
         if pipe is not None:
             pour(pipe, request.output)
@@ -73,23 +73,20 @@ def _check_files(request: EnhanceRequest, photo: Path, output: Path) -> None:
         check_sheet_of(request.compare, photo, output, overwrite=request.overwrite)
 
 
-def _say_plan(request: EnhanceRequest, prepared: PreparedRun) -> None:
+def _say_plan(request: EnhanceRequest, prepared: PreparedRun, elapsed_seconds: float) -> None:
     tell = teller(request)
     for line in auto_lines(prepared.reasons):
         tell(line)
-    tell(_plan_line(prepared))
+    tell(_plan_line(prepared, elapsed_seconds))
 
 
-def _saved(request: EnhanceRequest, engine: Engine, prepared: PreparedRun, output: Path, cancelled: Callable[[], bool]) -> Result:
-    from img_enhance.image_io import PhotoFile
-
+def _saved(
+    request: EnhanceRequest, engine: Engine, prepared: PreparedRun, photo: Path, output: Path, cancelled: Callable[[], bool]
+) -> Result:
     with bar(prepared.plan.size.pixels / 1e6, quiet=request.quiet) as progress:
         result = engine.run(prepared, progress=progress, cancelled=cancelled)
-    times = os.stat(prepared.source.path) if request.keep_times and isinstance(prepared.source, PhotoFile) else None
-    saved = result.save(output, format=prepared.output_format, overwrite=request.overwrite, cancelled=cancelled)
-    if times is not None:
-        os.utime(output, ns=(times.st_atime_ns, times.st_mtime_ns))
-    return saved
+    with times_kept(photo, output) if request.keep_times else nullcontext():
+        return result.save(output, format=prepared.output_format, overwrite=request.overwrite, cancelled=cancelled)
 
 
 def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: Path) -> None:
@@ -99,7 +96,8 @@ def _write_others(request: EnhanceRequest, result: Result, photo: Path, output: 
         write_sheet_of(result, request.compare, photo, output, overwrite=request.overwrite)
 
 
-def _plan_line(prepared: PreparedRun) -> str:
+def _plan_line(prepared: PreparedRun, elapsed_seconds: float) -> str:
+    # What is told is what will be said to have been taken: all of it, with what has gone by.
     plan = prepared.plan
     parts = [f"{plan.device} by {plan.runtime} ({flagged(plan.reason)}), {plan.precision}", f"{plan.size} to {plan.result}"]
     parts += [pass_plan.planned_text for pass_plan in plan.passes] + ["the file is copied as it is"] * prepared.copies
@@ -108,7 +106,7 @@ def _plan_line(prepared: PreparedRun) -> str:
         parts.append(f"{bytes_text(plan.gpu_projected_bytes or 0)} of {bytes_text(plan.gpu_allowed_bytes)} GPU memory")
     if plan.disk_bytes:
         parts.append(f"{bytes_text(plan.disk_bytes)} of scratch disk")
-    parts.append(f"about {seconds_text(plan.seconds)}")
+    parts.append(f"about {seconds_text(elapsed_seconds + prepared.seconds_left)}")
     return "Plan: " + "; ".join(parts)
 
 

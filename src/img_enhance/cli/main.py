@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from img_enhance import __version__
 from img_enhance.cli.check_server import add_check_server
 from img_enhance.cli.compare import add_compare
+from img_enhance.cli.doctor import add_doctor
 from img_enhance.cli.enhance import add_enhance
 from img_enhance.cli.faces import add_faces
 from img_enhance.cli.flags import EXIT_CODES, flagged
@@ -26,6 +27,7 @@ _COMMANDS = {
     "suggest": add_suggest,
     "faces": add_faces,
     "models": add_models,
+    "doctor": add_doctor,
     "serve": add_serve,
     "check-server": add_check_server,
 }

@@ -8,7 +8,7 @@ import time
 
 from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.cli.screen import say
-from img_enhance.units import seconds_text
+from img_enhance.units import count_text, seconds_text
 
 # Without a terminal, at most one line in so many seconds.
 PLAIN_SECONDS = 10.0
@@ -52,7 +52,7 @@ class RunScreen:
             say(f"[WARNING] {outcome.source}: {warning}")
 
     def _text(self, now: float) -> str:
-        photos = f"{self._photos} photos" if self._total is None else f"{self._photos} of {self._total} photos"
+        photos = count_text(self._photos, "photo") if self._total is None else f"{self._photos} of {self._total} photos"
         if not self._bytes:
             return photos
         seconds = now - self._started

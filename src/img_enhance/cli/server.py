@@ -7,12 +7,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from img_enhance.cli.compare import check_sheet_of
 from img_enhance.cli.enhance_request import EnhanceRequest, asked_file, default_output, say_done, shown_output, teller
-from img_enhance.cli.files import beside, check_report, is_pipe, piped, pour, write_report
+from img_enhance.cli.files import beside, check_report, is_pipe, piped, pour, times_kept, write_report
 from img_enhance.cli.screen import Tell, bar, bytes_bar, raising
 from img_enhance.cli.suggest import auto_lines
 from img_enhance.client import Client, JobStatus, Patience
@@ -87,7 +88,8 @@ def _saved(request: EnhanceRequest, client: Client, job: JobStatus, photo: Path,
     tell(_plan_line(client, job))
     with bar(job.megapixels, quiet=request.quiet) as progress:
         job = client.wait(job.id, progress=progress)
-    client.save_result(job, output, overwrite=request.overwrite)
+    with times_kept(photo, output) if request.keep_times else nullcontext():
+        client.save_result(job, output, overwrite=request.overwrite)
     return job
 
 

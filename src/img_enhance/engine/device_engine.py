@@ -100,7 +100,8 @@ class DeviceEngine:
                 self.networks.keep(pass_plan.models)
             source = None if pass_plan.awaited is None else sources.pop(pass_plan.awaited)
             with _measured(pass_plan.name, records) as facts:
-                context = PassContext(folder, tick, report(pass_plan), facts, warnings, self.networks, source)
+                changed = any(not record.unchanged for record in records[1:])
+                context = PassContext(folder, tick, report(pass_plan), facts, warnings, self.networks, source, changed)
                 photo = run_pass(pass_plan, photo, held, context)
             held = pass_plan.part
             give_back()
@@ -115,7 +116,9 @@ class DeviceEngine:
             metadata = dataclasses.replace(metadata, gain_map=None)
             if format_named(prepared.output_format).attached and not prepared.recipe.output.strip:
                 warnings.append("its gain map, which makes it HDR, was left out: it does not fit tones that were changed")
-        photo = dataclasses.replace(photo, pixels=photo.pixels[crop.seen_from(held).slices], alpha=alpha, metadata=metadata)
+        place = crop.seen_from(held).slices
+        high_range = photo.high_range and dataclasses.replace(photo.high_range, values=photo.high_range.values[place])
+        photo = dataclasses.replace(photo, pixels=photo.pixels[place], alpha=alpha, metadata=metadata, high_range=high_range)
         weights = {model.title: model.weights.sha256 for model in plan.models}
         weights |= {file.name: file.sha256 for pass_plan in plan.passes for file in pass_plan.files_beside_models}
         result = Result(photo, prepared.recipe, plan, weights, tuple(records), tuple(warnings), prepared.reasons, prepared.losses)

@@ -13,22 +13,27 @@ from img_enhance.engine.prepared_run import (
     Decoded,
     PreparedRun,
     all_passes,
+    attached_losses,
+    can_be_copied,
     check_compressible,
     check_photo,
+    file_warnings,
+    kept_high_range,
     losses,
     output_format_of,
-    video_losses,
 )
 from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
 from img_enhance.image_io import PhotoFile, check_writable, medium_of, open_photo
 from img_enhance.machine.devices import find_device, with_threads
+from img_enhance.machine.kept_speeds import informed
 from img_enhance.machine.memory import give_back
 from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.metadata.xmp import goes_round
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.passes.high_range import HighRangePass
 from img_enhance.passes.probe import PrecisionRefused
 from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
 from img_enhance.planning.plan import PlanRequest
@@ -59,7 +64,8 @@ class Engine:
         self.machine = machine or Machine()
         self.store = store or weight_store(os.environ)
         self.models = models or model_table()
-        self.device = with_threads(find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu)), self.machine.threads)
+        found = informed(find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu)), self.store.home)
+        self.device = with_threads(found, self.machine.threads)
         self._devices = ChosenDevice(DeviceEngine(self.machine, self.device, self.store, gpu_share=gpu_share))
 
     def __enter__(self) -> Engine:
@@ -124,11 +130,13 @@ class Engine:
                 grey=source.grey,
                 wraps=goes_round(source.metadata.xmp),
             )
-            warnings: tuple[str, ...] = ()
         else:
-            header, warnings = source.header, source.warnings
+            header = source.header
         output_format = output_format_of(header, recipe, output)
         passes, size = all_passes(recipe, header, self.models)
+        high_range = kept_high_range(source, recipe.output, output_format)
+        if high_range is not None and (passes or not can_be_copied(source, output_format, recipe.output)):
+            passes += (HighRangePass(high_range),)
         crop = recipe.output.box
         check_writable(output_format)
         check_compressible(output_format, recipe.output)
@@ -136,10 +144,10 @@ class Engine:
         request = PlanRequest(header, passes, output_format, crop)
         plan = self._devices.plan(request)
         lost = (
-            *warnings,
+            *(() if isinstance(source, Photo) else file_warnings(source, recipe.output, high_range=high_range is not None)),
             *losses(header, format_named(output_format), plan.precision),
             *(() if recipe.output.strip else metadata_losses(source.metadata, format_named(output_format))),
-            *video_losses(source.metadata, recipe.output),
+            *attached_losses(source.metadata, recipe.output),
         )
         return PreparedRun(
             source=source,
@@ -148,7 +156,7 @@ class Engine:
             reasons=reasons,
             plan=plan,
             warnings=(*lost, *(Words(f"{reason.step}: ", reason.words) for reason in reasons if reason.lacking)),
-            losses=lost,
+            losses=tuple(words for words in lost if isinstance(source, Photo) or words not in source.flaws),
         )
 
     def _suggestion(self, source: Photo | PhotoFile, recipe: Recipe, most_in_memory: int | None) -> tuple[Suggestion, Decoded | None]:

@@ -12,7 +12,7 @@ from img_enhance.geometry import Size
 from img_enhance.image_io import PhotoFile, moved_to_disk
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import ModelTable
-from img_enhance.photo import Format, Header, Metadata, Photo, format_named, format_of_ending
+from img_enhance.photo import WRITTEN, Format, Header, Metadata, Photo, format_named, format_of_ending
 from img_enhance.planning.plan import Pass, Plan, PlanRequest
 from img_enhance.planning.sweep_plan import Medium
 from img_enhance.request.options import QUALITIES, Output
@@ -80,6 +80,14 @@ class PreparedRun:
         return not self.plan.passes and can_be_copied(self.source, self.output_format, self.recipe.output)
 
     @property
+    def seconds_left(self) -> float:
+        """How long all that is still to be done takes: the photo may have been decoded already, or need not be."""
+        if self.copies:
+            return 0.0
+        is_read = isinstance(self.source, Photo) or self.decoded is not None
+        return self.plan.seconds - (self.plan.reading_seconds if is_read else 0.0)
+
+    @property
     def foreseen_warnings(self) -> tuple[str, ...]:
         """What there is to warn of, as far as it is known."""
         return without(self.warnings, self.losses) if self.copies else self.warnings
@@ -126,6 +134,33 @@ def output_format_of(header: Header, recipe: Recipe, output: Path | None) -> str
     return format_named(header.format).written_as or header.format
 
 
+def kept_high_range(source: Photo | PhotoFile, output: Output, output_format: str) -> PhotoFile | None:
+    """The photo's file, if the result will be of high dynamic range as that is.
+
+    Raises: OptionError where that is asked for and the format holds none.
+    """
+    if isinstance(source, Photo) or source.high_range is None or output.dynamic_range == "sdr":
+        return None
+    if output.dynamic_range == "hdr" and not format_named(output_format).high_range:
+        asked = Words(f"{output_format} holds no {source.high_range.name}, which is asked for by ", Setting("dynamic_range", "hdr"))
+        raise OptionError(asked, "use ", Setting("format", " or ".join(_HIGH_RANGE)), ", or ", Setting("dynamic_range", "sdr"))
+    return source if format_named(output_format).high_range else None
+
+
+_HIGH_RANGE = tuple(entry.name for entry in WRITTEN if entry.high_range)
+
+
+def file_warnings(file: PhotoFile, output: Output, *, high_range: bool) -> tuple[str, ...]:
+    """What its file warns of, with `high_range` where the result will be of high dynamic range."""
+    if file.high_range is None:
+        return file.warnings
+    shown = file.high_range.shown
+    if high_range:
+        return without(file.warnings, (shown,))
+    kept = "" if output.dynamic_range == "sdr" else f"; {', '.join(_HIGH_RANGE[:-1])} or {_HIGH_RANGE[-1]} would keep it"
+    return tuple(f"{warning}{kept}" if warning == shown else warning for warning in file.warnings)
+
+
 def losses(header: Header, output: Format, precision: Precision) -> tuple[str, ...]:
     """What of the photo the result cannot keep."""
     lost = []
@@ -151,11 +186,14 @@ def check_compressible(output_format: str, output: Output) -> None:
         raise OptionError(Words(f"{what} cannot be brought to ", Setting("max_bytes", str(output.max_bytes))), "use ", able, " with loss")
 
 
-def video_losses(metadata: Metadata, output: Output) -> tuple[str, ...]:
-    """What is said where a video goes that nobody spoke of."""
-    if metadata.video is None or output.keeps_video or output.strip or output.motion == "drop":
-        return ()
-    return ("the photo's video was left out too: it may say where it was taken",)
+def attached_losses(metadata: Metadata, output: Output) -> tuple[str, ...]:
+    """What is said where a gain map or a video goes that nobody spoke of."""
+    lost = []
+    if output.strip and metadata.gain_map is not None:
+        lost.append("the photo's gain map, which makes it HDR, was left out too")
+    if metadata.video is not None and not output.keeps_video and output.motion != "drop":
+        lost.append("the photo's video was left out too: it may say where it was taken")
+    return tuple(lost)
 
 
 def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output) -> bool:
@@ -164,8 +202,10 @@ def can_be_copied(source: Photo | PhotoFile, output_format: str, output: Output)
         return False
     has_video = source.metadata.video is not None
     fits = output.max_bytes is None or source.bytes <= output.max_bytes
+    has_high_range = source.high_range is not None and output.dynamic_range == "sdr"
     asked = {name for name, value in asdict(output).items() if value and value != "keep"}
-    return asked <= {"format"} | ({"motion"} if not has_video else set()) | ({"max_bytes"} if fits else set())
+    fitting = {"motion": not has_video, "max_bytes": fits, "dynamic_range": not has_high_range}
+    return asked <= {"format"} | {name for name, fit in fitting.items() if fit}
 
 
 def without(warnings: tuple[str, ...], losses: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from img_enhance.files import copy_file
 from img_enhance.geometry import Framing
 from img_enhance.image_io import PhotoFile, write_photo
 from img_enhance.models.model import Model
-from img_enhance.photo import Photo, format_of_ending
+from img_enhance.photo import Photo, format_named, format_of_ending
 from img_enhance.planning.plan import PassPlan, Plan
 from img_enhance.request.note import note_of
 from img_enhance.request.options import QUALITIES, StepOptions
@@ -114,10 +114,12 @@ class Result:
         note = self.note()
         quality = write_photo(self.photo, path, format=name, output=output, overwrite=overwrite, note=note, tick=tick, framing=framing)
         usual = output.quality or QUALITIES.get(name)
+        warnings = self.warnings
+        if self.photo.high_range is not None and not format_named(name).high_range:
+            warnings += (f"{name} holds no high dynamic range; the result is what steps saw, tone-mapped by BT.2390",)
         if quality != usual:
-            lowered = f"the quality was lowered from {usual} to {quality}, so that the file has {path.stat().st_size:,} bytes"
-            return dataclasses.replace(self, warnings=(*self.warnings, lowered))
-        return self
+            warnings += (f"the quality was lowered from {usual} to {quality}, so that the file has {path.stat().st_size:,} bytes",)
+        return dataclasses.replace(self, warnings=warnings) if warnings != self.warnings else self
 
     def _file_as(self, format: str) -> PhotoFile | None:
         """The photo's file, if a copy of it will do."""

@@ -10,6 +10,7 @@ from img_enhance.engine.prepared_run import PreparedRun
 from img_enhance.engine.result import Result
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.machine.devices import find_device, with_threads
+from img_enhance.machine.kept_speeds import informed
 from img_enhance.machine.memory import give_back
 from img_enhance.models.networks.segment import Precision
 from img_enhance.planning.plan import Plan, PlanRequest
@@ -89,8 +90,9 @@ class ChosenDevice:
             chosen = self._chosen.machine
             precision = "f32" if chosen.precision == "f32" else "auto"  # the CPU may not have what was asked of the GPU
             machine = dataclasses.replace(chosen, device=CPU, precision=precision)
-            cpu = with_threads(find_device(CPU, require_gpu=bool(machine.require_gpu)), machine.threads)
-            self._spare = DeviceEngine(machine, cpu, self._chosen.store)
+            store = self._chosen.store
+            cpu = informed(find_device(CPU, require_gpu=bool(machine.require_gpu)), store.home)
+            self._spare = DeviceEngine(machine, with_threads(cpu, machine.threads), store)
         return self._spare
 
     def _plan_on_cpu(self, request: PlanRequest, error: GpuMemoryFull, precision: Precision | None) -> Plan:

@@ -2,7 +2,7 @@
 
 from img_enhance.files import check_output
 from img_enhance.image_io.extras import check_writable
-from img_enhance.image_io.read import PhotoFile, open_photo, read_photo
+from img_enhance.image_io.read import PhotoFile, open_photo, read_photo, read_values
 from img_enhance.image_io.strips import resample
 from img_enhance.image_io.whole import medium_of, moved_to_disk, read_into, read_whole
 from img_enhance.image_io.write import write_photo
@@ -16,6 +16,7 @@ __all__ = [
     "open_photo",
     "read_into",
     "read_photo",
+    "read_values",
     "read_whole",
     "resample",
     "write_photo",

@@ -16,7 +16,7 @@ from img_enhance.errors import UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
 
-Decoder = Literal["dng", "heic", "jxl", "pillow", "raw"]
+Decoder = Literal["bmp", "dng", "heic", "jxl", "pillow", "raw", "tifffile"]
 
 _CHILD = Path(__file__).with_name("apart_child.py")
 # The slowest is a raw file of 60 million pixels on a busy machine.
@@ -31,7 +31,7 @@ class Decoded:
     """The main picture of a file; `pixels`, (H, W, channels) uint8 or uint16, are None where only the header was asked for.
 
     `mode` names the channels as Pillow does. `bits` are those that the values were coded with, `dpi` is (0, 0) where the file says nothing.
-    `warnings` say what does not come as the file has it.
+    `orientation`, 1 to 8 as EXIF has it, is what is yet to be done. `warnings` say what does not come as the file has it.
     """
 
     size: Size
@@ -40,6 +40,7 @@ class Decoded:
     bits: int
     frames: int
     dpi: tuple[float, float]
+    orientation: int
     warnings: tuple[str, ...]
     blocks: dict[str, bytes]
     pixels: npt.NDArray[Any] | None
@@ -49,12 +50,12 @@ class Decoded:
         return len(self.mode)
 
 
-def decode_apart(path: Path, decoder: Decoder, *, pixels: bool) -> Decoded:
-    """What a file holds.
+def decode_apart(path: Path, decoder: Decoder, *, pixels: bool, page: int = 0) -> Decoded:
+    """What a file holds; `page`, counted from 0, is for TIFFs.
 
     Raises: PhotoError when it is damaged, UnsupportedPhoto when it is of a kind that the decoder does not take.
     """
-    command = [sys.executable, "-P", str(_CHILD), decoder, str(path), "pixels" if pixels else "header"]
+    command = [sys.executable, "-P", str(_CHILD), decoder, str(path), "pixels" if pixels else "header", str(page)]
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as child,  # noqa: S603 - our own script
@@ -71,13 +72,15 @@ def decode_apart(path: Path, decoder: Decoder, *, pixels: bool) -> Decoded:
             child.kill()
         if late:
             raise damaged(path, f"its decoder did not end within {_MOST_SECONDS} s")
-        if ended == 0 and found is not None:
-            return found
         errors.seek(0)
         lines = errors.read().decode(errors="replace").strip().splitlines()
+    # Of strips that libtiff cannot decode Pillow makes grey ones of some kinds, and only libtiff says so.
+    complaints = [line for line in lines if "Warning" not in line] if decoder == "pillow" else []
+    if ended == 0 and found is not None and not complaints:
+        return found
     if ended == _NOT_TAKEN and len(lines) > 1:
         raise UnsupportedPhoto(f"{path} {lines[-2]}", lines[-1])
-    raise damaged(path, lines[-1] if lines and ended > 0 else "its decoder crashed")
+    raise damaged(path, lines[-1] if lines and ended >= 0 else "its decoder crashed")
 
 
 def _received(stream: IO[bytes]) -> Decoded | None:
@@ -98,5 +101,15 @@ def _received(stream: IO[bytes]) -> Decoded | None:
             left = left[count:]
         if left:
             return None
-    dpi = tuple(facts.get("dpi", (0.0, 0.0)))
-    return Decoded(size, mode, facts["deep"], facts["bits"], facts["frames"], dpi, tuple(facts.get("warnings", ())), blocks, values)
+    return Decoded(
+        size=size,
+        mode=mode,
+        deep=facts["deep"],
+        bits=facts["bits"],
+        frames=facts["frames"],
+        dpi=tuple(facts.get("dpi", (0.0, 0.0))),
+        orientation=facts.get("orientation", 1),
+        warnings=tuple(facts.get("warnings", ())),
+        blocks=blocks,
+        pixels=values,
+    )

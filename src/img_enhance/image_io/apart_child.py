@@ -1,7 +1,7 @@
 """Decodes a photo in a process of its own, run as a script: a damaged file can crash a decoder (pi-heif 1.4), and only that.
 
-`python apart_child.py DECODER PATH header|pixels` writes a line of JSON, then the blocks that it lists, then the pixels. It ends with 1
-where the file is damaged and with 2 where it is of a kind that is not taken, and says on standard error what is wrong.
+`python apart_child.py DECODER PATH header|pixels PAGE` writes a line of JSON, then the blocks that it lists, then the pixels. It ends
+with 1 where the file is damaged and with 2 where it is of a kind that is not taken, and says on standard error what is wrong.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ def heic(path: str, *, pixels: bool) -> Answer:
     import pi_heif
 
     file = pi_heif.open_heif(path, convert_hdr_to_8bit=False)
+    if not len(file):
+        raise NotTaken("is a HEIF without a picture in HEVC, which alone is taken", "save it as HEIC or PNG first")
     picture = file[file.primary_index]
     mode, _, deep = picture.mode.partition(";")
     facts = {"mode": mode, "deep": bool(deep), "size": picture.size, "bits": int(picture.info.get("bit_depth", 8)), "frames": len(file)}
     names = {"exif": "exif", "xmp": "xmp", "icc": "icc_profile"}
     blocks = {name: bytes(picture.info.get(info) or b"") for name, info in names.items()}
-    return facts, blocks, np.asarray(picture) if pixels else None
+    # A copy: the picture's own memory ends with it (pi-heif 1.4).
+    return facts, blocks, np.array(picture) if pixels else None
 
 
 def jxl(path: str, *, pixels: bool) -> Answer:
@@ -51,18 +54,109 @@ def jxl(path: str, *, pixels: bool) -> Answer:
     return facts, blocks, pyjpegxl.read_to_numpy(path, dtype="uint16" if deep else "uint8")[1] if pixels else None
 
 
-def pillow(path: str, *, pixels: bool) -> Answer:
-    """A TIFF in CIELAB of 8 bits; a and b from -128 to 127 as 0 to 255."""
+_BMP_MODES = {"RGBA": "RGBA", "PA": "RGBA", "L": "L", "1": "L"}
+_BMP_RLE4 = 2
+_PILLOW_WITH_RLE4 = 13
+
+
+def bmp(path: str, *, pixels: bool) -> Answer:
+    """A BMP by Pillow."""
+    import numpy as np
+    import PIL
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    try:
+        # Not Image.open, whose limit of pixels is not ours, which is checked by the header.
+        with open(path, "rb") as file, BmpImageFile(file) as picture:
+            if picture.info.get("compression") == _BMP_RLE4 and int(PIL.__version__.partition(".")[0]) < _PILLOW_WITH_RLE4:
+                raise NotTaken(
+                    f"is a BMP compressed by RLE4, which Pillow {PIL.__version__} reads wrongly", "run: pip install 'pillow>=13'"
+                )
+            mode = _BMP_MODES.get(picture.mode, "RGB")
+            dpi = [float(value) for value in picture.info.get("dpi", (0, 0))]
+            facts = {"mode": mode, "deep": False, "size": picture.size, "bits": 8, "frames": 1, "dpi": dpi}
+            return facts, {}, np.asarray(picture.convert(mode)) if pixels else None
+    except OSError as error:
+        if str(error).startswith("Unsupported BMP"):
+            raise NotTaken(f"is a BMP of a kind that is not taken ({error})", "save it as PNG first") from None
+        raise
+
+
+_TIFF_MODES = ("L", "LA", "RGB", "RGBA", "RGBX", "CMYK", "LAB")
+_XMP, _IPTC, _ICC = 700, 33723, 34675
+_ORIENTATION, _FIRST_TURNED = 0x0112, 5
+
+
+def pillow(path: str, *, pixels: bool, page: int) -> Answer:
+    """A page of a TIFF of 8 bits, upright; of CIELAB a and b from -128 to 127 as 0 to 255."""
     import numpy as np
     from PIL.TiffImagePlugin import TiffImageFile
 
-    # Not Image.open, whose limit of pixels is not ours, which is checked by the header.
-    with open(path, "rb") as file, TiffImageFile(file) as picture:
-        if picture.mode != "LAB":
+    with open(path, "rb") as file:
+        picture = TiffImageFile(file)
+        picture.seek(page)
+        if picture.mode not in _TIFF_MODES:
             raise NotTaken(f"is a TIFF of an unusual kind ({picture.mode})", "save it as RGB first")
         dpi = [float(value) for value in picture.info.get("dpi", (0, 0))]
-        facts = {"mode": "LAB", "deep": False, "size": picture.size, "bits": 8, "frames": 1, "dpi": dpi}
-        return facts, {}, np.asarray(picture) if pixels else None
+        dpi = dpi[::-1] if picture.tag_v2.get(_ORIENTATION, 1) >= _FIRST_TURNED else dpi
+        facts = {"mode": picture.mode, "deep": False, "size": picture.size, "bits": 8, "frames": 1, "dpi": dpi}
+        blocks = {name: _bytes(picture.tag_v2.get(tag)) for name, tag in (("xmp", _XMP), ("iptc", _IPTC), ("icc", _ICC))}
+        return facts, blocks, np.asarray(picture) if pixels else None
+
+
+def _bytes(value: object) -> bytes:
+    """The value of a tag that should be bytes; none where it is something else."""
+    return bytes(value) if isinstance(value, bytes | bytearray) else b""
+
+
+_MIN_IS_WHITE, _MODES_BY_PHOTOMETRIC = 0, {0: "L", 1: "L", 2: "RGB", 5: "CMYK"}
+_INCH, _PREMULTIPLIED = 2, 1
+
+
+def tifffile(path: str, *, pixels: bool, page: int) -> Answer:
+    """A page of a TIFF by tifffile and imagecodecs, as stored; between 8 and 16 bits are brought to 16."""
+    import numpy as np
+    from tifffile import TiffFile
+
+    with TiffFile(path) as file:
+        found = file.pages[page].aspage()
+        bits = int(found.bitspersample)
+        mode = _MODES_BY_PHOTOMETRIC.get(int(found.photometric), "")
+        if not mode or found.dtype is None or found.dtype.kind != "u" or not 8 <= bits <= 16:
+            raise NotTaken("is a TIFF of an unusual kind", "save it as RGB of 8 or 16 bits first")
+        if any(
+            start + count > file.filehandle.size or not count for start, count in zip(found.dataoffsets, found.databytecounts, strict=True)
+        ):
+            raise ValueError("its pixels are cut off")
+        facts = {"mode": mode + "X" * (found.samplesperpixel - len(mode)), "deep": bits > 8, "bits": bits, "frames": 1}
+        facts["size"] = (found.imagewidth, found.imagelength)
+        facts["orientation"] = int(found.tags.valueof(_ORIENTATION, default=1))
+        facts["dpi"] = found.get_resolution(_INCH) if "XResolution" in found.tags else (0, 0)
+        blocks = {name: _bytes(found.tags.valueof(tag)) for name, tag in (("xmp", _XMP), ("iptc", _IPTC), ("icc", _ICC))}
+        if not pixels:
+            return facts, blocks, None
+        values = found.asarray()
+        values = np.moveaxis(values, 0, -1) if found.axes == "SYX" else values.reshape(*values.shape[:2], -1)
+        largest = (1 << bits) - 1
+        if found.photometric == _MIN_IS_WHITE:
+            values[..., 0] = largest - values[..., 0]
+        if 8 < bits < 16:
+            values = np.rint(values * (65_535 / largest)).astype(np.uint16)
+        return facts, blocks, _divided(values, found.extrasamples, colours=len(mode))
+
+
+def _divided(values: npt.NDArray[Any], extra: tuple[int, ...], *, colours: int) -> npt.NDArray[Any]:
+    """(H, W, channels) with colours by which transparency was multiplied divided by it."""
+    import numpy as np
+
+    if not extra or extra[0] != _PREMULTIPLIED:
+        return values
+    alpha = values[..., colours : colours + 1].astype(np.float32)
+    largest = np.iinfo(values.dtype).max
+    plain = np.divide(
+        values[..., :colours] * np.float32(largest), alpha, out=np.zeros(values[..., :colours].shape, np.float32), where=alpha > 0
+    )
+    return np.concatenate([np.clip(np.rint(plain), 0, largest).astype(values.dtype), values[..., colours:]], axis=-1)
 
 
 _TURNED = (5, 6)  # dcraw's words for a quarter turn
@@ -113,14 +207,18 @@ def raw(path: str, *, pixels: bool, white_threshold: float = _USUAL_WHITE) -> An
     return facts, {}, developed
 
 
-DECODERS: dict[str, Callable[..., Answer]] = {"dng": dng, "heic": heic, "jxl": jxl, "pillow": pillow, "raw": raw}
+DECODERS: dict[str, Callable[..., Answer]] = {"bmp": bmp, "dng": dng, "heic": heic, "jxl": jxl, "raw": raw}
+TIFF_DECODERS: dict[str, Callable[..., Answer]] = {"pillow": pillow, "tifffile": tifffile}
 
 
 def main() -> int:
     """Decode the file that the arguments name."""
-    decoder, path, wanted = sys.argv[1:]
+    decoder, path, wanted, page = sys.argv[1:]
     try:
-        facts, blocks, pixels = DECODERS[decoder](path, pixels=wanted == "pixels")
+        if decoder in TIFF_DECODERS:
+            facts, blocks, pixels = TIFF_DECODERS[decoder](path, pixels=wanted == "pixels", page=int(page))
+        else:
+            facts, blocks, pixels = DECODERS[decoder](path, pixels=wanted == "pixels")
     except NotTaken as error:
         sys.stderr.write("\n".join(error.args))
         return 2

@@ -5,8 +5,12 @@ from importlib.util import find_spec
 from img_enhance.errors import OutputError
 from img_enhance.words import Setting
 
-# By format: the names of the packages in Python, and the extra that brings them.
-_EXTRAS = {"jxl": (("pyjpegxl", "OpenImageIO"), "jxl"), "raw": (("rawpy",), "raw")}
+# By format, or by the decoder of some of its kinds: the names of the packages in Python, and the extra that brings them.
+_EXTRAS = {
+    "jxl": (("pyjpegxl", "OpenImageIO"), "jxl"),
+    "raw": (("rawpy",), "raw"),
+    "tifffile": (("tifffile", "imagecodecs"), "tiff"),
+}
 
 
 def missing_extra(format: str) -> str | None:

@@ -146,8 +146,12 @@ _EFFORT_WITHOUT_LOSS = 3
 _CHANNELS = {1: ("Y",), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 
 
-def encode(pixels: npt.NDArray[np.uint8 | np.uint16], path: Path, *, quality: int | None, icc: bytes | None) -> None:
+def encode(
+    pixels: npt.NDArray[np.uint8 | np.uint16], path: Path, *, quality: int | None, icc: bytes | None, cicp: tuple[int, int] | None
+) -> None:
     """Write (H, W, 1, 3 or 4 channels) to a file without metadata; exact where `quality` is None.
+
+    `cicp` are the numbers of primaries and curve (ITU-T H.273) of values that no profile describes.
 
     OpenImageIO hands the profile to libjxl, which knows thereby what the values mean. pyjpegxl 0.3 would keep it in a box that nobody else
     reads, and encode every photo as sRGB.
@@ -165,6 +169,8 @@ def encode(pixels: npt.NDArray[np.uint8 | np.uint16], path: Path, *, quality: in
         spec.attribute("oiio:UnassociatedAlpha", 1)
     if icc is not None:
         spec.attribute("ICCProfile", OpenImageIO.TypeDesc(f"uint8[{len(icc)}]"), np.frombuffer(icc, np.uint8))
+    if cicp is not None:
+        spec.attribute("CICP", OpenImageIO.TypeDesc("int[4]"), (*cicp, 0, 1))
     spec.attribute("jpegxl:use_boxes", 0)
     if quality is None:
         spec.attribute("jpegxl:effort", _EFFORT_WITHOUT_LOSS)

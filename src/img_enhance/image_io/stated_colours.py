@@ -40,11 +40,11 @@ def stated_colours(path: Path, name: str, embedded: bytes | None, *, grey: bool)
     embedded = None if embedded is None else fitted_profile(embedded)
     try:
         colours = _READERS[name](path) if name in _READERS else None
-        if colours is not None and name != "png" and embedded is not None and not colours.hdr:
-            colours = None
-        if colours is None and embedded is not None:
-            colours = profile_colours(embedded)
-            colours = colours if colours is not None and colours.hdr else None
+        if embedded is not None and (colours is None or not (colours.hdr or name == "png")):
+            carried = profile_colours(embedded)
+            if carried is None or not carried.hdr:
+                return StatedColours(embedded, narrow=colours is not None and not colours.full)
+            colours = carried
         return _stated(colours, embedded, grey=grey)
     except BrokenMetadata as error:
         return StatedColours(embedded, warning=f"what it says of its colours was left out: {error}")

@@ -1,24 +1,27 @@
 """A photo read whole, onto canvases of its own."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 from img_enhance.cancelling import Tick
 from img_enhance.image_io.read import PhotoFile, read_photo
-from img_enhance.machine.canvas import check_room, new_canvas, scratch_folder
+from img_enhance.machine.canvas import Pixels, check_room, new_canvas, scratch_folder
 from img_enhance.photo import Header, Photo
 from img_enhance.planning.sweep_plan import Medium
 
+Reading = Callable[[PhotoFile, Pixels, Pixels | None, Tick], Photo]
 
-def read_into(file: PhotoFile, medium: Medium, folder: Path | None, tick: Tick = lambda: None) -> Photo:
-    """The photo of a file, in memory or in an unnamed file in `folder`. Nobody else has its arrays.
+
+def read_into(file: PhotoFile, medium: Medium, folder: Path | None, tick: Tick = lambda: None, *, read: Reading = read_photo) -> Photo:
+    """The photo of a file, in memory or in an unnamed file in `folder`, by `read_photo` or `read_values`. Nobody else has its arrays.
 
     Raises: PhotoError when it is damaged, DiskError when the disk has no room.
     """
     header = file.header
     pixels = new_canvas(header.size, medium, folder, depth=header.depth)
     alpha = new_canvas(header.size, medium, folder, channels=1, depth=header.depth) if header.alpha else None
-    return read_photo(file, pixels, alpha, tick)
+    return read(file, pixels, alpha, tick)
 
 
 def read_whole(file: PhotoFile, *, most_in_memory: int, scratch: str | None = None, tick: Tick = lambda: None) -> Photo:

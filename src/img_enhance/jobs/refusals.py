@@ -58,6 +58,13 @@ class StillRunning(UserError):
     http_status = 409
 
 
+class JobCancelled(UserError):
+    """A job that was cancelled: it has no result, and never will."""
+
+    code = "job_cancelled"
+    http_status = 410
+
+
 class ResultExpired(UserError):
     """A result that was kept as long as promised, and is gone."""
 
@@ -77,6 +84,13 @@ class KindRefused(UserError):
 
     code = "unsupported_body"
     http_status = 415
+
+
+class RangeRefused(UserError):
+    """A part of a result that lies behind its end."""
+
+    code = "range_not_satisfiable"
+    http_status = 416
 
 
 class KeyReused(UserError):

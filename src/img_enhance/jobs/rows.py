@@ -12,7 +12,10 @@ FINAL = ("done", "failed", "cancelled", "expired")
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the list. `request` is what was asked for, `header` what is known of the photo, both JSON values; times are since 1970."""
+    """A row of the list. `request` is what was asked for, `header` what is known of the photo, both JSON values; times are since 1970.
+
+    `kind` is what most of the work is, by which its speed is learned.
+    """
 
     id: str
     owner: str
@@ -36,6 +39,7 @@ class Job:
     result_bytes: int = 0
     record: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,24 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Load:
-    """How much there is to do, and how many bytes photos and results take."""
+    """How much there is to do, in estimated seconds by kind of work, and how many bytes photos and results take."""
 
     states: dict[str, int]
-    queued_seconds: float
+    queued: dict[str, float]
     stored_bytes: int
+
+    @property
+    def queued_seconds(self) -> float:
+        return sum(self.queued.values())
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What comes before a queued job: `count` others that wait, with their estimated seconds by kind of work, and those that run."""
+
+    count: int
+    queued: dict[str, float]
+    running: tuple[Job, ...]
 
 
 _JSON = ("request", "header", "result", "record", "error")

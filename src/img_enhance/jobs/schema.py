@@ -1,6 +1,14 @@
-"""The tables of the store."""
+"""The tables of the store, and how those of an earlier version become them."""
 
-VERSION = 1
+VERSION = 2
+
+# What each version lacks that the next one has. A store keeps its jobs from version to version.
+CHANGES = {
+    1: """
+ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+CREATE TABLE shares (quota TEXT PRIMARY KEY, turn REAL NOT NULL) STRICT;
+""",
+}
 
 TABLES = """
 CREATE TABLE batches (
@@ -31,7 +39,8 @@ CREATE TABLE jobs (
     result TEXT,
     result_bytes INTEGER NOT NULL DEFAULT 0,
     record TEXT,
-    error TEXT
+    error TEXT,
+    kind TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE INDEX jobs_by_state ON jobs(state, created);
@@ -46,6 +55,8 @@ CREATE TABLE idempotency (
     created REAL NOT NULL,
     PRIMARY KEY (owner, key)
 ) STRICT;
+
+CREATE TABLE shares (quota TEXT PRIMARY KEY, turn REAL NOT NULL) STRICT;
 
 CREATE TABLE events (
     job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,

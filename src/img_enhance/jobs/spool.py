@@ -81,6 +81,7 @@ class Spool:
                     shutil.rmtree(folder)
             for folder in (self.root, self.incoming, self.jobs, self.scratch):
                 folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+                folder.chmod(_PRIVATE)  # whatever it was before
             sync_folder(self.root)
         except OSError as error:
             raise self._unwritable(error) from None

@@ -7,6 +7,8 @@ one may say how the job ended. Every method is one transaction. Use a JobStore f
 from __future__ import annotations
 
 import json
+import math
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.jobs.refusals import KeyReused, QuotaReached, Saturated, StorageFull, StoreBroken
-from img_enhance.jobs.rows import COLUMNS, Bounds, Claim, Job, Load, job_of, values_of
-from img_enhance.jobs.schema import TABLES, VERSION
+from img_enhance.jobs.rows import COLUMNS, Ahead, Bounds, Claim, Job, Load, job_of, values_of
+from img_enhance.jobs.schema import CHANGES, TABLES, VERSION
 from img_enhance.jobs.spool import PHOTO
 
 # A job that was running when the service was killed starts again; one that brings the whole machine down must not do so for ever.
@@ -26,6 +28,22 @@ MOST_DEATHS = 2
 LONGEST_WAIT_SECONDS = 60.0
 
 _BUSY_MILLISECONDS = 5_000
+_PRIVATE_FILE = 0o600
+
+# The least that a job counts: reading, starting and answering cost everybody something.
+_LEAST_SECONDS = 0.1
+
+# Jobs that wait, each with its turn: the work that its quota has had, and what that has waiting before it. Short work of a quota comes
+# before its long work, but long work only steps back by as much as it takes.
+_WAITING = """
+WITH waiting AS (
+    SELECT jobs.rowid AS number, jobs.*, created + estimated_seconds AS due, coalesce(shares.turn, 0) + total(estimated_seconds) OVER (
+        PARTITION BY jobs.quota ORDER BY created + estimated_seconds, jobs.rowid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS turn
+    FROM jobs LEFT JOIN shares USING (quota) WHERE state = 'queued'
+)
+"""
+_ORDER = "turn, due, number"
 
 
 class JobStore:
@@ -37,6 +55,7 @@ class JobStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._foreseen():
+            _make_private(path)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.row_factory = sqlite3.Row
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MILLISECONDS}"):
@@ -58,23 +77,29 @@ class JobStore:
                 self._db.execute("INSERT INTO batches VALUES (?, ?, ?)", (batch, first.owner, first.created))
             if claim is not None:
                 try:
-                    row = (first.owner, claim.key, claim.fingerprint, batch or first.id, first.created)
+                    row = (first.quota, claim.key, claim.fingerprint, batch or first.id, first.created)
                     self._db.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
                 except sqlite3.IntegrityError:
                     raise KeyReused("this Idempotency-Key came with another request at the same time", "use a new one") from None
+            self._line_up(first.quota)
             for job in jobs:
                 names = ", ".join(COLUMNS)
                 marks = ", ".join("?" * len(COLUMNS))
                 self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", values_of(job))  # noqa: S608 - names of our own columns
                 self._note(job.id, job.state, job.created)
 
-    def claimed(self, owner: str, claim: Claim) -> str | None:
+    def knows(self, quota: str, key: str) -> bool:
+        """Whether an earlier request of this quota came with this key."""
+        with self._foreseen():
+            return self._db.execute("SELECT 1 FROM idempotency WHERE owner = ? AND key = ?", (quota, key)).fetchone() is not None
+
+    def claimed(self, quota: str, claim: Claim) -> str | None:
         """The job or batch that an earlier request with this key led to.
 
         Raises: KeyReused when it came with another payload.
         """
         with self._foreseen():
-            row = self._db.execute("SELECT * FROM idempotency WHERE owner = ? AND key = ?", (owner, claim.key)).fetchone()
+            row = self._db.execute("SELECT * FROM idempotency WHERE owner = ? AND key = ?", (quota, claim.key)).fetchone()
         if row is None:
             return None
         if row["fingerprint"] != claim.fingerprint:
@@ -89,15 +114,22 @@ class JobStore:
         """The jobs of a batch in their order; none if there is no such batch."""
         return self._jobs("WHERE batch = ? ORDER BY place", id)
 
+    def jobs_of(self, owner: str, *, before: Job | None, most: int) -> tuple[Job, ...]:
+        """At most so many jobs of an owner, the latest first, only those accepted before the one given."""
+        number = "(SELECT rowid FROM jobs WHERE id = ?)"
+        where = "owner = ?" if before is None else f"owner = ? AND rowid < {number}"
+        return self._jobs(f"WHERE {where} ORDER BY rowid DESC LIMIT ?", owner, *([] if before is None else [before.id]), most)
+
     def lease(self, *, short_seconds: float, now: float, until: float) -> Job | None:
         """The next job, now running with a new token, among those estimated below `short_seconds`.
 
-        Long ones step back by as much as they take: short ones come first, but nobody waits for ever.
+        The quota that had least of the workers comes first, as a fair scheduler of processes does it, so that nobody waits for all of
+        another's jobs.
         """
         with self._transaction():
             row = self._db.execute(
-                "SELECT id FROM jobs WHERE state = 'queued' AND (not_before <= ? OR not_before > ?) AND estimated_seconds < ? "
-                "ORDER BY created + estimated_seconds, rowid LIMIT 1",
+                f"{_WAITING} SELECT id, quota, estimated_seconds FROM waiting WHERE (not_before <= ? OR not_before > ?) "  # noqa: S608
+                f"AND estimated_seconds < ? ORDER BY {_ORDER} LIMIT 1",
                 (now, now + LONGEST_WAIT_SECONDS, short_seconds),
             ).fetchone()
             if row is None:
@@ -105,6 +137,7 @@ class JobStore:
             self._db.execute(
                 "UPDATE jobs SET state = 'running', started = ?, token = token + 1, lease_until = ? WHERE id = ?", (now, until, row["id"])
             )
+            self._charge(row["quota"], row["estimated_seconds"])
             self._note(row["id"], "running", now)
             return self._jobs("WHERE id = ?", row["id"])[0]
 
@@ -133,6 +166,7 @@ class JobStore:
                 (not_before, deaths, returns, job.id, job.token),
             )
             if changed.rowcount == 1:
+                self._charge(job.quota, -job.estimated_seconds)
                 self._note(job.id, "queued", now)
             return changed.rowcount == 1
 
@@ -176,17 +210,19 @@ class JobStore:
                 "DELETE FROM batches WHERE created < ? AND id NOT IN (SELECT batch FROM jobs WHERE batch NOT NULL)", (forget_before,)
             )
             self._db.execute("DELETE FROM idempotency WHERE created < ?", (finished_before,))
+            self._db.execute("DELETE FROM shares WHERE quota NOT IN (SELECT quota FROM jobs WHERE state IN ('queued', 'running'))")
         return tuple(ids)
 
-    def ahead(self, job: Job) -> tuple[int, float]:
-        """How many queued jobs come before this one, and how many seconds they and what runs were estimated at."""
+    def ahead(self, job: Job) -> Ahead:
+        """What comes before this queued job."""
         with self._foreseen():
-            queued = self._db.execute(
-                "SELECT count(*), total(estimated_seconds) FROM jobs WHERE state = 'queued' AND created + estimated_seconds < ?",
-                (job.created + job.estimated_seconds,),
-            ).fetchone()
-            running = self._db.execute("SELECT total(estimated_seconds) FROM jobs WHERE state = 'running'").fetchone()
-        return int(queued[0]), float(queued[1]) + float(running[0])
+            rows = self._db.execute(
+                f"{_WAITING} SELECT kind, count(*) AS count, total(estimated_seconds) AS seconds FROM waiting "  # noqa: S608
+                f"WHERE ({_ORDER}) < (SELECT {_ORDER} FROM waiting WHERE id = ?) GROUP BY kind",
+                (job.id,),
+            ).fetchall()
+        queued = {row["kind"]: float(row["seconds"]) for row in rows}
+        return Ahead(sum(row["count"] for row in rows), queued, self._jobs("WHERE state = 'running'"))
 
     def unfinished(self, quota: str) -> int:
         """How many jobs of this quota wait or run."""
@@ -198,9 +234,9 @@ class JobStore:
         """How much there is."""
         with self._foreseen():
             states = {row[0]: int(row[1]) for row in self._db.execute("SELECT state, count(*) FROM jobs GROUP BY state")}
-            seconds = self._db.execute("SELECT total(estimated_seconds) FROM jobs WHERE state = 'queued'").fetchone()[0]
+            queued = self._db.execute("SELECT kind, total(estimated_seconds) FROM jobs WHERE state = 'queued' GROUP BY kind").fetchall()
             stored = self._db.execute("SELECT total(photo_bytes) + total(result_bytes) FROM jobs").fetchone()[0]
-        return Load(states, float(seconds), int(stored))
+        return Load(states, {row[0]: float(row[1]) for row in queued}, int(stored))
 
     def events(self, id: str, *, after: int) -> tuple[tuple[int, str, float], ...]:
         """Number, state and time of a job's changes of state after that number."""
@@ -223,10 +259,13 @@ class JobStore:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
             self._db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version != VERSION:
-            raise StoreBroken(
-                f"{self.path} has version {version}, this program needs {VERSION}", "move it away or use the program it is from"
-            )
+        elif version > VERSION:
+            raise StoreBroken(f"{self.path} has version {version}, this program knows {VERSION}", "use the program that it is from")
+        elif version < VERSION:
+            if version not in CHANGES:
+                raise StoreBroken(f"{self.path} has version {version}, which is not known", "move it away")
+            changes = "".join(CHANGES[each] for each in range(version, VERSION))
+            self._db.executescript(f"BEGIN IMMEDIATE; {changes} PRAGMA user_version = {VERSION}; COMMIT;")
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise StoreBroken(f"{self.path} is damaged ({found})", "restore it, or move the whole folder away to start anew")
@@ -244,6 +283,24 @@ class JobStore:
         unfinished = self.unfinished(new[0].quota)
         if unfinished + len(new) > bounds.per_quota:
             raise QuotaReached(f"{unfinished} of your jobs are unfinished and {bounds.per_quota} may be", "wait for some or cancel them")
+
+    def _line_up(self, quota: str) -> None:
+        """Let a quota without unfinished jobs begin where the others are: what it did not use before is gone."""
+        if self.unfinished(quota):
+            return
+        had = "turn - (SELECT total(estimated_seconds) FROM jobs WHERE jobs.quota = shares.quota AND state = 'running')"
+        busy = "quota IN (SELECT quota FROM jobs WHERE state IN ('queued', 'running'))"
+        least = self._db.execute(f"SELECT min({had}) FROM shares WHERE {busy}").fetchone()[0] or 0.0  # noqa: S608 - texts of this module
+        self._db.execute(
+            "INSERT INTO shares VALUES (?, ?) ON CONFLICT (quota) DO UPDATE SET turn = max(turn, excluded.turn)", (quota, least)
+        )
+
+    def _charge(self, quota: str, seconds: float) -> None:
+        """Count work that a quota gets."""
+        self._db.execute(
+            "INSERT INTO shares VALUES (?, ?) ON CONFLICT (quota) DO UPDATE SET turn = turn + excluded.turn",
+            (quota, math.copysign(max(abs(seconds), _LEAST_SECONDS), seconds)),
+        )
 
     def _end(
         self,
@@ -298,3 +355,13 @@ class JobStore:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
                 raise StorageFull("the disk of the service is full", "try again later") from None
             raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}", "see to its disk and permissions") from error
+
+
+def _make_private(path: Path) -> None:
+    """Let nobody else read the file and those that SQLite makes beside it, which take its mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE))
+        for each in path.parent.glob(f"{path.name}*"):
+            each.chmod(_PRIVATE_FILE)
+    except OSError as error:
+        raise StoreBroken(f"the list of jobs {path} cannot be used: {error.strerror}", "see to its disk and permissions") from None

@@ -1,8 +1,9 @@
 """How many stops a photo is too dark or too bright, and how much of that is to be expected to be a mistake.
 
 Stops are those to a middle key. Whether a photo was meant darker or brighter than that, as nights and snow are, a small network judges by
-what the photo looks like (`exposure_evidence`, learned by `bench/exposure_fit.py`). Its answer is a probability, so that the strength of a
-correction grows with the expected benefit and nowhere jumps.
+what the photo looks like (`exposure_evidence`, learned by `bench/exposure_fit.py`). The strength of a correction grows with its answer and
+so nowhere jumps, but it grows steeply: what differs least from either, on average, is all where a mistake is likelier, and nothing where it
+is not.
 """
 
 from __future__ import annotations
@@ -40,11 +41,14 @@ _MEANT_SPREAD = 0.6
 _WRONG_SPREAD = 2.0
 _OF_WHAT_IS_OFF = _WRONG_SPREAD**2 / (_WRONG_SPREAD**2 + _MEANT_SPREAD**2)
 
-# What is added to the network's logarithm of the odds, and the stops of which half is taken for chance whatever it says.
-_DARK_ODDS, _BRIGHT_ODDS = 1.9, 0.1
-_DARK_CHANCE, _BRIGHT_CHANCE = 0.2, 1.1
+# What is added to the network's logarithm of the odds, how steeply the strength grows with the sum, and the stops of which half is taken
+# for chance whatever it says: those off a middle key, and those that are unused.
+_DARK_ODDS, _BRIGHT_ODDS = 1.9, -0.8
+_STEEPNESS = 2.75
+_DARK_CHANCE, _BRIGHT_CHANCE = 0.2, 1.0
+_UNUSED_CHANCE = 0.4
 # Stops that are unused explain much of the darkness: for each of so many at most, so much more of the rest is taken for chance.
-_CHANCE_A_STOP, _MOST_STOPS_EXPLAINED = 0.5, 2.0
+_CHANCE_A_STOP, _MOST_STOPS_EXPLAINED = 0.9, 2.0
 
 # With white sides of more than the first a bright photo surely has a white background, with less than the second surely none.
 _BACKGROUND, _NO_BACKGROUND = 0.5, 0.3
@@ -67,7 +71,8 @@ class Exposure:
     `largest_key` and `luminance_key`: mean CIE lightness, in [0, 1], of the largest channel and of luminance. `unused_stops`: stops between
     the brightest light and white, as far as they are no chance. `clipped_share`, `white_share`, `black_share`: of the pixels, with some
     channel at white, with all at white, with all at black. `stops`: the change of exposure that the photo needs, if it is not meant as it
-    is: positive where it is too dark. `wrong`: how much of that is to be expected, in [0, 1]. An empty photo has none of all.
+    is: positive where it is too dark. `wrong`: how much of that is best done where nobody asked for it, in [0, 1]: much where it is likely
+    to be wrong. An empty photo has none of all.
     """
 
     largest_key: float
@@ -94,9 +99,10 @@ def exposure_of(seen: Sample, evidence: Floats | None, *, white_sides: float = 0
     likely = _likely_wrong(off, unused, evidence)
     if off < 0:
         likely *= float(np.clip((_BACKGROUND - white_sides) / (_BACKGROUND - _NO_BACKGROUND), 0, 1))
-    certain = unused if off >= 0 else 0.0
-    stops = float(np.clip(certain + off * _OF_WHAT_IS_OFF, -MOST_STOPS, MOST_STOPS))
+    given_back = unused if off >= 0 else 0.0
+    stops = float(np.clip(given_back + off * _OF_WHAT_IS_OFF, -MOST_STOPS, MOST_STOPS))
     stops = stops if abs(stops) >= LEAST_STOPS else 0.0
+    worth_it = given_back * _beyond_chance(given_back, _UNUSED_CHANCE) + off * _OF_WHAT_IS_OFF * likely
     return Exposure(
         largest_key=_key(of_largest),
         luminance_key=_key(of_luminance),
@@ -105,7 +111,7 @@ def exposure_of(seen: Sample, evidence: Floats | None, *, white_sides: float = 0
         white_share=float(np.mean(seen.smallest[seen.counts] >= CLIPPED_LIGHT)),
         black_share=float(np.mean(largest <= _BLACK_LIGHT)),
         stops=stops,
-        wrong=min(1.0, (certain + off * _OF_WHAT_IS_OFF * likely) / stops) if stops else 0.0,
+        wrong=min(1.0, worth_it / stops) if stops else 0.0,
     )
 
 
@@ -156,7 +162,7 @@ def _solved(key: Callable[[float], float], wanted: float, *, most: float = MOST_
 
 
 def _likely_wrong(off: float, unused: float, evidence: Floats) -> float:
-    """The probability that a photo that is so many stops off was not meant so."""
+    """How likely, in [0, 1], a photo that is so many stops off was not meant so: nearer to 0 or 1 than a probability."""
     if off == 0:
         return 0.0
     if off > 0:
@@ -164,7 +170,12 @@ def _likely_wrong(off: float, unused: float, evidence: Floats) -> float:
     else:
         network, odds, chance = _too_bright(), _BRIGHT_ODDS, _BRIGHT_CHANCE
     answer = network(np.concatenate([[off, unused], evidence]).astype(np.float32))
-    return float(probability(answer[0] + odds)) * off**2 / (off**2 + chance**2)
+    return float(probability(_STEEPNESS * (answer[0] + odds))) * _beyond_chance(off, chance)
+
+
+def _beyond_chance(stops: float, chance: float) -> float:
+    """How little stops, of which half is taken for chance at `chance`, are chance: 0 of a few, 1 of many."""
+    return stops**4 / (stops**4 + chance**4)
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from img_enhance.light.colour import Floats
-from img_enhance.light.lattice import Lattice
+from img_enhance.light.lattice import Lattice, smoothed
 from img_enhance.light.sample import Sample
 from img_enhance.light.tone import root_index
 
@@ -23,10 +23,8 @@ _LEVELS = 17
 _STOPS = (0.0, 1.0, 2.0)
 _SPREAD = 0.2
 
-# The halves of binomial kernels that smooth the lattice: over the area, and over brightness.
-_KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
-_ROUNDS_OVER_AREA = 1
-_ROUNDS_OVER_LEVELS = 2
+# How often the lattice is smoothed: down, across, and over brightness.
+_ROUNDS = (1, 1, 2)
 
 # A photo needs local gains when so much of it is darker and so much brighter than these square roots of light.
 _DARK, _BRIGHT = 0.18, 0.75
@@ -62,23 +60,12 @@ def _base(root: Doubles, counts: npt.NDArray[np.bool_], nodes: tuple[int, int]) 
     index = ((y[:, None] * columns + x) * _LEVELS + level)[counts]
     size = rows * columns * _LEVELS
     shape = rows, columns, _LEVELS
-    number = _smoothed(np.bincount(index, minlength=size).astype(np.float64).reshape(shape))
-    total = _smoothed(np.bincount(index, root[counts], size).astype(np.float64).reshape(shape))
+    number = smoothed(np.bincount(index, minlength=size).astype(np.float64).reshape(shape), rounds=_ROUNDS)
+    total = smoothed(np.bincount(index, root[counts], size).astype(np.float64).reshape(shape), rounds=_ROUNDS)
     # Where no pixel is near, a node counts as itself, a little.
     own = np.arange(_LEVELS) / (_LEVELS - 1)
     little = 1e-3 * root.size / size
     return (total + little * own) / (number + little)
-
-
-def _smoothed(values: Doubles) -> Doubles:
-    for axis, rounds in ((0, _ROUNDS_OVER_AREA), (1, _ROUNDS_OVER_AREA), (2, _ROUNDS_OVER_LEVELS)):
-        for _ in range(rounds):
-            padded = np.pad(values, [(2, 2) if axis == a else (0, 0) for a in range(3)])
-            length = values.shape[axis]
-            values = np.asarray(
-                np.sum([w * np.take(padded, np.arange(i, i + length), axis) for i, w in enumerate(_KERNEL)], axis=0), np.float64
-            )
-    return values
 
 
 def _fused(base: Doubles) -> Doubles:

@@ -5,6 +5,7 @@ Source: ITU-R BT.2100-2, tables 4 (PQ) and 5 (HLG); ITU-R BT.2408-5, table 1 (wh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,28 +66,49 @@ def show_in_standard_range(pixels: Pixels, colours: Range, tick: Tick) -> None:
     The three channels of a pixel are scaled alike, by what the EETF does to the largest, so hues stay. It bends what is above its knee, so
     that the photo's brightest value, or `PEAK_NITS`, becomes white. A photo with nothing above white stays as bright as it is.
     """
-    rows = range(0, pixels.shape[0], _ROWS_AT_A_TIME)
-    peak = 1.0
-    for top in rows:
-        tick()
-        peak = max(peak, float(_light(pixels[top : top + _ROWS_AT_A_TIME], colours).max(initial=0)))
-    peak = min(peak, PEAK_NITS / WHITE_NITS)
-    for top in rows:
-        tick()
-        strip = pixels[top : top + _ROWS_AT_A_TIME]
-        strip[:] = _shown(_light(strip, colours), peak)
+    peak = brightest(pixels, colours, tick)
+    for strip in _strips(pixels, tick):
+        strip[:] = shown(screen_light(strip, colours), colours, peak)
 
 
-def _light(pixels: Pixels, colours: Range) -> Floats:
-    """Pixels as linear Display P3, (..., 3) float32, in which 1 is the white of `WHITE_NITS`; colours that it lacks end at its border."""
+def brightest(pixels: Pixels, colours: Range, tick: Tick) -> float:
+    """The light that becomes white: that of the brightest value, white at least and `PEAK_NITS` at most; 1 is the white of `WHITE_NITS`."""
+    peak = max((float(_in_p3(screen_light(strip, colours), colours).max(initial=0)) for strip in _strips(pixels, tick)), default=1.0)
+    return min(max(peak, 1.0), PEAK_NITS / WHITE_NITS)
+
+
+def _strips(pixels: Pixels, tick: Tick) -> Iterator[Pixels]:
+    for top in range(0, pixels.shape[0], _ROWS_AT_A_TIME):
+        tick()
+        yield pixels[top : top + _ROWS_AT_A_TIME]
+
+
+def screen_light(pixels: Pixels, colours: Range) -> Floats:
+    """The light of pixels on a screen, (..., 3) float32 in the photo's own primaries, in which 1 is the white of `WHITE_NITS`."""
     light = colours.light[pixels]
     if colours.hlg:
         scene = np.maximum(light @ colours.luminance, np.float32(_DARKEST))
         light = light * (scene ** np.float32(_HLG_GAMMA - 1))[..., None] * np.float32(PEAK_NITS / WHITE_NITS)
+    return light
+
+
+def screen_values(light: Floats, colours: Range) -> Pixels:
+    """The (..., 3) uint16 values whose light is nearest: the inverse of `screen_light`; what is darker or brighter than any ends there."""
+    if colours.hlg:
+        luminance = np.maximum(light @ colours.luminance / np.float32(PEAK_NITS / WHITE_NITS), np.float32(_DARKEST))
+        light = light * (luminance ** np.float32(1 / _HLG_GAMMA - 1))[..., None] / np.float32(PEAK_NITS / WHITE_NITS)
+    between = (colours.light[1:] + colours.light[:-1]) / 2
+    return np.searchsorted(between, light).astype(np.uint16)
+
+
+def _in_p3(light: Floats, colours: Range) -> Floats:
+    """Light as linear Display P3; colours that it lacks end at its border."""
     return np.asarray(np.maximum(light @ colours.to_p3.T, 0), np.float32)
 
 
-def _shown(light: Floats, peak: float) -> Pixels:
+def shown(light: Floats, colours: Range, peak: float) -> Pixels:
+    """The light of a photo in its own primaries as pixels of the standard range, as `show_in_standard_range` makes them."""
+    light = _in_p3(light, colours)
     largest = light.max(axis=-1)
     index = np.rint(np.sqrt(np.minimum(largest / np.float32(peak), 1)) * np.float32(CODES - 1)).astype(np.uint16)
     # Glints beyond the peak end at white too.

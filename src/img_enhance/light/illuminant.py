@@ -31,6 +31,9 @@ LONG_DIFFERENCE, SHORT_DIFFERENCE = 84.0, 42.0
 # What is so far from grey counts half.
 HALF_DIFFERENCE = 50.0
 
+# How things look in a light, by whether its long and its short cone response are above the middle one.
+_TINTS = {(True, False): "yellowish", (False, True): "bluish", (False, False): "greenish", (True, True): "pinkish"}
+
 _TABLE_MIRED = np.arange(1e6 / 30_000, 1e6 / 1500)
 
 
@@ -131,6 +134,17 @@ def grey_difference(light: Array) -> float:
     """About how far from grey a grey is in this light (u, v), in units of CIEDE2000 as they are near grey."""
     long, middle, short = np.log(np.maximum(cones(light), 1e-3))
     return float(np.hypot(LONG_DIFFERENCE * (long - middle), SHORT_DIFFERENCE * (short - middle)))
+
+
+def named(kelvin: float, duv: float) -> str:
+    """A light in its figures: "light of 3200 K (Duv +0.001)"."""
+    return f"light of {kelvin:.0f} K (Duv {duv:+z.3f})"
+
+
+def cast_of(kelvin: float, duv: float) -> str:
+    """The cast that a light gives, in plain words: "a yellowish cast, as from light of 3200 K (Duv +0.001)"."""
+    long, middle, short = cones(chromaticity(kelvin, duv))
+    return f"a {_TINTS[bool(long > middle), bool(short > middle)]} cast, as from {named(kelvin, duv)}"
 
 
 def compressed(difference: float) -> float:

@@ -10,7 +10,7 @@ Sources: convolutional color constancy, Barron 2015; the correlation by Fourier 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from math import ceil, sqrt
 
@@ -19,8 +19,9 @@ import numpy as np
 from img_enhance.light.cells import Mask, cells_of
 from img_enhance.light.colour import Encoding, Floats
 from img_enhance.light.illuminant import Array, cones_of_rgb, of_cones
-from img_enhance.light.learned import Perceptron, arrays, perceptron, probability
+from img_enhance.light.learned import Perceptron, arrays, log_odds_of, perceptron, probability
 from img_enhance.light.light_shares import light_shares
+from img_enhance.light.scene_light import odds_in_scene
 from img_enhance.light.toning import toned
 from img_enhance.photo import Photo
 
@@ -77,11 +78,15 @@ _DARK_WHITE = 0.55
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A light as CIE 1960 (u, v), the confidence in [0, 1] that there is a cast, and the name of the method."""
+    """A light as CIE 1960 (u, v), the confidence in [0, 1] that it is a cast that nobody wanted, and the name of the method.
+
+    `confidence_if_asked` is that for somebody who has seen a cast: no less, as a sunset's light is not what is meant then.
+    """
 
     light: Array
     confidence: float
     method: str
+    confidence_if_asked: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +124,12 @@ def estimated(photo: Photo, encoding: Encoding) -> Estimate:
     """The light in the photo if it has a cast, and the confidence that it has one."""
     evidence = evidence_of(photo, encoding)
     if evidence is None:
-        return Estimate(of_cones(np.ones(3)), 0.0, METHOD)
-    found = _decision(*log_odds(evidence, learned()))
+        return Estimate(of_cones(np.ones(3)), 0.0, METHOD, 0.0)
+    light, odds = decided(*log_odds(evidence, learned()))
     # The colour of a toned photo is no light's, though it looks like one: nothing in it can tell.
-    return replace(found, confidence=found.confidence * (1 - evidence.toned))
+    by_colours = float(probability(odds)) * (1 - evidence.toned)
+    in_scene = float(probability(odds_in_scene(photo, encoding, light, log_odds_of(by_colours)))) * (1 - evidence.toned)
+    return Estimate(light, in_scene, METHOD, max(in_scene, by_colours))
 
 
 def evidence_of(photo: Photo, encoding: Encoding) -> Evidence | None:
@@ -214,15 +221,15 @@ def _between(values: Floats, at: Array) -> float:
     return float(np.array([1 - down, down]) @ here @ np.array([1 - right, right]))
 
 
-def _decision(white: float, lights: Floats) -> Estimate:
-    """The probability that there is a cast, and the mean light if so."""
+def decided(white: float, lights: Floats) -> tuple[Array, float]:
+    """The mean light (u, v) if there is a cast, and the logarithm of the odds that there is one by the photo's colours."""
     top = float(lights.max())
     likely = np.exp(lights.astype(np.float64) - top)
     rows, columns = ((np.arange(count) + first + 0.5) for count, first in zip(LIGHTS, FIRST_LIGHT, strict=True))
     long = (likely.sum(axis=1) @ (rows * GRID_STEP[0] + GRID_CORNER[0])) / likely.sum()
     short = (likely.sum(axis=0) @ (columns * GRID_STEP[1] + GRID_CORNER[1])) / likely.sum()
     odds = top + np.log(likely.sum()) - white
-    return Estimate(of_cones(np.exp([long, 0, short])), float(probability(odds)), METHOD)
+    return of_cones(np.exp([long, 0, short])), float(odds)
 
 
 def _white_level(largest: Floats) -> float:

@@ -13,6 +13,11 @@ import numpy.typing as npt
 
 from img_enhance.light.colour import Floats
 
+Doubles = npt.NDArray[np.float64]
+
+# The binomial kernel that smooths a lattice.
+_KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
@@ -46,6 +51,28 @@ class Lattice:
         at_right *= across
         at_right += at_left
         return at_right
+
+
+def smoothed(values: Doubles, *, rounds: tuple[int, int, int]) -> Doubles:
+    """(rows, columns, levels) through a binomial kernel so many times along each axis; beyond the ends lies nothing, 0."""
+    for axis, times in enumerate(rounds):
+        for _ in range(times):
+            padded = np.pad(values, [(2, 2) if axis == a else (0, 0) for a in range(3)])
+            length = values.shape[axis]
+            values = np.asarray(
+                np.sum([w * np.take(padded, np.arange(i, i + length), axis) for i, w in enumerate(_KERNEL)], axis=0), np.float64
+            )
+    return values
+
+
+def refined(values: Doubles, *, axis: int, times: int) -> Doubles:
+    """`values` between nodes along an axis, at `times` as many nodes; an odd number, so that every node stays one."""
+    nodes = values.shape[axis]
+    at = (np.arange(nodes * times) + 0.5) / times - 0.5
+    first = np.floor(at).astype(int)
+    beside = [np.take(values, np.clip(first + next_, 0, nodes - 1), axis) for next_ in (0, 1)]
+    fraction = np.expand_dims(at - first, tuple(a for a in range(values.ndim) if a != axis))
+    return np.asarray(beside[0] + (beside[1] - beside[0]) * fraction)
 
 
 def _between(flat: Floats, index: npt.NDArray[np.int32], fraction: Floats) -> Floats:

@@ -14,6 +14,7 @@ from img_enhance.light.colour import Floats
 
 LIGHTS_FILE = "learned.npz"
 EXPOSURE = "exposure.npz"
+SCENES = "scene.npz"
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from img_enhance.errors import DeviceError
-from img_enhance.machine import cgroups
+from img_enhance.machine import address_space, cgroups
 from img_enhance.machine.gpu import Gpu
 from img_enhance.planning.plan import Device, Rates, RuntimeName
 from img_enhance.words import Setting, Words
@@ -212,13 +212,18 @@ def detect_cpu() -> Device:
         cores=cores,
         native_bf16="avx512_bf16" in flags or "amx_bf16" in flags,
         rates=Rates(f32=rates.f32 * cores, bf16=rates.bf16 * cores),
-        memory_bytes=min(int(psutil.virtual_memory().total), cgroups.memory_limit()),
+        memory_bytes=min(int(psutil.virtual_memory().total), cgroups.memory_limit(), address_space.memory_limit()),
     )
+
+
+def cpu_flags() -> frozenset[str]:
+    """The processor's features by Linux's names for them; none on other systems."""
+    return _cpu_flags()[0]
 
 
 def free_bytes() -> int:
     """Memory that this process could take right now without anything being killed or swapped."""
-    return min(int(psutil.virtual_memory().available), cgroups.free_memory())
+    return min(int(psutil.virtual_memory().available), cgroups.free_memory(), address_space.free_memory())
 
 
 def _cpu_flags() -> tuple[frozenset[str], str]:

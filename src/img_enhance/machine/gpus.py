@@ -64,6 +64,17 @@ def empty_cache() -> None:
         torch.mps.empty_cache()
 
 
+def free_memory(place: str) -> int | None:
+    """Bytes of a GPU's own memory that are free, None where it has none of its own, or does not say."""
+    if place == "mps":
+        return None
+    try:
+        free, _ = torch.cuda.mem_get_info(place)
+    except RuntimeError:  # so full that nothing can be asked
+        return None
+    return int(free)
+
+
 def claim_memory(place: str, wanted: int | None, share: float) -> int:
     """The bytes of a GPU's own memory that this process may take from now on: those wanted, or `share` of nine tenths of what is free.
 

@@ -97,6 +97,13 @@ def coded_colours(primaries: int, transfer: int, *, full: bool = True) -> Colour
     return Colours(_PRIMARIES[primaries], _CURVES[transfer], full)
 
 
+def code_points(colours: Colours) -> tuple[int, int]:
+    """The numbers of primaries and curve by which a file says colours of high dynamic range, whose primaries some number names."""
+    assert colours.hdr
+    primaries = next(number for number, known in _PRIMARIES.items() if known == colours.primaries)
+    return primaries, next(number for number, known in _CURVES.items() if known == colours.curve)
+
+
 # Cone responses of the Bradford transform. Source: ICC.1:2022, annex E.
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _D50 = np.array([0.9642, 1.0, 0.8249])

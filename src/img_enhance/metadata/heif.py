@@ -1,7 +1,7 @@
-"""What an AVIF or HEIC says of its colours beside a profile: the nclx of its main picture.
+"""What an AVIF or HEIC says of its colours beside a profile: the nclx of its main picture, or the header of its AV1.
 
 Source: ISO/IEC 14496-12:2022, sections 4.2 (boxes), 8.11 (meta, pitm, iref) and 12.1.5 (colr); ISO/IEC 23008-12:2022, section
-9.3 (ipco, ipma).
+9.3 (ipco, ipma); AV1 Codec ISO Media File Format Binding, section 2.3 (av1C); ISO/IEC 14496-15:2022, section 8.3 (hvcC).
 """
 
 import struct
@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from img_enhance.metadata import BrokenMetadata
+from img_enhance.metadata.av1 import sequence_colours
 from img_enhance.metadata.colours import Colours, coded_colours
 
 _MOST_BYTES = 16 << 20
 _MOST_BOXES = 1000
 _VERSION_BYTES = 4
+_FULL_RANGE, _AV1_MONOCHROME, _AV1_UNITS_AT, _HEVC_CHROMA_AT = 0x80, 0x10, 4, 16
 
 
 def read_nclx(path: Path) -> Colours | None:
-    """The colours of the main picture, or of the first tile that it is made of; None where nothing says them in numbers.
+    """The colours of the main picture, or of the first tile that it is made of, by nclx, else by its AV1; None where neither says them.
+
+    They are `full` unless the picture is grey with values as in video: libheif 1.23 makes those of colours full, and leaves grey.
 
     Raises: BrokenMetadata when they make no sense; OSError when the file cannot be read.
     """
@@ -27,17 +31,28 @@ def read_nclx(path: Path) -> Colours | None:
             return None
         main = _numbers(meta[b"pitm"], _VERSION_BYTES, "I" if meta[b"pitm"][0] else "H")[0]
         held = dict(_boxes(meta[b"iprp"]))
-        properties = list(_boxes(held.get(b"ipco", b"")))
+        boxes = list(_boxes(held.get(b"ipco", b"")))
         owned = _associations(held[b"ipma"]) if b"ipma" in held else {}
         tile = _first_tile(meta[b"iref"], main) if b"iref" in meta else None
-        for item in (main, tile):
-            for index in owned.get(item, ()):
-                kind, body = properties[index - 1] if 0 < index <= len(properties) else (b"", b"")
-                if kind == b"colr" and body[:4] == b"nclx":
-                    return coded_colours(*_numbers(body, 4, "HH"))
+        properties = [boxes[index - 1] for item in (main, tile) for index in owned.get(item, ()) if 0 < index <= len(boxes)]
+        for kind, body in properties:
+            if kind == b"colr" and body[:4] == b"nclx":
+                primaries, transfer, _, flags = _numbers(body, 4, "HHHB")
+                return coded_colours(primaries, transfer, full=bool(flags & _FULL_RANGE) or not any(map(_is_grey, properties)))
+        for kind, body in properties:
+            if kind == b"av1C":
+                return sequence_colours(body[_AV1_UNITS_AT:])
     except (struct.error, IndexError):
         raise BrokenMetadata("the boxes that say its colours are cut off") from None
     return None
+
+
+def _is_grey(box: tuple[bytes, bytes]) -> bool:
+    """Whether a property says that its picture is coded without colour."""
+    kind, body = box
+    if kind == b"av1C":
+        return bool(body[2] & _AV1_MONOCHROME)
+    return kind == b"hvcC" and body[_HEVC_CHROMA_AT] & 3 == 0
 
 
 def _meta(path: Path) -> bytes:

@@ -86,13 +86,16 @@ def _walk(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         file.seek(start + length + _AFTER_DATA)
 
 
-def add_xmp(source: Path | BinaryIO, target: BinaryIO, xmp: bytes) -> None:
+def add_xmp(source: Path | BinaryIO, target: BinaryIO, xmp: bytes | None, *, cicp: tuple[int, int] | None = None) -> None:
     """Copy the PNG `source` to `target` with `xmp`, plain, right after its header, and without the XMP it had. Memory is constant.
+
+    `cicp` are the numbers of primaries and curve, in the full range, that its values are said to be of; it must say no other colours.
 
     Raises: BrokenMetadata when `source` is no PNG or is cut off, or `xmp` is no UTF-8 or above 16 MB (`target` is then useless, and
     empty in the last case); OSError when one cannot be read or written.
     """
-    chunk = _plain_chunk(xmp)
+    # Before the pixels, where cICP has to be.
+    added = (b"" if cicp is None else _chunk(b"cICP", bytes((*cicp, 0, 1)))) + (b"" if xmp is None else _plain_chunk(xmp))
     with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
         for number, (kind, length) in enumerate(_chunks(file)):
             if number == 0:
@@ -103,7 +106,7 @@ def add_xmp(source: Path | BinaryIO, target: BinaryIO, xmp: bytes) -> None:
                 target.write(struct.pack(">I", length) + kind + head)
             _pass_on(file, length - len(head) + _AFTER_DATA, None if is_xmp else target)
             if number == 0:
-                target.write(chunk)
+                target.write(added)
             if kind == b"IEND":
                 return
     raise BrokenMetadata("the PNG is cut off")
@@ -164,8 +167,11 @@ def _plain_chunk(xmp: bytes) -> bytes:
         xmp.decode("utf-8")
     except UnicodeDecodeError:
         raise BrokenMetadata("the XMP is not UTF-8") from None
-    body = b"iTXt" + _KEYWORD + b"\0\0\0\0" + xmp  # not compressed, by no method; no language, no translated keyword
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return _chunk(b"iTXt", _KEYWORD + b"\0\0\0\0" + xmp)  # not compressed, by no method; no language, no translated keyword
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:

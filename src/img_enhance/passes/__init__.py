@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from img_enhance.geometry import Box
-from img_enhance.passes import columns, faces, network, resample, tones
+from img_enhance.passes import columns, faces, high_range, network, resample, tones
 from img_enhance.passes.context import PassContext
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import PassPlan
@@ -17,6 +17,7 @@ RUN: dict[type[Any], Callable[[Any, Photo, Box, PassContext], Photo]] = {
     columns.ColumnsPlan: columns.run,
     tones.TonePlan: tones.run,
     faces.FacePlan: faces.run,
+    high_range.HighRangePlan: high_range.run,
 }
 
 

@@ -35,6 +35,7 @@ class ColumnsPass:
     resizes: ClassVar[bool] = True
     wants_depth: ClassVar[bool] = False
     wants_source: ClassVar[bool] = False
+    wants_file: ClassVar[bool] = False
 
     def result(self, size: Size) -> Size:
         return Size(self.width, size.height)

@@ -38,7 +38,8 @@ class Networks(Protocol):
 class PassContext:
     """The folder for canvases on disk, whom to tell, and what a pass adds to the record and the warnings; networks.
 
-    `source` is the photo as it was before the last enlargement, for the passes that ask for it.
+    `source` is the photo as it was before the last enlargement, for the passes that ask for it. `changed` says whether a pass before this
+    one changed the picture.
     """
 
     folder: Path | None
@@ -48,6 +49,7 @@ class PassContext:
     warnings: list[str]
     networks: Networks
     source: Photo | None
+    changed: bool
 
     def unchanged(self, why: str) -> None:
         """Record that the pass leaves the picture as it is, to the last bit."""

@@ -18,6 +18,7 @@ from img_enhance.passes.strips import SizeStays
 from img_enhance.passes.sweep import check_answer
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import UNRECORDED, PassResources
+from img_enhance.planning.speeds import DETECTING, Speed, network_work, seconds_of
 from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 from img_enhance.planning.sweep_planner import START_SECONDS, copies_bytes
 from img_enhance.request.options import GFPGAN
@@ -29,7 +30,6 @@ from img_enhance.words import Setting, asks_nothing
 DETECTION_BYTES = 220_000_000
 FACE_BYTES = 5_000_000
 PASTE_BYTES = 80_000_000
-DETECTION_SECONDS = 1.5
 # How many faces a photo is taken to have for the estimate of time.
 _USUAL_FACES = 3
 
@@ -49,6 +49,7 @@ class FacePass:
     resizes: ClassVar[bool] = False
     wants_depth: ClassVar[bool] = False
     wants_source: ClassVar[bool] = True
+    wants_file: ClassVar[bool] = False
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -65,7 +66,6 @@ class FacePass:
         pixels = model.segments[0].side ** 2
         network = pixels * (model.whole.bytes_per_pixel(resources.precision) + copies_bytes(model, model.scale))
         restoring = self.options.at_most * FACE_BYTES + (PASTE_BYTES if own_memory else max(network, PASTE_BYTES))
-        flops_per_second = resources.device.rates.of(resources.precision) * 1e9
         return FacePlan(
             step=self.options.name,
             options=self.options,
@@ -78,9 +78,16 @@ class FacePass:
             depth=resources.depth,
             projected_bytes=resources.below + max(DETECTION_BYTES, restoring),
             detector=self.detector,
-            seconds=DETECTION_SECONDS + START_SECONDS + _USUAL_FACES * pixels * model.flops / flops_per_second,
+            seconds=seconds_of(DETECTING, size.pixels, resources.device.speeds) + _restoring_seconds(model, resources),
             gpu_bytes=resources.gpu_below + network if own_memory else 0,
         )
+
+
+def _restoring_seconds(model: Model, resources: PassResources) -> float:
+    """How long the network takes for as many faces as photos usually have."""
+    device, work = resources.device, network_work(model.title, resources.precision, "whole")
+    speed = device.speeds.get(work, Speed(START_SECONDS, device.rates.of(resources.precision) * 1e9))
+    return speed.seconds(_USUAL_FACES * model.segments[0].side ** 2 * model.flops)
 
 
 @dataclass(frozen=True)

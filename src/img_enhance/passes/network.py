@@ -16,7 +16,7 @@ from img_enhance.passes.sweep import sweep
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import PassResources
 from img_enhance.planning.sweep_plan import Stage, SweepPlan
-from img_enhance.planning.sweep_planner import copies_bytes, core_of, network_seconds, plan_network, reach_of
+from img_enhance.planning.sweep_planner import copies_bytes, core_of, likely_seconds, plan_network, reach_of
 from img_enhance.runtimes.runtime import Picture
 
 
@@ -29,6 +29,7 @@ class NetworkPass:
     resizes: ClassVar[bool] = True
     wants_depth: ClassVar[bool] = False
     wants_source: ClassVar[bool] = False
+    wants_file: ClassVar[bool] = False
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -46,7 +47,7 @@ class NetworkPass:
     def plan(self, size: Size, part: Box, resources: PassResources) -> NetworkPlan:
         sweeping = self._sweep(size, part, resources)
         fields = {field.name: getattr(sweeping, field.name) for field in dataclasses.fields(sweeping)}
-        return NetworkPlan(**{**fields, "depth": resources.depth, "seconds": network_seconds(sweeping, resources.device)})
+        return NetworkPlan(**{**fields, "depth": resources.depth, "seconds": likely_seconds(sweeping, resources.device)})
 
     def _sweep(self, size: Size, part: Box, resources: PassResources) -> SweepPlan:
         """How the network sweeps a picture, in the machine's memory or in a device's own."""

@@ -15,13 +15,11 @@ from img_enhance.passes.context import PassContext
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import PassResources
 from img_enhance.planning.planner import STREAM_BYTES
+from img_enhance.planning.speeds import RESAMPLING, seconds_of
 from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 
 # How many pixels of the larger picture a reduction to half sees at most, on each side and per halving: three lobes, and libvips' rounding.
 LANCZOS_REACH = 5
-
-# A rate that only serves to estimate.
-PIXELS_PER_SECOND = 30e6
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class ResamplePass:
     resizes: ClassVar[bool] = True
     wants_depth: ClassVar[bool] = False
     wants_source: ClassVar[bool] = False
+    wants_file: ClassVar[bool] = False
 
     def result(self, _: Size) -> Size:
         return self.size
@@ -50,7 +49,8 @@ class ResamplePass:
         return needed, seen
 
     def plan(self, size: Size, part: Box, resources: PassResources) -> ResamplePlan:
-        seconds = part.size.pixels / PIXELS_PER_SECOND
+        _, seen = self.parts(part, size)
+        seconds = seconds_of(RESAMPLING, seen.size.pixels + part.size.pixels, resources.device.speeds)
         return ResamplePlan(
             size, self.size, part, resources.medium, resources.below + STREAM_BYTES, resources.depth, seconds, self.wraps, self.dpi
         )

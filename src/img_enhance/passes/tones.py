@@ -19,14 +19,12 @@ from img_enhance.passes import strips
 from img_enhance.passes.context import PassContext
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import UNRECORDED, PassResources
+from img_enhance.planning.speeds import seconds_of, step_work
 from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 from img_enhance.request.options import StepOptions
 
 # So many rows above and below its own a strip may look at.
 MOST_REACH = 2
-
-# A rate that only serves to estimate.
-PIXELS_PER_SECOND = 20e6
 
 # Strips are changed by at most so many threads at a time, each in float32 copies.
 MOST_THREADS = 8
@@ -88,6 +86,7 @@ class TonePass:
     resizes: ClassVar[bool] = False
     wants_depth: ClassVar[bool] = True  # tones that are changed again would make bands in 8 bits
     wants_source: ClassVar[bool] = False
+    wants_file: ClassVar[bool] = False
 
     def result(self, size: Size) -> Size:
         return size
@@ -107,7 +106,7 @@ class TonePass:
             threads=threads,
             projected_bytes=resources.below + max(MEASURE_BYTES, threads * strip * BYTES_PER_PIXEL),
             tones=self.tones,
-            seconds=size.pixels / PIXELS_PER_SECOND,
+            seconds=seconds_of(step_work(self.options.name), size.pixels, resources.device.speeds),
         )
 
 

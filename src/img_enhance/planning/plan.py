@@ -14,6 +14,7 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.photo import Header
+from img_enhance.planning.speeds import Speeds
 from img_enhance.planning.sweep_plan import Medium
 
 RuntimeName = Literal["openvino", "torch"]
@@ -39,7 +40,8 @@ class Device:
 
     `place` is the device as its runtime names it ("cpu", "cuda:0", "mps"), `reason` why it was chosen. `channels_last` is how values
     lie in memory while a network runs. `own_memory` says that networks, features and scratch lie in a memory of the device's own: a
-    graphics card, not a GPU that shares the machine's. `threads` are those that a runtime may use, None where nobody limits them.
+    graphics card, not a GPU that shares the machine's. `rates` decide how work is cut up; `speeds` were measured on this very device, and
+    only say how long work takes. `threads` are those that a runtime may use, None where nobody limits them.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Device:
     channels_last: bool = True
     own_memory: bool = False
     threads: int | None = None
+    speeds: Speeds = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class PassResources:
     """What a pass works with: where its result lies and how deep it is, the device, and `below` bytes of other things of those allowed.
 
     Likewise of the device's own memory, where `gpu_allowed` is not None. `source` is the pass that begins with the picture before the last
-    enlargement, and `in_place` says that the pass may change the picture before it instead of making one.
+    enlargement, and `in_place` says that the pass may change the picture before it instead of making one. `file_medium` is where the
+    photo's file goes that is read again.
     """
 
     medium: Medium
@@ -73,6 +77,7 @@ class PassResources:
     gpu_allowed: int | None
     source: int
     in_place: bool
+    file_medium: Medium
 
 
 class Pass(Protocol):
@@ -93,6 +98,10 @@ class Pass(Protocol):
     @property
     def wants_source(self) -> bool:
         """Whether it also needs the picture as it was before the passes that resize, and pastes into the one before it."""
+
+    @property
+    def wants_file(self) -> bool:
+        """Whether it reads the photo's file again, and leaves the picture before it as it is beside its own."""
 
     def result(self, size: Size) -> Size:
         """The size of its result for a picture of `size`."""
@@ -183,7 +192,7 @@ class Plan:
     """How a recipe runs on one photo. `crop` is the part of the result that is asked for, None for all of it.
 
     `keeps_networks` says that networks stay in memory from one pass to the next, and for the next photo. `gpu_allowed_bytes` and
-    `gpu_projected_bytes` are of a GPU's own memory, None where it has none.
+    `gpu_projected_bytes` are of a GPU's own memory, None where it has none. `seconds` are those of all: reading, passes and writing.
     """
 
     device: str
@@ -203,6 +212,8 @@ class Plan:
     projected_bytes: int
     disk_bytes: int
     seconds: float
+    reading_seconds: float
+    writing_seconds: float
     gpu_allowed_bytes: int | None = None
     gpu_projected_bytes: int | None = None
 

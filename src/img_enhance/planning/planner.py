@@ -13,6 +13,7 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.photo import Header, format_named
 from img_enhance.planning.plan import Device, Pass, PassPlan, PassResources, Plan, PlanRequest
+from img_enhance.planning.speeds import reading_work, seconds_of, writing_work
 from img_enhance.planning.sweep_plan import CHANNELS, Medium
 from img_enhance.planning.sweep_planner import VALUE_BYTES
 from img_enhance.units import bytes_text
@@ -160,12 +161,14 @@ def _arranged(inputs: _Inputs, *, keeps_networks: bool, largest_canvas: int) -> 
     held = [_held(passes, pictures, number) for number in range(len(passes))]
     size, plans = header.size, list[PassPlan]()
     for number, (each, part) in enumerate(zip(passes, inputs.parts, strict=True)):
-        resources = _resources(inputs, number, networks if keeps_networks else each.models, held[number])
+        loaded = networks if keeps_networks else each.models
+        resources = _resources(inputs, number, loaded, held[number], file_medium=pictures[0].medium)
         plans.append(each.plan(size, part, resources))
         size = each.result(size)
     always = inputs.reserved_bytes + (_all_resident_bytes(networks) if keeps_networks else 0)
-    reading = always + pictures[0].memory_bytes + _decoding_bytes(header)
-    writing = always + pictures[-1].memory_bytes + _encoding_bytes(header, pictures[-1].size, request.output_format)
+    reading = always + pictures[0].memory_bytes + decoding_bytes(header)
+    written = pictures[-2:] if passes and passes[-1].wants_file else pictures[-1:]
+    writing = always + sum(canvas.memory_bytes for canvas in written) + _encoding_bytes(header, pictures[-1].size, request.output_format)
     peaks = [reading, *(plan.projected_bytes for plan in plans), writing]
     disk_bytes = max([pictures[0].disk_bytes, *(sum(canvas.disk_bytes for canvas in canvases) for canvases in held)])
     return _plan_of(
@@ -177,29 +180,42 @@ def _plan_of(
     inputs: _Inputs, plans: list[PassPlan], source_medium: Medium, *, keeps_networks: bool, projected_bytes: int, disk_bytes: int
 ) -> Plan:
     """The plan whose passes run so."""
-    size = inputs.request.header.size
+    header, device, size = inputs.request.header, inputs.device, inputs.request.header.size
+    result = plans[-1].result if plans else size
+    written = result if inputs.request.crop is None else inputs.request.crop.size
+    output = format_named(inputs.request.output_format)
+    reading = seconds_of(reading_work(header.format), _worth(size, header, depth=header.depth), device.speeds)
+    writing = seconds_of(writing_work(output.name), _worth(written, header, depth=header.depth if output.deep else 8), device.speeds)
     gpu_bytes = None if inputs.gpu_allowed is None else max((plan.gpu_bytes for plan in plans), default=0)
     return Plan(
-        device=inputs.device.name,
-        runtime=inputs.device.runtime,
-        place=inputs.device.place,
-        reason=inputs.device.reason,
+        device=device.name,
+        runtime=device.runtime,
+        place=device.place,
+        reason=device.reason,
         precision=inputs.precision,
-        channels_last=inputs.device.channels_last,
+        channels_last=device.channels_last,
         source_medium=source_medium,
         passes=tuple(plans),
         size=size,
-        result=plans[-1].result if plans else size,
+        result=result,
         crop=inputs.request.crop,
         keeps_networks=keeps_networks,
         allowed_bytes=inputs.allowed,
         reserved_bytes=inputs.reserved_bytes,
         projected_bytes=projected_bytes,
         disk_bytes=disk_bytes,
-        seconds=sum(plan.seconds for plan in plans),
+        seconds=reading + sum(plan.seconds for plan in plans) + writing,
+        reading_seconds=reading,
+        writing_seconds=writing,
         gpu_allowed_bytes=inputs.gpu_allowed,
         gpu_projected_bytes=gpu_bytes,
     )
+
+
+def _worth(size: Size, header: Header, *, depth: int) -> float:
+    """How many pixels of three channels of 8 bits a picture like the photo, of this size and depth, is worth to who reads or writes it."""
+    channels = (1 if header.grey else CHANNELS) + header.alpha
+    return size.pixels * channels / CHANNELS * depth / 8
 
 
 def _pictures(inputs: _Inputs, largest_canvas: int) -> list[_Canvas]:
@@ -213,9 +229,11 @@ def _pictures(inputs: _Inputs, largest_canvas: int) -> list[_Canvas]:
 
 
 def _held(passes: tuple[Pass, ...], pictures: list[_Canvas], number: int) -> list[_Canvas]:
-    """The pictures that lie there while a pass runs: earlier ones that are still needed, the one before it, its own."""
+    """The pictures that lie there while a pass runs: earlier ones that are still needed, the file's where it is read again, the one before
+    it, its own."""
     earlier = [pictures[source] for source in _awaited(passes, number)]
-    return [*earlier, *pictures[number : number + (1 if _in_place(passes, number) else 2)]]
+    file = pictures[:1] if passes[number].wants_file else []
+    return [*earlier, *file, *pictures[number : number + (1 if _in_place(passes, number) else 2)]]
 
 
 def _depth(request: PlanRequest, number: int) -> int:
@@ -229,7 +247,7 @@ def _in_place(passes: tuple[Pass, ...], number: int) -> bool:
     return passes[number].wants_source and _source(passes, number) < number
 
 
-def _resources(inputs: _Inputs, number: int, loaded: tuple[Model, ...], held: list[_Canvas]) -> PassResources:
+def _resources(inputs: _Inputs, number: int, loaded: tuple[Model, ...], held: list[_Canvas], *, file_medium: Medium) -> PassResources:
     """What pass `number` works with while the networks of `loaded` and the canvases of `held` lie there, the last one for its result."""
     passes = inputs.request.passes
     return PassResources(
@@ -243,6 +261,7 @@ def _resources(inputs: _Inputs, number: int, loaded: tuple[Model, ...], held: li
         gpu_allowed=inputs.gpu_allowed,
         source=_source(passes, number),
         in_place=_in_place(passes, number),
+        file_medium=file_medium,
     )
 
 
@@ -269,7 +288,8 @@ def _awaited(passes: tuple[Pass, ...], number: int) -> set[int]:
     return {source for source in (_source(passes, later) for later in wanting) if source < number}
 
 
-def _decoding_bytes(header: Header) -> int:
+def decoding_bytes(header: Header) -> int:
+    """What reading a photo takes beside its canvases."""
     decoding = STREAM_BYTES
     if header.whole or header.interlaced:
         decoding += header.size.pixels * WHOLE_DECODER_BYTES_PER_PIXEL * header.depth // 8

@@ -8,6 +8,7 @@ from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.planning.plan import Device
+from img_enhance.planning.speeds import Cut, network_work
 from img_enhance.planning.sweep_plan import CHANNELS, Medium, Stage, SweepPlan
 from img_enhance.planning.windows import fewest, length
 
@@ -159,7 +160,19 @@ def _scratch_bytes(sweeping: _Sweeping, stages: tuple[Stage, ...], *, one_area: 
 
 
 def network_seconds(plan: SweepPlan, device: Device) -> float:
+    """How long the sweep takes by the device's rates, which every machine of its kind has alike: by this, ways are chosen."""
     return plan.flops / (device.rates.of(plan.precision) * 1e9) + START_SECONDS
+
+
+def likely_seconds(plan: SweepPlan, device: Device) -> float:
+    """How long the sweep takes by what was measured on this machine, else by the device's rates."""
+    speed = device.speeds.get(network_work(plan.model.title, plan.precision, cut_of(plan)))
+    return network_seconds(plan, device) if speed is None else speed.seconds(plan.flops)
+
+
+def cut_of(plan: SweepPlan) -> Cut:
+    """How the network runs, as its work is named by."""
+    return "whole" if len(plan.stages) == 1 else "stages"
 
 
 def copies_bytes(model: Model, scale: int) -> int:
@@ -170,17 +183,18 @@ def _ways_to_cut(model: Model, size: Size) -> Iterator[tuple[Stage, ...]]:
     """Ways to group the segments into stages and to bound their windows: the head goes with the first group, the tail alone."""
     last = len(model.segments) - 1
     if last and max(size.width, size.height) <= model.segments[1].window:
-        yield _stages(model, group=SEGMENTS_OF_ONE_WINDOW, shrink=1)
+        yield stages_of(model, group=SEGMENTS_OF_ONE_WINDOW)
     shrink = 1
     while True:
-        stages = _stages(model, group=1, shrink=shrink)
+        stages = stages_of(model, shrink=shrink)
         yield stages
         if all(stage.side == SMALLEST_SIDE for stage in stages):
             return
         shrink *= 2
 
 
-def _stages(model: Model, *, group: int, shrink: int) -> tuple[Stage, ...]:
+def stages_of(model: Model, *, group: int = 1, shrink: int = 1) -> tuple[Stage, ...]:
+    """The segments in stages of so many, over windows that are smaller than usual so many times."""
     last = len(model.segments) - 1
     starts = [0, *range(1 + group, last, group), last] if last else [0]
     stops = [*(start - 1 for start in starts[1:]), last]

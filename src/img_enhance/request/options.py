@@ -218,6 +218,12 @@ class Output:
     subsampling: str | None = option(
         None, help="colour resolution of a JPEG or AVIF (default 4:4:4, all of it)", choices=("4:4:4", "4:2:0")
     )
+    dynamic_range: str | None = option(
+        None,
+        help="of a photo in PQ or HLG: keep it in an AVIF, PNG or JPEG XL and tone-map it for other formats (default), "
+        "hdr to refuse other formats, sdr to tone-map it always",
+        choices=("hdr", "sdr"),
+    )
     strip_gps: bool | None = option(None, help="leave out where the photo was taken")
     motion: str | None = option(
         None, help="the video in a phone's JPEG: keep it behind the new picture (default), or drop it", choices=("keep", "drop")

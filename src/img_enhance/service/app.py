@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from img_enhance import __version__
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.jobs.refusals import Bug, MalformedRequest, MethodRefused, NotHere
+from img_enhance.jobs.refusals import MalformedRequest, MethodRefused, NotHere
 from img_enhance.service.admission import REQUEST, Admission
 from img_enhance.service.api import about, docs, enhance, jobs
 from img_enhance.service.problems import Problem, problem_response
@@ -26,6 +26,20 @@ from img_enhance.workers.catalogue import as_data
 
 _log = logging.getLogger(__name__)
 _CLOSED_REQUEST = 499
+
+# What scripts of other sites may read of an answer.
+_EXPOSED = (
+    "Content-Disposition",
+    "Content-Range",
+    "ETag",
+    "Link",
+    "Location",
+    "Preference-Applied",
+    "Retry-After",
+    "X-Job-ID",
+    "X-Request-ID",
+    "X-Summary",
+)
 
 _DESCRIPTION = """Makes ordinary photos better: super-resolution, light and colour.
 
@@ -45,7 +59,15 @@ def make_app(settings: Settings) -> FastAPI:
         yield
         await service.stop()
 
-    app = FastAPI(title="img-enhance", version=__version__, description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="img-enhance",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.state.service = service
     for module in (enhance, jobs, about, docs):
         app.include_router(module.router)
@@ -53,7 +75,8 @@ def make_app(settings: Settings) -> FastAPI:
     app.add_middleware(Admission, service=service)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=["*"])
+        methods = ["GET", "HEAD", "POST", "DELETE"]
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=["*"], expose_headers=_EXPOSED)
     _answer_errors(app)
     if settings.access == "keys":
         _describe_keys(app)
@@ -68,7 +91,6 @@ def _answer_errors(app: FastAPI) -> None:
         HTTPException: _http,
         RequestValidationError: _invalid,
         ClientDisconnect: _gone,
-        Exception: _bug,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
@@ -99,11 +121,6 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:
     return Response(status_code=_CLOSED_REQUEST)
-
-
-async def _bug(request: Request, error: Exception) -> Response:
-    _log.error("a mistake of ours", exc_info=error, extra={"request": request.scope.get(REQUEST)})
-    return problem_response(as_data(Bug(f"a mistake of ours; it is in the log as {request.scope.get(REQUEST)}")))
 
 
 def _describe_keys(app: FastAPI) -> None:

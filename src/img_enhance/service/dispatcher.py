@@ -180,7 +180,7 @@ class Dispatcher:
         done = await self._store.ask(JobStore.finish, job, now=time.time(), result=result, result_bytes=size, record=record)
         self._die_at("published")
         if done:
-            self._pace.learn(job.estimated_seconds, seconds)
+            self._pace.learn(job.kind, job.estimated_seconds, seconds)
             self._metrics.jobs_ended.labels(state="done").inc()
             for step in end.record["steps"]:
                 self._metrics.step_seconds.labels(step=step["name"]).observe(step["seconds"])
@@ -213,10 +213,9 @@ class Dispatcher:
     def _die_at(self, point: str) -> None:
         die_at(point, self._fault)
 
-    async def stop(self, seconds: float) -> None:
-        """Let what runs end within so many seconds; hand the rest back."""
-        deadline = time.monotonic() + seconds
-        while self.running and time.monotonic() < deadline:
+    async def stop(self) -> None:
+        """Let what runs end until `live.stop_by`; hand the rest back."""
+        while self.running and time.monotonic() < self._live.stop_by:
             await asyncio.sleep(0.05)
         for id in list(self.running):
             await self._interrupt(id)

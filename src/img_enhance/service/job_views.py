@@ -12,7 +12,6 @@ from img_enhance.jobs.store import JobStore
 from img_enhance.photo import format_named
 from img_enhance.request.recipe import Reason, left_out
 from img_enhance.service.keys import Caller
-from img_enhance.service.pace import Pace
 from img_enhance.service.problems import Problem, problem_body
 from img_enhance.service.service import Service
 from img_enhance.service.views import API, BatchView, JobView, ProblemView, ResultView
@@ -46,9 +45,9 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
     position, left = None, None
     fraction = 1.0 if job.state == "done" else service.live.fractions.get(job.id, 0.0)
     if job.state == "queued":
-        position, left = await wait_of(service.store, service.pace, job)
+        position, left = await wait_of(service, job)
     elif job.state == "running":
-        left = service.pace.expected(job.estimated_seconds) * (1 - fraction)
+        left = _seconds_left(service, job)
     url = f"{API}/jobs/{job.id}"
     return JobView(
         id=job.id,
@@ -71,10 +70,16 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
     )
 
 
-async def wait_of(store: AsyncJobStore, pace: Pace, job: Job) -> tuple[int, float]:
+async def wait_of(service: Service, job: Job) -> tuple[int, float]:
     """The place of a queued job, of which 1 is next, and the seconds until it has ended."""
-    before, seconds = await store.ask(JobStore.ahead, job)
-    return before + 1, pace.expected_after(seconds, job.estimated_seconds)
+    ahead, pace = await service.store.ask(JobStore.ahead, job), service.pace
+    before = pace.expected_of(ahead.queued) + sum(_seconds_left(service, each) for each in ahead.running)
+    return ahead.count + 1, pace.shared(before) + pace.expected(job.kind, job.estimated_seconds)
+
+
+def _seconds_left(service: Service, job: Job) -> float:
+    """What is expected of a running job from now."""
+    return service.pace.expected(job.kind, job.estimated_seconds) * (1 - service.live.fractions.get(job.id, 0.0))
 
 
 def _links(job: Job, url: str) -> dict[str, str]:

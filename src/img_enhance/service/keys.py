@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -13,6 +14,8 @@ from pathlib import Path
 from img_enhance.errors import DiskError, OptionError
 from img_enhance.jobs.refusals import KeyMissing, KeyUnknown
 from img_enhance.words import Setting
+
+_log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _LEAST_KEY = 16
@@ -34,6 +37,9 @@ class Caller:
 class Keys:
     """Names of keys by their hashes: those of the settings, and those of a file, which is read again when it changes.
 
+    A file that cannot be read any more leaves the keys as they were, and `trouble` says why: a slip of the operator's must not lock
+    everybody out.
+
     Raises: OptionError for a key that is too short or a line that cannot be read.
     """
 
@@ -42,7 +48,8 @@ class Keys:
         self._given = {_hash_of(text): f"key{number}" for number, text in enumerate(filter(None, map(str.strip, texts.split(","))), 1)}
         self._read: dict[str, str] = {}
         self._stamp: tuple[int, int] | None = None
-        self._refresh()
+        self.trouble = ""
+        self._read_anew()
 
     def __len__(self) -> int:
         return len(self._given) + len(self._read)
@@ -56,14 +63,25 @@ class Keys:
         key = headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
         if not key:
             raise KeyMissing("send your API key as X-API-Key or as Authorization: Bearer")
-        self._refresh()
+        self.refresh()
         digest = hashlib.sha256(key.encode()).hexdigest()
         owner = self._given.get(digest) or self._read.get(digest)
         if owner is None:
             raise KeyUnknown("this API key is not known here", "check it, or ask for a new one")
         return owner
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Read the file if it changed."""
+        try:
+            self._read_anew()
+            self.trouble = ""
+        except (OptionError, OSError, UnicodeDecodeError) as error:
+            if not self.trouble:
+                _log.error("the keys cannot be read; those of before go on", extra={"detail": str(error)})
+            self.trouble = "the file of keys cannot be read; the keys of before go on"
+
+    def _read_anew(self) -> None:
+        """Read the file if it changed since it was read last."""
         try:
             status = self._file.stat()
         except FileNotFoundError:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class LiveState:
-    """Fractions done by job, a way to wait until something about a job changes, and whether the service takes nothing more."""
+    """Fractions done by job, a way to wait until something about a job changes, and whether the service takes nothing more.
+
+    `stop_by` is when running work must have ended then, by the monotonic clock.
+    """
 
     def __init__(self) -> None:
         self.stopping = False
+        self.stop_by = float("inf")
         self.fractions: dict[str, float] = {}
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
 
@@ -25,9 +30,11 @@ class LiveState:
         """How many watch this job."""
         return len(self._waiting.get(id, ()))
 
-    def stop(self) -> None:
-        """Say that the service takes nothing more, and wake everybody."""
-        self.stopping = True
+    def stop(self, seconds: float) -> None:
+        """Take nothing more, let what runs end within so many seconds, and wake everybody. Said again it changes nothing."""
+        if not self.stopping:
+            self.stopping = True
+            self.stop_by = time.monotonic() + seconds
         for id in list(self._waiting):
             self.changed(id)
 

@@ -1,11 +1,25 @@
-"""How fast this machine is, compared with estimates; learned anew by every run of the service."""
+"""How fast this machine is, compared with estimates: of each kind of work by itself, learned anew by every run of the service."""
 
 from __future__ import annotations
 
-# The latest job counts so much in what is learned, and no job for more than these.
-_WEIGHT = 0.2
-_LEAST_RATIO, _MOST_RATIO = 0.05, 20.0
-_LEAST_SECONDS = 0.05
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+# An estimate is believed as if so much work had shown it right, and what was seen counts up to so much work, so nothing counts for ever.
+_BELIEVED_SECONDS, _REMEMBERED_SECONDS = 5.0, 200.0
+# Most of a smaller job is reading, starting and answering, which says nothing of the speed of the work.
+_TINY_SECONDS = 0.5
+_MOST_RATIO = 20.0
+
+TONES = "tones"
+
+
+def kind_of_work(request: Mapping[str, Any]) -> str:
+    """What most of a recipe's work is: the model of its first network, else tones."""
+    steps = request.get("steps")
+    models = [str(step["model"]) for step in steps if "model" in step] if isinstance(steps, list) else []
+    return models[0] if models else TONES
 
 
 class Pace:
@@ -13,17 +27,27 @@ class Pace:
 
     def __init__(self, workers: int) -> None:
         self._workers = max(1, workers)
-        self._ratio = 1.0
+        # Of each kind: seconds estimated, seconds measured.
+        self._seen: dict[str, tuple[float, float]] = defaultdict(lambda: (_BELIEVED_SECONDS, _BELIEVED_SECONDS))
 
-    def learn(self, estimated_seconds: float, measured_seconds: float) -> None:
+    def learn(self, kind: str, estimated_seconds: float, measured_seconds: float) -> None:
         """Learn from a job that has ended."""
-        ratio = measured_seconds / max(estimated_seconds, _LEAST_SECONDS)
-        self._ratio += _WEIGHT * (min(max(ratio, _LEAST_RATIO), _MOST_RATIO) - self._ratio)
+        if estimated_seconds < _TINY_SECONDS:
+            return
+        estimated, measured = self._seen[kind]
+        kept = max(0.0, 1 - estimated_seconds / _REMEMBERED_SECONDS)
+        most = estimated_seconds * _MOST_RATIO
+        self._seen[kind] = estimated * kept + estimated_seconds, measured * kept + min(measured_seconds, most)
 
-    def expected(self, seconds: float) -> float:
-        """How long work will take that is estimated at so many seconds."""
-        return seconds * self._ratio
+    def expected(self, kind: str, seconds: float) -> float:
+        """How long work of a kind will take that is estimated at so many seconds."""
+        estimated, measured = self._seen.get(kind, (1.0, 1.0))
+        return seconds * measured / estimated
 
-    def expected_after(self, before_seconds: float, own_seconds: float) -> float:
-        """When work will have ended before which other work waits, that the workers share."""
-        return self.expected(before_seconds / self._workers + own_seconds)
+    def expected_of(self, seconds: Mapping[str, float]) -> float:
+        """How long work of several kinds will take one worker."""
+        return sum(self.expected(kind, each) for kind, each in seconds.items())
+
+    def shared(self, seconds: float) -> float:
+        """How long the workers together take for so many seconds of one."""
+        return seconds / self._workers

@@ -5,21 +5,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from img_enhance.errors import OptionError, RecipeError
+from img_enhance.jobs.refusals import MalformedRequest
 from img_enhance.request.form import Field, fields, from_text
 from img_enhance.request.options import STEP_OPTIONS, Output, RealESRGAN, StepOptions
 from img_enhance.request.recipe import AUTO, Recipe
 
 SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
 
+# More than anybody needs: every step twice is less.
+_MOST_STEPS, _MOST_OF_A_KIND = 16, 2
+_MOST_DEPTH = 32
+
 
 def recipe_of(form_fields: Mapping[str, Any]) -> Recipe:
     """The recipe in "recipe", or the one that simple fields describe. Values may be texts, as in a form, or JSON values.
 
-    Raises: OptionError, RecipeError.
+    Raises: OptionError, RecipeError; MalformedRequest for a recipe that is not JSON.
     """
     for name in form_fields:
         if name not in (*SIMPLE_FIELDS, "recipe"):
@@ -30,7 +36,7 @@ def recipe_of(form_fields: Mapping[str, Any]) -> Recipe:
             others = ", ".join(name for name in given if name != "recipe")
             raise OptionError(f"give a recipe or {others}, not both")
         recipe = given["recipe"]
-        return Recipe.from_json(recipe) if isinstance(recipe, str) else Recipe.from_mapping(recipe)
+        return recipe_in(json_mapping(recipe, "the recipe") if isinstance(recipe, str) else _mapping(recipe))
     return Recipe(steps=_steps(given), output=_output(given))
 
 
@@ -80,6 +86,12 @@ def _output(given: Mapping[str, Any]) -> Output:
     return Output(**values)
 
 
+def _mapping(recipe: object) -> Mapping[str, Any]:
+    if not isinstance(recipe, Mapping):
+        raise RecipeError("the recipe must be a JSON object")
+    return recipe
+
+
 def _field(options: type[Any], name: str) -> Field:
     return next(field for field in fields(options) if field.name == name)
 
@@ -88,18 +100,58 @@ def _value(field: Field, value: Any, name: str) -> Any:
     return from_text(dataclasses.replace(field, name=name), value) if isinstance(value, str) else value
 
 
-def json_mapping(text: str | bytes, what: str) -> dict[str, Any]:
-    """A JSON object.
+def recipe_in(values: Mapping[str, Any]) -> Recipe:
+    """The recipe that JSON values describe, which may be a suggestion or a record that holds it as its "recipe".
 
-    Raises: RecipeError when it is none.
+    Raises: RecipeError, OptionError as `Recipe.from_mapping`; RecipeError for more steps than anybody needs.
+    """
+    inner = values.get("recipe", values)
+    steps = inner.get("steps") if isinstance(inner, Mapping) else None
+    if isinstance(steps, list):
+        if len(steps) > _MOST_STEPS:
+            raise RecipeError(f"the recipe has {len(steps)} steps and {_MOST_STEPS} are allowed")
+        counts = Counter(str(step.get("step"))[:40] for step in steps if isinstance(step, Mapping))
+        for name, count in counts.items():
+            if count > _MOST_OF_A_KIND:
+                raise RecipeError(f"the recipe has {name} {count} times and {_MOST_OF_A_KIND} are allowed")
+    return Recipe.from_mapping(inner)
+
+
+def json_mapping(text: str | bytes, what: str) -> dict[str, Any]:
+    """A JSON object of texts that can be written.
+
+    Raises: MalformedRequest when it is none.
     """
     try:
-        values = json.loads(text)
+        values = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise RecipeError(f"{what} is not JSON: {error}") from None
+        raise MalformedRequest(f"{what} is not JSON: {error}") from None
     if not isinstance(values, dict):
-        raise RecipeError(f"{what} must be a JSON object")
+        raise MalformedRequest(f"{what} must be a JSON object")
+    _check_values(values, what)
     return values
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _check_values(values: object, what: str) -> None:
+    """Pass if every text can be encoded, and nothing is nested so deeply that what walks through it must give up."""
+    rest: list[tuple[object, int]] = [(values, 1)]
+    while rest:
+        value, depth = rest.pop()
+        if depth > _MOST_DEPTH:
+            raise MalformedRequest(f"{what} is nested more than {_MOST_DEPTH} deep")
+        if isinstance(value, dict):
+            rest.extend((each, depth + 1) for pair in value.items() for each in pair)
+        elif isinstance(value, list):
+            rest.extend((each, depth + 1) for each in value)
+        elif isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise MalformedRequest(f"{what} has half of a character: a surrogate without the other") from None
 
 
 def is_idempotency_key(text: str) -> bool:

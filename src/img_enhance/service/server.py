@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from types import FrameType
 from typing import Any
 
@@ -18,6 +19,8 @@ from img_enhance.service.logs import log_as_json
 from img_enhance.service.settings import Settings
 
 _MOST_HEADER_BYTES = 32_000
+# So many connections more than requests may be at work, for those that are refused in words and for health checks.
+_SPARE_CONNECTIONS = 50
 _KEEP_ALIVE_SECONDS = 30
 # All of it, with the drain and the workers' end after it, stays below the 20 s after which others kill.
 _GRACE_SECONDS = 2
@@ -32,7 +35,7 @@ def serve(settings: Settings) -> int:
     # Else there is a second series beside each of ours, of when it began.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     app = make_app(settings)
-    server = _Server(_configured(app, settings), app.state.service.live)
+    server = _Server(_configured(app, settings), app.state.service.live, settings.drain_seconds)
     # uvicorn raises the signal again at its end; by then it has done what was asked.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -44,6 +47,7 @@ def _configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
     class Protocol(Deadlines):
         header_seconds = settings.header_seconds
         send_seconds = settings.send_seconds
+        most_connections = settings.connections + _SPARE_CONNECTIONS
 
     return uvicorn.Config(
         app,
@@ -55,7 +59,6 @@ def _configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         lifespan="on",
-        limit_concurrency=settings.connections,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(settings.drain_seconds) + _GRACE_SECONDS,
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
@@ -63,28 +66,50 @@ def _configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Notes in the live state at the first signal that nothing more is taken."""
+    """Notes in the live state at the first signal that nothing more is taken, from when on one deadline holds for all."""
 
-    def __init__(self, config: uvicorn.Config, live: LiveState) -> None:
+    def __init__(self, config: uvicorn.Config, live: LiveState, drain_seconds: float) -> None:
         super().__init__(config)
-        self._live = live
+        self._live, self._drain_seconds = live, drain_seconds
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._live.stopping = True
+        # A signal comes between any two instructions, also while the loop sleeps.
+        self._loop.call_soon_threadsafe(self._live.stop, self._drain_seconds)
         super().handle_exit(sig, frame)
 
 
 class Deadlines(H11Protocol):
-    """Closes connections whose request does not begin in time, or whose client does not take the answer: uvicorn waits for ever."""
+    """Closes connections whose request does not begin in time, or whose client does not take the answer: uvicorn waits for ever.
+
+    When there are too many connections, that which has been without a request for longest makes way for a new one.
+    """
 
     header_seconds = 10.0
     send_seconds = 60.0
+    most_connections = 550
+    _quiet_since = 0.0
     _deadline: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._arm()
+        if len(self.connections) > self.most_connections:
+            self._make_room()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no request is at work on this connection."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _make_room(self) -> None:
+        others = [each for each in self.connections if each is not self and isinstance(each, Deadlines) and each.quiet]
+        longest = min(others, key=lambda each: each._quiet_since, default=self)
+        longest.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self.cycle is not None and self.cycle.response_complete and self._deadline is None:
@@ -110,6 +135,7 @@ class Deadlines(H11Protocol):
         super().resume_writing()
 
     def _arm(self) -> None:
+        self._quiet_since = self.loop.time()
         self._deadline = self.loop.call_later(self.header_seconds, self._close)
 
     def _disarm(self) -> None:

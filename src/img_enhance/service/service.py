@@ -86,8 +86,8 @@ class Service:
 
     async def stop(self) -> None:
         """Let work end or hand it back, then end the children and close the store."""
-        self.live.stop()
-        await self.dispatcher.stop(self.settings.drain_seconds)
+        self.live.stop(self.settings.drain_seconds)
+        await self.dispatcher.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

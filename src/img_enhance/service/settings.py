@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from img_enhance.errors import OptionError
@@ -15,6 +16,10 @@ PREFIX = "IMG_ENHANCE_"
 
 # Known by these names to everybody who runs such a service; they are taken without the prefix too.
 PLAIN_NAMES = ("MAX_IMAGE_SIZE_MB", "ENABLE_GPU")
+
+# Of the machine, whatever door is used, and of the client.
+_OTHER_NAMES = ("HOME", "MIRROR", "OFFLINE", "WEIGHTS_PATH", "SERVER_KEY")
+_ALIKE = 0.75
 
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -46,8 +51,10 @@ class Settings:
     body_seconds: float = option(120, help="a request's body must arrive within this", minimum=0.1, placeholder="SECONDS")
     send_seconds: float = option(60, help="a client must take the next piece of an answer within this", minimum=0.1, placeholder="SECONDS")
     drain_seconds: float = option(12, help="how long running work may end when the service stops", minimum=0, maximum=15)
-    uploads: int = option(16, help="bodies received at the same time", minimum=1, maximum=1_000, placeholder="N")
-    connections: int = option(500, help="connections open at the same time", minimum=10, maximum=10_000, placeholder="N")
+    uploads: int = option(64, help="bodies received at the same time", minimum=1, maximum=1_000, placeholder="N")
+    uploads_per_key: int = option(16, help="of these, of one key or address", minimum=1, maximum=1_000, placeholder="N")
+    connections: int = option(500, help="requests at the same time, also those that wait", minimum=10, maximum=10_000, placeholder="N")
+    requests_per_key: int = option(100, help="of these, of one key or address", minimum=1, maximum=10_000, placeholder="N")
 
     queue_jobs: int = option(100, help="jobs waiting at the same time", minimum=1, maximum=100_000, placeholder="N")
     queue_seconds: float = option(14_400, help="estimated work waiting at the same time", minimum=1, placeholder="SECONDS")
@@ -101,8 +108,9 @@ class Settings:
 def settings_from(environment: Mapping[str, str], given: Mapping[str, Any] | None = None) -> Settings:
     """Settings from the environment's texts, and over them values `given` otherwise.
 
-    Raises: OptionError that names the variable.
+    Raises: OptionError that names the variable, also one that is spelt nearly like a setting.
     """
+    _check_spelling(environment)
     values: dict[str, Any] = {}
     for field in fields(Settings):
         for name in variables(field):
@@ -110,6 +118,16 @@ def settings_from(environment: Mapping[str, str], given: Mapping[str, Any] | Non
                 values[field.name] = _value(field, name, environment[name])
                 break
     return Settings(**(values | dict(given or {})))
+
+
+def _check_spelling(environment: Mapping[str, str]) -> None:
+    """Pass if no variable of ours looks like a setting without being one: it would be passed over, and the limit not be kept."""
+    known = {name for field in fields(Settings) for name in variables(field)}
+    for name in environment:
+        if name.startswith(PREFIX) and name not in known and name.removeprefix(PREFIX) not in _OTHER_NAMES:
+            near = get_close_matches(name.removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known], 1, _ALIKE)
+            if near:
+                raise OptionError(f"there is no setting {name}", f"did you mean {PREFIX}{near[0]}?")
 
 
 def variables(field: Field) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from img_enhance.jobs.spool import PHOTO
 from img_enhance.jobs.store import JobStore
 from img_enhance.request.recipe import Recipe
 from img_enhance.service.keys import Caller
+from img_enhance.service.pace import kind_of_work
+from img_enhance.service.photo_file import Upload
 from img_enhance.service.service import Service
-from img_enhance.service.uploads import Upload
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.faults import die_at
 from img_enhance.workers.protocol import Checked, CheckPhoto, Failed
@@ -39,7 +40,7 @@ async def checked(service: Service, submission: Submission) -> Checked | Failed:
     photo = service.spool.incoming / submission.upload.id / PHOTO
     answer = await service.readers.check(CheckPhoto(str(photo), submission.recipe.to_mapping()))
     if isinstance(answer, Checked):
-        seconds, most = service.pace.expected(answer.seconds), service.settings.max_job_seconds
+        seconds, most = service.pace.expected(kind_of_work(answer.request), answer.seconds), service.settings.max_job_seconds
         if seconds > most:
             return as_data(
                 WorkTooLong(f"the work is estimated at {seconds:.0f} s and {most:.0f} s are allowed", "ask for a smaller factor")
@@ -106,6 +107,7 @@ def _new_job(caller: Caller, submission: Submission, answer: Checked | Failed, b
         created=now,
         finished=now if failed else None,
         error=answer.shown() if isinstance(answer, Failed) else None,
+        kind="" if isinstance(answer, Failed) else kind_of_work(answer.request),
     )
 
 

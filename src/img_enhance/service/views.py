@@ -59,6 +59,13 @@ class JobView(BaseModel):
     links: dict[str, str]
 
 
+class JobsView(BaseModel):
+    """Some of the caller's jobs, the latest first."""
+
+    jobs: list[JobView]
+    next: str | None = Field(None, description="where earlier ones are; none if there are none")
+
+
 class BatchView(BaseModel):
     """A batch: how many of its jobs are in which state, and all of them."""
 

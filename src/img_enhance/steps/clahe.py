@@ -1,4 +1,4 @@
-"""Contrast-limited adaptive histogram equalisation of lightness, with less of it where noise would be seen.
+"""Contrast-limited adaptive histogram equalisation of lightness, where there is detail to lift, with less of it where noise would be seen.
 
 Source: Pizer et al. 1987, "Adaptive histogram equalization and its variations"; Zuiderveld 1994, "Contrast limited adaptive histogram
 equalization". With `amplify_noise` the tables are those of OpenCV's createCLAHE before they are rounded.
@@ -16,7 +16,8 @@ import numpy.typing as npt
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Box
 from img_enhance.light.colour import CODES, Encoding, Floats, Pixels, encoding_of
-from img_enhance.light.lattice import Lattice
+from img_enhance.light.detail import detail_shares
+from img_enhance.light.lattice import Lattice, refined
 from img_enhance.light.lightness import light_table, lightness_table
 from img_enhance.light.noise import VISIBLE_NOISE, NoiseLevels, noise_levels
 from img_enhance.light.tone import Target, decoded, looked_up, luminance_of, relit, root_index
@@ -32,6 +33,9 @@ _LEAST_TILE_SIDE = 32
 
 # Histograms come from so many pixels of a photo at most; of a photo up to this size from all.
 _COUNTED_PIXELS = 2_500_000
+
+# About so many nodes along a side say where there is detail.
+_DETAIL_NODES = 24
 
 # The largest channel comes no nearer to white than a tenth of the distance that it or the new grey has.
 _LEAST_DISTANCE_FROM_WHITE = 0.1
@@ -82,9 +86,15 @@ def measure(photo: Photo, options: CLAHE) -> CLAHEFacts:
     noise = noise_levels(photo, encoding)
     most = np.full(LEVELS, np.inf) if options.amplify_noise else steepest(noise)
     tables = tables_of(histograms(photo, encoding, tiling), clip_limit=options.clip_limit, most=most)
+    cell: tuple[float, float] = (tiling.tile_height, tiling.tile_width)
+    if not options.amplify_noise:
+        times = finer(tiling.rows), finer(tiling.columns)
+        nodes, cell = (tiling.rows * times[0], tiling.columns * times[1]), (cell[0] / times[0], cell[1] / times[1])
+        shares = detail_shares(photo, encoding, noise, nodes=nodes, cell=cell)
+        tables = limited_to_detail(refined(refined(tables, axis=0, times=times[0]), axis=1, times=times[1]), shares, most)
     own = np.arange(LEVELS) / (LEVELS - 1)
     values = own + (tables - own) * options.enhance_level
-    lattice = Lattice(values.astype(np.float32), tiling.tile_height, tiling.tile_width)
+    lattice = Lattice(values.astype(np.float32), *cell)
     why = "" if options.enhance_level > 0 else asks_nothing(Setting("clahe_enhance_level", "0"))
     return CLAHEFacts(lattice, noise, why, encoding, photo.grey)
 
@@ -149,6 +159,27 @@ class Tiling:
 def steepest(noise: NoiseLevels) -> Doubles:
     """(256,): the steepest slope at each level with which visible noise stays as it is, and other noise invisible."""
     return np.maximum(1.0, VISIBLE_NOISE / np.maximum(noise.at(np.arange(LEVELS) / (LEVELS - 1)), 1e-9))
+
+
+def finer(tiles: int) -> int:
+    """How many nodes there are for a tile, of so many, where the photo's detail counts; odd, so that a tile's middle is one."""
+    return max(1, (_DETAIL_NODES // tiles - 1) // 2 * 2 + 1)
+
+
+def limited_to_detail(tables: Doubles, shares: Doubles, most: Doubles) -> Doubles:
+    """(rows, columns, 256) tables that keep levels as they are where `shares` (rows, columns, bins) of detail are 0.
+
+    They rise, and no steeper than `most`.
+    """
+    own = np.arange(LEVELS) / (LEVELS - 1)
+    bins = (np.arange(shares.shape[-1]) + 0.5) / shares.shape[-1]
+    amount = np.apply_along_axis(lambda share: np.interp(own, bins, share), -1, shares)
+    mixed = own + (tables - own) * amount
+    rising = (np.maximum.accumulate(mixed, axis=-1) + np.minimum.accumulate(mixed[..., ::-1], axis=-1)[..., ::-1]) / 2
+    # From black, which stays black, to white.
+    steps = np.diff(rising, axis=-1) / (rising[..., -1:] - rising[..., :1])
+    slopes = _limited(steps * (LEVELS - 1), most[1:])
+    return np.concatenate([np.zeros((*slopes.shape[:-1], 1)), np.cumsum(slopes, axis=-1) / (LEVELS - 1)], axis=-1)
 
 
 def histograms(photo: Photo, encoding: Encoding, tiling: Tiling) -> Counts:

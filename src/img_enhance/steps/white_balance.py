@@ -12,9 +12,12 @@ from img_enhance.light.colour import CODES, Encoding, Floats, Pixels, encoding_o
 from img_enhance.light.illuminant import (
     WHITE_KELVIN,
     Array,
+    cast_of,
     chromaticity,
     cones,
     cones_of_rgb,
+    grey_difference,
+    named,
     of_cones,
     ordinary_duv,
     temperature_and_duv,
@@ -31,6 +34,9 @@ TINT_DUV = 0.0003
 
 # Changes of less than this part of a channel's light are not worth a pass.
 _LEAST_CHANGE = 0.002
+
+# Less of a cast, in CIEDE2000 of a grey, is hardly seen, and not worth a pass.
+LEAST_CAST_DIFFERENCE = 2.0
 
 # Beyond this gain a channel holds so little light that its noise, and steps of 8-bit values, become visible.
 _MOST_GAIN = 5.0
@@ -94,7 +100,7 @@ def measure(photo: Photo, options: WhiteBalance) -> WhiteBalanceFacts:
         why = "a grey photo has no colour cast"
         return WhiteBalanceFacts(WHITE_KELVIN, float(ordinary_duv(WHITE_KELVIN)), 1.0, 0.0, "grey photo", None, encoding, unchanged=why)
     found = estimated(photo, encoding) if options.temperature is None and options.tint is None else given(options)
-    strength = strength_asked_for(found.confidence) * options.enhance_level
+    strength = strength_asked_for(found.confidence_if_asked) * options.enhance_level
     matrix = correction(found.light, encoding, strength=strength)
     kelvin, duv = map(float, temperature_and_duv(found.light))
     why = "" if matrix is not None else _unchanged(found, encoding, options)
@@ -110,13 +116,23 @@ def _unchanged(found: Estimate, encoding: Encoding, options: WhiteBalance) -> st
     """Why there is nothing to be done about a light."""
     if options.enhance_level == 0:
         return asks_nothing(Setting("white_balance_enhance_level", "0"))
-    if correction(found.light, encoding, strength=strength_asked_for(found.confidence)) is not None:
+    if correction(found.light, encoding, strength=strength_asked_for(found.confidence_if_asked)) is not None:
         return Words(Setting("white_balance_enhance_level", f"{options.enhance_level:g}"), " is too little to show")
     if found.method == _GIVEN:
         return "the light that was given is white already"
-    kelvin, duv = temperature_and_duv(found.light)
-    seen = f"no cast is seen (light of {kelvin:.0f} K, Duv {duv:+z.3f} with a confidence of {found.confidence:.2f}); "
-    return Words(seen, Setting("white_balance_temperature"), " names a light to take out all the same")
+    kelvin, duv = map(float, temperature_and_duv(found.light))
+    return Words(
+        f"{looks_natural(kelvin, duv, confidence=found.confidence)}; ",
+        Setting("white_balance_temperature"),
+        " names a light to take out all the same",
+    )
+
+
+def looks_natural(kelvin: float, duv: float, *, confidence: float) -> str:
+    """That nothing is wrong with the colours of a photo in which this light was found, but with so little confidence."""
+    if grey_difference(chromaticity(kelvin, duv)) < LEAST_CAST_DIFFERENCE:
+        return f"the colours look natural: {named(kelvin, duv)} is daylight, or near it"
+    return f"the colours look natural: {cast_of(kelvin, duv)}, is unlikely (confidence {confidence:.2f})"
 
 
 def gains_of(matrix: Floats | None) -> Array:
@@ -136,7 +152,7 @@ def given(options: WhiteBalance) -> Estimate:
     """The light that the options name; the one of temperature and tint that is left out is that of a right photo."""
     kelvin = WHITE_KELVIN if options.temperature is None else options.temperature
     duv = ordinary_duv(kelvin) + TINT_DUV * (options.tint or 0)
-    return Estimate(chromaticity(kelvin, duv), 1.0, _GIVEN)
+    return Estimate(chromaticity(kelvin, duv), 1.0, _GIVEN, 1.0)
 
 
 def correction(light: Array, encoding: Encoding, *, strength: float) -> Floats | None:

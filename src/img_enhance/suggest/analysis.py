@@ -46,11 +46,15 @@ class Luminance:
 
 @dataclass(frozen=True)
 class Cast:
-    """The colour of the light: correlated temperature, Duv (positive towards green; daylight has about 0.003), confidence in [0, 1]."""
+    """The colour of the light: correlated temperature, Duv (positive towards green; daylight has about 0.003), confidence in [0, 1].
+
+    `strength` is the part of it that white_balance takes out where it is asked for.
+    """
 
     kelvin: float
     duv: float
     confidence: float
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def _cast(photo: Photo) -> Cast | None:
     if photo.grey:
         return None
     found = white_balance.measure(photo, WhiteBalance())
-    return Cast(found.kelvin, found.duv, found.confidence)
+    return Cast(found.kelvin, found.duv, found.confidence, found.strength)
 
 
 def thinned(photo: Photo, most_pixels: int = LATTICE_PIXELS) -> Photo:

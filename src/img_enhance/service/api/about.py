@@ -79,7 +79,7 @@ async def status(request: Request) -> dict[str, Any]:
         "memory": {"free_bytes": int(psutil.virtual_memory().available), "used_bytes": _memory(service.slots)},
         "queue": {
             "jobs": load.states,
-            "estimated_seconds": round(service.pace.expected(load.queued_seconds), 1),
+            "estimated_seconds": round(service.pace.expected_of(load.queued), 1),
             "running": len(service.dispatcher.running),
         },
         "storage": {"used_bytes": load.stored_bytes, "free_disk_bytes": service.spool.free_bytes()},
@@ -110,12 +110,14 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", tags=["about"], responses={503: {"description": "Not yet, or no more"}}, summary="Whether it takes work")
 async def readyz(request: Request) -> Response:
-    """200 once a model is compiled and the store can be written, else 503."""
+    """200 once a model is compiled and the store can be written, else 503. `trouble` says what an operator should look at."""
     service = service_of(request)
     if not service.ready:
         return JSONResponse({"status": "starting" if not service.live.stopping else "stopping"}, 503, {"Retry-After": "2"})
     await service.store.ask(JobStore.check_writable)
-    return JSONResponse({"status": "ready"})
+    service.keys.refresh()
+    trouble = service.keys.trouble
+    return JSONResponse({"status": "ready", **({"trouble": trouble} if trouble else {})})
 
 
 @router.get("/metrics", tags=["about"], response_class=PlainTextResponse, responses=PROBLEMS, summary="Figures for Prometheus")

@@ -23,10 +23,12 @@ from img_enhance.service.api.jobs import result_response
 from img_enhance.service.job_views import batch_view, job_problem, job_view, owned_batch, owned_job, plain, problem_of, wait_of
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
+from img_enhance.service.pace import kind_of_work
+from img_enhance.service.photo_file import Body
 from img_enhance.service.problems import Problem
-from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_of
+from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_in, recipe_of
 from img_enhance.service.submissions import Submission, accepted, all_checked, checked, fingerprint
-from img_enhance.service.uploads import Body, receive_body
+from img_enhance.service.uploads import receive_body
 from img_enhance.service.views import API, BatchView, JobView
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.protocol import Failed
@@ -51,7 +53,7 @@ async def enhance(request: Request) -> Response:
         submission = Submission(body.uploads[0], recipe_of(body.form_fields))
         claim = _claim(request, [submission])
         if claim is not None:
-            earlier = await service.store.ask(JobStore.claimed, caller.owner, claim)
+            earlier = await service.store.ask(JobStore.claimed, caller.quota, claim)
             if earlier is not None:
                 return await _replayed(request, await owned_job(service.store, caller, earlier))
         answer = await checked(service, submission)
@@ -65,7 +67,7 @@ async def enhance(request: Request) -> Response:
         await asyncio.to_thread(body.drop, service.spool)
     job = jobs[0]
     request.scope[REQUEST + ".job"] = job.id
-    _, expected = await wait_of(service.store, service.pace, job)
+    _, expected = await wait_of(service, job)
     if _prefers_async(request) or expected > service.settings.sync_seconds:
         return _accepted_response(await job_view(service, job, record=False))
     return await _waited_for(request, job, kept=claim is not None)
@@ -88,7 +90,7 @@ async def enhance_batch(request: Request) -> Response:
         submissions = _submissions(body)
         claim = _claim(request, submissions)
         if claim is not None:
-            earlier = await service.store.ask(JobStore.claimed, caller.owner, claim)
+            earlier = await service.store.ask(JobStore.claimed, caller.quota, claim)
             if earlier is not None:
                 return _batch_response(await batch_view(service, earlier, await owned_batch(service.store, caller, earlier)))
         answers = await all_checked(service, submissions)
@@ -121,7 +123,7 @@ async def suggest(request: Request) -> dict[str, Any]:
         "reasons": list(answer.reasons),
         "warnings": list(answer.warnings),
         "result": {"format": answer.result_format, "width": answer.result_size[0], "height": answer.result_size[1]},
-        "estimated_seconds": round(service.pace.expected(answer.seconds), 1),
+        "estimated_seconds": round(service.pace.expected(kind_of_work(answer.request), answer.seconds), 1),
     }
 
 
@@ -140,7 +142,7 @@ def _submissions(body: Body) -> list[Submission]:
 
 def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
     try:
-        return Recipe.from_mapping(json_mapping(text, "the recipe"))
+        return recipe_in(json_mapping(text, "the recipe"))
     except ImgEnhanceError as error:
         return error
 
@@ -160,7 +162,7 @@ async def _first_with(store: AsyncJobStore, caller: Caller, claim: Claim | None)
     Raises: KeyReused when it was another request.
     """
     assert claim is not None
-    earlier = await store.ask(JobStore.claimed, caller.owner, claim)
+    earlier = await store.ask(JobStore.claimed, caller.quota, claim)
     assert earlier is not None
     return earlier
 
@@ -184,10 +186,10 @@ def _batch_response(view: BatchView) -> Response:
 
 async def _replayed(request: Request, job: Job) -> Response:
     """What the first request with the same key led to."""
-    if job.state in FINAL:
-        return await _final_response(request, job)
     if _prefers_async(request):
         return _accepted_response(await job_view(service_of(request), job, record=False))
+    if job.state in FINAL:
+        return await _final_response(request, job)
     raise job_problem(
         as_data(StillRunning("the first request with this Idempotency-Key is still being worked on")), job, {"Retry-After": "2"}
     )
@@ -213,7 +215,7 @@ async def _waited_for(request: Request, job: Job, *, kept: bool) -> Response:
                     return Response(status_code=_CLOSED_REQUEST)
                 if time.monotonic() > deadline:
                     raise job_problem(as_data(WaitedTooLong(f"not done after {patience:.0f} s; the job goes on, ask for it")), job)
-                if service.live.stopping and row.state == "queued":
+                if service.live.stopping and (row.state == "queued" or time.monotonic() > service.live.stop_by):
                     raise job_problem(as_data(Stopping("the service stops; the job is kept and goes on afterwards")), job)
                 waiting = asyncio.create_task(changed.wait())
                 await asyncio.wait({waiting, gone}, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -234,4 +236,4 @@ async def _final_response(request: Request, job: Job) -> Response:
         return JSONResponse(plain(await job_view(service, job)))
     if job.state == "failed":
         raise job_problem(problem_of(job), job)
-    return result_response(service.spool, job, retention_hours=service.settings.retention_hours)
+    return result_response(request, service.spool, job, retention_hours=service.settings.retention_hours)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from img_enhance.jobs.async_store import AsyncJobStore
-from img_enhance.jobs.refusals import NotFinished, ResultExpired
+from img_enhance.jobs.refusals import JobCancelled, NotFinished, NotHere, ResultExpired
 from img_enhance.jobs.rows import FINAL, Job
 from img_enhance.jobs.spool import Spool
 from img_enhance.jobs.store import JobStore
 from img_enhance.photo import format_named
 from img_enhance.service.api.access import caller_of, service_of
+from img_enhance.service.api.picture import picture_response
 from img_enhance.service.job_views import (
     batch_view,
     job_problem,
@@ -29,9 +30,10 @@ from img_enhance.service.job_views import (
     problem_of,
     summary,
 )
+from img_enhance.service.keys import EVERYBODY
 from img_enhance.service.live_state import LiveState
 from img_enhance.service.openapi import EVENTS_ANSWER, PICTURE_ANSWER, PROBLEMS
-from img_enhance.service.views import API, BatchView, JobView
+from img_enhance.service.views import API, BatchView, JobsView, JobView
 from img_enhance.workers.catalogue import as_data
 
 router = APIRouter(prefix=API, tags=["jobs"])
@@ -39,6 +41,18 @@ router = APIRouter(prefix=API, tags=["jobs"])
 # Proxies close connections on which nothing is said.
 _KEEP_ALIVE_SECONDS = 10.0
 _RETRY_MILLISECONDS = 2000
+
+
+@router.get("/jobs", response_model=JobsView, response_model_exclude_none=True, responses=PROBLEMS, summary="Your jobs, the latest first")
+async def all_jobs(request: Request, limit: Annotated[int, Query(ge=1, le=100)] = 20, before: str | None = None) -> JobsView:
+    """The jobs of your key without their records; `next` leads to earlier ones. There is no such list where everybody may come in."""
+    service, caller = service_of(request), caller_of(request)
+    if caller.owner == EVERYBODY:
+        raise NotHere("there are no lists of jobs where everybody may come in", "keep the address of each job")
+    earlier = None if before is None else await owned_job(service.store, caller, before)
+    found = await service.store.ask(JobStore.jobs_of, caller.owner, before=earlier, most=limit + 1)
+    more = f"{API}/jobs?limit={limit}&before={found[limit - 1].id}" if len(found) > limit else None
+    return JobsView(jobs=[await job_view(service, each, record=False) for each in found[:limit]], next=more)
 
 
 @router.get("/jobs/{id}", response_model=JobView, response_model_exclude_none=True, responses=PROBLEMS, summary="How a job is")
@@ -53,7 +67,7 @@ async def result(request: Request, id: str) -> Response:
     """The photo: 409 while it is not done, 410 when it has expired, the job's own error if it failed."""
     service = service_of(request)
     found = await owned_job(service.store, caller_of(request), id)
-    return result_response(service.spool, found, retention_hours=service.settings.retention_hours)
+    return result_response(request, service.spool, found, retention_hours=service.settings.retention_hours)
 
 
 @router.get("/jobs/{id}/events", responses={**EVENTS_ANSWER, **PROBLEMS}, summary="What happens to a job, as it happens")
@@ -83,8 +97,8 @@ async def batch(request: Request, id: str) -> Response:
     return JSONResponse(plain(await batch_view(service, id, jobs)))
 
 
-def result_response(spool: Spool, job: Job, *, retention_hours: float) -> Response:
-    """The picture of a finished job.
+def result_response(request: Request, spool: Spool, job: Job, *, retention_hours: float) -> Response:
+    """The picture of a finished job, or the part of it that is asked for; nothing of one that the client has already.
 
     Raises: Problem for a job that has none.
     """
@@ -92,6 +106,10 @@ def result_response(spool: Spool, job: Job, *, retention_hours: float) -> Respon
         raise job_problem(problem_of(job), job)
     if job.state == "expired":
         raise job_problem(as_data(ResultExpired(f"results are kept {retention_hours:g} hours", "send the photo again")), job)
+    if job.state == "cancelled":
+        raise job_problem(
+            as_data(JobCancelled("the job was cancelled, so there is no result", "send the photo again if you still want it")), job
+        )
     if job.state != "done" or job.result is None:
         raise job_problem(as_data(NotFinished(f"the job is {job.state}, it has no result")), job, {"Retry-After": "2"})
     ending = format_named(job.result["format"]).endings[0]
@@ -103,7 +121,7 @@ def result_response(spool: Spool, job: Job, *, retention_hours: float) -> Respon
         "X-Summary": summary(job),
     }
     path = spool.jobs / job.id / job.result["name"]
-    return FileResponse(path, headers=headers, media_type=media_type(job.result["format"]), filename=f"enhanced{ending}")
+    return picture_response(request, path, headers, media_type=media_type(job.result["format"]), filename=f"enhanced{ending}")
 
 
 async def _events(store: AsyncJobStore, live: LiveState, id: str, after: int) -> AsyncIterator[str]:

@@ -1,0 +1,24 @@
+"""Parts of the program that are installed only where somebody wants them."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from img_enhance.doctor.finding import Finding, ok, warning
+from img_enhance.doctor.patient import Patient
+
+# By extra: the packages it brings, by their names in Python, and what for. Those for formats are told of with the formats.
+_EXTRAS = {
+    "service": (("fastapi", "multipart", "prometheus_client", "uvicorn"), "the web service, img-enhance serve"),
+    "torch": (("torch",), "graphics cards"),
+}
+
+
+def extras(_: Patient) -> Iterator[Finding]:
+    """Each extra, or the command that installs it."""
+    for extra, (modules, purpose) in _EXTRAS.items():
+        lacking = [module for module in modules if find_spec(module) is None]
+        title = f"Extra {extra}"
+        if lacking:
+            yield warning(title, f"not installed; only for {purpose}", f"if you want that, run: pip install 'img-enhance[{extra}]'")
+        else:
+            yield ok(title, f"installed; for {purpose}")

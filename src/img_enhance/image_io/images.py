@@ -1,0 +1,77 @@
+"""A photo's file as an image of libvips, whatever its format; pixels come in a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyvips
+
+from img_enhance.errors import PhotoError, UnsupportedPhoto
+from img_enhance.files import damaged
+from img_enhance.geometry import Size
+from img_enhance.image_io.content import check_png, gif_frame
+from img_enhance.image_io.mended import mended_source, mending
+from img_enhance.image_io.other_decoders import open_apart, open_jxl, open_raw
+from img_enhance.image_io.tiff_image import open_tiff
+from img_enhance.image_io.vips import load, reason
+
+_VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
+    "jpeg": pyvips.Image.jpegload,
+    "png": pyvips.Image.pngload,
+    "webp": pyvips.Image.webpload,
+    "avif": pyvips.Image.heifload,
+    "gif": pyvips.Image.gifload,
+}
+# The others are decoded whole, and above 100 MB into a file that no plan knows of and that the service's readers may not write, unless
+# libvips is told to do it in memory, which is planned for.
+_STREAMED = ("jpeg", "png")
+
+
+def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None) -> pyvips.Image:
+    """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero.
+
+    It fails at the first sign of damage, or at what `fail_on` names (libvips).
+    """
+    try:
+        if name == "bmp":
+            return open_apart(path, "bmp", max_pixels)
+        if name == "heic":
+            return open_apart(path, "heic", max_pixels)
+        if name == "jxl":
+            return open_jxl(path, max_pixels)
+        if name == "raw":
+            return open_raw(path, max_pixels)
+        if name == "tiff":
+            return open_tiff(path, max_pixels, fail_on or "error")
+        if name == "png":
+            check_png(path)
+        # A warning of the decoder means that pixels are missing or made up; but libtiff, which `open_tiff` asks, also warns of odd tags.
+        fail_on = fail_on or "warning"
+        if name == "jpeg" and (mended := mending(path)).flaws:
+            return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
+        way: dict[str, str | bool] = {"access": "sequential"} if name in _STREAMED else {"memory": True}
+        image = load(path, _VIPS_LOADERS[name], fail_on=fail_on, **way)
+        return _around_frame(path, image) if name == "gif" else image
+    except pyvips.Error as error:
+        raise damaged(path, reason(error)) from None
+
+
+def open_to_salvage(path: Path, name: str, max_pixels: int) -> pyvips.Image:
+    """As `open_image`, but whatever the decoder warns of."""
+    try:
+        return open_image(path, name, max_pixels)
+    except UnsupportedPhoto:
+        raise
+    except PhotoError:
+        return open_image(path, name, max_pixels, fail_on="none")
+
+
+def _around_frame(path: Path, image: pyvips.Image) -> pyvips.Image:
+    """A GIF whose first frame is smaller than the picture is transparent around it, as browsers show it; libvips makes that black."""
+    frame = gif_frame(path)
+    whole = Size(image.width, image.height).box
+    if image.hasalpha() or frame is None or frame.size == whole.size or frame.size.pixels == 0:
+        return image
+    seen = pyvips.Image.black(frame.size.width, frame.size.height) + 255
+    return image.bandjoin(seen.cast("uchar").embed(frame.left, frame.top, image.width, image.height))
