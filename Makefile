@@ -10,8 +10,8 @@ demo: .venv/base.stamp ## enhance the sample photo
 	@echo 'Look at demo/cat_compared.png. Now your own photo:  $(BIN)/img-enhance photo.jpg'
 	@echo 'For the name img-enhance alone:  . $(BIN)/activate'
 
-serve: .venv/service.stamp ## serve the web API
-	$(BIN)/img-enhance serve
+serve: .venv/service.stamp ## serve the page and API, to all on this machine and nobody else
+	$(BIN)/img-enhance serve --host 127.0.0.1 --access open
 
 test: .venv/dev.stamp ## run the tests
 	$(BIN)/pytest

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,13 @@ from img_enhance.runtimes import runtime_on
 from random_weights import picture_like_weights
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
     from served import Served
+    from visits import Visit
+
+# What says that a machine without a browser is to fail the tests of the page, and what browsers are called.
+REQUIRED = "IMG_ENHANCE_BROWSER"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -177,3 +184,37 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Served]":
 
     with served(tmp_path_factory.mktemp("service") / "data", {"METRICS": "open", "JOBS_PER_KEY": "100"}) as run:
         yield run
+
+
+def _browser_program() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        lacking = f"no browser is installed ({', '.join(BROWSERS)}); on Debian: apt-get install chromium"
+        if os.environ.get(REQUIRED) == "required":
+            pytest.fail(lacking)
+        pytest.skip(lacking)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """One browser, in which each visit has a memory of its own. It goes with its module: tests of others run event loops, and its own
+    is in their way.
+    """
+    program = _browser_program()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Root has no sandbox, and containers have little shared memory.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: "Browser", service: "Served") -> "Iterator[Visit]":
+    """A person at the page of a service that everybody may use."""
+    from visits import visiting
+
+    with visiting(browser, service) as visit:
+        yield visit

@@ -239,4 +239,4 @@ def test_test_runner_is_the_same_over_two_folders(photos: Path, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "out") == ["a.jpg", "b.png", "sub/c.jpg"]
     nothing = subprocess.run(command[:3], cwd=SAMPLE.parent.parent, capture_output=True, text=True, check=False)
-    assert "there is no photo in test_images" in nothing.stderr
+    assert "test_images does not exist" in nothing.stderr

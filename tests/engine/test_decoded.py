@@ -57,8 +57,10 @@ class Reads:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     counted = Reads()
-    for module in (whole, image_io):
-        monkeypatch.setattr(module, "read_photo", counted)
+    monkeypatch.setattr(image_io, "read_photo", counted)
+    defaults = whole.read_into.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "read", counted)
     return counted
 
 

@@ -276,6 +276,21 @@ def test_a_change_of_version_that_is_cut_off_is_done_at_the_next_start(tmp_path:
     assert lease(JobStore(path)).id == "queued"
 
 
+def test_a_deleted_result_leaves_a_row_that_says_so(store: JobStore) -> None:
+    store.accept([JOB], WIDE)
+    running = lease(store)
+    assert not store.delete("a", now=250)
+    store.finish(running, now=300, result={"name": "x"}, result_bytes=7, record={"done": "something"})
+    assert store.delete("a", now=301)
+    assert not store.delete("a", now=302)
+    row = store.job("a")
+    assert row is not None
+    assert row.error is not None
+    assert (row.state, row.result, row.record, row.error["code"]) == ("expired", None, None, "result_expired")
+    assert (store.load().stored_bytes, store.files()) == (0, {})
+    assert [state for _, state, _ in store.events("a", after=0)][-2:] == ["done", "expired"]
+
+
 def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "jobs.sqlite") as database:
         database.execute("CREATE TABLE other (x)")

@@ -1,8 +1,11 @@
 """Settings: from texts, within bounds, and as the docs say."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from img_enhance.errors import OptionError
@@ -62,3 +65,15 @@ def test_a_misspelt_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["HOME", "MIRROR", "OFFLINE", "WEIGHTS_PATH", "SERVER_KEY", "TEST_DATA", "SOAK_ROUNDS", "SOMETHING_ELSE"])
 def test_other_names_are_others_business(name: str) -> None:
     assert settings_from({f"IMG_ENHANCE_{name}": "1"}) == Settings()
+
+
+def test_the_service_says_where_its_page_is(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "img_enhance", "serve", "--access", "open", "--port", "0", "--data", str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as service:
+        try:
+            assert service.stdout is not None
+            said = re.search(r"http://127\.0\.0\.1:\d+/", service.stdout.readline())
+            assert said is not None
+            assert "<title>img-enhance</title>" in httpx.get(said[0]).text
+        finally:
+            service.terminate()

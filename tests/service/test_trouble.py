@@ -145,6 +145,20 @@ def test_results_expire_with_410_and_are_forgotten_with_404(tmp_path: Path) -> N
         assert _until(lambda: run.client.get(f"/api/v1/jobs/{id}").status_code == 404)
 
 
+def test_what_its_owner_deletes_is_gone_at_once(service: Served) -> None:
+    id = service.later(plain_photo(PLAIN))
+    assert service.ended(id)["state"] == "done"
+    assert service.client.get(f"/api/v1/jobs/{id}/result").status_code == 200
+    deleted = service.client.delete(f"/api/v1/jobs/{id}").json()
+    assert (deleted["state"], deleted["error"]["code"]) == ("expired", "result_expired")
+    assert "result" not in deleted
+    assert "record" not in deleted
+    assert not (service.data / "jobs" / id).exists()
+    gone = service.client.get(f"/api/v1/jobs/{id}/result")
+    assert (gone.status_code, gone.json()["code"], "owner" in gone.json()["detail"]) == (410, "result_expired", True)
+    assert service.client.delete(f"/api/v1/jobs/{id}").json() == service.job(id)
+
+
 def test_idle_models_are_given_back_and_come_again(tmp_path: Path) -> None:
     with served(tmp_path / "data", {"IDLE_SECONDS": "1"}) as run:
         assert _until(lambda: _models(run) == [])

@@ -16,7 +16,8 @@ class PhotoTask:
     """One photo to enhance. `source` is its name in the run, `path` its file, `made_by` as in its outcome.
 
     The result goes to a new file in `folder`, which every lane can write, under a name that begins with `stem`; who runs the lanes gives it
-    its name when it is whole. `keep_times` gives it the times of the photo's file.
+    its name when it is whole. `keep_times` gives it the times of the photo's file. `thumbnails` are the files
+    for small pictures of the photo before and after, if they are wanted.
     """
 
     source: str
@@ -26,6 +27,7 @@ class PhotoTask:
     recipe: Recipe
     made_by: str
     keep_times: bool = True
+    thumbnails: tuple[str, str] | None = None
 
 
 class Lanes(Protocol):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from img_enhance import __version__
 from img_enhance.batch.lanes import Lanes, PhotoTask
+from img_enhance.batch.links import thumbnail_files
 from img_enhance.batch.manifest import Manifest, state_at
 from img_enhance.batch.names import Names, NameTemplate, scale_text
 from img_enhance.batch.outcome import PhotoOutcome, RunSummary, Say, failure_of, spoken_outcome
@@ -236,6 +237,7 @@ def _task(todo: Todo, order: Order, manifest: Manifest, stem: str) -> PhotoTask:
         recipe=order.recipe,
         made_by=order.made_by,
         keep_times=order.keep_times,
+        thumbnails=thumbnail_files(todo.source.name, manifest.out),
     )
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from img_enhance.engine import Engine
     from img_enhance.engine.prepared_run import PreparedRun
     from img_enhance.engine.result import Result
+    from img_enhance.image_io import PhotoFile
+    from img_enhance.photo import Photo
     from img_enhance.planning.plan import Plan
 
 # What keeps an algorithm from being loaded; whatever else goes wrong, it was there.
@@ -92,6 +94,9 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
         device=f"{plan.device} by {plan.runtime}",
         precision=plan.precision,
     )
+    small, small_result = task.thumbnails or ("", "")
+    # Before the work, which takes what is decoded, and the memory that decoding it once more would need.
+    unseen = _shown(prepared.at_hand, small)
     result = engine.run(prepared, cancelled=cancelled)
     started = time.perf_counter()
     staged = Path(task.folder) / (task.stem + _ending(prepared.output_format))
@@ -103,6 +108,7 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
     if task.keep_times:
         times = path.stat()
         os.utime(staged, ns=(times.st_atime_ns, times.st_mtime_ns))
+    unseen += _shown(result.photo, small_result)
     algorithms, phases = _runs(engine, prepared, result)
     progress.know(
         status="done",
@@ -112,10 +118,23 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
         copied=result.copied,
         algorithms=(*algorithms, *_lacking(prepared.reasons)),
         phases=(*phases, writing),
-        warnings=result.warnings,
+        warnings=(*result.warnings, *unseen),
         weights_sha256=result.weights,
         result_file=_state(staged),
     )
+
+
+def _shown(photo: Photo | PhotoFile, thumbnail: str) -> tuple[str, ...]:
+    """Why there is no thumbnail, where one is wanted. The photo's result does without it."""
+    from img_enhance.compare.thumbnails import write_thumbnail
+
+    if not thumbnail:
+        return ()
+    try:
+        write_thumbnail(photo, Path(thumbnail))
+    except (PhotoError, OSError) as error:
+        return (f"the report has no thumbnail of it: {error}",)
+    return ()
 
 
 def _prepared(engine: Engine, path: Path, recipe: Recipe, *, alone: bool) -> PreparedRun:
@@ -161,7 +180,7 @@ def _lacking(reasons: tuple[Reason, ...]) -> tuple[AlgorithmRun, ...]:
 
 
 def _refused() -> MemoryBudgetError:
-    return MemoryBudgetError("the system refused memory", "raise the limit that processes have (ulimit -v), or close other programs")
+    return MemoryBudgetError("the system refused memory", "raise the limit that this process has, or close other programs")
 
 
 def _ending(output_format: str) -> str:

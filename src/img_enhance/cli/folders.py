@@ -13,7 +13,9 @@ from img_enhance.batch.manifest import Manifest
 from img_enhance.batch.names import Names
 from img_enhance.batch.outcome import PhotoOutcome, RunSummary, spoken_outcome
 from img_enhance.batch.photos import Found, check_out, check_some, find_photos, names_in
+from img_enhance.batch.report import write_reports
 from img_enhance.batch.run import Order, Planned, Todo, made_by, models_of, plan_run, run_photos
+from img_enhance.batch.summary import summary_lines
 from img_enhance.batch.watch import new_photos
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.cli.enhance_request import FolderRequest
@@ -22,11 +24,11 @@ from img_enhance.cli.flags import flagged
 from img_enhance.cli.models import offer, store_of
 from img_enhance.cli.run_screen import RunScreen
 from img_enhance.cli.screen import Tell, interruptible, say, silent
-from img_enhance.errors import Cancelled, OptionError
+from img_enhance.errors import Cancelled, ImgEnhanceError, OptionError
 from img_enhance.machine.settings import model_table
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.request.recipe import AUTO
-from img_enhance.units import count_text, file_bytes_text, seconds_text
+from img_enhance.units import count_text, file_bytes_text
 
 
 def enhance_many(request: FolderRequest) -> int:
@@ -176,12 +178,24 @@ def _in_order(summary: RunSummary, found: Found) -> RunSummary:
 
 
 def _ended(summary: RunSummary, request: FolderRequest) -> int:
-    """Say how the run ended, and answer with its exit code."""
+    """Report how the run ended, and answer with its exit code."""
     cancelled = summary.stopped == "cancelled"
     if summary.left:
         why = "cancelled" if cancelled else f"stopped: {summary.stopped}"
         say(f"[ERROR] {why}; {count_text(summary.left, 'photo')} left, the same command goes on with them")
     if not request.quiet:
-        done, failed, skipped = (len(summary.of(status)) for status in ("done", "failed", "skipped"))
-        print(f"{request.out}: {done} done, {failed} failed, {skipped} done before, {seconds_text(summary.seconds)}")
-    return Cancelled.exit_code if cancelled and not request.watch else summary.exit_code
+        print("\n".join(summary_lines(summary)))
+    code = max(summary.exit_code, _write_reports(summary, request))
+    return Cancelled.exit_code if cancelled and not request.watch else code
+
+
+def _write_reports(summary: RunSummary, request: FolderRequest) -> int:
+    """Write the reports, or say why they cannot be written: 0, or the exit code of that."""
+    try:
+        *_, page = write_reports(summary, request.out)
+    except ImgEnhanceError as error:
+        say(f"[ERROR] {flagged(error.words)}")
+        return error.exit_code
+    if not request.quiet:
+        print(f"Report: {page}")
+    return 0

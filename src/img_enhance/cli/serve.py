@@ -29,8 +29,9 @@ def add_serve(commands: Any) -> None:
 
     command = commands.add_parser(
         "serve",
-        help="serve the web API",
-        description=f"Serves the web API. Every setting may also come from the environment: --sync-seconds is {PREFIX}SYNC_SECONDS.",
+        help="serve the web page and API",
+        description="Serves the web page and the web API. "
+        f"Every setting may also come from the environment: --sync-seconds is {PREFIX}SYNC_SECONDS.",
     )
     add_flags(command, "service", Settings)
     command.add_argument("--new-key", metavar="NAME", help="make an API key, print it once, and stop")
@@ -53,4 +54,8 @@ def _serve(request: ServeRequest) -> int:
         from img_enhance.service.server import serve
     except ModuleNotFoundError as error:
         raise OptionError(f"the service needs more packages ({error.name} is missing)", "run: pip install 'img-enhance[service]'") from None
-    return serve(request.settings)
+    return serve(request.settings, _say_address)
+
+
+def _say_address(address: str) -> None:
+    print(f"The page is at {address} - Ctrl-C stops the service.", flush=True)

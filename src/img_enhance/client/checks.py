@@ -166,7 +166,7 @@ def _batch(visit: Visit) -> str:
 
 def _cancel(visit: Visit) -> str:
     job = visit.client.cancel(visit.client.submit(photo(), _RECIPE).id)
-    if job.state not in ("cancelled", "done"):
+    if job.state not in ("cancelled", "expired"):
         raise Wrong(f"the job is {job.state}")
     return f"the job is {job.state}"
 

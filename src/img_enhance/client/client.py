@@ -148,7 +148,7 @@ class Client:
         self.transport.ask("GET", path, save)
 
     def cancel(self, id: str) -> JobStatus:
-        """The job, cancelled; one that has ended stays as it is."""
+        """The job, cancelled; of one that is done the result is deleted at once."""
         return job_from(self.transport.ask("DELETE", f"{API}/jobs/{id}", self.transport.read_json))
 
     def suggest(self, photo: SentPhoto, recipe: Recipe | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import math
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -58,29 +59,33 @@ def on_checkerboard(picture: Image.Image, photo: Photo) -> Pixels:
 def in_srgb(picture: Image.Image, photo: Photo) -> Image.Image:
     """An "RGB" picture in the photo's encoding as sRGB, by relative colorimetric intent; unchanged where the photo is sRGB already."""
     transform = transform_of(photo)
-    return picture if transform is None else _applied(transform, picture, photo)
+    return picture if transform is None else _applied(transform, picture, photo.grey)
 
 
 def transform_of(photo: Photo) -> ImageCms.ImageCmsTransform | None:
     """From the photo's encoding to sRGB; None for a photo in sRGB, one without a profile, and one whose profile cannot be used."""
-    icc = photo.metadata.icc
-    if icc is None or profile_problem(icc, channels=1 if photo.grey else 3) is not None:
+    return None if photo.metadata.icc is None else _transform(photo.metadata.icc, photo.grey)
+
+
+@lru_cache(maxsize=4)  # a profile with tables takes littlecms 0.1 s, and photos of a folder have few
+def _transform(icc: bytes, grey: bool) -> ImageCms.ImageCmsTransform | None:
+    if profile_problem(icc, channels=1 if grey else 3) is not None:
         return None
     transform = ImageCms.buildTransform(
         ImageCms.ImageCmsProfile(io.BytesIO(icc)),
         ImageCms.createProfile("sRGB"),
-        "L" if photo.grey else "RGB",
+        "L" if grey else "RGB",
         "RGB",
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    grid = _greys() if photo.grey else _colours()
-    moved = np.asarray(_applied(transform, grid, photo), np.int16) - np.asarray(grid)
+    grid = _greys() if grey else _colours()
+    moved = np.asarray(_applied(transform, grid, grey), np.int16) - np.asarray(grid)
     return None if np.abs(moved).max() <= _SAME_COLOUR_WITHIN else transform
 
 
-def _applied(transform: ImageCms.ImageCmsTransform, picture: Image.Image, photo: Photo) -> Image.Image:
-    shown = ImageCms.applyTransform(picture.getchannel(0) if photo.grey else picture, transform)
+def _applied(transform: ImageCms.ImageCmsTransform, picture: Image.Image, grey: bool) -> Image.Image:
+    shown = ImageCms.applyTransform(picture.getchannel(0) if grey else picture, transform)
     assert shown is not None, "only a transform in place answers None"
     return shown
 

@@ -43,6 +43,11 @@ class Decoded:
             return 0
         return self._photo.pixels.nbytes + (0 if self._photo.alpha is None else self._photo.alpha.nbytes)
 
+    @property
+    def photo(self) -> Photo | None:
+        """The photo, to be looked at only, until it is taken."""
+        return self._photo
+
     def take(self) -> Photo | None:
         """The photo, the first time."""
         photo, self._photo = self._photo, None
@@ -91,6 +96,12 @@ class PreparedRun:
     def foreseen_warnings(self) -> tuple[str, ...]:
         """What there is to warn of, as far as it is known."""
         return without(self.warnings, self.losses) if self.copies else self.warnings
+
+    @property
+    def at_hand(self) -> Photo | PhotoFile:
+        """The photo, to be looked at only: decoded where it is so already, else its file."""
+        decoded = None if self.decoded is None else self.decoded.photo
+        return self.source if decoded is None else decoded
 
     def taken(self) -> Photo | None:
         """The photo that was decoded before, for whoever calls first, as `Decoded.take`."""

@@ -28,10 +28,10 @@ _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
 _STREAMED = ("jpeg", "png")
 
 
-def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None) -> pyvips.Image:
+def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None, shrink: int = 1) -> pyvips.Image:
     """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero.
 
-    It fails at the first sign of damage, or at what `fail_on` names (libvips).
+    It fails at the first sign of damage, or at what `fail_on` names (libvips). A JPEG is reduced by `shrink`: 1, 2, 4 or 8.
     """
     try:
         if name == "bmp":
@@ -48,9 +48,11 @@ def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | 
             check_png(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff, which `open_tiff` asks, also warns of odd tags.
         fail_on = fail_on or "warning"
-        if name == "jpeg" and (mended := mending(path)).flaws:
-            return pyvips.Image.new_from_source(mended_source(path, mended), "", access="sequential", fail_on=fail_on)
-        way: dict[str, str | bool] = {"access": "sequential"} if name in _STREAMED else {"memory": True}
+        way: dict[str, str | int | bool] = {"access": "sequential"} if name in _STREAMED else {"memory": True}
+        if name == "jpeg":
+            way["shrink"] = shrink
+            if (mended := mending(path)).flaws:
+                return pyvips.Image.new_from_source(mended_source(path, mended), "", fail_on=fail_on, **way)
         image = load(path, _VIPS_LOADERS[name], fail_on=fail_on, **way)
         return _around_frame(path, image) if name == "gif" else image
     except pyvips.Error as error:

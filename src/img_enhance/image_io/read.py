@@ -169,6 +169,35 @@ def read_values(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tic
     )
 
 
+def read_reduced(file: PhotoFile, side: int) -> Photo:
+    """The photo, upright, with its profile only, averaged by a whole factor: its longer side has from `side` to twice as many pixels, or
+    all that there are if they are fewer. A JPEG is decoded at a half, a fourth or an eighth of its size, which takes a part of the time.
+
+    Raises: PhotoError when the file is truncated or damaged.
+    """
+    name, salvage = file.header.format, file.salvage
+    factor = max(1, max(file.header.size.width, file.header.size.height) // side)
+    shrink = next(each for each in (8, 4, 2, 1) if each <= factor) if name == "jpeg" else 1
+    try:
+        opened = open_image(file.path, name, None, fail_on="none" if salvage else None, shrink=shrink)
+        conversion = conversion_of(file.path, name, opened)
+        image, factor = conversion.apply(opened), factor // shrink
+        image = image.shrink(min(factor, image.width), min(factor, image.height))
+        stored = np.concatenate([strip for _, strip in strips(image, lambda: None)])
+    except (pyvips.Error, PhotoError) as error:
+        raise _damaged(file, error) from None
+    colours = 1 if conversion.grey else 3
+    pixels = np.broadcast_to(stored[:, :, :colours], (*stored.shape[:2], 3)).copy()
+    if file.high_range is not None:
+        show_in_standard_range(pixels, range_of(file.high_range.colours, grey=conversion.grey), lambda: None)
+    return Photo(
+        pixels=upright(pixels, file.orientation),
+        alpha=upright(stored[:, :, colours], file.orientation) if file.header.alpha else None,
+        grey=conversion.grey,
+        metadata=Metadata(icc=file.metadata.icc),
+    )
+
+
 def _stored_shape(file: PhotoFile) -> tuple[int, int]:
     """Height and width as the file has them, before it is turned."""
     size = file.header.size

@@ -91,6 +91,15 @@ def write_photo(
     return quality
 
 
+def encoded_jpeg(photo: Photo, quality: int) -> bytes:
+    """The file of a JPEG to be looked at: the picture and its colour profile, and no other metadata."""
+    image = _pixels(_as_held(photo, "jpeg"), "jpeg")
+    profile = None if photo.metadata.icc is None else fitted_profile(photo.metadata.icc)
+    _attach(image, Metadata(icc=profile), "jpeg")
+    jpeg: bytes = image.jpegsave_buffer(keep="icc", Q=quality, subsample_mode="off")
+    return jpeg
+
+
 def _as_held(photo: Photo, format: str) -> Photo:
     """The photo with the pixels that the format will hold: in high dynamic range, which no profile describes, or in the standard one."""
     high = photo.high_range

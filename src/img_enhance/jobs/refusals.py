@@ -66,7 +66,7 @@ class JobCancelled(UserError):
 
 
 class ResultExpired(UserError):
-    """A result that was kept as long as promised, and is gone."""
+    """A result that is gone: it was kept as long as promised, or its owner deleted it."""
 
     code = "result_expired"
     http_status = 410

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from img_enhance.jobs.refusals import KeyReused, QuotaReached, Saturated, StorageFull, StoreBroken
+from img_enhance.jobs.refusals import KeyReused, QuotaReached, ResultExpired, Saturated, StorageFull, StoreBroken
 from img_enhance.jobs.rows import COLUMNS, Ahead, Bounds, Claim, Job, Load, job_of, values_of
 from img_enhance.jobs.schema import CHANGES, TABLES, VERSION
 from img_enhance.jobs.spool import PHOTO
@@ -179,6 +179,23 @@ class JobStore:
             )
             if changed.rowcount == 1:
                 self._note(id, "cancelled", now)
+            return changed.rowcount == 1
+
+    def delete(self, id: str, *, now: float) -> bool:
+        """Whether the job had a result; then it has none any more, nor a record, and its row says why."""
+        error = {
+            "code": ResultExpired.code,
+            "status": ResultExpired.http_status,
+            "detail": "deleted, as its owner asked; send the photo again",
+        }
+        with self._transaction():
+            changed = self._db.execute(
+                "UPDATE jobs SET state = 'expired', result = NULL, record = NULL, result_bytes = 0, photo_bytes = 0, error = ? "
+                "WHERE id = ? AND state = 'done'",
+                (json.dumps(error), id),
+            )
+            if changed.rowcount == 1:
+                self._note(id, "expired", now)
             return changed.rowcount == 1
 
     def recover(self, *, now: float) -> tuple[Job, ...]:

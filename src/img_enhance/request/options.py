@@ -164,6 +164,9 @@ StepOptions = WhiteBalance | ExposureCorrection | CLAHE | RealESRGAN | GFPGAN
 # In the order they run unless a recipe says otherwise: networks see a photo that is well lit, and faces are put into the enlarged one.
 STEP_OPTIONS: tuple[type[StepOptions], ...] = (WhiteBalance, ExposureCorrection, CLAHE, RealESRGAN, GFPGAN)
 
+# What changes light and colour only, and needs no network.
+LIGHT_STEPS: tuple[type[StepOptions], ...] = (WhiteBalance, ExposureCorrection, CLAHE)
+
 
 # JPEG keeps nearly all at 95; the others reach that quality at lower figures of their own scales.
 JPEG_QUALITY = 95

@@ -59,7 +59,7 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
         created=job.created,
         started=job.started,
         finished=job.finished,
-        expires=job.finished + service.settings.retention_hours * 3600 if job.finished is not None else None,
+        expires=None if job.finished is None or job.state == "expired" else job.finished + service.settings.retention_hours * 3600,
         attempts=job.token,
         photo=job.header,
         recipe=job.request,

@@ -125,10 +125,25 @@ SUGGEST_REQUEST: dict[str, Any] = {
     }
 }
 
+PREVIEW_REQUEST: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "required": ["file", "recipe"], "properties": {"file": _FILE, "recipe": recipe_schema()}}
+            }
+        },
+    }
+}
+
 _PICTURES = {f"image/{name}": {"schema": {"type": "string", "format": "binary"}} for name in FORMAT_NAMES}
 Answers = dict[int | str, dict[str, Any]]
 
 PICTURE_ANSWER: Answers = {200: {"description": "The enhanced photo", "content": _PICTURES}}
+ZIP_ANSWER: Answers = {200: {"description": "The ZIP", "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}}
+PREVIEW_ANSWER: Answers = {
+    200: {"description": "The preview", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+}
 ENHANCE_ANSWERS: Answers = {
     200: {
         "description": "The enhanced photo; X-Summary says what was done and what was noticed and left, Link leads to the record. "

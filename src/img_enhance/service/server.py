@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -26,8 +27,8 @@ _KEEP_ALIVE_SECONDS = 30
 _GRACE_SECONDS = 2
 
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code.
+def serve(settings: Settings, listening: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. `listening` is called once, with the address of the page.
 
     Raises: as `make_app`.
     """
@@ -35,7 +36,7 @@ def serve(settings: Settings) -> int:
     # Else there is a second series beside each of ours, of when it began.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     app = make_app(settings)
-    server = _Server(_configured(app, settings), app.state.service.live, settings.drain_seconds)
+    server = _Server(_configured(app, settings), app.state.service.live, settings.drain_seconds, listening)
     # uvicorn raises the signal again at its end; by then it has done what was asked.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -66,15 +67,23 @@ def _configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Notes in the live state at the first signal that nothing more is taken, from when on one deadline holds for all."""
+    """Says where it listens, and notes in the live state at the first signal that nothing more is taken, from when on one deadline holds
+    for all.
+    """
 
-    def __init__(self, config: uvicorn.Config, live: LiveState, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, live: LiveState, drain_seconds: float, listening: Callable[[str], None]) -> None:
         super().__init__(config)
-        self._live, self._drain_seconds = live, drain_seconds
+        self._live, self._drain_seconds, self._listening = live, drain_seconds, listening
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._listening(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # A signal comes between any two instructions, also while the loop sleeps.

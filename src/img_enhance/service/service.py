@@ -21,6 +21,7 @@ from img_enhance.service.live_state import LiveState
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.pace import Pace
 from img_enhance.service.settings import Settings
+from img_enhance.service.shares import Shares
 from img_enhance.service.slots import reader_slots, worker_slots
 from img_enhance.words import Setting, Words
 from img_enhance.workers.supervisor import Readers, Slot, watch_memory
@@ -42,6 +43,7 @@ class Service:
         self.started = time.time()
         self.metrics = Metrics()
         self.live = LiveState()
+        self.previews = Shares("previews", most=settings.uploads, most_each=settings.previews_per_key)
         self.pace = Pace(len(settings.lanes))
         self.spool = Spool(Path(settings.data).resolve())
         self.keys = Keys(settings.api_keys, self.spool.root / "keys")

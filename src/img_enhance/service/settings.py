@@ -45,6 +45,10 @@ class Settings:
     max_result_megapixels: float = option(200, help="largest result in megapixels", minimum=0.0001, maximum=10_000, placeholder="MP")
     max_batch_files: int = option(20, help="most photos of one batch", minimum=1, maximum=200, placeholder="N")
     max_job_seconds: float = option(3_600, help="longest work that is taken, by its estimate", minimum=0.1, placeholder="SECONDS")
+    preview_megapixels: float = option(1, help="previews have so many megapixels at most", minimum=0.01, maximum=4, placeholder="MP")
+    previews_per_key: int = option(
+        2, help="previews of one key made at the same time, or of one address where all may use it", minimum=1, maximum=100, placeholder="N"
+    )
     sync_seconds: float = option(30, help="work estimated to end later than this is answered with 202", minimum=0, placeholder="SECONDS")
 
     header_seconds: float = option(10, help="a request's header must arrive within this", minimum=0.1, placeholder="SECONDS")

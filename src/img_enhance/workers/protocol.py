@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 # A record of a huge photo's plan is some tens of kilobytes.
 MOST_BYTES = 8_000_000
@@ -42,6 +42,15 @@ class CheckPhoto:
 
     photo: str
     request: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PreviewPhoto:
+    """To a reader: show this photo, of at most so many pixels, with these steps on light done to it."""
+
+    photo: str
+    request: dict[str, Any]
+    most_pixels: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,13 @@ class Checked:
 
 
 @dataclass(frozen=True)
+class Previewed:
+    """From a reader: a JPEG in base64, which few megapixels fit into one message."""
+
+    jpeg: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """An error of the tree, as data. `detail` is for anybody, `private` for the log only."""
 
@@ -122,11 +138,9 @@ class Loaded:
     models: tuple[str, ...]
 
 
-Message = Setup | CheckPhoto | EnhancePhoto | Cancel | Ready | Checked | Failed | Working | Succeeded | Loaded
+Message = Setup | CheckPhoto | PreviewPhoto | EnhancePhoto | Cancel | Ready | Checked | Previewed | Failed | Working | Succeeded | Loaded
 
-_KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Setup, CheckPhoto, EnhancePhoto, Cancel, Ready, Checked, Failed, Working, Succeeded, Loaded)
-}
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:

@@ -8,13 +8,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from img_enhance.errors import PhotoError
 from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.child import Child, start_child
-from img_enhance.workers.protocol import Checked, CheckPhoto, Failed, Setup
+from img_enhance.workers.protocol import Checked, CheckPhoto, Failed, Previewed, PreviewPhoto, Setup
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,9 @@ MOST_GROWN_BYTES = 250_000_000
 # A file that ends its reader twice is refused; once may have been somebody else's doing.
 _TRIES = 2
 _READER_GRACE_SECONDS = 30.0
+
+# What a reader answers with, by what it was asked.
+_Answer = TypeVar("_Answer", Checked, Previewed)
 
 
 class ChildCounters(Protocol):
@@ -112,10 +115,17 @@ class Readers:
 
     async def check(self, message: CheckPhoto) -> Checked | Failed:
         """What a reader says of a photo, or why it is refused."""
+        return await self._answer(message, Checked)
+
+    async def preview(self, message: PreviewPhoto) -> Previewed | Failed:
+        """What a photo would look like, or why it is refused."""
+        return await self._answer(message, Previewed)
+
+    async def _answer(self, message: CheckPhoto | PreviewPhoto, kind: type[_Answer]) -> _Answer | Failed:
         slot = await self._free.get()
         try:
             for _ in range(_TRIES):
-                answer = await self._ask(slot, message)
+                answer = await self._ask(slot, message, kind)
                 if answer is None:
                     continue
                 if isinstance(answer, Failed) and answer.private:
@@ -125,14 +135,14 @@ class Readers:
             self._free.put_nowait(slot)
         return as_data(PhotoError("the photo took too much memory or time to decode", "save it anew, without interlacing"))
 
-    async def _ask(self, slot: Slot, message: CheckPhoto) -> Checked | Failed | None:
+    async def _ask(self, slot: Slot, message: CheckPhoto | PreviewPhoto, kind: type[_Answer]) -> _Answer | Failed | None:
         child = await slot.filled()
         answered = False
         try:
             await child.send(message)
             answer = await asyncio.wait_for(child.receive(), slot.setup.reader_seconds * 2 + _READER_GRACE_SECONDS)
-            answered = isinstance(answer, Checked | Failed)
-            return answer if isinstance(answer, Checked | Failed) else None
+            answered = isinstance(answer, kind | Failed)
+            return answer if isinstance(answer, kind | Failed) else None
         except TimeoutError:
             return None
         finally:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import os
 import signal
@@ -27,6 +28,8 @@ from img_enhance.workers.protocol import (
     EnhancePhoto,
     Failed,
     Loaded,
+    Previewed,
+    PreviewPhoto,
     Ready,
     Setup,
     Succeeded,
@@ -46,6 +49,12 @@ _NICE = {"reader": 3, "worker": 10}
 # How often a worker at work looks at its socket, and says that it is alive.
 _LOOK_SECONDS = 0.05
 _SAY_SECONDS = 0.5
+
+# Decoders in processes of their own, which the limits of a reader hold for too, write what is wrong with a file to a file without a name.
+_MOST_WRITTEN_BYTES = 1_000_000
+
+# No fault of a JPEG of this quality is seen at its own size, and a megapixel of it is sent and shown quickly.
+_PREVIEW_QUALITY = 90
 
 
 def main(role: str, number: int) -> None:
@@ -75,10 +84,10 @@ def read_photos(channel: Channel, setup: Setup) -> None:
         channel.send(Ready())
         while True:
             message = channel.receive()
-            assert isinstance(message, CheckPhoto)
+            assert isinstance(message, CheckPhoto | PreviewPhoto)
             _limit_seconds(setup.reader_seconds)
             try:
-                channel.send(check(engine, message, setup))
+                channel.send(check(engine, message, setup) if isinstance(message, CheckPhoto) else preview(engine, message))
             except (ImgEnhanceError, MemoryError) as error:
                 channel.send(failure(error, Path(message.photo)))
 
@@ -113,6 +122,25 @@ def check(engine: Engine, message: CheckPhoto, setup: Setup) -> Checked:
         projected_bytes=prepared.plan.projected_bytes,
         warnings=tuple(_without(public(warning), Path(message.photo)) for warning in prepared.foreseen_warnings),
     )
+
+
+def preview(engine: Engine, message: PreviewPhoto) -> Previewed:
+    """A photo reduced first and then changed, so that it takes as long as its few pixels do. No file is written.
+
+    Raises: every UserError and MachineError that the request would meet; PhotoTooLarge for what has no room in memory.
+    """
+    from img_enhance.image_io import encoded_jpeg
+    from img_enhance.request.options import RealESRGAN
+    from img_enhance.request.recipe import Recipe
+
+    photo, recipe = Path(message.photo), Recipe.from_mapping(message.request)
+    whole = engine.prepare(photo, dataclasses.replace(recipe, steps=()))
+    if whole.plan.source_medium == "disk":
+        raise PhotoTooLarge(f"{whole.header.size} pixels are too many for a preview", "send a smaller photo")
+    if whole.header.size.pixels > message.most_pixels:
+        recipe = dataclasses.replace(recipe, steps=(RealESRGAN(megapixels=message.most_pixels / 1e6), *recipe.steps))
+    shown = engine.enhance(photo, recipe).photo
+    return Previewed(base64.b64encode(encoded_jpeg(shown, _PREVIEW_QUALITY)).decode())
 
 
 def enhance_photos(channel: Channel, setup: Setup) -> None:
@@ -243,12 +271,12 @@ def _machine(setup: Setup) -> Machine:
 
 
 def _limit(setup: Setup) -> None:
-    """Let this process take so much memory beyond what it has now, and write no file."""
+    """Let this process take so much memory beyond what it has now, and write no file of any size that matters."""
     import resource
 
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + setup.reader_memory,) * 2)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_WRITTEN_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -20,7 +20,7 @@ from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.models.model import Model
 from img_enhance.models.weights.cache import WeightStore, copies
 from img_enhance.request.form import fields
-from img_enhance.request.options import STEP_OPTIONS, Output
+from img_enhance.request.options import LIGHT_STEPS, STEP_OPTIONS, Output
 from img_enhance.service.api.access import service_of
 from img_enhance.service.metrics import MEDIA_TYPE
 from img_enhance.service.openapi import PROBLEMS, field_schema
@@ -36,13 +36,17 @@ _NOT_SHOWN = (*Settings.secret, "host", "port", "data", "fault")
 
 @router.get(f"{API}/algorithms", tags=["about"], summary="What can be done to a photo")
 async def algorithms() -> dict[str, Any]:
-    """Every algorithm with its options and their bounds, in the order they run, and the models, present or not and why."""
+    """Every algorithm with its options and their bounds, in the order they run, and the models, present or not and why.
+
+    Those on `light` can be seen in a preview.
+    """
     store = weight_store(os.environ)
     return {
         "algorithms": [
             {
                 "name": kind.name,
                 "summary": (kind.__doc__ or "").splitlines()[0],
+                "light": kind in LIGHT_STEPS,
                 "options": {field.name: field_schema(field) for field in fields(kind)},
             }
             for kind in STEP_OPTIONS

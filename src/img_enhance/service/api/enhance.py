@@ -122,6 +122,7 @@ async def suggest(request: Request) -> dict[str, Any]:
         "recipe": answer.request,
         "reasons": list(answer.reasons),
         "warnings": list(answer.warnings),
+        "photo": {"format": answer.format, "width": answer.size[0], "height": answer.size[1]},
         "result": {"format": answer.result_format, "width": answer.result_size[0], "height": answer.result_size[1]},
         "estimated_seconds": round(service.pace.expected(kind_of_work(answer.request), answer.seconds), 1),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -81,11 +82,15 @@ async def events(request: Request, id: str) -> Response:
     return StreamingResponse(_events(service.store, service.live, found.id, after), media_type="text/event-stream", headers=headers)
 
 
-@router.delete("/jobs/{id}", response_model=JobView, response_model_exclude_none=True, responses=PROBLEMS, summary="Cancel a job")
+@router.delete(
+    "/jobs/{id}", response_model=JobView, response_model_exclude_none=True, responses=PROBLEMS, summary="Cancel a job, or delete its result"
+)
 async def delete(request: Request, id: str) -> JobView:
-    """The job, cancelled; one that has ended stays as it is."""
+    """The job, cancelled; of one that is done the result is deleted at once, and its row stays to say so."""
     service, caller = service_of(request), caller_of(request)
-    await service.dispatcher.cancel((await owned_job(service.store, caller, id)).id)
+    found = await owned_job(service.store, caller, id)
+    if not await service.dispatcher.cancel(found.id) and await service.store.ask(JobStore.delete, found.id, now=time.time()):
+        await asyncio.to_thread(service.spool.drop, found.id)
     return await job_view(service, await owned_job(service.store, caller, id))
 
 
@@ -102,7 +107,25 @@ def result_response(request: Request, spool: Spool, job: Job, *, retention_hours
 
     Raises: Problem for a job that has none.
     """
-    if job.state == "failed":
+    stored = check_has_result(job, retention_hours=retention_hours)
+    ending = format_named(stored["format"]).endings[0]
+    headers = {
+        "Cache-Control": "private, max-age=3600",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Link": f'<{API}/jobs/{job.id}>; rel="describedby"',
+        "X-Job-ID": job.id,
+        "X-Summary": summary(job),
+    }
+    path = spool.jobs / job.id / stored["name"]
+    return picture_response(request, path, headers, media_type=media_type(stored["format"]), filename=f"enhanced{ending}")
+
+
+def check_has_result(job: Job, *, retention_hours: float) -> dict[str, Any]:
+    """The name, format and size of a job's picture.
+
+    Raises: Problem for a job that has none.
+    """
+    if job.state == "failed" or job.error is not None:
         raise job_problem(problem_of(job), job)
     if job.state == "expired":
         raise job_problem(as_data(ResultExpired(f"results are kept {retention_hours:g} hours", "send the photo again")), job)
@@ -112,16 +135,7 @@ def result_response(request: Request, spool: Spool, job: Job, *, retention_hours
         )
     if job.state != "done" or job.result is None:
         raise job_problem(as_data(NotFinished(f"the job is {job.state}, it has no result")), job, {"Retry-After": "2"})
-    ending = format_named(job.result["format"]).endings[0]
-    headers = {
-        "Cache-Control": "private, max-age=3600",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "Link": f'<{API}/jobs/{job.id}>; rel="describedby"',
-        "X-Job-ID": job.id,
-        "X-Summary": summary(job),
-    }
-    path = spool.jobs / job.id / job.result["name"]
-    return picture_response(request, path, headers, media_type=media_type(job.result["format"]), filename=f"enhanced{ending}")
+    return job.result
 
 
 async def _events(store: AsyncJobStore, live: LiveState, id: str, after: int) -> AsyncIterator[str]:

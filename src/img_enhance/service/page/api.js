@@ -1,0 +1,144 @@
+// What the page asks of the service: the same public API as everybody's, at addresses relative to the page.
+
+const API = "api/v1/";
+const KEY = "img-enhance key";
+const FINAL = ["done", "failed", "cancelled", "expired"];
+
+let key = remembered(KEY) ?? "";
+let keyAsked = null;
+let askForKey = async () => "";
+
+/** A text of this tab's memory; null where a browser keeps none, as in a frame without cookies. */
+export function remembered(name) {
+  try {
+    return sessionStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+/** Keep a text until the tab is closed, null to forget it; where that cannot be, nothing is kept. */
+export function remember(name, text) {
+  try {
+    if (text === null) sessionStorage.removeItem(name);
+    else sessionStorage.setItem(name, text);
+  } catch {
+    // No room, or no memory at all: the page works without.
+  }
+}
+
+/** What the service refused, in its words; `fix` says what to do where the words do not. */
+export class Problem extends Error {
+  constructor(body, seconds) {
+    super(body.detail);
+    this.code = body.code;
+    this.type = body.type;
+    this.status = body.status;
+    this.retrySeconds = seconds;
+  }
+
+  async fix() {
+    const row = await fetch(String(this.type).replace(/^\//, "")).then((answer) => (answer.ok ? answer.json() : null), () => null);
+    return row ? row.fix : "";
+  }
+}
+
+/** `ask(problem)` answers with a key, "" where there is none; problem is null the first time. */
+export function asksForKey(ask) {
+  askForKey = ask;
+}
+
+export const hasKey = () => key !== "";
+
+export function forgetKey() {
+  key = "";
+  remember(KEY, null);
+}
+
+/** An answer of the service; whoever has no key, or a wrong one, is asked for it and the request is sent again. */
+async function ask(path, { headers = {}, ...options } = {}) {
+  for (;;) {
+    const used = key;
+    const answer = await fetch(API + path, { ...options, headers: { ...headers, ...(used ? { "X-API-Key": used } : {}) }, credentials: "omit", cache: "no-store" });
+    if (answer.ok) return answer;
+    const problem = await problemOf(answer);
+    if (answer.status !== 401 && answer.status !== 403) throw problem;
+    if (key === used) await newKey(used ? problem : null);
+  }
+}
+
+async function newKey(problem) {
+  keyAsked ??= askForKey(problem).finally(() => (keyAsked = null));
+  key = await keyAsked;
+  remember(KEY, key);
+}
+
+async function problemOf(answer) {
+  const seconds = Number(answer.headers.get("Retry-After") ?? 0);
+  const body = await answer.json().catch(() => ({ detail: answer.statusText, code: "", type: "", status: answer.status }));
+  return new Problem(body, seconds);
+}
+
+function form(file, recipe) {
+  const body = new FormData();
+  body.append("file", file, "photo");
+  if (recipe) body.append("recipe", JSON.stringify(recipe));
+  return body;
+}
+
+const json = (answer) => answer.json();
+
+export const algorithms = () => ask("algorithms").then(json);
+export const status = () => ask("status").then(json);
+export const suggest = (file, recipe, signal) => ask("suggest", { method: "POST", body: form(file, recipe), signal }).then(json);
+export const job = (id) => ask(`jobs/${id}`).then(json);
+export const end = (id) => ask(`jobs/${id}`, { method: "DELETE" }).then(json);
+export const results = (ids) => ask(`results?jobs=${ids.join(",")}`).then((answer) => answer.blob());
+export const result = (id) => ask(`jobs/${id}/result`).then((answer) => answer.blob());
+
+/** The job of a photo; a request that is sent again is not done again. */
+export function enhance(file, recipe, once) {
+  const headers = { Prefer: "respond-async", "Idempotency-Key": once };
+  return ask("enhance", { method: "POST", body: form(file, recipe), headers }).then(json);
+}
+
+/** A reduced JPEG of a photo with steps on light done to it. A share that is used up for now is waited for. */
+export async function preview(file, steps, signal) {
+  for (;;) {
+    try {
+      return await ask("preview", { method: "POST", body: form(file, { version: 1, steps }), signal }).then((answer) => answer.blob());
+    } catch (problem) {
+      if (problem.code !== "quota") throw problem;
+      await pause(150);
+    }
+  }
+}
+
+export const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+/** Call `changed(job)` whenever something happens to a job until it has ended. Events say when to ask; only the job says what is. */
+export async function follow(id, changed) {
+  for (;;) {
+    try {
+      const answer = await ask(`jobs/${id}/events`);
+      const stream = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let asked = 0; ; ) {
+        const { value, done } = await stream.read();
+        const waits = Date.now() - asked < 400;
+        if (!done && (!value.includes("event:") || (waits && !value.includes("event: state")))) continue;
+        asked = Date.now();
+        const now = await job(id);
+        changed(now);
+        if (FINAL.includes(now.state)) {
+          stream.cancel();
+          return;
+        }
+        if (done) break;
+      }
+    } catch (problem) {
+      if (problem instanceof Problem) throw problem;
+      changed(null);
+    }
+    await pause(1000);
+  }
+}

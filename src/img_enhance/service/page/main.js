@@ -1,0 +1,394 @@
+// The page: what a person does goes to the queue and the viewer, and what they know is shown.
+
+import * as api from "./api.js";
+import { Queue } from "./queue.js";
+import { make, nameOf, showSteps } from "./steps.js";
+import { duration, percent, speak, t } from "./strings.js";
+import { Viewer } from "./viewer.js";
+
+const SAMPLES = ["forest", "falcon", "curies"];
+const MOST_PART = 1024; // pixels of a part's longer side, so that it takes seconds
+
+const $ = (id) => document.getElementById(id);
+const queue = new Queue(changed);
+const viewer = new Viewer($("stage"), viewed);
+let selected = null;
+let mostAtOnce = 1; // results in one ZIP, as the service says
+let built = null; // what the cards of steps are of
+
+speak(document);
+$("stage").setAttribute("aria-label", t("viewer"));
+$("divider").setAttribute("aria-label", t("divider"));
+$("tools").setAttribute("aria-label", t("tools"));
+$("modes").setAttribute("aria-label", t("modes"));
+viewer.setMode("slider");
+api.asksForKey(askKey);
+offerSamples();
+listen();
+queue.restore().then(() => select(selected ?? queue.shots[0] ?? null));
+api.status().then(sayHowLong, () => {});
+
+// What is shown
+
+function changed(shot) {
+  document.body.classList.toggle("empty", queue.shots.length === 0);
+  $("welcome").hidden = queue.shots.length > 0;
+  $("work").hidden = queue.shots.length === 0;
+  if (shot === null && !queue.shots.includes(selected)) select(queue.shots.at(-1) ?? null);
+  showFilm();
+  if (shot !== null && shot === selected) show();
+  $("forget").hidden = !api.hasKey();
+}
+
+function select(shot) {
+  selected = shot;
+  showFilm();
+  if (shot) show();
+}
+
+function show() {
+  const shot = selected;
+  const editing = shot.phase === "ready";
+  $("name").textContent = shot.name;
+  $("facts").textContent = factsOf(shot);
+  say($("headline"), headlineOf(shot));
+  showProblem(shot.problem);
+  showStepsOf(shot, editing);
+  showRecord(shot);
+  showFormats(shot, editing);
+  showProgress(shot);
+  showButtons(shot, editing);
+  showPictures(shot);
+}
+
+function factsOf(shot) {
+  const photo = shot.suggestion?.photo ?? shot.photo;
+  if (!photo?.width) return "";
+  const size = (each) => `${each.width} \u00d7 ${each.height}`;
+  return shot.result ? `${size(photo)} \u2192 ${size(shot.result)}` : size(photo);
+}
+
+function headlineOf(shot) {
+  if (shot.phase === "new" || shot.phase === "looking") return t("looking");
+  if (shot.phase !== "ready") return t(`headline_${shot.phase}`, { n: shot.position ?? 1 });
+  if (shot.own) return t("headline_own");
+  const chosen = shot.suggestion.reasons.filter((reason) => reason.chosen);
+  return chosen.length ? t("headline_some", { steps: chosen.map((each) => nameOf(each.step)).join(", ") }) : t("headline_none");
+}
+
+function showProblem(problem) {
+  const box = $("problem");
+  box.hidden = !problem;
+  if (!problem || box.of === problem) return;
+  box.of = problem;
+  const [words, fix] = box.children;
+  words.textContent = problem instanceof TypeError ? t("offline") : problem.message;
+  fix.textContent = "";
+  announce(words.textContent);
+  if (problem.fix) problem.fix().then((text) => (fix.textContent = problem.message.includes(text) ? "" : text));
+}
+
+function showStepsOf(shot, editing) {
+  $("steps").hidden = !editing;
+  if (!editing || built === shot.choice) return;
+  built = shot.choice;
+  const reasons = Object.fromEntries(shot.suggestion.reasons.map((reason) => [reason.step, reason]));
+  showSteps($("steps"), queue.catalogue, shot.choice, reasons, (row) => {
+    viewer.showPart("");
+    queue.choose(shot, row);
+  });
+}
+
+function showRecord(shot) {
+  const box = $("record");
+  const under = ["queued", "running"].includes(shot.phase);
+  box.hidden = !shot.record && !under;
+  if (under) box.replaceChildren(...(shot.recipe?.steps ?? []).map(({ step }) => make("p", { textContent: nameOf(step) })));
+  if (!shot.record) return;
+  const lines = [shot.record.done, ...(shot.record.warnings ?? [])].filter(Boolean);
+  const steps = (shot.record.steps ?? []).map((step) => `${step.name}: ${duration(step.seconds)}`);
+  box.replaceChildren(...lines.map((line) => make("p", { textContent: line, lang: "en" })));
+  box.append(make("details", {}, make("summary", { textContent: t("more") }), ...steps.map((line) => make("p", { textContent: line, lang: "en" }))));
+}
+
+function showFormats(shot, editing) {
+  $("format-row").hidden = !editing;
+  if (!editing) return;
+  const list = $("format");
+  if (list.of !== shot) {
+    list.of = shot;
+    const names = queue.catalogue.output.format.enum;
+    const own = t("format_own", { format: shot.suggestion.result.format.toUpperCase() });
+    list.replaceChildren(make("option", { value: "", textContent: own }), ...names.map((name) => make("option", { value: name, textContent: name.toUpperCase() })));
+  }
+  list.value = shot.format;
+}
+
+function showProgress(shot) {
+  const under = ["queued", "running"].includes(shot.phase);
+  $("progress").hidden = !under;
+  const [bar, words] = $("progress").children;
+  if (under) {
+    bar.value = shot.progress ?? 0;
+    const time = shot.left == null ? "" : duration(shot.left);
+    words.textContent = shot.offline ? t("offline") : !time ? "" : shot.phase === "queued" ? t("waiting", { time }) : t("left", { percent: percent(shot.progress), time });
+    bar.setAttribute("aria-label", t(`state_${shot.phase}`));
+  }
+  $("estimate").hidden = shot.phase !== "ready";
+  const size = shot.estimate && `${shot.estimate.result.width} \u00d7 ${shot.estimate.result.height}`;
+  $("estimate").textContent = shot.estimate ? t("estimate", { time: duration(shot.estimate.estimated_seconds), size }) : shot.problem ? "" : t("estimate_asking");
+}
+
+function showButtons(shot, editing) {
+  const under = ["queued", "running"].includes(shot.phase);
+  const ready = queue.shots.filter((each) => each.phase === "ready").length;
+  $("run").hidden = !editing;
+  $("run-all").hidden = !editing || ready < 2;
+  $("run-all").textContent = t("run_all", { n: ready });
+  $("same").hidden = !editing || ready < 2;
+  $("cancel").hidden = !under;
+  $("again").hidden = !(["done", "failed", "cancelled", "refused", "gone"].includes(shot.phase) && shot.file);
+  $("again").textContent = t(shot.phase === "refused" ? "retry" : "again");
+  $("delete").textContent = t(shot.phase === "done" ? "delete" : "remove");
+  const done = queue.shots.filter((each) => each.phase === "done").length;
+  $("all").hidden = shot.phase !== "done" || done < 2;
+  $("all").textContent = t("download_all", { n: done });
+  const link = $("download");
+  link.hidden = shot.phase !== "done" || !shot.resultUrl;
+  if (!link.hidden) Object.assign(link, { href: shot.resultUrl, download: savedName(shot) });
+}
+
+function savedName(shot) {
+  const ending = { jpeg: "jpg", tiff: "tif" }[shot.result.format] ?? shot.result.format;
+  return `${shot.name.replace(/\.[^.]*$/, "")}_enhanced.${ending}`;
+}
+
+function showPictures(shot) {
+  if (shot.phase === "done" && !shot.fetching) queue.result(shot);
+  const size = shot.result ?? shot.estimate?.result ?? shot.last ?? shot.suggestion?.result;
+  if (size) shot.last = size;
+  const done = shot.phase === "done" && shot.shownUrl;
+  const before = shot.beforeUrl || shot.smallUrl;
+  const after = done || shot.liveUrl || shot.smallUrl || shot.beforeUrl;
+  $("after-tag").textContent = t(done ? "after" : "after_preview");
+  $("busy").hidden = !["new", "looking"].includes(shot.phase);
+  const two = Boolean(done || shot.liveUrl) && Boolean(before);
+  $("stage").classList.toggle("single", !two);
+  $("region").hidden = shot.phase !== "ready";
+  if (shot.phase !== "ready" && shot.phase !== "queued" && shot.phase !== "running") viewer.showPart("");
+  if (viewer.of !== shot) viewer.showPart("");
+  if (viewer.of !== shot) viewer.fit();
+  viewer.of = shot;
+  if (size) viewer.show(before, after, size);
+  else showUnmeasured(shot, before);
+  if (shot.phase === "done" && shot.resultUrl && !shot.shownUrl && !shot.problem) showProblem({ message: t("too_large") });
+}
+
+/** Show a photo before the service has said how large it is, or nothing where the browser cannot read it. */
+async function showUnmeasured(shot, address) {
+  viewer.show("", "", { width: 3, height: 2 });
+  const image = new Image();
+  image.src = address;
+  const readable = await image.decode().then(() => true, () => false);
+  if (readable && viewer.of === shot && !shot.last) viewer.show(address, address, { width: image.naturalWidth, height: image.naturalHeight });
+}
+
+function showFilm() {
+  const film = $("film");
+  film.hidden = queue.shots.length < 2;
+  if (film.hidden) return film.replaceChildren();
+  const rows = queue.shots.map((shot) => {
+    const row = shot.row ?? makeRow(shot);
+    row.button.setAttribute("aria-pressed", shot === selected);
+    row.button.dataset.phase = shot.phase;
+    const state = t(`state_${shot.phase === "new" ? "looking" : shot.phase}`);
+    row.button.setAttribute("aria-label", `${shot.name}, ${state}`);
+    row.state.textContent = shot.phase === "running" ? percent(shot.progress ?? 0) : state;
+    const picture = shot.smallUrl || shot.beforeUrl;
+    if (picture && row.of !== picture) row.image.src = row.of = picture;
+    return row.item;
+  });
+  if (rows.length !== film.children.length || rows.some((row, index) => film.children[index] !== row)) film.replaceChildren(...rows);
+  return undefined;
+}
+
+function makeRow(shot) {
+  const image = make("img", { alt: "" });
+  image.addEventListener("error", () => image.removeAttribute("src"));
+  const state = make("span");
+  const button = make("button", { type: "button" }, image, state);
+  button.addEventListener("click", () => select(shot));
+  shot.row = { item: make("li", {}, button), button, image, state };
+  return shot.row;
+}
+
+function viewed({ zoom, mode }) {
+  $("zoom").textContent = percent(zoom);
+  for (const button of $("modes").children) {
+    button.setAttribute("aria-checked", button.dataset.mode === mode);
+    button.tabIndex = button.dataset.mode === mode ? 0 : -1;
+  }
+}
+
+function say(element, words) {
+  if (element.textContent === words) return;
+  element.textContent = words;
+  announce(words);
+}
+
+function announce(words) {
+  $("says").textContent = words;
+}
+
+function sayHowLong(status) {
+  mostAtOnce = status.limits.max_batch_files;
+  const hours = status.limits.retention_hours;
+  const kept = t("kept", { hours: hours < 1 ? duration(hours * 3600) : t("hours", { n: Number(hours.toFixed(1)) }) });
+  $("kept").textContent = $("kept-too").textContent = kept;
+}
+
+// What a person does
+
+function listen() {
+  const open = (input) => () => input.click();
+  $("choose").addEventListener("click", open($("files")));
+  $("add").addEventListener("click", open($("files")));
+  $("shoot").addEventListener("click", open($("camera")));
+  for (const input of [$("files"), $("camera")]) {
+    input.addEventListener("change", () => {
+      take(input.files);
+      input.value = "";
+    });
+  }
+  $("run").addEventListener("click", () => queue.run(selected));
+  $("run-all").addEventListener("click", runAll);
+  $("same").addEventListener("click", () => queue.share(selected));
+  $("cancel").addEventListener("click", () => tried(queue.cancel(selected)));
+  $("again").addEventListener("click", () => (selected.phase === "refused" || !selected.choice ? queue.retry(selected) : queue.again(selected)));
+  $("delete").addEventListener("click", removeSelected);
+  $("all").addEventListener("click", () => tried(downloadAll()));
+  $("format").addEventListener("change", () => (selected.format = $("format").value));
+  $("region").addEventListener("click", tryPart);
+  $("forget").addEventListener("click", () => {
+    api.forgetKey();
+    location.reload();
+  });
+  listenToTools();
+  listenToDrops();
+}
+
+function listenToTools() {
+  const zooms = { in: () => viewer.step(1), out: () => viewer.step(-1), fit: () => viewer.fit(), one: () => viewer.zoomTo(1) };
+  for (const button of $("tools").querySelectorAll("[data-zoom]")) button.addEventListener("click", zooms[button.dataset.zoom]);
+  const modes = [...$("modes").children];
+  for (const button of modes) button.addEventListener("click", () => viewer.setMode(button.dataset.mode));
+  $("modes").addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = modes[(modes.findIndex((each) => each.dataset.mode === viewer.mode) + step + modes.length) % modes.length];
+    viewer.setMode(next.dataset.mode);
+    next.focus();
+  });
+}
+
+function listenToDrops() {
+  const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
+  let depth = 0;
+  const over = (shown) => ($("over").hidden = !shown);
+  addEventListener("dragenter", (event) => {
+    if (holdsFiles(event)) over(++depth > 0);
+  });
+  addEventListener("dragleave", (event) => {
+    if (holdsFiles(event)) over(--depth > 0);
+  });
+  addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault());
+  addEventListener("drop", (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    over((depth = 0) > 0);
+    take(event.dataTransfer.files);
+  });
+  addEventListener("paste", (event) => take(event.clipboardData?.files ?? []));
+}
+
+function take(files) {
+  if (files.length) select(queue.add(files));
+}
+
+async function runAll() {
+  for (const shot of queue.shots.filter((each) => each.phase === "ready")) await queue.run(shot);
+}
+
+/** All results in files of as many as the service puts into one. */
+async function downloadAll() {
+  const ids = queue.shots.filter((each) => each.phase === "done").map((each) => each.job);
+  for (let from = 0; from < ids.length; from += mostAtOnce) {
+    const href = URL.createObjectURL(await api.results(ids.slice(from, from + mostAtOnce)));
+    make("a", { href, download: "enhanced.zip" }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  }
+}
+
+async function removeSelected() {
+  const { name } = selected;
+  await tried(queue.remove(selected).then(() => announce(t("deleted", { name }))));
+  (queue.shots.length ? $("delete") : $("choose")).focus();
+}
+
+async function tryPart() {
+  if (viewer.marked) return viewer.marked(null);
+  const shot = selected;
+  announce(t("region_mark"));
+  $("region").setAttribute("aria-pressed", "true");
+  const box = await viewer.mark();
+  $("region").setAttribute("aria-pressed", "false");
+  if (!box) return undefined;
+  box.width = Math.min(box.width, MOST_PART);
+  box.height = Math.min(box.height, MOST_PART);
+  viewer.showPart("");
+  $("stage").classList.add("working");
+  say($("headline"), t("region_run"));
+  try {
+    const address = await queue.part(shot, box);
+    if (selected === shot) viewer.showPart(address, box);
+    $("region").dataset.box = [box.x, box.y, box.width, box.height].join(",");
+    say($("headline"), t("region_done"));
+  } catch (problem) {
+    showProblem(problem);
+  }
+  $("stage").classList.remove("working");
+  return undefined;
+}
+
+async function tried(work) {
+  await work.catch((problem) => showProblem(problem));
+}
+
+function offerSamples() {
+  const rows = SAMPLES.map((name) => {
+    const image = make("img", { src: `page/samples/${name}_small.jpg`, alt: "", width: 168, height: 112 });
+    const button = make("button", { type: "button" }, image, make("span", { textContent: t(`sample_${name}`) }));
+    button.addEventListener("click", async () => {
+      const blob = await (await fetch(`page/samples/${name}.jpg`)).blob();
+      take([new File([blob], `${name}.jpg`, { type: "image/jpeg" })]);
+    });
+    return make("li", {}, button);
+  });
+  $("samples").replaceChildren(...rows);
+}
+
+/** A key from the person; there is no way around it. */
+function askKey(problem) {
+  const [dialog, field, words] = [$("key"), $("key-text"), $("key-problem")];
+  words.hidden = !problem;
+  words.textContent = problem?.message ?? "";
+  field.value = "";
+  if (!dialog.open) dialog.showModal();
+  field.focus();
+  return new Promise((done) => {
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    dialog.querySelector("form").addEventListener("submit", () => done(field.value.trim()), { once: true });
+  });
+}

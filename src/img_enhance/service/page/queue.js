@@ -1,0 +1,303 @@
+// Photos on their way: looked at, changed live, sent, followed. Nothing here touches the page; it is told when a photo has changed.
+
+import * as api from "./api.js";
+import { choiceOf, stepsOf } from "./steps.js";
+
+const JOBS = "img-enhance jobs";
+const SMALL = "img-enhance before ";
+
+// A browser opens six connections to a service at most; those who wait longest have to do without events.
+const FOLLOWED = 3;
+const LOOKS = 2;
+const ASK_AGAIN = 5000;
+
+const UNFINISHED = ["queued", "running"];
+
+export class Queue {
+  /** `changed(shot)` is called whenever something is new about a photo, null when the list is. */
+  constructor(changed) {
+    this.changed = changed;
+    this.shots = [];
+    this.looking = 0;
+    this.catalogue = null;
+  }
+
+  /** Take in files; the first new photo. */
+  add(files) {
+    const shots = [...files].map((file) => newShot(file.name, file));
+    this.shots.push(...shots);
+    this.changed(null);
+    this.#look();
+    return shots[0];
+  }
+
+  /** Come back to the jobs that this tab has sent before. */
+  async restore() {
+    for (const { job, name } of JSON.parse(api.remembered(JOBS) ?? "[]")) {
+      const shot = newShot(name, null);
+      Object.assign(shot, { job, phase: "queued", small: await blobOf(api.remembered(SMALL + job)) });
+      shot.beforeUrl = shot.smallUrl = shot.small ? URL.createObjectURL(shot.small) : "";
+      this.shots.push(shot);
+      api.job(job).then((now) => this.#is(shot, now), () => this.#is(shot, { state: "expired", photo: {} }));
+    }
+    if (this.shots.length) this.changed(null);
+  }
+
+  #save() {
+    const kept = this.shots.filter((shot) => shot.job && shot.phase !== "gone");
+    api.remember(JOBS, JSON.stringify(kept.map(({ job, name }) => ({ job, name }))));
+  }
+
+  async #look() {
+    const shot = this.shots.find((each) => each.phase === "new");
+    if (!shot || this.looking >= LOOKS) return;
+    this.looking += 1;
+    shot.phase = "looking";
+    this.#look();
+    try {
+      this.catalogue ??= await api.algorithms();
+      const [suggestion] = await Promise.all([api.suggest(shot.file), this.#reduce(shot)]);
+      Object.assign(shot, { suggestion, estimate: suggestion, choice: choiceOf(this.catalogue, suggestion.recipe) });
+      shot.phase = "ready";
+      this.live(shot);
+    } catch (problem) {
+      this.#fails(shot, problem, "refused");
+    }
+    this.looking -= 1;
+    this.changed(shot);
+    this.#look();
+  }
+
+  async #reduce(shot) {
+    shot.small = await api.preview(shot.file, []);
+    shot.smallUrl = URL.createObjectURL(shot.small);
+    if (!(await canShow(shot.beforeUrl))) shot.beforeUrl = shot.smallUrl;
+    this.changed(shot);
+  }
+
+  /** Look at a photo again that was refused for a reason which may have passed. */
+  retry(shot) {
+    Object.assign(shot, { phase: "new", problem: null });
+    this.changed(shot);
+    this.#look();
+  }
+
+  /** A step or an option was changed by a person. */
+  choose(shot, row) {
+    shot.own = true;
+    this.changed(shot);
+    if (row.light) this.live(shot);
+    else this.#estimate(shot);
+  }
+
+  /** Give every photo that is not sent yet the steps of this one. */
+  share(shot) {
+    for (const other of this.shots.filter((each) => each.phase === "ready" && each !== shot)) {
+      other.choice = structuredClone(shot.choice);
+      other.format = shot.format;
+      other.own = true;
+      this.live(other);
+      this.#estimate(other);
+    }
+  }
+
+  /** Ask for what steps on light would do; while one is asked for only the latest next one waits. */
+  async live(shot) {
+    shot.wanted = stepsOf(this.catalogue, shot.choice, { light: true });
+    if (shot.asking) return;
+    shot.asking = true;
+    while (shot.wanted) {
+      const steps = shot.wanted;
+      shot.wanted = null;
+      try {
+        const shown = steps.length ? await api.preview(shot.small, steps) : shot.small;
+        release(shot.liveUrl);
+        shot.liveUrl = URL.createObjectURL(shown);
+        shot.problem = null;
+      } catch (problem) {
+        shot.problem = problem;
+      }
+      this.changed(shot);
+    }
+    shot.asking = false;
+  }
+
+  #estimate(shot) {
+    clearTimeout(shot.timer);
+    shot.estimate = null;
+    shot.timer = setTimeout(async () => {
+      const recipe = this.recipe(shot);
+      try {
+        const estimate = await api.suggest(shot.file, recipe);
+        if (JSON.stringify(recipe) === JSON.stringify(this.recipe(shot))) Object.assign(shot, { estimate, problem: null });
+      } catch (problem) {
+        shot.problem = problem;
+      }
+      this.changed(shot);
+    }, 300);
+  }
+
+  /** What a photo is sent with. */
+  recipe(shot, output = {}) {
+    const { version, steps: _, output: suggested = {}, ...others } = shot.suggestion.recipe;
+    const format = shot.format ? { format: shot.format } : {};
+    return { version, steps: stepsOf(this.catalogue, shot.choice), output: { ...suggested, ...format, ...output }, ...others };
+  }
+
+  async run(shot) {
+    this.#forgetResult(shot);
+    Object.assign(shot, { phase: "queued", problem: null, progress: 0, left: null, position: null });
+    this.changed(shot);
+    try {
+      const job = await api.enhance(shot.file, this.recipe(shot), once());
+      shot.job = job.id;
+      await this.#keepSmall(shot);
+      this.#is(shot, job);
+    } catch (problem) {
+      this.#fails(shot, problem, "ready");
+      this.changed(shot);
+    }
+  }
+
+  /** A part of the result computed first: its picture's address. The job is deleted as soon as the picture is here. */
+  async part(shot, { x, y, width, height }) {
+    const recipe = this.recipe(shot, { crop: [x, y, width, height].join(","), format: "png" });
+    const job = await api.enhance(shot.file, recipe, once());
+    let last = job;
+    await api.follow(job.id, (now) => (last = now ?? last));
+    if (last.state !== "done") throw Object.assign(new Error(last.error?.detail ?? ""), last.error);
+    const picture = await api.result(job.id);
+    api.end(job.id).catch(() => {});
+    return URL.createObjectURL(picture);
+  }
+
+  async cancel(shot) {
+    if (shot.job) this.#is(shot, await api.end(shot.job));
+  }
+
+  /** Back to choosing steps; the result stays with the service as long as it keeps results. */
+  again(shot) {
+    this.#forgetResult(shot);
+    api.remember(SMALL + shot.job, null);
+    Object.assign(shot, { phase: "ready", job: null, record: null, problem: null });
+    this.#save();
+    this.live(shot);
+    this.changed(shot);
+  }
+
+  /** Delete a photo and its result, here and on the service. */
+  async remove(shot) {
+    if (shot.job && shot.phase !== "gone") {
+      await api.end(shot.job).catch((problem) => problem.status === 404 || Promise.reject(problem)); // gone already is as good
+    }
+    api.remember(SMALL + shot.job, null);
+    for (const url of new Set([shot.beforeUrl, shot.smallUrl, shot.liveUrl, shot.resultUrl])) release(url);
+    this.shots.splice(this.shots.indexOf(shot), 1);
+    shot.removed = true;
+    this.#save();
+    this.changed(null);
+  }
+
+  /** The result's picture, fetched once. */
+  async result(shot) {
+    shot.fetching ??= api.result(shot.job).then(async (blob) => {
+      shot.resultUrl = URL.createObjectURL(blob);
+      shot.shownUrl = (await canShow(shot.resultUrl, shot.result)) ? shot.resultUrl : await this.#reduced(blob);
+      this.changed(shot);
+    });
+    await shot.fetching.catch((problem) => {
+      shot.problem = problem;
+      this.changed(shot);
+    });
+  }
+
+  async #reduced(blob) {
+    const small = await api.preview(blob, []).catch(() => null);
+    return small ? URL.createObjectURL(small) : "";
+  }
+
+  #forgetResult(shot) {
+    release(shot.resultUrl);
+    Object.assign(shot, { resultUrl: "", shownUrl: "", fetching: null, result: null });
+  }
+
+  /** What the service says of a job; null when it does not answer. */
+  #is(shot, now) {
+    if (shot.removed) return;
+    shot.offline = now === null;
+    if (now !== null) {
+      const phase = now.state === "expired" ? "gone" : now.state;
+      Object.assign(shot, { phase, progress: now.progress, left: now.estimated_seconds_left, position: now.queue_position });
+      Object.assign(shot, { result: now.result, record: now.record, recipe: now.recipe, photo: now.photo, expires: now.expires });
+      shot.problem = now.error ? { message: now.error.detail, type: now.error.type } : null;
+      this.#save();
+      this.#follow();
+    }
+    this.changed(shot);
+  }
+
+  #follow() {
+    const unfinished = this.shots.filter((shot) => shot.job && UNFINISHED.includes(shot.phase));
+    for (const shot of unfinished.slice(0, FOLLOWED)) {
+      if (shot.followed === shot.job) continue;
+      shot.followed = shot.job;
+      api.follow(shot.job, (now) => this.#is(shot, now)).catch((problem) => this.#fails(shot, problem, "gone"));
+    }
+    clearTimeout(this.timer);
+    const others = unfinished.slice(FOLLOWED);
+    if (others.length) this.timer = setTimeout(() => others.forEach((shot) => this.#ask(shot)), ASK_AGAIN);
+  }
+
+  async #ask(shot) {
+    this.#is(shot, await api.job(shot.job).catch(() => null));
+  }
+
+  async #keepSmall(shot) {
+    if (shot.small) api.remember(SMALL + shot.job, await addressOf(shot.small));
+  }
+
+  #fails(shot, problem, phase) {
+    Object.assign(shot, { phase, problem });
+    this.changed(shot);
+  }
+}
+
+function newShot(name, file) {
+  const url = file ? URL.createObjectURL(file) : "";
+  return { name, file, phase: file ? "new" : "queued", beforeUrl: url, smallUrl: "", liveUrl: "", resultUrl: "", shownUrl: "", format: "" };
+}
+
+/** Let go of a picture, once nobody can be about to show it. */
+function release(url) {
+  if (url) setTimeout(() => URL.revokeObjectURL(url), 5000);
+}
+
+/** What tells a request from all others. */
+function once() {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((each) => each.toString(16)).join("-");
+}
+
+// More would take more memory in the browser than it may have.
+const MOST_SHOWN = 80e6;
+
+async function canShow(url, size) {
+  if (size && size.width * size.height > MOST_SHOWN) return false;
+  const image = new Image();
+  image.src = url;
+  return image.decode().then(() => image.naturalWidth > 0, () => false);
+}
+
+function addressOf(blob) {
+  return new Promise((done) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.readAsDataURL(blob);
+  });
+}
+
+/** The blob of a data address, which no request is made for. */
+async function blobOf(address) {
+  if (!address) return null;
+  const bytes = Uint8Array.from(atob(address.slice(address.indexOf(",") + 1)), (letter) => letter.charCodeAt(0));
+  return new Blob([bytes], { type: "image/jpeg" });
+}
