@@ -93,6 +93,15 @@ class _Job:
     future: Future[PhotoOutcome]
     deaths: int = 0
 
+    @property
+    def sent(self) -> PhotoTask:
+        """The task as a node gets it: with whole paths, and after each death with a new name for its file, as what is gone may only be out
+        of reach, and write on."""
+        task, stem = self.task, f"{self.task.stem}-{self.deaths}" if self.deaths else self.task.stem
+        before, after = map(os.path.abspath, task.thumbnails or ("", ""))
+        thumbnails = (before, after) if task.thumbnails else None
+        return replace(task, stem=stem, path=os.path.abspath(task.path), folder=os.path.abspath(task.folder), thumbnails=thumbnails)
+
 
 class RayLanes:
     """As `Lanes`, over the nodes of the cluster at `address`. Of `machine` every node has as much; without a budget, what Ray may give.
@@ -179,7 +188,7 @@ class RayLanes:
                 node = min(free, key=lambda each: each.at_work / each.most)
                 job = self._waiting.popleft()
                 node.at_work += 1
-                at_work[node.actor.enhance.remote(job.task)] = job, node
+                at_work[node.actor.enhance.remote(job.sent)] = job, node
 
     def _take(self, at_work: dict[Any, tuple[_Job, _Node]]) -> None:
         """Take what has ended."""
@@ -191,19 +200,18 @@ class RayLanes:
             job, node = at_work.pop(reference)
             node.at_work -= 1
             try:
-                job.future.set_result(self._ray.get(reference))
+                job.future.set_result(replace(self._ray.get(reference), path=job.task.path))
             except self._ray.exceptions.RayTaskError as error:  # a mistake of ours
                 job.future.set_result(_failed(job.task, DeviceError(f"a node failed: {error.cause}")))
             except self._ray.exceptions.RayError:
                 self._lose(node, job)
 
     def _lose(self, node: _Node, job: _Job) -> None:
-        """Go on without a node; its photo is done again elsewhere, into another file, for what is gone may only be out of reach."""
+        """Go on without a node; its photo is done again elsewhere."""
         with self._lock:
             self._nodes.pop(node.id, None)
             if job.deaths + 1 < _MOST_DEATHS:
-                task = replace(job.task, stem=f"{job.task.stem}-{job.deaths + 1}")
-                self._waiting.appendleft(replace(job, task=task, deaths=job.deaths + 1))
+                self._waiting.appendleft(replace(job, deaths=job.deaths + 1))
                 return
         error = DeviceError(f"{_MOST_DEATHS} nodes of the cluster went while they had this photo", "enhance it by itself")
         job.future.set_result(_failed(job.task, error))
@@ -260,7 +268,8 @@ def _check_there(address: str) -> None:
     try:
         socket.create_connection((host, port), _REACH_SECONDS).close()
     except OSError as error:
-        raise DeviceError(f"the cluster at {address} cannot be reached: {error.strerror or error}", "start it with ray start --head") from None
+        reason = error.strerror or error
+        raise DeviceError(f"the cluster at {address} cannot be reached: {reason}", "start it with ray start --head") from None
 
 
 def _connected(address: str) -> Any:
