@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-torch soak check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light bench-folders clean help
+.PHONY: demo serve test test-torch test-ray soak check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light bench-folders clean help
 
 demo: .venv/base.stamp ## enhance the sample photo
 	mkdir -p demo
@@ -22,6 +22,9 @@ test-torch: .venv/torch.stamp ## install PyTorch and run its tests
 # About an hour; IMG_ENHANCE_SOAK_ROUNDS and IMG_ENHANCE_SOAK_JOBS shorten it (docs/reliability.md).
 soak: .venv/dev.stamp ## kill the service again and again
 	IMG_ENHANCE_SOAK=1 $(BIN)/pytest -s tests/service
+
+test-ray: .venv/ray.stamp ## install Ray and run its tests
+	$(BIN)/pytest -m ray
 
 check: .venv/dev.stamp ## format, lint, types, import floors
 	$(BIN)/ruff format --check .
@@ -80,6 +83,10 @@ help: ## list these targets
 
 .venv/bench-quality.stamp: .venv/base.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench-quality]'
+	touch $@
+
+.venv/ray.stamp: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	touch $@
 
 .venv/torch.stamp: .venv/dev.stamp

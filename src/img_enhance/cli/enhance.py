@@ -87,6 +87,9 @@ def _add_many(command: argparse.ArgumentParser) -> None:
         help="give results the times of their photos' files (default for many, but not for one)",
     )
     many.add_argument("--fail-fast", action="store_true", help="stop at the first photo that fails")
+    many.add_argument(
+        "--ray", metavar="ADDRESS", help="share the photos out over a Ray cluster: HOST:PORT, auto, or local for this machine (extra [ray])"
+    )
     many.add_argument("--watch", action="store_true", help="go on looking for new photos, until Ctrl-C")
 
 
@@ -118,6 +121,8 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest | FolderRequest:
             raise OptionError("--name with {scale} is for work on this machine", "leave {scale} out, or --server")
     if _is_many(arguments):
         return _folder_request(arguments, recipe)
+    if arguments.ray is not None:
+        raise OptionError("--ray shares many photos out, and this is one", "name a folder or several photos, or leave it out")
     output: str | None = arguments.output
     into_folder = output is not None and output.endswith(("/", os.sep))
     return EnhanceRequest(
@@ -171,6 +176,7 @@ def _folder_request(arguments: argparse.Namespace, recipe: Recipe) -> FolderRequ
         overwrite=arguments.overwrite,
         fail_fast=arguments.fail_fast,
         watch=arguments.watch,
+        ray=arguments.ray,
         offline=arguments.offline,
         dry_run=arguments.dry_run,
         quiet=arguments.quiet,

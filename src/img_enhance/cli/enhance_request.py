@@ -39,7 +39,10 @@ class EnhanceRequest:
 
 @dataclass(frozen=True)
 class FolderRequest:
-    """What the command was asked for of many photos: those `named`, folders among them, and those in `lists`."""
+    """What the command was asked for of many photos: those `named`, folders among them, and those in `lists`.
+
+    `ray` is the address of the cluster that does the work, None for this machine.
+    """
 
     named: tuple[Path, ...]
     lists: tuple[Path, ...]
@@ -51,6 +54,7 @@ class FolderRequest:
     overwrite: bool
     fail_fast: bool
     watch: bool
+    ray: str | None
     offline: bool
     dry_run: bool
     quiet: bool

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from img_enhance.batch.lanes import Lanes
 from img_enhance.batch.local_lanes import LocalLanes
 from img_enhance.batch.manifest import Manifest
 from img_enhance.batch.names import Names
@@ -71,8 +72,8 @@ class _Run:
     cancelled: IsCancelled
 
     def photos(self, todos: Iterable[Todo | PhotoOutcome | None], total: int | None, screen: RunScreen) -> RunSummary:
-        """Do the photos, in lanes of this machine."""
-        with LocalLanes(self.request.machine, self.store) as lanes:
+        """Do the photos, in lanes of this machine or of a cluster."""
+        with self._lanes() as lanes:
             return run_photos(
                 todos,
                 self.order,
@@ -84,6 +85,13 @@ class _Run:
                 tell=screen.tell,
                 cancelled=self.cancelled,
             )
+
+    def _lanes(self) -> Lanes:
+        if self.request.ray is None:
+            return LocalLanes(self.request.machine, self.store)
+        from img_enhance.batch.ray_lanes import RayLanes
+
+        return RayLanes(self.request.ray, self.request.machine, offline=self.request.offline)
 
 
 def _go_through(run: _Run, tell: Tell) -> int:

@@ -1,0 +1,310 @@
+"""Lanes of many machines: on each node of a Ray cluster an actor that holds the lanes of that machine.
+
+Ray says which nodes there are, starts the actors and carries tasks and outcomes. Photos and results lie on storage that every node has at
+the same place. A node that goes takes only the photos that it was at with it, which are done again on another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import socket
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+from img_enhance import __version__
+from img_enhance.batch.lanes import PhotoTask
+from img_enhance.batch.local_lanes import LocalLanes
+from img_enhance.batch.outcome import PhotoOutcome, failure_of
+from img_enhance.errors import Cancelled, DeviceError, ImgEnhanceError, OptionError
+from img_enhance.machine.settings import weight_store
+from img_enhance.request.options import Machine
+
+# The word for a cluster that is this machine only, and ends with the run.
+LOCAL = "local"
+# That for the cluster that this machine is a node of.
+AUTO = "auto"
+
+# Of a node's memory that Ray may give away.
+_SHARE_OF_MEMORY = 0.9
+
+_LOOK_SECONDS = 0.2
+# How often nodes that have joined are looked for, and how long a run waits while there is none.
+_NODES_SECONDS = 5.0
+_WITHOUT_NODES_SECONDS = 60.0
+_START_SECONDS = 120.0
+_REACH_SECONDS = 10.0
+
+# Nodes go for reasons of their own, but a photo that takes a third one with it is not tried again.
+_MOST_DEATHS = 3
+
+# Threads of an actor: each photo that it was sent waits in one.
+_ACTOR_THREADS = 512
+
+
+class NodeLanes:
+    """The lanes of one node, in a process of Ray's there.
+
+    Raises: what the start of an engine raises.
+    """
+
+    def __init__(self, machine: Machine, offline: bool) -> None:
+        self._lanes = LocalLanes(machine, weight_store(os.environ, offline=offline)).__enter__()
+
+    def facts(self) -> tuple[str, int]:
+        """The version of this program there, and how many photos it is of use to send."""
+        return __version__, self._lanes.most_in_flight
+
+    def enhance(self, task: PhotoTask) -> PhotoOutcome:
+        """What became of a photo."""
+        if not Path(task.folder).is_dir():
+            advice = "put photos and results on storage that every node has at the same place"
+            return _failed(task, DeviceError(f"the folder {task.folder} is not on every node of the cluster", advice))
+        return self._lanes.submit(task).result()
+
+    def cancel(self) -> None:
+        """End all photos as cancelled."""
+        self._lanes.cancel()
+
+
+@dataclass
+class _Node:
+    """A node at work: its actor, how many photos it may be sent, and those that it was."""
+
+    id: str
+    actor: Any
+    most: int
+    at_work: int = 0
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A photo and who waits for it; `deaths` counts the nodes that went while they had it."""
+
+    task: PhotoTask
+    future: Future[PhotoOutcome]
+    deaths: int = 0
+
+    @property
+    def sent(self) -> PhotoTask:
+        """The task as a node gets it: with whole paths, and after each death with a new name for its file, as what is gone may only be out
+        of reach, and write on."""
+        task, stem = self.task, f"{self.task.stem}-{self.deaths}" if self.deaths else self.task.stem
+        before, after = map(os.path.abspath, task.thumbnails or ("", ""))
+        thumbnails = (before, after) if task.thumbnails else None
+        return replace(task, stem=stem, path=os.path.abspath(task.path), folder=os.path.abspath(task.folder), thumbnails=thumbnails)
+
+
+class RayLanes:
+    """As `Lanes`, over the nodes of the cluster at `address`. Of `machine` every node has as much; without a budget, what Ray may give.
+
+    Raises: OptionError without the package ray, DeviceError when the cluster cannot be reached or has no node with this version.
+    """
+
+    def __init__(self, address: str, machine: Machine, *, offline: bool = False) -> None:
+        self._address, self._machine, self._offline = address, machine, offline
+        self._lock = threading.Lock()
+        self._waiting: deque[_Job] = deque()
+        self._nodes: dict[str, _Node] = {}
+        self._refused: dict[str, str] = {}
+        self._cancelled = self._closing = False
+
+    def __enter__(self) -> RayLanes:
+        self._ray = _connected(self._address)
+        try:
+            self._find_nodes()
+            if not self._nodes:
+                why = next(iter(self._refused.values()), "it has no processors")
+                raise DeviceError(f"no node of the cluster can enhance photos: {why}", "look at `ray status`")
+        except BaseException:
+            self._ray.shutdown()
+            raise
+        self._thread = threading.Thread(target=self._drive, name="ray lanes")
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._cancelled = self._closing = True
+        self._thread.join()
+        for job in self._waiting:
+            job.future.set_result(_failed(job.task, _cancelled()))
+        for node in self._nodes.values():
+            with contextlib.suppress(self._ray.exceptions.RayError):
+                self._ray.kill(node.actor)
+        self._ray.shutdown()
+
+    @property
+    def most_in_flight(self) -> int:
+        with self._lock:
+            return max(1, sum(node.most for node in self._nodes.values()))
+
+    def submit(self, task: PhotoTask) -> Future[PhotoOutcome]:
+        job = _Job(task, Future())
+        with self._lock:
+            self._waiting.append(job)
+        return job.future
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def _drive(self) -> None:
+        """Send photos to nodes and take their outcomes, until the end."""
+        at_work: dict[Any, tuple[_Job, _Node]] = {}
+        looked = alive = time.monotonic()
+        told_cancel = False
+        while not self._closing:
+            now = time.monotonic()
+            if now - looked > _NODES_SECONDS:
+                looked = now
+                self._find_nodes()
+            if self._nodes:
+                alive = now
+            elif now - alive > _WITHOUT_NODES_SECONDS:
+                self._end_waiting(DeviceError("no node of the cluster is left", "start some; the same command goes on"))
+            if self._cancelled:
+                self._end_waiting(_cancelled())
+                if not told_cancel:
+                    told_cancel = True
+                    for node in self._nodes.values():
+                        node.actor.cancel.remote()
+            else:
+                self._send(at_work)
+            self._take(at_work)
+        for job, _ in at_work.values():
+            job.future.set_result(_failed(job.task, _cancelled()))
+
+    def _send(self, at_work: dict[Any, tuple[_Job, _Node]]) -> None:
+        """Send waiting photos to the nodes that have most room, and no more than there is room for."""
+        with self._lock:
+            while self._waiting and (free := [node for node in self._nodes.values() if node.at_work < node.most]):
+                node = min(free, key=lambda each: each.at_work / each.most)
+                job = self._waiting.popleft()
+                node.at_work += 1
+                at_work[node.actor.enhance.remote(job.sent)] = job, node
+
+    def _take(self, at_work: dict[Any, tuple[_Job, _Node]]) -> None:
+        """Take what has ended."""
+        if not at_work:
+            time.sleep(_LOOK_SECONDS)
+            return
+        ended, _ = self._ray.wait(list(at_work), num_returns=len(at_work), timeout=_LOOK_SECONDS)
+        for reference in ended:
+            job, node = at_work.pop(reference)
+            node.at_work -= 1
+            try:
+                job.future.set_result(replace(self._ray.get(reference), path=job.task.path))
+            except self._ray.exceptions.RayTaskError as error:  # a mistake of ours
+                job.future.set_result(_failed(job.task, DeviceError(f"a node failed: {error.cause}")))
+            except self._ray.exceptions.RayError:
+                self._lose(node, job)
+
+    def _lose(self, node: _Node, job: _Job) -> None:
+        """Go on without a node; its photo is done again elsewhere."""
+        with self._lock:
+            self._nodes.pop(node.id, None)
+            if job.deaths + 1 < _MOST_DEATHS:
+                self._waiting.appendleft(replace(job, deaths=job.deaths + 1))
+                return
+        error = DeviceError(f"{_MOST_DEATHS} nodes of the cluster went while they had this photo", "enhance it by itself")
+        job.future.set_result(_failed(job.task, error))
+
+    def _end_waiting(self, error: ImgEnhanceError) -> None:
+        with self._lock:
+            jobs, self._waiting = self._waiting, deque()
+        for job in jobs:
+            job.future.set_result(_failed(job.task, error))
+
+    def _find_nodes(self) -> None:
+        """Start actors on the nodes that have none yet. A node that went and came back has another id."""
+        found = [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+        for node in found:
+            if node["NodeID"] not in self._nodes and node["NodeID"] not in self._refused:
+                self._start(node["NodeID"], node["Resources"])
+
+    def _start(self, id: str, resources: dict[str, float]) -> None:
+        own = _own(self._machine, resources)
+        strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(id, soft=False)
+        actors = self._ray.remote(NodeLanes).options(
+            num_cpus=int(resources["CPU"]),
+            num_gpus=int(resources.get("GPU", 0)),
+            memory=own.max_memory or 0,
+            scheduling_strategy=strategy,
+            max_concurrency=_ACTOR_THREADS,
+        )
+        try:
+            actor = actors.remote(own, self._offline)
+            version, most = self._ray.get(actor.facts.remote(), timeout=_START_SECONDS)
+        except (self._ray.exceptions.RayError, self._ray.exceptions.GetTimeoutError) as error:
+            self._refused[id] = str(error).strip().splitlines()[-1]
+            return
+        if version != __version__:
+            self._ray.kill(actor)
+            self._refused[id] = f"it has version {version} of img-enhance, and this is {__version__}"
+            return
+        with self._lock:
+            self._nodes[id] = _Node(id, actor, most)
+
+
+def _check_there(address: str) -> None:
+    """Pass if something listens at the address, for which Ray itself would wait for many minutes.
+
+    Raises: OptionError for what is no address, DeviceError.
+    """
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if host is None or port is None:
+        raise OptionError(f"'{address}' is no address of a cluster", f"give HOST:PORT as ray start says it, {AUTO}, or {LOCAL}")
+    try:
+        socket.create_connection((host, port), _REACH_SECONDS).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise DeviceError(f"the cluster at {address} cannot be reached: {reason}", "start it with ray start --head") from None
+
+
+def _connected(address: str) -> Any:
+    """Ray, connected to the cluster.
+
+    Raises: OptionError, DeviceError.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
+    try:
+        import ray
+        import ray.util.scheduling_strategies
+    except ModuleNotFoundError:
+        raise OptionError("a cluster needs the package ray", "run: pip install 'img-enhance[ray]'") from None
+    if address not in (AUTO, LOCAL):
+        _check_there(address)
+    try:
+        ray.init(address=None if address == LOCAL else address, include_dashboard=False if address == LOCAL else None, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DeviceError(f"the cluster at {address} cannot be reached: {reason}", "start it with ray start --head") from None
+    return ray
+
+
+def _own(machine: Machine, resources: dict[str, float]) -> Machine:
+    """What the actor of a node may use: what was asked for, else what the node has."""
+    return dataclasses.replace(
+        machine,
+        threads=machine.threads or int(resources["CPU"]),
+        max_memory=machine.max_memory or int(resources.get("memory", 0) * _SHARE_OF_MEMORY) or None,
+    )
+
+
+def _failed(task: PhotoTask, error: ImgEnhanceError) -> PhotoOutcome:
+    return PhotoOutcome(task.source, task.path, "failed", failure=failure_of(error), made_by=task.made_by, finished=time.time())
+
+
+def _cancelled() -> Cancelled:
+    return Cancelled("cancelled; nothing was written")
