@@ -17,7 +17,7 @@ def thumbnail_names(source: str) -> tuple[str, str]:
     They are spread over 256 folders, because file systems and programs that list them are slow with very many files in one.
     """
     key = hashlib.sha256(os.fsencode(source)).hexdigest()[:24]
-    return f"{THUMBNAILS}/{key[:2]}/{key}-before.jpg", f"{THUMBNAILS}/{key[:2]}/{key}-after.jpg"
+    return f"{THUMBNAILS}/{key[:2]}/{key}_before.jpg", f"{THUMBNAILS}/{key[:2]}/{key}_after.jpg"
 
 
 def thumbnail_files(source: str, out: Path) -> tuple[str, str]:
