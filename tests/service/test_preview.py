@@ -100,9 +100,11 @@ def test_nobody_has_more_than_a_share(tmp_path: Path) -> None:
     with served(tmp_path / "data", {"PREVIEWS_PER_KEY": "1"}) as run, socket.create_connection(("127.0.0.1", run.port)) as first:
         first.sendall(b"POST /api/v1/preview HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n")
         first.sendall(b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n")
-        deadline = time.monotonic() + 10
-        while (second := preview(run, plain_photo((1, 2, 3)), [])).status_code == 200:
+        first.sendall(b'Content-Disposition: form-data; name="file"; filename="x"\r\n\r\n')
+        deadline = time.monotonic() + 60
+        while not any((run.data / "incoming").iterdir()):  # else the second may be the first
             assert time.monotonic() < deadline
+        second = preview(run, plain_photo((1, 2, 3)), [])
         assert (second.status_code, second.json()["code"]) == (429, "quota")
         assert int(second.headers["retry-after"]) > 0
         first.close()
