@@ -132,12 +132,10 @@ class LocalLanes:
 
     def _run(self, number: int, job: _Job) -> None:
         """Do a photo in a lane; one that is too large for it, or that it dies of, is put among the large ones."""
-        try:
-            child = self._children[number] or self._started(self.shares[number])
-        except ImgEnhanceError as error:
-            job.future.set_result(_failed(job.task, error))
-            return
-        answer = child.ask(job.task, lambda: self._cancelled)
+        child, answer = self._children[number], None
+        with contextlib.suppress(ImgEnhanceError):  # what keeps a lane from starting is said where the whole machine cannot do it either
+            child = child or self._started(self.shares[number])
+            answer = child.ask(job.task, lambda: self._cancelled)
         self._children[number] = child if answer is not None else None
         if isinstance(answer, PhotoOutcome):
             job.future.set_result(answer)
