@@ -12,9 +12,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 # Else Ray takes this machine's address in a network in place of loopback.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+import psutil
 
 from img_enhance.batch.lanes import PhotoTask
 from img_enhance.batch.ray_lanes import RayLanes
@@ -43,8 +46,8 @@ def run_on(nodes: int, photos: Sequence[Path], recipe: Recipe) -> float:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "node_ip_address": "127.0.0.1", "include_dashboard": False})
-    for _ in range(nodes):
-        cluster.add_node(num_cpus=1, memory=NODE_BYTES, node_ip_address="127.0.0.1")
+    for number in range(nodes):
+        _pin(cluster.add_node(num_cpus=1, memory=NODE_BYTES, node_ip_address="127.0.0.1"), number)
     try:
         with tempfile.TemporaryDirectory() as folder, RayLanes(cluster.address, Machine()) as lanes:
             _done(lanes, photos[: 2 * nodes], folder, recipe, "warm")
@@ -53,6 +56,13 @@ def run_on(nodes: int, photos: Sequence[Path], recipe: Recipe) -> float:
             return time.monotonic() - started
     finally:
         cluster.shutdown()
+
+
+def _pin(node: Any, processor: int) -> None:
+    """Let a node's processes, and those that they start, have one processor: Ray only counts."""
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    for process in (raylet, *raylet.children(recursive=True)):
+        process.cpu_affinity([processor])
 
 
 def _done(lanes: RayLanes, photos: Sequence[Path], folder: str, recipe: Recipe, name: str) -> None:
