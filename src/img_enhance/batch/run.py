@@ -55,7 +55,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Todo:
+class Pending:
     """A photo with the name that its result will have; SCALE stands in it for the scale."""
 
     source: Source
@@ -67,13 +67,13 @@ class Todo:
 class Planned:
     """What there is to do, and what is known already: photos that were done before, and those that cannot be."""
 
-    todo: tuple[Todo, ...]
+    pending: tuple[Pending, ...]
     known: tuple[PhotoOutcome, ...]
 
     @property
     def bytes(self) -> int:
         """Of the files of all photos to do."""
-        return sum(todo.bytes for todo in self.todo)
+        return sum(pending.bytes for pending in self.pending)
 
 
 def models_of(recipe: Recipe, table: ModelTable) -> tuple[Model, ...]:
@@ -119,19 +119,19 @@ def plan_run(photos: Iterable[Source], order: Order, manifest: Manifest, names: 
     ranked = sorted(formats, key=lambda photo: not names.is_plain(photo.name, formats[photo]))
     results = {photo: names.name_for(photo.name, formats[photo]) for photo in ranked}
     check_apart(photos, (manifest.out / name for name in results.values()), manifest.out)
-    todo = []
+    pending = []
     for photo in formats:
         target = manifest.out / results[photo]
         if os.path.lexists(target) and not _may_replace(photo.name, results[photo], order, manifest):
             known.append(_failed(photo, name_taken(target)))
         else:
             state = state_at(photo.path)  # None if it has gone since: its lane will say so
-            todo.append(Todo(photo, results[photo], 0 if state is None else state.bytes))
-    return Planned(tuple(todo), tuple(known))
+            pending.append(Pending(photo, results[photo], 0 if state is None else state.bytes))
+    return Planned(tuple(pending), tuple(known))
 
 
 def run_photos(
-    todos: Iterable[Todo | PhotoOutcome | None],
+    coming: Iterable[Pending | PhotoOutcome | None],
     order: Order,
     lanes: Lanes,
     manifest: Manifest,
@@ -144,17 +144,17 @@ def run_photos(
 ) -> RunSummary:
     """Do the photos until there are no more, one stops the run, or it is cancelled; every result that was made is in its place then.
 
-    There are `total` of them, None where nobody knows. Among `todos` may be outcomes that are known already, and None for "nothing yet".
+    There are `total` of them, None where nobody knows. Among `coming` may be outcomes that are known already, and None for "nothing yet".
     `tell` is told the outcome of every photo, and what is at work.
     """
     run = _Run(order, manifest, names, lanes, tell, say, started=time.monotonic())
-    source = iter(todos)
+    source = iter(coming)
     while True:
         while not run.stopped and not run.ended and len(run.at_work) < lanes.most_in_flight:
-            todo = next(source, _END)
-            if todo is None:
+            pending = next(source, _END)
+            if pending is None:
                 break
-            run.begin(todo)
+            run.begin(pending)
         if not run.at_work and (run.ended or run.stopped):
             break
         if not run.stopped and cancelled():
@@ -180,7 +180,7 @@ class _Run:
     tell: OnOutcome
     say: Say
     started: float
-    at_work: dict[Future[PhotoOutcome], Todo] = field(default_factory=dict)
+    at_work: dict[Future[PhotoOutcome], Pending] = field(default_factory=dict)
     outcomes: list[PhotoOutcome] = field(default_factory=list)
     token: str = field(default_factory=lambda: secrets.token_hex(4))
     begun: int = 0
@@ -190,23 +190,23 @@ class _Run:
 
     @property
     def names_at_work(self) -> tuple[str, ...]:
-        return tuple(todo.source.name for todo in self.at_work.values())
+        return tuple(pending.source.name for pending in self.at_work.values())
 
-    def begin(self, todo: Todo | PhotoOutcome | object) -> None:
+    def begin(self, pending: Pending | PhotoOutcome | object) -> None:
         """Take what comes next."""
-        if isinstance(todo, PhotoOutcome):
-            self._note(spoken_outcome(todo, self.say))
-        elif isinstance(todo, Todo):
+        if isinstance(pending, PhotoOutcome):
+            self._note(spoken_outcome(pending, self.say))
+        elif isinstance(pending, Pending):
             self.begun += 1
-            task = _task(todo, self.order, self.manifest, f"{self.token}-{self.begun}")
-            self.at_work[self.lanes.submit(task)] = todo
+            task = _task(pending, self.order, self.manifest, f"{self.token}-{self.begun}")
+            self.at_work[self.lanes.submit(task)] = pending
         else:
             self.ended = True
 
     def end(self, future: Future[PhotoOutcome]) -> None:
         """Put the result of a photo in its place."""
-        todo = self.at_work.pop(future)
-        outcome = _placed(spoken_outcome(future.result(), self.say), todo, self.order, self.manifest, self.names, self.say)
+        pending = self.at_work.pop(future)
+        outcome = _placed(spoken_outcome(future.result(), self.say), pending, self.order, self.manifest, self.names, self.say)
         if outcome.failure is not None and outcome.failure.code == Cancelled.code:
             self.left += 1
         else:
@@ -228,26 +228,26 @@ class _Run:
 _END = object()
 
 
-def _task(todo: Todo, order: Order, manifest: Manifest, stem: str) -> PhotoTask:
+def _task(pending: Pending, order: Order, manifest: Manifest, stem: str) -> PhotoTask:
     return PhotoTask(
-        source=todo.source.name,
-        path=str(todo.source.path),
+        source=pending.source.name,
+        path=str(pending.source.path),
         folder=str(manifest.staging),
         stem=stem,
         recipe=order.recipe,
         made_by=order.made_by,
         keep_times=order.keep_times,
-        thumbnails=thumbnail_files(todo.source.name, manifest.out),
+        thumbnails=thumbnail_files(pending.source.name, manifest.out),
     )
 
 
-def _placed(outcome: PhotoOutcome, todo: Todo, order: Order, manifest: Manifest, names: Names, say: Say) -> PhotoOutcome:
+def _placed(outcome: PhotoOutcome, pending: Pending, order: Order, manifest: Manifest, names: Names, say: Say) -> PhotoOutcome:
     """The outcome with the result in its place, and in the manifest; failed where it cannot be put there."""
     if outcome.status != "done":
         return outcome
     target = manifest.out
     try:
-        name = names.scaled(todo.result, outcome.source, scale_text(outcome.size, outcome.result_size))
+        name = names.scaled(pending.result, outcome.source, scale_text(outcome.size, outcome.result_size))
         target = manifest.out / name
         target.parent.mkdir(parents=True, exist_ok=True)
         replaces = os.path.lexists(target)

@@ -15,7 +15,7 @@ from img_enhance.batch.names import Names
 from img_enhance.batch.outcome import PhotoOutcome, RunSummary, spoken_outcome
 from img_enhance.batch.photos import Found, check_out, check_some, find_photos, names_in
 from img_enhance.batch.report import write_reports
-from img_enhance.batch.run import Order, Planned, Todo, made_by, models_of, plan_run, run_photos
+from img_enhance.batch.run import Order, Pending, Planned, made_by, models_of, plan_run, run_photos
 from img_enhance.batch.summary import summary_lines
 from img_enhance.batch.watch import new_photos
 from img_enhance.cancelling import IsCancelled, ticking
@@ -71,11 +71,11 @@ class _Run:
     store: WeightStore
     cancelled: IsCancelled
 
-    def photos(self, todos: Iterable[Todo | PhotoOutcome | None], total: int | None, screen: RunScreen) -> RunSummary:
+    def photos(self, coming: Iterable[Pending | PhotoOutcome | None], total: int | None, screen: RunScreen) -> RunSummary:
         """Do the photos, in lanes of this machine or of a cluster."""
         with self._lanes() as lanes:
             return run_photos(
-                todos,
+                coming,
                 self.order,
                 lanes,
                 self.manifest,
@@ -100,9 +100,9 @@ def _go_through(run: _Run, tell: Tell) -> int:
     _say_plan(planned, tell)
     known = (*run.found.failures, *planned.known)
     skipped = sum(1 for outcome in known if outcome.status == "skipped")
-    screen = RunScreen(len(known) - skipped + len(planned.todo), planned.bytes, quiet=run.request.quiet)
-    if planned.todo:
-        summary = run.photos((*known, *planned.todo), len(known) + len(planned.todo), screen)
+    screen = RunScreen(len(known) - skipped + len(planned.pending), planned.bytes, quiet=run.request.quiet)
+    if planned.pending:
+        summary = run.photos((*known, *planned.pending), len(known) + len(planned.pending), screen)
     else:  # no lane is started
         summary = RunSummary(tuple(spoken_outcome(outcome, flagged) for outcome in known), 0.0)
         for outcome in summary.outcomes:
@@ -161,15 +161,15 @@ def _offer(request: FolderRequest, store: WeightStore, cancelled: IsCancelled) -
         offer(tuple(files), store, ask=not request.quiet, tick=ticking(cancelled))
 
 
-def _coming(run: _Run) -> Iterator[Todo | PhotoOutcome | None]:
+def _coming(run: _Run) -> Iterator[Pending | PhotoOutcome | None]:
     """Photos to do, as they come, and None while there are none."""
     for found in new_photos(lambda: find_photos(run.named, run.manifest.out)):
         planned = plan_run(found.photos, run.order, run.manifest, run.names)
-        yield from (*found.failures, *planned.known, *planned.todo, None)
+        yield from (*found.failures, *planned.known, *planned.pending, None)
 
 
 def _say_plan(planned: Planned, tell: Tell) -> None:
-    parts = [f"{count_text(len(planned.todo), 'photo')}, {file_bytes_text(planned.bytes)}"]
+    parts = [f"{count_text(len(planned.pending), 'photo')}, {file_bytes_text(planned.bytes)}"]
     skipped = sum(1 for outcome in planned.known if outcome.status == "skipped")
     if skipped:
         parts.append(f"{skipped} done before")
