@@ -23,6 +23,7 @@ from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.machine.settings import weight_store
 from img_enhance.request.options import CLAHE, Machine, RealESRGAN
 from img_enhance.request.recipe import Recipe
+from waiting import wait_for
 
 STORE = weight_store({"IMG_ENHANCE_OFFLINE": "1"})
 TONES = Recipe(steps=(CLAHE(),))
@@ -107,13 +108,6 @@ def children() -> list[psutil.Process]:
     """Lanes' processes; the one that watches over multiprocessing's names is none."""
     found = psutil.Process().children()
     return [each for each in found if "resource_tracker" not in " ".join(each.cmdline())]
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

@@ -18,6 +18,7 @@ from conftest import SAMPLE, Pixels
 from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.cli.main import main
 from kills import kill_again_and_again
+from waiting import wait_for
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -187,27 +188,20 @@ def test_watch_takes_new_photos_when_they_are_whole(photos: Path, tmp_path: Path
     command = [sys.executable, "-m", "img_enhance", "enhance", str(photos), "-o", str(out), *TONES, "--watch"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
-        _wait_for(lambda: out.exists() and tree(out) == ["a.jpg", "b.png", "sub/c.jpg"])
+        wait_for(lambda: out.exists() and tree(out) == ["a.jpg", "b.png", "sub/c.jpg"])
         whole = (photos / "a.jpg").read_bytes()
         with (photos / "new.jpg").open("wb") as file:
             for part in range(4):  # written slowly, for longer than a file must have been left alone
                 file.write(whole[part * len(whole) // 4 : (part + 1) * len(whole) // 4])
                 file.flush()
                 time.sleep(1)
-        _wait_for(lambda: "new.jpg" in tree(out))
+        wait_for(lambda: "new.jpg" in tree(out))
     finally:
         process.terminate()
         _, err = process.communicate(timeout=60)
     assert [line for line in err.splitlines() if line.startswith("[ERROR]") and "bad.jpg" not in line] == []
     assert process.returncode == 2, "the broken photo"
     assert (out / "new.jpg").read_bytes() == (out / "a.jpg").read_bytes()
-
-
-def _wait_for(true: Callable[[], bool], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")

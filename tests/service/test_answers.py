@@ -14,6 +14,8 @@ import httpx
 import pytest
 from served import RECIPE, Served, is_problem, noisy_photo, plain_photo, served
 
+from waiting import wait_for
+
 KEYS = ("the key of the first person", "the key of the second person")
 LONG = {"version": 1, "steps": [{"step": "real_esrgan", "model": "realesrgan-x4plus"}]}
 
@@ -114,7 +116,7 @@ def test_there_is_no_list_where_everybody_may_come_in(service: Served) -> None:
 def test_a_cancelled_job_says_so_to_all(tmp_path: Path) -> None:
     with served(tmp_path / "data", {"SYNC_SECONDS": "3600"}) as run:
         waiting = _asking(run, noisy_photo(side=700), LONG, {"Idempotency-Key": "mine"})
-        _wait(lambda: bool(_unfinished(run)))
+        wait_for(lambda: bool(_unfinished(run)))
         replayed = run.post(noisy_photo(side=700), recipe=LONG, headers={"Idempotency-Key": "mine"})
         id = replayed.json()["job"]
         run.client.delete(f"/api/v1/jobs/{id}")
@@ -156,9 +158,9 @@ def test_a_replay_that_prefers_the_job_is_answered_with_it_when_it_is_done(servi
 def test_who_waits_while_the_service_stops_learns_where_the_job_is(tmp_path: Path, number: int) -> None:
     with served(tmp_path / "data", {"SYNC_SECONDS": "3600", "DRAIN_SECONDS": "1"}) as run:
         waiting = _asking(run, noisy_photo(side=900), LONG, {"Idempotency-Key": "mine"})
-        _wait(lambda: "running" in _unfinished(run))
+        wait_for(lambda: "running" in _unfinished(run))
         uploading = _asking(run, b"", RECIPE, {}, content=_never_ends())
-        _wait(lambda: any((run.data / "incoming").iterdir()))
+        wait_for(lambda: any((run.data / "incoming").iterdir()))
         started = time.monotonic()
         run.process.send_signal(number)
         answer, refused = waiting(), uploading()
@@ -204,10 +206,3 @@ def _asking(run: Served, photo: bytes, recipe: Any, headers: dict[str, str], con
 def _unfinished(run: Served) -> dict[str, int]:
     jobs = run.client.get("/api/v1/status").json()["queue"]["jobs"]
     return {state: jobs[state] for state in ("queued", "running") if jobs.get(state)}
-
-
-def _wait(done: Any) -> None:
-    deadline = time.monotonic() + 20
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,7 @@ from served import Served, is_problem, noisy_photo, plain_photo, served
 
 from img_enhance.jobs.refusals import QuotaReached, Saturated
 from img_enhance.service.shares import Shares
+from waiting import wait_for
 
 _ROOM = 100_000_000
 
@@ -46,7 +47,7 @@ def test_slow_bodies_of_one_address_leave_room_for_others(tmp_path: Path) -> Non
     with served(tmp_path / "data", {"UPLOADS": "8", "UPLOADS_PER_KEY": "4"}) as run, contextlib.ExitStack() as opened:
         for _ in range(20):
             opened.enter_context(_slow_body(run, "192.0.2.1"))
-        _wait(lambda: run.post(plain_photo((1, 2, 3)), headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 429)
+        wait_for(lambda: run.post(plain_photo((1, 2, 3)), headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 429)
         assert run.post(plain_photo((1, 2, 3)), headers={"X-Forwarded-For": "192.0.2.2"}).status_code == 200
 
 
@@ -55,7 +56,7 @@ def test_who_waits_for_a_result_keeps_no_place_for_a_body(tmp_path: Path) -> Non
     with served(tmp_path / "data", settings) as run, contextlib.ExitStack() as stack:
         for _ in range(3):
             stack.enter_context(_waiting(run, noisy_photo(side=400)))
-        _wait(lambda: _unfinished(run) == 3)
+        wait_for(lambda: _unfinished(run) == 3)
         answer = run.post(plain_photo((1, 2, 3)), headers={"Prefer": "respond-async"})
         assert answer.status_code == 202, answer.text
 
@@ -136,20 +137,13 @@ def test_the_service_does_not_grow_whatever_arrives(service: Served, kind: str, 
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        answer = service.client.post("/api/v1/enhance", content=_endless(first, piece, 300_000_000), headers={"Content-Type": kind})
-        assert is_problem(answer), answer.text
-    except httpx.TransportError:  # the connection was closed while more came
-        pass
+        # The connection may be closed while more comes.
+        with contextlib.suppress(httpx.TransportError):
+            answer = service.client.post("/api/v1/enhance", content=_endless(first, piece, 300_000_000), headers={"Content-Type": kind})
+            assert is_problem(answer), answer.text
     finally:
         over.set()
         watching.join()
     assert most - before < _ROOM
     assert service.client.get("/healthz").status_code == 200
     assert list((service.data / "incoming").iterdir()) == []
-
-
-def _wait(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
-from img_enhance.batch.outcome import PhotoOutcome
+from img_enhance.batch.outcome import PhotoOutcome, failure_of
+from img_enhance.errors import Cancelled, ImgEnhanceError
 from img_enhance.request.recipe import Recipe
 
 
@@ -50,3 +52,13 @@ class Lanes(Protocol):
     def __enter__(self) -> Lanes: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+def failed(task: PhotoTask, error: ImgEnhanceError) -> PhotoOutcome:
+    """The outcome of a photo that nobody could work on, or to the end."""
+    return PhotoOutcome(task.source, task.path, "failed", failure=failure_of(error), made_by=task.made_by, finished=time.time())
+
+
+def cancelled(task: PhotoTask) -> PhotoOutcome:
+    """The outcome of a photo that nobody wants any more."""
+    return failed(task, Cancelled("cancelled; nothing was written"))

@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 
 from img_enhance.batch.lane_child import CANCEL, Facts, ForWhole, Share, serve
-from img_enhance.batch.lanes import PhotoTask
-from img_enhance.batch.outcome import PhotoOutcome, failure_of
+from img_enhance.batch.lanes import PhotoTask, cancelled, failed
+from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.cancelling import IsCancelled
-from img_enhance.errors import Cancelled, ImgEnhanceError, MachineError
+from img_enhance.errors import ImgEnhanceError, MachineError
 from img_enhance.jobs.refusals import WorkerDied
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.request.options import Machine
@@ -86,7 +86,7 @@ class LocalLanes:
             thread.join()
         self._end_children()
         for job in (*self._small, *self._large):
-            job.future.set_result(_failed(job.task, _cancelled()))
+            job.future.set_result(cancelled(job.task))
 
     @property
     def most_in_flight(self) -> int:
@@ -140,7 +140,7 @@ class LocalLanes:
         if isinstance(answer, PhotoOutcome):
             job.future.set_result(answer)
         elif self._cancelled:
-            job.future.set_result(_failed(job.task, _cancelled()))
+            job.future.set_result(cancelled(job.task))
         else:
             self._put(self._large, replace(job, deaths=job.deaths + (answer is None)))
 
@@ -154,10 +154,10 @@ class LocalLanes:
                 child = child or self._started(self._whole)
                 answer = child.ask(job.task, lambda: self._cancelled)
             except ImgEnhanceError as error:
-                answer = _failed(job.task, error)
+                answer = failed(job.task, error)
             if not isinstance(answer, PhotoOutcome):
                 child = None
-                answer = _failed(job.task, _cancelled() if self._cancelled else _died(job.deaths + 1))
+                answer = cancelled(job.task) if self._cancelled else failed(job.task, _died(job.deaths + 1))
             job.future.set_result(answer)
             with self._changed:
                 job = self._large.popleft() if self._large and not self._small and not self._closing else None
@@ -221,7 +221,7 @@ class _Child:
             return answer
         self.end()
         if isinstance(answer, ImgEnhanceError):  # it came up, but not its engine
-            return _failed(task, answer)
+            return failed(task, answer)
         return None
 
     def end(self) -> None:
@@ -264,14 +264,6 @@ def _no_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _failed(task: PhotoTask, error: ImgEnhanceError) -> PhotoOutcome:
-    return PhotoOutcome(task.source, task.path, "failed", failure=failure_of(error), made_by=task.made_by, finished=time.time())
-
-
-def _cancelled() -> Cancelled:
-    return Cancelled("cancelled; nothing was written")
 
 
 def _died(times: int) -> WorkerDied:

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,10 +22,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from img_enhance import __version__
-from img_enhance.batch.lanes import PhotoTask
+from img_enhance.batch.lanes import PhotoTask, cancelled, failed
 from img_enhance.batch.local_lanes import LocalLanes
-from img_enhance.batch.outcome import PhotoOutcome, failure_of
-from img_enhance.errors import Cancelled, DeviceError, ImgEnhanceError, OptionError
+from img_enhance.batch.outcome import PhotoOutcome
+from img_enhance.errors import DeviceError, OptionError
 from img_enhance.machine.settings import weight_store
 from img_enhance.request.options import Machine
 
@@ -67,7 +68,7 @@ class NodeLanes:
         """What became of a photo."""
         if not Path(task.folder).is_dir():
             advice = "put photos and results on storage that every node has at the same place"
-            return _failed(task, DeviceError(f"the folder {task.folder} is not on every node of the cluster", advice))
+            return failed(task, DeviceError(f"the folder {task.folder} is not on every node of the cluster", advice))
         return self._lanes.submit(task).result()
 
     def cancel(self) -> None:
@@ -83,6 +84,15 @@ class _Node:
     actor: Any
     most: int
     at_work: int = 0
+
+
+@dataclass(frozen=True)
+class _Starting:
+    """An actor that is coming up, what it will say of its node, and until when."""
+
+    actor: Any
+    facts: Any
+    deadline: float
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,7 @@ class RayLanes:
         self._lock = threading.Lock()
         self._waiting: deque[_Job] = deque()
         self._nodes: dict[str, _Node] = {}
+        self._starting: dict[str, _Starting] = {}
         self._refused: dict[str, str] = {}
         self._cancelled = self._closing = False
 
@@ -121,6 +132,9 @@ class RayLanes:
         self._ray = _connected(self._address)
         try:
             self._find_nodes()
+            while self._starting:
+                self._take_started()
+                time.sleep(_LOOK_SECONDS)
             if not self._nodes:
                 why = next(iter(self._refused.values()), "it has no processors")
                 raise DeviceError(f"no node of the cluster can enhance photos: {why}", "look at `ray status`")
@@ -135,10 +149,10 @@ class RayLanes:
         self._cancelled = self._closing = True
         self._thread.join()
         for job in self._waiting:
-            job.future.set_result(_failed(job.task, _cancelled()))
-        for node in self._nodes.values():
+            job.future.set_result(cancelled(job.task))
+        for actor in (*(node.actor for node in self._nodes.values()), *(starting.actor for starting in self._starting.values())):
             with contextlib.suppress(self._ray.exceptions.RayError):
-                self._ray.kill(node.actor)
+                self._ray.kill(actor)
         self._ray.shutdown()
 
     @property
@@ -165,12 +179,13 @@ class RayLanes:
             if now - looked > _NODES_SECONDS:
                 looked = now
                 self._find_nodes()
+            self._take_started()
             if self._nodes:
                 alive = now
             elif now - alive > _WITHOUT_NODES_SECONDS:
-                self._end_waiting(DeviceError("no node of the cluster is left", "start some; the same command goes on"))
+                self._end_waiting(_stranded)
             if self._cancelled:
-                self._end_waiting(_cancelled())
+                self._end_waiting(cancelled)
                 if not told_cancel:
                     told_cancel = True
                     for node in self._nodes.values():
@@ -179,7 +194,7 @@ class RayLanes:
                 self._send(at_work)
             self._take(at_work)
         for job, _ in at_work.values():
-            job.future.set_result(_failed(job.task, _cancelled()))
+            job.future.set_result(cancelled(job.task))
 
     def _send(self, at_work: dict[Any, tuple[_Job, _Node]]) -> None:
         """Send waiting photos to the nodes that have most room, and no more than there is room for."""
@@ -202,7 +217,7 @@ class RayLanes:
             try:
                 job.future.set_result(replace(self._ray.get(reference), path=job.task.path))
             except self._ray.exceptions.RayTaskError as error:  # a mistake of ours
-                job.future.set_result(_failed(job.task, DeviceError(f"a node failed: {error.cause}")))
+                job.future.set_result(failed(job.task, DeviceError(f"a node failed: {error.cause}")))
             except self._ray.exceptions.RayError:
                 self._lose(node, job)
 
@@ -214,22 +229,23 @@ class RayLanes:
                 self._waiting.appendleft(replace(job, deaths=job.deaths + 1))
                 return
         error = DeviceError(f"{_MOST_DEATHS} nodes of the cluster went while they had this photo", "enhance it by itself")
-        job.future.set_result(_failed(job.task, error))
+        job.future.set_result(failed(job.task, error))
 
-    def _end_waiting(self, error: ImgEnhanceError) -> None:
+    def _end_waiting(self, outcome: Callable[[PhotoTask], PhotoOutcome]) -> None:
         with self._lock:
             jobs, self._waiting = self._waiting, deque()
         for job in jobs:
-            job.future.set_result(_failed(job.task, error))
+            job.future.set_result(outcome(job.task))
 
     def _find_nodes(self) -> None:
-        """Start actors on the nodes that have none yet. A node that went and came back has another id."""
-        found = [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-        for node in found:
-            if node["NodeID"] not in self._nodes and node["NodeID"] not in self._refused:
-                self._start(node["NodeID"], node["Resources"])
+        """Begin to start actors on the nodes that have none yet. A node that went and came back has another id."""
+        known = {*self._nodes, *self._refused, *self._starting}
+        for node in self._ray.nodes():
+            if node["Alive"] and node["Resources"].get("CPU", 0) >= 1 and node["NodeID"] not in known:
+                actor = self._actor(node["NodeID"], node["Resources"])
+                self._starting[node["NodeID"]] = _Starting(actor, actor.facts.remote(), time.monotonic() + _START_SECONDS)
 
-    def _start(self, id: str, resources: dict[str, float]) -> None:
+    def _actor(self, id: str, resources: dict[str, float]) -> Any:
         own = _own(self._machine, resources)
         strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(id, soft=False)
         actors = self._ray.remote(NodeLanes).options(
@@ -239,18 +255,31 @@ class RayLanes:
             scheduling_strategy=strategy,
             max_concurrency=_ACTOR_THREADS,
         )
+        return actors.remote(own, self._offline)
+
+    def _take_started(self) -> None:
+        """Use the nodes whose actors have come up, and remember those whose actors do not: photos wait for none of them."""
+        for id, starting in list(self._starting.items()):
+            come, _ = self._ray.wait([starting.facts], timeout=0)
+            if come or time.monotonic() > starting.deadline:
+                del self._starting[id]
+                self._take_node(id, starting)
+
+    def _take_node(self, id: str, starting: _Starting) -> None:
         try:
-            actor = actors.remote(own, self._offline)
-            version, most = self._ray.get(actor.facts.remote(), timeout=_START_SECONDS)
-        except (self._ray.exceptions.RayError, self._ray.exceptions.GetTimeoutError) as error:
-            self._refused[id] = str(error).strip().splitlines()[-1]
+            version, most = self._ray.get(starting.facts, timeout=0)
+        except self._ray.exceptions.RayError as error:
+            self._refuse(id, starting, str(error).strip().splitlines()[-1])
             return
         if version != __version__:
-            self._ray.kill(actor)
-            self._refused[id] = f"it has version {version} of img-enhance, and this is {__version__}"
+            self._refuse(id, starting, f"it has version {version} of img-enhance, and this is {__version__}")
             return
         with self._lock:
-            self._nodes[id] = _Node(id, actor, most)
+            self._nodes[id] = _Node(id, starting.actor, most)
+
+    def _refuse(self, id: str, starting: _Starting, why: str) -> None:
+        self._refused[id] = why
+        self._ray.kill(starting.actor)
 
 
 def _check_there(address: str) -> None:
@@ -302,9 +331,5 @@ def _own(machine: Machine, resources: dict[str, float]) -> Machine:
     )
 
 
-def _failed(task: PhotoTask, error: ImgEnhanceError) -> PhotoOutcome:
-    return PhotoOutcome(task.source, task.path, "failed", failure=failure_of(error), made_by=task.made_by, finished=time.time())
-
-
-def _cancelled() -> Cancelled:
-    return Cancelled("cancelled; nothing was written")
+def _stranded(task: PhotoTask) -> PhotoOutcome:
+    return failed(task, DeviceError("no node of the cluster is left", "start some; the same command goes on"))
