@@ -1,12 +1,13 @@
 """Lanes of this machine: shares of one budget, photos that are too large for one, lanes that die, runs that are cancelled."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from conftest import Pixels
 from img_enhance.batch.lane_child import Facts
 from img_enhance.batch.lanes import PhotoTask
 from img_enhance.batch.local_lanes import LEAST_LANE_BYTES, OWN_BYTES, LocalLanes, shares_of, whole_of
+from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.batch.work import NeedsMore, enhance_photo
 from img_enhance.engine import Engine
 from img_enhance.errors import DeviceError, MemoryBudgetError
@@ -121,6 +123,24 @@ def test_photo_whose_lane_dies_is_tried_again_alone(lanes: LocalLanes, task: Tas
     outcome = future.result(240)
     assert (outcome.status, outcome.alone) == ("done", True)
     assert lanes.submit(task("2")).result(120).status == "done", "and lanes are there again"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_photo_that_ends_every_process_is_given_up_in_words(task: Tasks) -> None:
+    def kill(future: Future[PhotoOutcome]) -> bool:
+        with contextlib.suppress(psutil.Error):  # it has died meanwhile
+            for each in children():
+                if each.cpu_times().user > 3.0:  # it is up, and at the photo
+                    each.kill()
+        return future.done()
+
+    with LocalLanes(Machine(), STORE, lanes=2) as lanes:
+        future = lanes.submit(task(recipe=NEVER))
+        wait_for(lambda: kill(future), 120)
+    failure = future.result().failure
+    assert failure is not None
+    assert failure.code == "worker_died"
+    assert "died twice" in failure.says
 
 
 def test_photo_that_is_too_large_for_a_share_runs_alone(task: Tasks) -> None:

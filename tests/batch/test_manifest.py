@@ -37,6 +37,22 @@ def test_rows_come_back(tmp_path: Path) -> None:
     assert not (tmp_path / ".img-enhance/unfinished").exists()
 
 
+def test_row_is_on_the_disk_before_its_result_appears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bytes] = []
+    sync = os.fsync
+
+    def watched(handle: int) -> None:
+        synced.append((tmp_path / FILE).read_bytes())
+        assert not (tmp_path / "sub/a.jpg").exists()
+        sync(handle)
+
+    with Manifest(tmp_path) as manifest:
+        row = staged(manifest, "a.jpg")
+        monkeypatch.setattr("img_enhance.batch.manifest.os.fsync", watched)
+        manifest.add(row)
+        assert [data.count(b"a.jpg") > 0 for data in synced] == [True]
+
+
 def test_file_cut_off_at_any_byte_loses_only_its_last_row(tmp_path: Path) -> None:
     with Manifest(tmp_path) as manifest:
         rows = [put(manifest, name) for name in ("a.jpg", "b.jpg")]
