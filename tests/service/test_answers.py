@@ -58,6 +58,16 @@ def test_parts_of_a_picture(service: Served, result: str) -> None:
         assert service.client.get(result, headers={"Range": meaningless}).content == whole
 
 
+def test_a_file_that_went_after_its_row_was_read_has_expired(service: Served) -> None:
+    id = service.later(plain_photo((4, 5, 6)))
+    service.ended(id)
+    for path in (service.data / "jobs" / id).iterdir():
+        path.unlink()
+    for path_of_results in (f"/api/v1/jobs/{id}/result", f"/api/v1/results?jobs={id}"):
+        answer = service.client.get(path_of_results)
+        assert (answer.status_code, answer.json()["code"]) == (410, "result_expired")
+
+
 def test_no_address_leads_elsewhere(service: Served) -> None:
     for path in ("/docs/", "/api/v1/status/", "/healthz/", "//stranger.example/docs/"):
         answer = service.client.get(path, headers={"Host": "stranger.example"})

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -107,7 +108,7 @@ def result_response(request: Request, spool: Spool, job: Job, *, retention_hours
 
     Raises: Problem for a job that has none.
     """
-    stored = check_has_result(job, retention_hours=retention_hours)
+    path, stored = result_file(spool, job, retention_hours=retention_hours)
     ending = format_named(stored["format"]).endings[0]
     headers = {
         "Cache-Control": "private, max-age=3600",
@@ -116,26 +117,29 @@ def result_response(request: Request, spool: Spool, job: Job, *, retention_hours
         "X-Job-ID": job.id,
         "X-Summary": summary(job),
     }
-    path = spool.jobs / job.id / stored["name"]
     return picture_response(request, path, headers, media_type=media_type(stored["format"]), filename=f"enhanced{ending}")
 
 
-def check_has_result(job: Job, *, retention_hours: float) -> dict[str, Any]:
-    """The name, format and size of a job's picture.
+def result_file(spool: Spool, job: Job, *, retention_hours: float) -> tuple[Path, dict[str, Any]]:
+    """The file of a job's picture, and its name, format and size.
 
-    Raises: Problem for a job that has none.
+    Raises: Problem for a job that has none, or has none any more.
     """
+    expired = ResultExpired(f"results are kept {retention_hours:g} hours", "send the photo again")
     if job.state == "failed" or job.error is not None:
         raise job_problem(problem_of(job), job)
     if job.state == "expired":
-        raise job_problem(as_data(ResultExpired(f"results are kept {retention_hours:g} hours", "send the photo again")), job)
+        raise job_problem(as_data(expired), job)
     if job.state == "cancelled":
         raise job_problem(
             as_data(JobCancelled("the job was cancelled, so there is no result", "send the photo again if you still want it")), job
         )
     if job.state != "done" or job.result is None:
         raise job_problem(as_data(NotFinished(f"the job is {job.state}, it has no result")), job, {"Retry-After": "2"})
-    return job.result
+    path = spool.jobs / job.id / job.result["name"]
+    if not path.exists():  # it was deleted since the row was read
+        raise job_problem(as_data(expired), job)
+    return path, job.result
 
 
 async def _events(store: AsyncJobStore, live: LiveState, id: str, after: int) -> AsyncIterator[str]:

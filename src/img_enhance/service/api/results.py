@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Annotated, BinaryIO, cast
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from img_enhance.jobs.refusals import MalformedRequest
 from img_enhance.photo import format_named
 from img_enhance.service.api.access import caller_of, service_of
-from img_enhance.service.api.jobs import check_has_result
+from img_enhance.service.api.jobs import result_file
 from img_enhance.service.job_views import owned_job
 from img_enhance.service.openapi import PROBLEMS, ZIP_ANSWER
 from img_enhance.service.views import API
@@ -37,8 +37,8 @@ async def results(
         files = []
         for number, id in enumerate(ids, 1):
             job = await owned_job(service.store, caller_of(request), id)
-            result = check_has_result(job, retention_hours=service.settings.retention_hours)
-            file = opened.enter_context((service.spool.jobs / job.id / result["name"]).open("rb"))
+            path, result = result_file(service.spool, job, retention_hours=service.settings.retention_hours)
+            file = opened.enter_context(path.open("rb"))
             files.append((f"{number:02}_enhanced{format_named(result['format']).endings[0]}", file))
         kept = opened.pop_all()
     headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="enhanced.zip"'}
@@ -63,7 +63,7 @@ class _Sink:
         return data
 
 
-def _zipped(files: list[tuple[str, BinaryIO]], kept: ExitStack) -> Iterator[bytes]:
+def _zipped(files: Sequence[tuple[str, BinaryIO]], kept: ExitStack) -> Iterator[bytes]:
     sink = _Sink()
     with kept:
         with ZipFile(cast(BinaryIO, sink), "w", ZIP_STORED) as archive:
