@@ -14,7 +14,7 @@ from img_enhance.machine.canvas import Pixels
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes.context import PassContext
-from img_enhance.passes.own_colours import OWN_COLOURS_BYTES, REACH, Enlarged, blend, keep_colours, looks_grey, make_grey
+from img_enhance.passes.own_colours import OWN_COLOURS_BYTES, REACH, Enlarged, blend, keep_colours, looks_grey
 from img_enhance.passes.sweep import sweep
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import PassResources
@@ -121,11 +121,14 @@ def run(plan: NetworkPlan, photo: Photo, held: Box, context: PassContext) -> Pho
     canvas, pixels = context.canvas(plan), photo.pixels
     in_white, out_white = np.float32(np.iinfo(pixels.dtype).max), np.float32(np.iinfo(canvas.dtype).max)
     total, finished = plan.flops, 0
+    grey = photo.grey or (plan.keeps_colours and looks_grey(photo.pixels))
 
     def read(box: Box) -> Picture:
         return np.multiply(pixels[box.seen_from(held).slices], 1 / in_white, dtype=np.float32)
 
     def write(box: Box, answer: Picture) -> None:
+        if grey:  # networks answer with a little colour
+            answer[:] = answer.mean(axis=2, keepdims=True)
         np.multiply(answer, out_white, out=answer)
         np.clip(answer, 0, out_white, out=answer)
         canvas[box.seen_from(plan.part).slices] = np.rint(answer, out=answer)
@@ -153,8 +156,6 @@ def _finish(plan: NetworkPlan, photo: Photo, held: Box, canvas: Pixels, context:
     enlarged = Enlarged(canvas, part, photo.pixels, held, plan.size, plan.model.scale)
     if plan.keeps_colours:
         keep_colours(enlarged, context.tick)
-    if photo.grey or (plan.keeps_colours and looks_grey(photo.pixels)):
-        make_grey(enlarged, context.tick)  # networks answer with a little colour
     if plan.level < 1:
         blend(enlarged, plan.level, context.tick)
 

@@ -104,14 +104,6 @@ def blend(enlarged: Enlarged, level: float, tick: Tick) -> None:
         place[:] = _rounded(np.float32(level) * place + np.float32(1 - level) * plain, enlarged)
 
 
-def make_grey(enlarged: Enlarged, tick: Tick) -> None:
-    """Give each of the result's pixels the mean of its channels, in place."""
-    for rows in _strips(enlarged):
-        tick()
-        place = _strip(enlarged, rows)
-        place[:] = _rounded(place.sum(2, keepdims=True, dtype=np.float32) / 3, enlarged)
-
-
 def looks_grey(pixels: Pixels) -> bool:
     """Whether the three channels of a picture are equal throughout, though it is stored as one in colour."""
     rows = max(1, _STRIP_PIXELS // pixels.shape[1])
