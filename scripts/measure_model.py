@@ -22,7 +22,7 @@ from img_enhance.machine.memory import Peak, anonymous_bytes
 from img_enhance.machine.settings import weight_store
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import NamedWeights, Precision
-from img_enhance.models.table import BUILT_IN, MODEL_NAMES
+from img_enhance.models.table import BUILT_IN, FAITHFUL_MODEL_NAMES, MODEL_NAMES
 from img_enhance.models.weights.store import load
 from img_enhance.planning.plan import RuntimeName
 from img_enhance.runtimes import runtime_on
@@ -73,7 +73,7 @@ def random_weights(model: Model) -> NamedWeights:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=MODEL_NAMES)
+    parser.add_argument("model", choices=(*MODEL_NAMES, *FAITHFUL_MODEL_NAMES))
     parser.add_argument("--precision", choices=("f32", "bf16"), action="append")
     parser.add_argument("--runtime", choices=("openvino", "torch"), default="openvino")
     parser.add_argument("--random-weights", action="store_true", help="weights need not be on this machine")

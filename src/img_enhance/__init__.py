@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from img_enhance.request.options import Machine as Machine
     from img_enhance.request.options import Output as Output
     from img_enhance.request.options import RealESRGAN as RealESRGAN
+    from img_enhance.request.options import SuperImage as SuperImage
     from img_enhance.request.options import WhiteBalance as WhiteBalance
     from img_enhance.request.recipe import Recipe as Recipe
 
@@ -35,6 +36,7 @@ _HOMES = {
     "RealESRGAN": "request.options",
     "Recipe": "request.recipe",
     "Result": "engine.result",
+    "SuperImage": "request.options",
     "WhiteBalance": "request.options",
     "enhance": "engine",
 }

@@ -28,7 +28,7 @@ from img_enhance.models.model import Model
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import sha256_of
 from img_enhance.photo import format_named
-from img_enhance.request.options import GFPGAN, RealESRGAN
+from img_enhance.request.options import GFPGAN, RealESRGAN, SuperImage
 from img_enhance.request.recipe import AUTO, Recipe
 from img_enhance.words import Setting, Words
 
@@ -80,7 +80,9 @@ def models_of(recipe: Recipe, table: ModelTable) -> tuple[Model, ...]:
     """The models whose weights decide the results: those that the steps name, all where steps are chosen for each photo."""
     if recipe.steps == AUTO:
         return table.models
-    return tuple(table.named(step.model) for step in recipe.steps if isinstance(step, RealESRGAN | GFPGAN))
+    named = (step.model for step in recipe.steps if isinstance(step, RealESRGAN | SuperImage | GFPGAN))
+    # A step that names none takes one of those that are faithful, by the size of each photo.
+    return tuple(model for name in named for model in (table.faithful if name is None else (table.named(name),)))
 
 
 def made_by(recipe: Recipe, template: NameTemplate, table: ModelTable) -> str:

@@ -20,7 +20,7 @@ from img_enhance.cli.models import OFFLINE
 from img_enhance.cli.recipes import read_recipe
 from img_enhance.errors import OptionError
 from img_enhance.machine.threads import limit_threads
-from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Machine, Output, RealESRGAN, Server, StepOptions
+from img_enhance.request.options import STEP_OPTIONS, Enlarging, Input, Limits, Machine, Output, Server, StepOptions
 from img_enhance.request.recipe import AUTO, Recipe
 
 
@@ -37,7 +37,7 @@ class RecipeFlags:
 
 def add_enhance(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
-    rule = textwrap.fill(" ".join((RealESRGAN.__doc__ or "").split("\n\n", 1)[1].split()), 100)
+    rule = textwrap.fill(" ".join((Enlarging.__doc__ or "").split("\n\n", 1)[1].split()), 100)
     command = commands.add_parser(
         "enhance",
         help="enhance a photo, or all in a folder",

@@ -67,7 +67,10 @@ def add_flags(command: argparse.ArgumentParser, title: str, options: type[Any], 
         name = field.name if only else prefix_of(options) + field.name
         flag = _flag(name)
         if field.type is bool:
-            group.add_argument(flag, dest=name, action="store_const", const=True, help=field.help)
+            # A flag asks for what is not so by itself.
+            wanted = field.default is not True
+            words = field.help if wanted else f"do not {field.help}"
+            group.add_argument(flag if wanted else _flag(f"no_{name}"), dest=name, action="store_const", const=wanted, help=words)
             continue
         group.add_argument(
             flag,

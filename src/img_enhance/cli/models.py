@@ -20,6 +20,7 @@ from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.models.weights.cache import WeightStore, check_located, copies, found, missing
+from img_enhance.models.weights.pins import pinned
 from img_enhance.units import bytes_text
 from img_enhance.words import Pull
 
@@ -100,7 +101,9 @@ def _list(store: WeightStore) -> int:
         weights = row.weights if isinstance(row, Model) else row
         scale = f"{row.scale}x" if isinstance(row, Model) else "-"
         here = "yes" if _present(row, store) else "no"
-        lines.append((row.name, scale, bytes_text(weights.bytes), row.license, here, weights.origin, row.summary))
+        file = _file(row)
+        size = bytes_text(weights.bytes) if file is None or file.is_pinned else "unpinned"
+        lines.append((row.name, scale, size, row.license, here, weights.origin, row.summary))
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
@@ -110,6 +113,8 @@ def _list(store: WeightStore) -> int:
 def _show(name: str) -> int:
     row, store = _named(name), store_of(offline=False)
     file, weights = _file(row), row.weights if isinstance(row, Model) else row
+    if file is not None and not file.is_pinned:
+        file = weights = pinned(file, store.home)
     facts = {
         "name": row.name,
         "for": row.summary,
@@ -119,7 +124,7 @@ def _show(name: str) -> int:
         "paper": row.paper,
         "from": file.url if file else weights.origin,
         "size": f"{bytes_text(weights.bytes)} ({weights.bytes:,} bytes)",
-        "sha256": weights.sha256,
+        "sha256": weights.sha256 or "unpinned: recorded at the first download",
         "place": _place(row, store),
     }
     for title, fact in facts.items():

@@ -22,6 +22,7 @@ from img_enhance.machine.devices import claim_gpu_memory, free_bytes, unclaim_gp
 from img_enhance.machine.memory import Peak, anonymous_bytes, give_back
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weights.cache import WeightStore, check_located
+from img_enhance.models.weights.pins import known_sha256
 from img_enhance.passes import run_pass
 from img_enhance.passes.context import OnFraction, PassContext
 from img_enhance.photo import Photo, format_named
@@ -119,7 +120,7 @@ class DeviceEngine:
         place = crop.seen_from(held).slices
         high_range = photo.high_range and dataclasses.replace(photo.high_range, values=photo.high_range.values[place])
         photo = dataclasses.replace(photo, pixels=photo.pixels[place], alpha=alpha, metadata=metadata, high_range=high_range)
-        weights = {model.title: model.weights.sha256 for model in plan.models}
+        weights = {model.title: known_sha256(model.weights, self.store.home) for model in plan.models}
         weights |= {file.name: file.sha256 for pass_plan in plan.passes for file in pass_plan.files_beside_models}
         result = Result(photo, prepared.recipe, plan, weights, tuple(records), tuple(warnings), prepared.reasons, prepared.losses)
         if isinstance(prepared.source, PhotoFile) and result.is_unchanged:

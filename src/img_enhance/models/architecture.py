@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, Self
 
+from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.networks.rrdbnet import RRDBNet
 from img_enhance.models.networks.segment import Scratch, Segment, Shapes
@@ -46,7 +47,7 @@ class Architecture(Protocol):
         """What it would be if these were the shapes of its weights; None where they can be no weights of its kind."""
 
 
-ARCHITECTURES: tuple[type[Architecture], ...] = (RRDBNet, SRVGGNetCompact, GFPGANClean)
+ARCHITECTURES: tuple[type[Architecture], ...] = (RRDBNet, SRVGGNetCompact, EDSR, GFPGANClean)
 
 
 def recognised(shapes: Shapes) -> Architecture | None:

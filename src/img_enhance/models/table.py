@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from img_enhance.errors import OptionError
 from img_enhance.models.model import Model
+from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.networks.rrdbnet import RRDBNet
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
 from img_enhance.models.weight_files import (
     EDSR_BASE_X2,
+    EDSR_BASE_X3,
     EDSR_BASE_X4,
     GENERAL_WDN_X4V3,
     GENERAL_X4V3,
@@ -29,16 +31,18 @@ from img_enhance.words import Setting
 
 @dataclass(frozen=True)
 class ModelTable:
-    """Networks that enlarge, networks for faces, the file of the network that finds faces, and files for which there is no network yet."""
+    """Networks that enlarge, networks for faces, the file of the network that finds faces, networks that enlarge and draw nothing anew, and
+    files for which there is no network yet."""
 
     enlarging: tuple[Model, ...]
     faces: tuple[Model, ...]
     detector: WeightFile
+    faithful: tuple[Model, ...] = ()
     other_files: tuple[WeightFile, ...] = ()
 
     @property
     def models(self) -> tuple[Model, ...]:
-        return (*self.enlarging, *self.faces)
+        return (*self.enlarging, *self.faithful, *self.faces)
 
     @property
     def files(self) -> tuple[WeightFile, ...]:
@@ -150,12 +154,26 @@ def _face_model(file: WeightFile, summary: str) -> Model:
     )
 
 
+def _edsr(file: WeightFile, scale: int) -> Model:
+    return Model(
+        name=file.name,
+        summary=file.summary,
+        architecture=EDSR(blocks=16, scale=scale),
+        # Layers of the published class that it does not run: the mean colour stays where it is.
+        weights=DownloadedWeights(file, unused=("sub_mean.", "add_mean.")),
+        license=file.license,
+        source=file.source,
+        paper=file.paper,
+    )
+
+
 BUILT_IN = ModelTable(
     enlarging=MODELS,
     faces=(_face_model(GFPGAN_1_4, "faces, more detail"), _face_model(GFPGAN_1_3, "faces, more natural")),
     detector=YUNET_2026MAY,
-    other_files=(EDSR_BASE_X2, EDSR_BASE_X4),
+    faithful=(_edsr(EDSR_BASE_X2, 2), _edsr(EDSR_BASE_X3, 3), _edsr(EDSR_BASE_X4, 4)),
 )
 
 MODEL_NAMES = tuple(model.name for model in BUILT_IN.enlarging)
+FAITHFUL_MODEL_NAMES = tuple(model.name for model in BUILT_IN.faithful)
 FACE_MODEL_NAMES = tuple(model.name for model in BUILT_IN.faces)

@@ -9,7 +9,10 @@ WeightFormat = Literal["pth", "safetensors", "onnx"]
 
 @dataclass(frozen=True)
 class WeightFile:
-    """`file` is its name on this machine. Downloads are bounded by `bytes` and taken only if they have this sha256."""
+    """`file` is its name on this machine. Downloads are bounded by `bytes` and taken only if they have this sha256.
+
+    Where its publisher states no hash, `sha256` is "" and `bytes` are the most that it may have, until it was seen (`weights/pins.py`).
+    """
 
     name: str
     summary: str
@@ -22,6 +25,11 @@ class WeightFile:
     source: str
     paper: str
     license_note: str = ""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it is known which bytes it must be."""
+        return self.sha256 != ""
 
     @property
     def origin(self) -> str:
@@ -127,6 +135,19 @@ EDSR_BASE_X2 = WeightFile(
     sha256="30a658a7eae48329e458e6b778566186bccb7ffe8f36f14547ad194001f11777",
     license="Apache-2.0",
     license_note=_EDSR_NOTE,
+    source=_EDSR,
+    paper=_EDSR_PAPER,
+)
+EDSR_BASE_X3 = WeightFile(
+    name="edsr-base-x3",
+    summary="three times as wide and high, true to the photo, for photos without noise",
+    file="edsr-base-x3.pt",
+    format="pth",
+    url=f"{_EDSR}/resolve/d44aba7ce88abb2caae927dff98a40b749ba5a71/pytorch_model_3x.pt",
+    bytes=8_000_000,
+    sha256="",
+    license="Apache-2.0",
+    license_note="Its publisher states no hash: what comes at the first download is recorded, and anything else is refused from then on.",
     source=_EDSR,
     paper=_EDSR_PAPER,
 )

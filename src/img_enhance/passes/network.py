@@ -1,17 +1,20 @@
-"""Runs a network over the whole picture, or the part that is needed of it."""
+"""Runs a network over the whole picture, or the part that is needed of it, and keeps its answer true to the picture."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from math import ceil
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from img_enhance.geometry import Box, Size
+from img_enhance.machine.canvas import Pixels
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes.context import PassContext
+from img_enhance.passes.own_colours import OWN_COLOURS_BYTES, REACH, Enlarged, blend, keep_colours, looks_grey
 from img_enhance.passes.sweep import sweep
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import PassResources
@@ -19,12 +22,18 @@ from img_enhance.planning.sweep_plan import Stage, SweepPlan
 from img_enhance.planning.sweep_planner import copies_bytes, core_of, likely_seconds, plan_network, reach_of
 from img_enhance.runtimes.runtime import Picture
 
+# A rate that only serves to estimate how long it takes to keep colours, or to blend.
+_PIXELS_PER_SECOND = 40e6
+
 
 @dataclass(frozen=True)
 class NetworkPass:
-    """Run a network over the whole picture."""
+    """Run a network over the whole picture. `level` is the part of its change that is wanted, 0 to 1, the rest being the picture enlarged
+    without it; `keeps_colours` says that the result has the picture's colours in all that is no detail."""
 
     model: Model
+    level: float = 1.0
+    keeps_colours: bool = True
 
     resizes: ClassVar[bool] = True
     wants_depth: ClassVar[bool] = False
@@ -41,13 +50,21 @@ class NetworkPass:
     def parts(self, needed: Box, size: Size) -> tuple[Box, Box]:
         model, cells = self.model, size.cells(self.model.cell)
         core = core_of(model, needed)
+        if self.keeps_colours:
+            core = core.grown(ceil(REACH / model.cell), within=cells.box)
         part = core.scaled(model.cell * model.scale).grown(0, within=size.scaled(model.scale).box)
         return part, core.grown(reach_of(model), within=cells.box).scaled(model.cell).grown(0, within=size.box)
 
     def plan(self, size: Size, part: Box, resources: PassResources) -> NetworkPlan:
         sweeping = self._sweep(size, part, resources)
         fields = {field.name: getattr(sweeping, field.name) for field in dataclasses.fields(sweeping)}
-        return NetworkPlan(**{**fields, "depth": resources.depth, "seconds": likely_seconds(sweeping, resources.device)})
+        finishing = self.keeps_colours + (self.level < 1)
+        fields |= {
+            "depth": resources.depth,
+            "seconds": likely_seconds(sweeping, resources.device) + finishing * part.size.pixels / _PIXELS_PER_SECOND,
+            "projected_bytes": max(sweeping.projected_bytes, resources.below + OWN_COLOURS_BYTES if finishing else 0),
+        }
+        return NetworkPlan(**fields, level=self.level, keeps_colours=self.keeps_colours)
 
     def _sweep(self, size: Size, part: Box, resources: PassResources) -> SweepPlan:
         """How the network sweeps a picture, in the machine's memory or in a device's own."""
@@ -68,6 +85,8 @@ class NetworkPass:
 class NetworkPlan(SweepPlan):
     """How a network sweeps a picture, as a pass."""
 
+    level: float = 1.0
+    keeps_colours: bool = True
     kind: Literal["network"] = "network"
 
     files_beside_models: ClassVar[tuple[WeightFile, ...]] = ()
@@ -92,7 +111,8 @@ class NetworkPlan(SweepPlan):
 
     @property
     def done_text(self) -> str:
-        return f"{self.model.title} {self.size} to {self.result}"
+        level = "" if self.level == 1 else f", {self.level:.0%} of its change"
+        return f"{self.model.title} {self.size} to {self.result}{level}"
 
 
 def run(plan: NetworkPlan, photo: Photo, held: Box, context: PassContext) -> Photo:
@@ -101,12 +121,13 @@ def run(plan: NetworkPlan, photo: Photo, held: Box, context: PassContext) -> Pho
     canvas, pixels = context.canvas(plan), photo.pixels
     in_white, out_white = np.float32(np.iinfo(pixels.dtype).max), np.float32(np.iinfo(canvas.dtype).max)
     total, finished = plan.flops, 0
+    grey = photo.grey or (plan.keeps_colours and looks_grey(photo.pixels))
 
     def read(box: Box) -> Picture:
         return np.multiply(pixels[box.seen_from(held).slices], 1 / in_white, dtype=np.float32)
 
     def write(box: Box, answer: Picture) -> None:
-        if photo.grey:  # networks answer with a little colour
+        if grey:  # networks answer with a little colour
             answer[:] = answer.mean(axis=2, keepdims=True)
         np.multiply(answer, out_white, out=answer)
         np.clip(answer, 0, out_white, out=answer)
@@ -125,7 +146,18 @@ def run(plan: NetworkPlan, photo: Photo, held: Box, context: PassContext) -> Pho
             network.close()
     if cut_up:
         context.warnings.append(f"the GPU's memory was fuller than planned: {cut_up} windows were cut into smaller ones")
+    _finish(plan, photo, held, canvas, context)
     return dataclasses.replace(photo, pixels=canvas, alpha=None)
+
+
+def _finish(plan: NetworkPlan, photo: Photo, held: Box, canvas: Pixels, context: PassContext) -> None:
+    """Make the network's answer true to the picture, as far as that is asked for."""
+    part = plan.part.covered(1 / plan.model.scale, 1 / plan.model.scale)
+    enlarged = Enlarged(canvas, part, photo.pixels, held, plan.size, plan.model.scale)
+    if plan.keeps_colours:
+        keep_colours(enlarged, context.tick)
+    if plan.level < 1:
+        blend(enlarged, plan.level, context.tick)
 
 
 def _copied_bytes(model: Model, plan: SweepPlan) -> int:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Box
-from img_enhance.models.table import FACE_MODEL_NAMES, MODEL_NAMES
+from img_enhance.models.table import FACE_MODEL_NAMES, FAITHFUL_MODEL_NAMES, MODEL_NAMES
 from img_enhance.photo import FORMAT_NAMES
 from img_enhance.request.form import box_from_text, check, option
 from img_enhance.request.print_size import PrintSize, print_from_text
@@ -17,17 +17,15 @@ from img_enhance.words import Setting, Words
 
 
 @dataclass(frozen=True)
-class RealESRGAN:
-    """Super-resolution with Real-ESRGAN.
+class Enlarging:
+    """What networks that enlarge are asked for; `model` is the network to use.
 
     The size is asked for by one of upscale, width, height, megapixels and print; with none of them it is the model's own factor. The
     network runs once, or twice where more than its own factor is asked for, and the result is then reduced (Lanczos) to the exact size.
     Factor 1 is the network's restoration at the photo's own size. A size below the photo's own is made by reducing it, without a network.
     """
 
-    name: ClassVar[str] = "real_esrgan"
-
-    model: str = option("realesrgan-x4plus", help="the network to use", choices=MODEL_NAMES)
+    model: str | None
     upscale: float | None = option(None, help="enlarge so many times", minimum=1, maximum=16, exclusive="size", placeholder="N")
     width: int | None = option(None, help="enlarge or reduce to this width in pixels", minimum=1, exclusive="size", placeholder="W")
     height: int | None = option(None, help="enlarge or reduce to this height in pixels", minimum=1, exclusive="size", placeholder="H")
@@ -40,13 +38,14 @@ class RealESRGAN:
         exclusive="size",
         placeholder="WxH@DPI",
     )
-    denoise: float | None = option(
-        None,
-        help="how much noise to remove, from 0 (keep it) to 1 (default); for realesr-general-x4v3 only",
+    enhance_level: float = option(
+        1.0,
+        help="how much of the network's work to keep, 0 to 1; the rest is the photo enlarged without it (bicubic)",
         minimum=0,
         maximum=1,
-        placeholder="STRENGTH",
+        placeholder="LEVEL",
     )
+    keep_colours: bool = option(True, help="keep the photo's own colours, and a grey photo grey, where the network moves them a little")
 
     def __post_init__(self) -> None:
         check(self)
@@ -59,6 +58,33 @@ class RealESRGAN:
         Raises: OptionError when it is none.
         """
         return None if self.print is None else print_from_text("print", self.print)
+
+
+@dataclass(frozen=True)
+class RealESRGAN(Enlarging):
+    """Super-resolution with Real-ESRGAN: draws detail that photos of this kind have."""
+
+    name: ClassVar[str] = "real_esrgan"
+
+    model: str = option("realesrgan-x4plus", help="the network to use", choices=MODEL_NAMES)
+    denoise: float | None = option(
+        None,
+        help="how much noise to remove, from 0 (keep it) to 1 (default); for realesr-general-x4v3 only",
+        minimum=0,
+        maximum=1,
+        placeholder="STRENGTH",
+    )
+
+
+@dataclass(frozen=True)
+class SuperImage(Enlarging):
+    """Super-resolution with EDSR: true to the photo, draws nothing anew."""
+
+    name: ClassVar[str] = "super_image"
+
+    model: str | None = option(
+        None, help="the network to use (default: the smallest that reaches the size, 4x where none does)", choices=FAITHFUL_MODEL_NAMES
+    )
 
 
 @dataclass(frozen=True)
@@ -159,10 +185,10 @@ class GFPGAN:
         check(self)
 
 
-StepOptions = WhiteBalance | ExposureCorrection | CLAHE | RealESRGAN | GFPGAN
+StepOptions = WhiteBalance | ExposureCorrection | CLAHE | RealESRGAN | SuperImage | GFPGAN
 
 # In the order they run unless a recipe says otherwise: networks see a photo that is well lit, and faces are put into the enlarged one.
-STEP_OPTIONS: tuple[type[StepOptions], ...] = (WhiteBalance, ExposureCorrection, CLAHE, RealESRGAN, GFPGAN)
+STEP_OPTIONS: tuple[type[StepOptions], ...] = (WhiteBalance, ExposureCorrection, CLAHE, RealESRGAN, SuperImage, GFPGAN)
 
 # What changes light and colour only, and needs no network.
 LIGHT_STEPS: tuple[type[StepOptions], ...] = (WhiteBalance, ExposureCorrection, CLAHE)

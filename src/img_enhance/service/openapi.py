@@ -63,7 +63,7 @@ def _fields() -> dict[str, Any]:
     return {
         "algorithms": {"type": "string", "default": "auto", "description": f"auto, or some of {names} with commas between"},
         "upscale_factor": {"type": "number", "minimum": 1, "maximum": 16, "description": "how many times larger"},
-        "enhance_level": {"type": "number", "minimum": 0, "maximum": 1, "description": "how much of the changes of light and colour to do"},
+        "enhance_level": {"type": "number", "minimum": 0, "maximum": 1, "description": "how much of their work the algorithms do"},
         "output_format": {"type": "string", "enum": list(FORMAT_NAMES), "description": "default: the photo's own"},
         "quality": {"type": "integer", "minimum": 1, "maximum": 100, "description": "of a JPEG, WebP or AVIF"},
         "recipe": recipe_schema(),

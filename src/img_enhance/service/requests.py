@@ -12,7 +12,7 @@ from typing import Any, Literal
 from img_enhance.errors import OptionError, RecipeError
 from img_enhance.jobs.refusals import MalformedRequest
 from img_enhance.request.form import Field, fields, from_text
-from img_enhance.request.options import STEP_OPTIONS, Output, RealESRGAN, StepOptions
+from img_enhance.request.options import STEP_OPTIONS, Enlarging, Output, RealESRGAN, StepOptions
 from img_enhance.request.recipe import AUTO, Recipe
 
 SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
@@ -51,9 +51,13 @@ def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...] | Literal["auto"
     kinds = tuple(kind for kind in STEP_OPTIONS if kind.name in names)
     values: dict[str, dict[str, Any]] = {kind.name: {} for kind in kinds}
     if "upscale_factor" in given:
-        if RealESRGAN.name not in values:
-            raise OptionError(f"upscale_factor needs {RealESRGAN.name} among the algorithms")
-        values[RealESRGAN.name]["upscale"] = _value(_field(RealESRGAN, "upscale"), given["upscale_factor"], "upscale_factor")
+        enlarging = [kind.name for kind in STEP_OPTIONS if issubclass(kind, Enlarging)]
+        if not any(name in values for name in enlarging):
+            raise OptionError(f"upscale_factor needs {' or '.join(enlarging)} among the algorithms")
+        factor = _value(_field(Enlarging, "upscale"), given["upscale_factor"], "upscale_factor")
+        for name in enlarging:
+            if name in values:
+                values[name]["upscale"] = factor
     if "enhance_level" in given:
         able = [kind for kind in kinds if any(field.name == "enhance_level" for field in fields(kind))]
         if not able:

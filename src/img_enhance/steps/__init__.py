@@ -9,8 +9,8 @@ from img_enhance.models.table import ModelTable
 from img_enhance.passes.faces import FacePass
 from img_enhance.passes.tones import TonePass, Tones
 from img_enhance.planning.plan import Pass
-from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
-from img_enhance.steps import clahe, exposure_correction, real_esrgan, white_balance
+from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, SuperImage, WhiteBalance
+from img_enhance.steps import clahe, enlarging, exposure_correction, white_balance
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ STEPS: tuple[NetworkStep | ToneStep | FaceStep, ...] = (
     ToneStep(WhiteBalance, Tones(white_balance.measure, white_balance.apply)),
     ToneStep(ExposureCorrection, Tones(exposure_correction.measure, exposure_correction.apply)),
     ToneStep(CLAHE, Tones(clahe.measure, clahe.apply)),
-    NetworkStep(RealESRGAN, real_esrgan.passes),
+    NetworkStep(RealESRGAN, enlarging.real_esrgan_passes),
+    NetworkStep(SuperImage, enlarging.super_image_passes),
     FaceStep(GFPGAN),
 )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.models.weight_files import WeightFile
+from img_enhance.models.weights.pins import pin, pinned
 from img_enhance.units import bytes_text
 from img_enhance.words import Pull, Setting
 
@@ -51,8 +52,11 @@ def found(file: WeightFile, store: WeightStore, *, trusting: bool = True) -> Pat
 
     Raises: WeightsMissing when one cannot be read; WeightsCorrupt when a damaged one cannot be set aside.
     """
+    file = pinned(file, store.home)
     for path in copies(file, store):
         try:
+            if not file.is_pinned and path.stat().st_size <= file.bytes:
+                file = pin(file, store.home, size=path.stat().st_size, sha256=sha256_of(path))
             mark = _mark(file, path)
             if trusting and _remembered(file, store) == mark:
                 return path

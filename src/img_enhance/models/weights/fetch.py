@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
@@ -23,8 +23,9 @@ from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weights.cache import WeightStore, found, missing, remember
 from img_enhance.models.weights.http import RangeRefused, Transient, check_answer, opened, version_of
 from img_enhance.models.weights.lock import locked
+from img_enhance.models.weights.pins import pin, pinned
 from img_enhance.units import bytes_text
-from img_enhance.web import Refused, error_text
+from img_enhance.web import Refused, error_text, whole_number
 
 # Waits between tries grow: 0.5, 1, 2 and 4 seconds, or what the server asks for.
 TRIES = 5
@@ -80,7 +81,7 @@ def pull(
         store.home.mkdir(parents=True, exist_ok=True)
         with locked(store.home / f".{file.file}.lock", tick=tick, sleep=sleep):
             download = _Download(
-                file=file,
+                file=pinned(file, store.home),
                 url=mirrored(file.url, store.mirror),
                 part=store.home / f".{file.file}.part",
                 note=store.home / f".{file.file}.part.json",
@@ -117,7 +118,7 @@ def _brought(download: _Download, store: WeightStore, sleep: Callable[[float], N
     os.replace(download.part, target)
     download.note.unlink(missing_ok=True)
     _sync_folder(store.home)
-    remember(download.file, store)
+    remember(pinned(download.file, store.home), store)
     return target
 
 
@@ -143,17 +144,31 @@ def _try(download: _Download) -> None:
                 begun = 0
                 _discard(download)
                 download.note.write_text(json.dumps({"url": download.url, "version": version_of(response)}), encoding="utf-8")
+            download = _sized(download, response)
             check_answer(response, begun=begun, whole_bytes=download.file.bytes)
             digest = _received(download, response, begun)
     except (Refused, RangeRefused):
         _discard(download)
         raise
+    if not download.file.is_pinned:
+        pin(download.file, download.part.parent, size=download.file.bytes, sha256=digest)
+        return
     if digest == download.file.sha256:
         return
     _discard(download)
     if begun:
         raise Transient("sent parts that do not fit together")
     raise WeightsCorrupt(f"{download.url} is not the published file: sha256 {digest}, expected {download.file.sha256}; nothing was kept")
+
+
+def _sized(download: _Download, response: http.client.HTTPResponse) -> _Download:
+    """The download with the size that the server gives a file which nobody else states the size of, if that is not too large."""
+    if download.file.is_pinned:
+        return download
+    length = whole_number(response.headers.get("Content-Length"))
+    if length is None or length > download.file.bytes:
+        raise Refused(f"does not say that the file has at most {download.file.bytes:,} bytes")
+    return replace(download, file=replace(download.file, bytes=length))
 
 
 def _begun(download: _Download) -> tuple[int, str]:
@@ -164,7 +179,8 @@ def _begun(download: _Download) -> tuple[int, str]:
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         version = ""
     begun = _part_bytes(download)
-    return (begun, version) if version and 0 < begun < download.file.bytes else (0, "")
+    goes_on = version and 0 < begun < download.file.bytes and download.file.is_pinned
+    return (begun, version) if goes_on else (0, "")
 
 
 def _part_bytes(download: _Download) -> int:

@@ -1,5 +1,6 @@
-"""Super-resolution: one or two passes of a network, then a reduction to the size asked for."""
+"""Super-resolution: one or more passes of networks, then a reduction to the size asked for."""
 
+from collections.abc import Callable
 from math import sqrt
 
 from img_enhance.errors import OptionError
@@ -10,13 +11,13 @@ from img_enhance.passes.columns import ColumnsPass
 from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
 from img_enhance.planning.plan import Pass
-from img_enhance.request.options import RealESRGAN
+from img_enhance.request.options import Enlarging, RealESRGAN, SuperImage
 
 LARGEST_FACTOR = 16
 
 
-def output_size(size: Size, options: RealESRGAN, model: Model) -> Size:
-    """The size asked for; the photo's proportions are kept to the nearest pixel.
+def output_size(size: Size, options: Enlarging, own_factor: int) -> Size:
+    """The size asked for, else the network's `own_factor`; the photo's proportions are kept to the nearest pixel.
 
     Raises: OptionError when it is more than 16 times as wide.
     """
@@ -32,7 +33,7 @@ def output_size(size: Size, options: RealESRGAN, model: Model) -> Size:
     elif options.upscale is not None:
         factor, asked = options.upscale, f"upscale {options.upscale:g}"
     else:
-        factor, asked = float(model.scale), ""
+        factor, asked = float(own_factor), ""
     result = Size(options.width or max(1, round(size.width * factor)), options.height or max(1, round(size.height * factor)))
     if printed is not None:
         result = printed.pixels(size)
@@ -46,23 +47,50 @@ def output_size(size: Size, options: RealESRGAN, model: Model) -> Size:
 _MARGIN = 64
 
 
-def passes(size: Size, options: RealESRGAN, models: ModelTable, wraps: bool) -> tuple[Pass, ...]:
-    """Network passes until the picture is large enough, at least one, then a reduction unless the size is exact; nothing but that for a
-    size below the photo's own.
-
-    Where the right edge `wraps` to the left, networks see the picture with a margin of what lies there.
+def real_esrgan_passes(size: Size, options: RealESRGAN, models: ModelTable, wraps: bool) -> tuple[Pass, ...]:
+    """What Real-ESRGAN's step asks for.
 
     Raises: OptionError as `output_size`, and for a denoise that the model does not have.
     """
     model = models.named(options.model, denoise=options.denoise)
-    target = output_size(size, options, model)
+    return _passes(size, output_size(size, options, model.scale), options, lambda _: model, wraps)
+
+
+def super_image_passes(size: Size, options: SuperImage, models: ModelTable, wraps: bool) -> tuple[Pass, ...]:
+    """What EDSR's step asks for; unless its model is named, each pass has the smallest network that reaches the size.
+
+    Raises: OptionError as `output_size`.
+    """
+    by_scale = sorted(models.faithful, key=lambda model: model.scale)
+    named = None if options.model is None else models.named(options.model)
+    target = output_size(size, options, (named or by_scale[-1]).scale)
+
+    def chosen(reached: Size) -> Model:
+        fitting = (model for model in by_scale if _covers(reached.scaled(model.scale), target))
+        return named or next(fitting, by_scale[-1])
+
+    return _passes(size, target, options, chosen, wraps)
+
+
+def _covers(size: Size, target: Size) -> bool:
+    return size.width >= target.width and size.height >= target.height
+
+
+def _passes(size: Size, target: Size, options: Enlarging, model_for: Callable[[Size], Model], wraps: bool) -> tuple[Pass, ...]:
+    """Network passes until the picture is large enough, at least one, then a reduction unless the size is exact; nothing but a change of
+    size where that is below the photo's own, or nothing of a network's work is wanted.
+
+    `model_for` chooses the network of a pass by the size that is reached. Where the right edge `wraps` to the left, networks see the
+    picture with a margin of what lies there.
+    """
     dpi = None if options.print_size is None else options.print_size.dpi
-    if target.pixels < size.pixels:
+    if target.pixels < size.pixels or options.enhance_level == 0:
         return (ResamplePass(target, wraps, dpi),)
     run: list[Pass] = []
     reached = size
-    while not run or reached.width < target.width or reached.height < target.height:
-        run.append(NetworkPass(model))
+    while not run or not _covers(reached, target):
+        model = model_for(reached)
+        run.append(NetworkPass(model, options.enhance_level, options.keep_colours))
         reached = reached.scaled(model.scale)
     if wraps:
         first, last = ColumnsPass(-_MARGIN, size.width + 2 * _MARGIN), ColumnsPass(_MARGIN * (reached.width // size.width), reached.width)

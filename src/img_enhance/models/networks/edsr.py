@@ -1,0 +1,124 @@
+"""EDSR, a plain residual network trained to come as near to the truth as it can, and to draw nothing anew.
+
+Source: Lim et al., EDSR, CVPRW 2017, arXiv:1707.02921, the base network; the names and the range of values are those of the super-image
+project's class. That class keeps the mean colour that the paper takes out of a picture, and reads and writes values in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from math import isqrt
+from typing import Any, ClassVar
+
+from img_enhance.models.networks.ops import Ops
+from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment, Shapes
+
+FEATURES = 64
+SCALES = (2, 3, 4)
+
+# Measured 2026-11 with `scripts/measure_model.py`, as the widest windows: beyond these a window runs no faster.
+_BODY, _TAIL = Scratch(f32=1_100, bf16=600), Scratch(f32=8_900, bf16=4_600)
+_BODY_WINDOW, _TAIL_WINDOW = 640, 320
+_WHOLE = Scratch(f32=8_900, bf16=4_600)
+
+# The tail's convolutions see a pixel each: at the photo's size, at twice it where the network is 4x, and at the result's.
+_TAIL_REACH = 2
+
+
+@dataclass(frozen=True)
+class EDSR:
+    """`blocks` residual blocks of two convolutions, 64 features, then one or two shuffles of pixels to the larger size."""
+
+    blocks: int
+    scale: int
+
+    cell: ClassVar[int] = 1
+    features: ClassVar[int] = FEATURES
+    whole: ClassVar[Scratch] = _WHOLE
+
+    @property
+    def halo(self) -> int:
+        """All that it can see, so that areas are exact."""
+        return self._body_reach + _TAIL_REACH
+
+    @property
+    def _body_reach(self) -> int:
+        return 2 * self.blocks + 2
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        body = Segment(
+            "body",
+            partial(_body, self.blocks),
+            ("picture",),
+            reach=self._body_reach,
+            channels_out=FEATURES,
+            scratch=_BODY,
+            window=_BODY_WINDOW,
+        )
+        tail = Segment(
+            "tail",
+            partial(_tail, self.scale),
+            ("features",),
+            reach=_TAIL_REACH,
+            channels_out=3,
+            features_in=FEATURES,
+            scale=self.scale,
+            scratch=_TAIL,
+            window=_TAIL_WINDOW,
+        )
+        return body, tail
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        return _shapes(self.blocks, self.scale)
+
+    @classmethod
+    def of_shapes(cls, shapes: Shapes) -> EDSR | None:
+        blocks = len({name.split(".")[1] for name in shapes if name.startswith("body.") and ".body.2." in name})
+        shuffled = [shapes[name][0] for name in ("tail.0.0.weight", "tail.0.2.weight") if shapes.get(name)]
+        scale = 4 if len(shuffled) == 2 else isqrt(shuffled[0] // FEATURES) if shuffled else 0
+        return cls(blocks, scale) if blocks and scale in SCALES else None
+
+
+def _factors(scale: int) -> tuple[int, ...]:
+    """By how much each shuffle enlarges."""
+    return (2, 2) if scale == 4 else (scale,)
+
+
+def _shapes(blocks: int, scale: int) -> Shapes:
+    shapes: Shapes = {}
+
+    def conv(name: str, channels_in: int, channels_out: int) -> None:
+        shapes[f"{name}.weight"] = (channels_out, channels_in, 3, 3)
+        shapes[f"{name}.bias"] = (channels_out,)
+
+    conv("head.0", 3, FEATURES)
+    for block in range(blocks):
+        conv(f"body.{block}.body.0", FEATURES, FEATURES)
+        conv(f"body.{block}.body.2", FEATURES, FEATURES)
+    conv(f"body.{blocks}", FEATURES, FEATURES)
+    for number, factor in enumerate(_factors(scale)):
+        conv(f"tail.0.{2 * number}", FEATURES, FEATURES * factor**2)
+    conv("tail.1", FEATURES, 3)
+    return shapes
+
+
+def _conv(ops: Ops[Any], weights: NamedWeights, name: str, x: Any) -> Any:
+    return ops.conv(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+
+def _body(blocks: int, ops: Ops[Any], weights: NamedWeights, picture: Any) -> Any:
+    head = x = _conv(ops, weights, "head.0", picture)
+    for block in range(blocks):
+        inner = ops.leaky_relu(_conv(ops, weights, f"body.{block}.body.0", x), 0.0)
+        x = ops.add(_conv(ops, weights, f"body.{block}.body.2", inner), x)
+    return ops.add(_conv(ops, weights, f"body.{blocks}", x), head)
+
+
+def _tail(scale: int, ops: Ops[Any], weights: NamedWeights, features: Any) -> Any:
+    x = features
+    for number, factor in enumerate(_factors(scale)):
+        x = ops.pixel_shuffle(_conv(ops, weights, f"tail.0.{2 * number}", x), factor)
+    return _conv(ops, weights, "tail.1", x)
