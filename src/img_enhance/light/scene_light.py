@@ -41,8 +41,9 @@ _NEAR = 0.4
 _LEAST_RESPONSE, _LEAST_PART = 1e-4, 0.02
 _MOST_ODDS = 9.0
 # A scene makes a cast likelier by so much at most: what lies over all of a photo alike may be grass. Without a bound a green insect on a
-# leaf, which had odds of -2.9, became half pink (2026-11); casts are found as well with it.
-_MOST_MORE_ODDS = 2.0
+# leaf, which had odds of -2.9, became half pink (2026-11). With 2, five of 68 photos full of a strong colour changed by more than
+# CIEDE2000 3, with 1 two do; made-up casts are found as well, real ones nearly (docs/white_balance.md).
+_MOST_MORE_ODDS = 1.0
 
 
 @cache

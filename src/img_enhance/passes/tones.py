@@ -24,7 +24,7 @@ from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 from img_enhance.request.options import StepOptions
 
 # So many rows above and below its own a strip may look at.
-MOST_REACH = 2
+MOST_REACH = 7
 
 # Strips are changed by at most so many threads at a time, each in float32 copies.
 MOST_THREADS = 8

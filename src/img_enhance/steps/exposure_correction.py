@@ -1,6 +1,6 @@
 """Exposure: one tone curve in linear light, and gains that follow the place where a photo's contrast is too high for one curve.
 
-Noise that brightening would show is taken out before.
+Noise that brightening would show is taken out before, and what 8 bits rounded is smoothed where their codes are pulled apart.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from img_enhance.geometry import Box
+from img_enhance.light import dequantisation, noise_filter
 from img_enhance.light.colour import Encoding, Floats, Pixels, encoding_of
 from img_enhance.light.exposure_curve import exposed, exposure_table
 from img_enhance.light.exposure_estimate import Exposure, exposure_of
@@ -19,7 +20,6 @@ from img_enhance.light.exposure_evidence import evidence_of, thumbnail, white_si
 from img_enhance.light.fusion import contrast_of, fusion_lattice
 from img_enhance.light.lattice import Lattice
 from img_enhance.light.noise import coloured_noise_levels
-from img_enhance.light.noise_filter import REACH, variances_to_take_out, without_noise
 from img_enhance.light.sample import Sample, sample
 from img_enhance.light.tone import (
     blocks,
@@ -45,6 +45,7 @@ class ExposureCorrectionFacts:
     """What was measured, and what `apply` needs: `ev` is the change of exposure in stops, `local` the local gains' strength in [0, 1].
 
     `table` is (65536,) float32, the tone curve at `tone.root_index`. `variances` are those of the noise that is taken out, None for none.
+    `dequantise` says whether codes of 8 bits would be pulled apart so far that it shows.
     `unchanged` is why nothing changes, "" where something does.
     """
 
@@ -56,6 +57,7 @@ class ExposureCorrectionFacts:
     table: Floats
     lattice: Lattice | None
     variances: Floats | None
+    dequantise: bool
     warnings: tuple[str, ...]
     unchanged: str = ""
 
@@ -70,7 +72,9 @@ class ExposureCorrectionFacts:
 
     @property
     def reach(self) -> int:
-        return 0 if self.variances is None else REACH
+        if self.variances is not None:
+            return noise_filter.REACH
+        return dequantisation.REACH if self.dequantise else 0
 
     def record(self) -> dict[str, Any]:
         """What was measured, as JSON values."""
@@ -91,7 +95,7 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
     lattice = fusion_lattice(seen, table, strength, photo.pixels.shape[:2]) if strength > 0 else None
     variances = None
     if ev > 0 and not photo.grey and not options.amplify_noise:
-        variances = variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)
+        variances = noise_filter.variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)
     why = "" if ev or lattice is not None else _unchanged(exposure, options)
     return ExposureCorrectionFacts(
         ev=ev,
@@ -102,6 +106,7 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
         table=table,
         lattice=lattice,
         variances=variances,
+        dequantise=variances is None and photo.depth == 8 and dequantisation.steps_show(_steepest(table, lattice), encoding),
         warnings=_warnings(ev, exposure),
         unchanged=why,
     )
@@ -112,7 +117,9 @@ def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) 
     if not facts.changes and depth == 8 * pixels.itemsize:
         return pixels
     if facts.variances is not None:
-        pixels = without_noise(pixels, facts.variances)
+        pixels = noise_filter.without_noise(pixels, facts.variances)
+    elif facts.dequantise:
+        pixels = dequantisation.dequantised(pixels)
     if facts.lattice is None:
         return retoned(pixels, facts.encoding, depth, table=facts.table)
     result = np.empty(pixels.shape, np.uint16 if depth == 16 else np.uint8)
@@ -127,6 +134,11 @@ def apply(pixels: Pixels, box: Box, facts: ExposureCorrectionFacts, depth: int) 
         cv2.merge(made if len(made) == 3 else made * 3, result[rows])
         keep_clear_of_the_ends(pixels[rows], result[rows])
     return result
+
+
+def _steepest(table: Floats, lattice: Lattice | None) -> Floats:
+    """The tone curve where local gains, if any, lift most."""
+    return table if lattice is None else np.asarray(exposed(table, lattice.values.max()), np.float32)
 
 
 def _local_strength(seen: Sample, table: Floats, ev: float, local: str) -> float:
