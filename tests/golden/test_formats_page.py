@@ -42,7 +42,9 @@ damaged: YCbCr without compression, BMPs of unusual layouts and those compressed
 them wrongly, and a PNG with a chunk that must be understood and is not, such as Apple's CgBI.
 
 Phones, scanners and web cameras write JPEGs with flaws that lose no pixel: wrong parameters of a scan, bytes between segments, no end
-marker, an unknown version of JFIF or kind of colours. They are taken with a warning, and the pixels are those of the file without the flaw.
+marker, an unknown version of JFIF or kind of colours, stray bytes before restart markers. They are taken with a warning, and the pixels are
+those of the file without the flaw. Bytes before a restart marker are stray if they are no pixels: where bits were turned, what is left over
+is mostly such as would be more of them, and the file is refused.
 Where pixels are missing a file is refused; with `--salvage` what is there of a JPEG, PNG or TIFF is taken, and a warning tells how
 many rows are missing. Such a photo is never copied as it is.
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pyvips
 
+from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_png, gif_frame
 from img_enhance.image_io.mended import mended_source, mending
 from img_enhance.image_io.other_decoders import open_apart, open_jxl, open_raw
+from img_enhance.image_io.restarts import without_stray_bytes
 from img_enhance.image_io.tiff_image import open_tiff
 from img_enhance.image_io.vips import load, reason
 
@@ -67,6 +69,17 @@ def open_to_salvage(path: Path, name: str, max_pixels: int) -> pyvips.Image:
         raise
     except PhotoError:
         return open_image(path, name, max_pixels, fail_on="none")
+
+
+def open_without_stray_bytes(path: Path, tick: Tick, *, shrink: int = 1) -> pyvips.Image | None:
+    """A JPEG that fails because of bytes that belong to nothing before its restart markers; None where that is not what is wrong.
+
+    It may fail again, where something else is wrong too.
+    """
+    mended = without_stray_bytes(path, mending(path), tick)
+    if mended is None:
+        return None
+    return pyvips.Image.new_from_source(mended_source(path, mended), "", fail_on="warning", access="sequential", shrink=shrink)
 
 
 def _around_frame(path: Path, image: pyvips.Image) -> pyvips.Image:
