@@ -32,8 +32,8 @@ which also writes this page.
 
 GIF and BMP become PNG, HEIC JPEG and a raw file TIFF unless another format is asked for. A file cut short is refused, as is a TIFF with
 NaN or infinite values and a grey TIFF in floating point without a profile. Of animated files and those
-with several pages the first picture is taken with a warning, or refused (`--animation refuse`). A GIF whose first frame is smaller than
-the picture is transparent around it.
+with several pages the first picture is taken with a warning, or refused (`--animation refuse`), whatever is wrong with later frames of a
+GIF. A GIF whose first frame is smaller than the picture is transparent around it. Sequences in AVIF without a still picture are refused.
 
 Of a TIFF the first page that is no small version of another is the photo. Compression by zstd and LZMA, tiles in separate planes and
 compressed YCbCr are read in 8 bits a channel. In 16 bits, and in depths between, and compressed by JPEG 2000, LERC, PNG, JPEG XR, WebP

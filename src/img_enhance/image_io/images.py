@@ -11,19 +11,19 @@ from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
-from img_enhance.image_io.content import check_png, gif_frame
+from img_enhance.image_io.content import check_png, gif_frame, gif_of_first_frame
 from img_enhance.image_io.mended import mended_source, mending
 from img_enhance.image_io.other_decoders import open_apart, open_jxl, open_raw
 from img_enhance.image_io.restarts import without_stray_bytes
 from img_enhance.image_io.tiff_image import open_tiff
-from img_enhance.image_io.vips import load, reason
+from img_enhance.image_io.vips import WARNINGS, load, reason
+from img_enhance.metadata.beside import has_still_picture
 
 _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
     "jpeg": pyvips.Image.jpegload,
     "png": pyvips.Image.pngload,
     "webp": pyvips.Image.webpload,
     "avif": pyvips.Image.heifload,
-    "gif": pyvips.Image.gifload,
 }
 # The others are decoded whole, and above 100 MB into a file that no plan knows of and that the service's readers may not write, unless
 # libvips is told to do it in memory, which is planned for.
@@ -55,9 +55,12 @@ def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | 
             way["shrink"] = shrink
             if (mended := mending(path)).flaws:
                 return pyvips.Image.new_from_source(mended_source(path, mended), "", fail_on=fail_on, **way)
-        image = load(path, _VIPS_LOADERS[name], fail_on=fail_on, **way)
-        return _around_frame(path, image) if name == "gif" else image
+        if name == "gif":
+            return _around_frame(path, _gif(path, fail_on))
+        return load(path, _VIPS_LOADERS[name], fail_on=fail_on, **way)
     except pyvips.Error as error:
+        if name == "avif" and not has_still_picture(path):
+            raise UnsupportedPhoto(f"{path} is an AVIF of moving pictures without a still one", "take a picture out of it first") from None
         raise damaged(path, reason(error)) from None
 
 
@@ -80,6 +83,22 @@ def open_without_stray_bytes(path: Path, tick: Tick, *, shrink: int = 1) -> pyvi
     if mended is None:
         return None
     return pyvips.Image.new_from_source(mended_source(path, mended), "", fail_on="warning", access="sequential", shrink=shrink)
+
+
+def _gif(path: Path, fail_on: str) -> pyvips.Image:
+    """The first frame of a GIF, with its surroundings; it alone where a later one is damaged, which libvips looks at too.
+
+    Raises: pyvips.Error where it is damaged itself.
+    """
+    try:
+        return load(path, pyvips.Image.gifload, fail_on=fail_on, memory=True)
+    except pyvips.Error:
+        alone = gif_of_first_frame(path)
+        if alone is None:
+            raise
+    image = pyvips.Image.gifload_buffer(alone, fail_on=fail_on, memory=True)
+    image.set_type(pyvips.GValue.gstr_type, WARNINGS, "a later frame of the file is damaged")
+    return image
 
 
 def _around_frame(path: Path, image: pyvips.Image) -> pyvips.Image:

@@ -32,6 +32,14 @@ def left_beside(path: Path) -> tuple[str, ...]:
     return tuple(f"the {kind} in its file was left out" for kind in dict.fromkeys(kinds))
 
 
+def has_still_picture(path: Path) -> bool:
+    """Whether a file describes pictures, and not only a film.
+
+    Raises: OSError when the file cannot be read.
+    """
+    return bool(_top_boxes(path)[0])
+
+
 def _kind(urn: bytes) -> str:
     return next((kind for kind, names in _KINDS if names.search(urn)), f"second picture ({urn.decode('ascii')})")
 
