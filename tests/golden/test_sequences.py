@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 from small_pictures import read
 
 from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.image_io import open_photo
+from img_enhance.image_io.images import failure
 
 MOST = 10**6
 
@@ -63,3 +65,10 @@ def test_an_avif_without_a_still_picture_is_named(frames: list[Image.Image], tmp
     path.write_bytes(avif.replace(b"meta", b"free", 1))
     with pytest.raises(UnsupportedPhoto, match="moving pictures without a still one"):
         open_photo(path, max_pixels=MOST)
+
+
+def test_a_picture_above_the_limit_of_its_decoder_is_not_called_damaged() -> None:
+    said = "heif: Memory allocation error: Security limit exceeded: Image size 17000x17000 exceeds the maximum image size\n (6.1000)\n"
+    error = failure(Path("large.avif"), pyvips.Error("unable to call heifload", said))
+    assert isinstance(error, UnsupportedPhoto)
+    assert "more pixels than libheif takes" in str(error)

@@ -29,6 +29,9 @@ _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
 # libvips is told to do it in memory, which is planned for.
 _STREAMED = ("jpeg", "png")
 
+# What libheif says of a picture above its own limit of pixels.
+_TOO_LARGE = "Security limit exceeded: Image size"
+
 
 def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None, shrink: int = 1) -> pyvips.Image:
     """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero.
@@ -61,7 +64,14 @@ def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | 
     except pyvips.Error as error:
         if name == "avif" and not has_still_picture(path):
             raise UnsupportedPhoto(f"{path} is an AVIF of moving pictures without a still one", "take a picture out of it first") from None
-        raise damaged(path, reason(error)) from None
+        raise failure(path, error) from None
+
+
+def failure(path: Path, error: pyvips.Error) -> PhotoError:
+    """What to raise where libvips fails with a photo."""
+    if _TOO_LARGE in str(error.detail):
+        return UnsupportedPhoto(f"{path} has more pixels than libheif takes, 268 million", "save it as PNG or TIFF first")
+    return damaged(path, reason(error))
 
 
 def open_to_salvage(path: Path, name: str, max_pixels: int) -> pyvips.Image:

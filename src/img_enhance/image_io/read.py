@@ -17,7 +17,7 @@ from img_enhance.geometry import Size
 from img_enhance.image_io.content import content_format, is_animated
 from img_enhance.image_io.conversion import bits_of, conversion_of
 from img_enhance.image_io.extras import missing_extra
-from img_enhance.image_io.images import open_image, open_to_salvage, open_without_stray_bytes
+from img_enhance.image_io.images import failure, open_image, open_to_salvage, open_without_stray_bytes
 from img_enhance.image_io.limit import check_pixels
 from img_enhance.image_io.mended import mending
 from img_enhance.image_io.photo_metadata import metadata_of
@@ -286,7 +286,7 @@ def _damaged(file: PhotoFile, error: pyvips.Error | PhotoError) -> PhotoError:
     """What to raise when a file cannot be read to its end."""
     if isinstance(error, PhotoError):
         return error
-    plain = damaged(file.path, reason(error))
+    plain = failure(file.path, error)
     return _salvageable(plain) if file.header.format in _STREAMED else plain
 
 
