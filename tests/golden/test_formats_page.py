@@ -118,7 +118,7 @@ device as they do with `-`; everything else refuses them.
 - Sizes in EXIF and XMP become the new ones, the thumbnail goes. The notes of camera makers stay at their offset in JPEG, PNG, WebP and
   AVIF; a TIFF spreads EXIF over the file, so there they move.
 - The sizes and offsets of a panorama in XMP (GPano) follow the picture, and say what `--crop` took of it. Where it is equirectangular and
-  shows all directions, networks see its right edge beside its left one, so that they fit.
+  shows all directions, networks, CLAHE and local exposure see its right edge beside its left one, so that they fit.
 - The gain map of an HDR JPEG (Ultra HDR, Apple's, ISO 21496-1) is brought to the new size and part and lies behind a JPEG again; where
   tones were changed it is left out, and a warning says so. The video of a motion photo follows byte for byte; `--motion drop`,
   `--strip-gps` (it may say where it was taken) and `--strip` leave it out. What XMP says of both is brought up to date. Other formats hold
