@@ -143,7 +143,7 @@ largest channel. Light below the curve's knee stays, 203 cd/m2 looks white, the 
 - A result in PNG, AVIF or JPEG XL stays of high dynamic range, in the photo's own curve and primaries (BT.2020's where they are none of
   BT.709, Display P3 and BT.2020): a PNG of 16 bits with cICP; an AVIF with nclx, of 10 bits where the photo's file has no more, else of 12;
   a JPEG XL whose codestream says it. No profile is written. The largest light that a file states for films (cLLI, mDCV and their like) is
-  left out.
+  left out, and a warning says so.
 - What steps did is carried back. Below the knee the result has the light that they made. Above it their change counts for as much more as
   light was drawn down there, pixel by pixel: the photo's light plus its gain (light over light as shown, with an offset of 1/64) times the
   change. For another size the photo's light and that as shown are brought to it by a triangle in linear light, so the gain is never
