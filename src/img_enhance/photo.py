@@ -60,7 +60,7 @@ class Photo:
     """Pixels as `(H, W, 3)` uint8 or uint16, RGB in the photo's own encoding, upright; alpha as `(H, W)` of the same type or None.
 
     A grey photo has three equal channels and is written with one. The arrays may be file-backed memory maps. `warnings` say
-    what was wrong with its pixels when they were read.
+    what was wrong with its pixels when they were read. `wraps` says that the right edge goes on at the left, as the engine found it.
     """
 
     pixels: npt.NDArray[np.uint8 | np.uint16]
@@ -69,6 +69,7 @@ class Photo:
     metadata: Metadata = field(default_factory=Metadata)
     warnings: tuple[str, ...] = ()
     high_range: HighRange | None = None
+    wraps: bool = False
 
     @property
     def size(self) -> Size:

@@ -54,6 +54,20 @@ def test_the_table_has_a_line_for_every_step_with_its_reason(run: Run, saved: Sa
     assert re.search(r"yes  exposure_correction  \+[23]\.\d EV +median luminance 0\.0\d+: [23]\.\d EV too dark", out)
 
 
+def test_suggest_says_how_many_rows_of_a_damaged_photo_are_missing_as_enhance_does(run: Run, saved: Save, dark: Pixels) -> None:
+    path = saved("cut.png", dark[:300, :400])
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert run("suggest", path)[0] == 2
+    code, out, err = run("suggest", path, "--salvage")
+    assert code == 0
+    assert out.startswith("do")
+    told = re.search(r"\[WARNING\] the file is damaged: \d+ of 300 rows.*", err)
+    assert told is not None
+    assert told.group() in run("enhance", path, "--salvage", "--clahe", "-o", path.with_name("out.png"))[2]
+    assert json.loads(run("suggest", path, "--salvage", "--json")[1])["warnings"] == [told.group().removeprefix("[WARNING] ")]
+
+
 def test_long_reasons_go_on_under_themselves(data: Path) -> None:
     suggestion = suggest_file(data / "photos" / "group_of_faces.png")
     lines = table(suggestion).splitlines()

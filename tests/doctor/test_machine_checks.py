@@ -1,5 +1,6 @@
 """What the doctor says of the processor, graphics cards, folders and extras."""
 
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -138,6 +139,13 @@ def test_speeds_of_a_busy_machine_are_not_kept(tmp_path: Path, monkeypatch: pyte
 
 def test_an_extra_that_is_not_installed_has_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extras, "find_spec", lambda module: None if module == "uvicorn" else object())
-    service, torch = extras.extras(patient_with(tmp_path))
-    assert (service.status, torch.status) == ("warning", "ok")
+    service, *others = extras.extras(patient_with(tmp_path))
+    assert (service.status, {other.status for other in others}) == ("warning", {"ok"})
     assert "pip install 'img-enhance[service]'" in service.remedy
+
+
+def test_every_extra_that_users_may_want_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    known = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    told = [finding.remedy.split("img-enhance[")[1].split("]")[0] for finding in extras.extras(patient_with(tmp_path))]
+    assert sorted(told) == sorted(name for name in known if name not in ("dev", "bench-quality"))

@@ -66,7 +66,7 @@ def test_a_print_has_its_resolution(text: str, size: tuple[int, int], cat: Pixel
         assert picture.info["dpi"] == pytest.approx((float(text[6:-3]), float(text[6:-3])), abs=0.6)
 
 
-@pytest.mark.parametrize("format", ["jpeg", "webp", "avif"])
+@pytest.mark.parametrize("format", ["jpeg", "webp", "avif", "jxl"])
 def test_the_best_quality_that_is_small_enough(format: str, cat: Pixels, tmp_path: Path) -> None:
     photo, usual = Photo(cat), tmp_path / "usual"
     enhanced(photo, output=Output(format=format)).save(usual)

@@ -18,6 +18,7 @@ from img_enhance.engine.result import Result
 from img_enhance.errors import OptionError, PhotoError
 from img_enhance.image_io import open_photo, read_into, read_values
 from img_enhance.light.hdr import range_of, screen_light
+from img_enhance.metadata.beside import STATED_LIGHT
 from img_enhance.metadata.colours import BT2020, DISPLAY_P3
 from img_enhance.photo import FORMATS, HighRange, Photo
 from img_enhance.request.options import ExposureCorrection, Output, RealESRGAN, StepOptions, WhiteBalance
@@ -284,3 +285,10 @@ def test_the_range_of_video_and_other_primaries_are_understood(engine: Engine, t
     file = open_photo(tmp_path / "odd.jxl", max_pixels=10**9)
     assert file.high_range is not None
     assert file.high_range.colours.primaries == BT2020
+
+
+@pytest.mark.parametrize(("kind", "size"), [(b"cLLI", 8), (b"mDCV", 24)])
+def test_the_largest_light_that_a_png_states_is_said_to_be_left_out(kind: bytes, size: int, tmp_path: Path) -> None:
+    plain = open_photo(png(tmp_path / "plain.png", scene()), max_pixels=10**6)
+    stating = open_photo(png(tmp_path / "stating.png", scene(), extra=chunk(kind, bytes(size))), max_pixels=10**6)
+    assert set(stating.warnings) - set(plain.warnings) == {STATED_LIGHT}

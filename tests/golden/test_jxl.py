@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pyjpegxl
 import pytest
@@ -168,3 +169,14 @@ def test_without_the_extra_both_ways_name_it(engine: Engine, tmp_path: Path, mon
         open_photo(path, max_pixels=10_000)
     with pytest.raises(OutputError, match=r"pip install 'img-enhance\[jxl\]'"):
         engine.prepare(SAMPLE, Recipe(output=Output(format="jxl")))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_grey_with_transparency_of_others_comes_as_it_is(dtype: str, tmp_path: Path) -> None:
+    path = tmp_path / "grey.jxl"
+    pixels = noise(2, dtype=dtype)
+    path.write_bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, planar=False))
+    file, photo = read(path)
+    assert (file.header.grey, file.header.alpha, photo.depth) == (True, True, 8 * pixels.itemsize)
+    np.testing.assert_array_equal(photo.pixels, pixels[..., [0, 0, 0]])
+    np.testing.assert_array_equal(photo.alpha, pixels[..., 1])

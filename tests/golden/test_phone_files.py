@@ -199,7 +199,11 @@ def test_other_pictures_are_said_and_smaller_copies_are_not(packet: bytes, kind:
     ("file", "said"),
     [
         (jpeg(smooth(3), xmp(MOTION)), "its XMP speaks of a video, but there is none in the file"),
-        (jpeg(smooth(3)) + b"SEFT" * 500, "2000 bytes that follow the picture in its file were left out"),
+        (
+            jpeg(smooth(3)) + b"Image_UTC_Data1600000000000SEFH...SEFT" + bytes(8),
+            "the notes of a Samsung phone at the end of its file were left out",
+        ),
+        (jpeg(smooth(3)) + b"note" * 500, "2000 bytes that follow the picture in its file were left out"),
         (jpeg(smooth(3)) + VIDEO + b"MotionPhoto_Data", "the video in its file was left out: it is of an older kind of Samsung's"),
         (
             jpeg(smooth(3), xmp(""), segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + b"x" * 100)),

@@ -1,6 +1,7 @@
 """JPEGs with flaws: those that lose no pixel are taken, the others refused or, if asked for, salvaged; and it is said."""
 
 import io
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ from PIL import Image
 
 from img_enhance.engine import Engine
 from img_enhance.errors import PhotoError
-from img_enhance.image_io import open_photo
+from img_enhance.image_io import open_photo, read_reduced
+from img_enhance.image_io.restarts import STRAY
 from img_enhance.machine.canvas import Pixels
 from img_enhance.request.options import Input, Output
 from img_enhance.request.recipe import Recipe
@@ -103,6 +105,74 @@ def test_no_flaw_hides_that_pixels_are_missing(name: str, tmp_path: Path) -> Non
     path.write_bytes(flawed[: len(flawed) // 2] + flawed[len(flawed) // 2 + 2000 :])
     with pytest.raises(PhotoError, match="truncated or damaged"):
         decoded(path)
+
+
+def with_stray_bytes(data: bytes, stray: bytes) -> bytes:
+    """With these before every restart marker."""
+    scan = scan_header(data)
+    return data[:scan] + re.sub(rb"\xff[\xd0-\xd7]", lambda marker: stray + marker.group(), data[scan:])
+
+
+RESTARTS: tuple[dict[str, Any], ...] = (
+    {"restart_marker_rows": 1},
+    {"restart_marker_blocks": 7, "subsampling": "4:4:4"},
+    {"restart_marker_rows": 2, "subsampling": "4:2:2"},
+)
+
+
+@pytest.mark.parametrize("stray", [bytes(3), bytes(40), b"\xff\0\xff\0", b" junk\0\x12\xff\0"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_stray_bytes_before_restart_markers_lose_no_pixel(mode: str, stray: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    for restarts in RESTARTS:
+        path.write_bytes(jpeg(mode=mode, height=96, **restarts))
+        whole = decoded(path).pixels.copy()
+        path.write_bytes(with_stray_bytes(path.read_bytes(), stray))
+        photo = decoded(path)
+        np.testing.assert_array_equal(photo.pixels, whole)
+        assert photo.warnings == (f"the file has a flaw that by itself loses no pixel: {STRAY}",)
+        file = open_photo(path, max_pixels=10**6)
+        assert file.warnings == ()
+        assert abs(float(read_reduced(file, 64).pixels.mean()) - float(whole.mean())) < 1
+
+
+def test_pixels_that_are_left_over_before_a_restart_marker_are_damage(tmp_path: Path) -> None:
+    """As where bits were turned, and what follows is taken for fewer pixels than it is."""
+    path = tmp_path / "photo.jpg"
+    data = bytearray(jpeg(width=224, height=96, restart_marker_rows=1))
+    size, interval = data.index(b"\xff\xc0") + 7, data.index(b"\xff\xdd") + 4
+    assert struct.unpack_from(">H", data, size) == (224,)
+    assert struct.unpack_from(">H", data, interval) == (14,)
+    struct.pack_into(">H", data, size, 208)
+    struct.pack_into(">H", data, interval, 13)
+    path.write_bytes(data)
+    with pytest.raises(PhotoError, match="truncated or damaged"):
+        decoded(path)
+
+
+def test_stray_bytes_hide_no_damage_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    data = jpeg(restart_marker_rows=1)
+    for spoiled in (data[: len(data) * 3 // 4], data[: len(data) // 2] + data[len(data) // 2 + 2000 :]):
+        path.write_bytes(with_stray_bytes(spoiled, bytes(3)))
+        with pytest.raises(PhotoError, match="truncated or damaged"):
+            decoded(path)
+
+
+@pytest.mark.parametrize("height", [41, 48, 64])
+@pytest.mark.parametrize("options", [{"subsampling": "4:4:4"}, {"mode": "L"}, {"subsampling": "4:2:0"}, {"progressive": True}])
+def test_pixels_missing_in_the_last_rows_are_missed(options: dict[str, Any], height: int, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    whole = jpeg(height=height, width=64, **options)
+    path.write_bytes(whole)
+    right = decoded(path).pixels.copy()
+    path.write_bytes(whole[:-40] + END)
+    with pytest.raises(PhotoError, match="use salvage"):
+        decoded(path)
+    pixels, warnings = salvaged(path)
+    told = int(warnings[-1].split(": ")[1].split()[0])
+    assert told > 0
+    np.testing.assert_array_equal(pixels[: height - told], right[: height - told])
 
 
 def salvaged(path: Path) -> tuple[Pixels, tuple[str, ...]]:

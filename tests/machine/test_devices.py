@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from conftest import SAMPLE
 from img_enhance.errors import DeviceError
 from img_enhance.machine import cgroups, devices
 from img_enhance.machine.devices import Choice, Snapshot, asks_torch, choose, detect_cpu, device_of, free_bytes, with_threads
@@ -101,6 +102,18 @@ def test_a_limit_of_addresses_is_a_limit_of_memory() -> None:
     free, whole = int(said[0]), int(said[1])
     assert limit / 2 < free < limit - 10_000_000  # Python and its libraries are there already
     assert free < whole < limit
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ulimit is POSIX")
+def test_a_limit_too_low_for_the_libraries_is_told_before_they_kill_the_process() -> None:
+    for limit in (300_000_000, 400_000_000, 500_000_000, 560_000_000):
+        command = (
+            f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({limit},) * 2); from img_enhance.cli.main import main; exit(main())"
+        )
+        done = subprocess.run([sys.executable, "-c", command, "suggest", str(SAMPLE)], capture_output=True, text=True, check=False)
+        assert done.returncode == 3, done.stderr[-500:]
+        assert done.stderr.startswith(f"[ERROR] this process may have {limit // 10**6} MB of addresses (ulimit -v)")
+        assert done.stderr.count("\n") == 1
 
 
 def test_what_a_container_cannot_drop_is_not_free(root: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from img_enhance.image_io import open_photo
-from img_enhance.metadata.beside import left_beside
+from img_enhance.metadata.beside import STATED_LIGHT, left_beside
 
 SAMPLES = Path(__file__).parents[1] / "heic"
 
@@ -43,6 +43,13 @@ def test_what_lies_beside_the_picture_is_said(described: bytes, more: bytes, sai
     path = tmp_path / "photo.heic"
     path.write_bytes(box(b"ftyp", b"heic\0\0\0\0") + box(b"meta", bytes(4) + described) + more)
     assert left_beside(path) == tuple(f"the {kind} in its file was left out" for kind in said)
+
+
+@pytest.mark.parametrize("stated", [box(b"clli", bytes(4)), box(b"mdcv", bytes(24))])
+def test_the_largest_light_that_is_stated_is_said_to_be_left_out(stated: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "photo.avif"
+    path.write_bytes(box(b"ftyp", b"avif\0\0\0\0") + box(b"meta", bytes(4) + stated))
+    assert left_beside(path) == (STATED_LIGHT,)
 
 
 @pytest.mark.parametrize("file", [b"", b"\0", b"\0\0\0\0meta", b"\0\0\0\x01meta\0", b"\xff" * 100, box(b"meta", b"auxC")])

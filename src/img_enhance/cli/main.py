@@ -31,6 +31,8 @@ _COMMANDS = {
     "serve": add_serve,
     "check-server": add_check_server,
 }
+# The one command that loads no other.
+_WITH_STANDARD_LIBRARY = "check-server"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +71,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     if parsed.command is None:
         parser.print_help()
         return 0
+    if parsed.command != _WITH_STANDARD_LIBRARY:
+        from img_enhance.machine.address_space import check_libraries_fit
+
+        check_libraries_fit()
     code: int = parsed.run(parsed)
     return code
 

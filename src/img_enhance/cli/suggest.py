@@ -14,7 +14,7 @@ from img_enhance.cancelling import ticking
 from img_enhance.cli.files import piped
 from img_enhance.cli.flags import add_flags, flagged, read, set_run
 from img_enhance.cli.models import store_of
-from img_enhance.cli.screen import interruptible
+from img_enhance.cli.screen import interruptible, say
 from img_enhance.machine.settings import model_table
 from img_enhance.request.options import Input, Limits, Machine
 from img_enhance.request.recipe import Reason, left_out
@@ -66,6 +66,8 @@ def _request(arguments: argparse.Namespace) -> SuggestRequest:
 def _suggest(request: SuggestRequest) -> int:
     with interruptible() as cancelled, piped(request.photo, None) as (photo, _):
         suggestion = _suggestion(request, photo, cancelled)
+    for warning in suggestion.warnings:
+        say(f"[WARNING] {flagged(warning)}")
     sys.stdout.write(suggestion.to_json() if request.json else table(suggestion))
     return 0
 

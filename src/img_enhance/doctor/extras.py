@@ -6,16 +6,20 @@ from importlib.util import find_spec
 from img_enhance.doctor.finding import Finding, ok, warning
 from img_enhance.doctor.patient import Patient
 
-# By extra: the packages it brings, by their names in Python, and what for. Those for formats are told of with the formats.
-_EXTRAS = {
+# By extra: the packages it brings, by their names in Python, and what for.
+EXTRAS = {
     "service": (("fastapi", "multipart", "prometheus_client", "uvicorn"), "the web service, img-enhance serve"),
     "torch": (("torch",), "graphics cards"),
+    "ray": (("ray",), "folders and the service on several machines"),
+    "tiff": (("tifffile", "imagecodecs"), "unusual TIFFs: deep in planes or by zstd or LZMA, and JPEG 2000 and the like inside"),
+    "jxl": (("pyjpegxl", "OpenImageIO"), "JPEG XL"),
+    "raw": (("rawpy",), "cameras' raw files"),
 }
 
 
 def extras(_: Patient) -> Iterator[Finding]:
     """Each extra, or the command that installs it."""
-    for extra, (modules, purpose) in _EXTRAS.items():
+    for extra, (modules, purpose) in EXTRAS.items():
         lacking = [module for module in modules if find_spec(module) is None]
         title = f"Extra {extra}"
         if lacking:

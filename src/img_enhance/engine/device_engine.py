@@ -89,7 +89,7 @@ class DeviceEngine:
         self.networks.keep(plan.models if plan.keeps_networks else ())
         records, warnings = list[PhaseRecord](), list(prepared.warnings)
         with _measured("read", records):
-            photo = _read(prepared, folder, tick)
+            photo = dataclasses.replace(_read(prepared, folder, tick), wraps=prepared.header.wraps)
         warnings += photo.warnings
         alpha, held = photo.alpha, photo.size.box
         report = _reporter(plan, progress)

@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
 from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.files import is_stream
@@ -89,28 +90,63 @@ def is_tiff(path: Path) -> bool:
     return _first_bytes(path).startswith(_TIFF_SIGNATURES)
 
 
-_GIF_HEADER_BYTES, _GIF_PICTURE, _GIF_EXTENSION = 13, b"\x2c", b"\x21"
+_GIF_HEADER_BYTES, _GIF_PICTURE, _GIF_EXTENSION, _GIF_END = 13, b"\x2c", b"\x21", b"\x3b"
+_GIF_TABLE, _GIF_TABLE_SIZE = 0x80, 7
 
 
 def gif_frame(path: Path) -> Box | None:
     """Where in a GIF its first frame lies; None when that cannot be told. Source: GIF89a, sections 18 to 26."""
     with path.open("rb") as file:
-        header = file.read(_GIF_HEADER_BYTES)
-        if header[10] & 0x80:
-            file.seek(3 * (2 << (header[10] & 7)), 1)
-        for _ in range(_GIF_BLOCKS_READ):
-            kind = file.read(1)
-            if kind == _GIF_PICTURE and len(place := file.read(8)) == 8:
-                left, top, width, height = struct.unpack("<4H", place)
-                return Box(left, top, left + width, top + height)
-            if kind != _GIF_EXTENSION:
-                return None
-            file.seek(1, 1)
-            while length := file.read(1)[:1]:
-                if length == b"\0":
-                    break
-                file.seek(length[0], 1)
+        _skip_gif_header(file)
+        return _next_gif_frame(file)
+
+
+def gif_of_first_frame(path: Path) -> bytes | None:
+    """A GIF of the first frame alone; None when it is not there to its end, or no other follows."""
+    with path.open("rb") as file:
+        _skip_gif_header(file)
+        if _next_gif_frame(file) is None:
+            return None
+        flags = file.read(1)[:1] or b"\0"
+        _skip_gif_table(file, flags[0])
+        file.seek(1, 1)  # bits of a code
+        whole, end = _skip_gif_blocks(file), file.tell()
+        if not whole or _next_gif_frame(file) is None:
+            return None
+        file.seek(0)
+        return file.read(end) + _GIF_END
+
+
+def _skip_gif_header(file: BinaryIO) -> None:
+    _skip_gif_table(file, file.read(_GIF_HEADER_BYTES)[10:11].rjust(1, b"\0")[0])
+
+
+def _skip_gif_table(file: BinaryIO, flags: int) -> None:
+    if flags & _GIF_TABLE:
+        file.seek(3 * (2 << (flags & _GIF_TABLE_SIZE)), 1)
+
+
+def _next_gif_frame(file: BinaryIO) -> Box | None:
+    """The place of the next frame, of which four numbers are read; None where something else comes than extensions."""
+    for _ in range(_GIF_BLOCKS_READ):
+        kind = file.read(1)
+        if kind == _GIF_PICTURE and len(place := file.read(8)) == 8:
+            left, top, width, height = struct.unpack("<4H", place)
+            return Box(left, top, left + width, top + height)
+        if kind != _GIF_EXTENSION:
+            return None
+        file.seek(1, 1)
+        _skip_gif_blocks(file)
     return None
+
+
+def _skip_gif_blocks(file: BinaryIO) -> bool:
+    """Whether the blocks up to an empty one are there."""
+    while length := file.read(1)[:1]:
+        if length == b"\0":
+            return True
+        file.seek(length[0], 1)
+    return False
 
 
 def png_chunks(path: Path) -> frozenset[bytes]:
@@ -142,7 +178,9 @@ def check_png(path: Path) -> None:
 
 
 def is_animated(path: Path, name: str) -> bool:
-    """Whether a file says that it holds a sequence which libvips does not count: animated PNG, AVIF or HEIC."""
+    """Whether a file holds a sequence which libvips does not count: animated PNG, AVIF or HEIC, and a GIF with a damaged frame."""
     if name == "png":
         return b"acTL" in png_chunks(path)
+    if name == "gif":
+        return gif_of_first_frame(path) is not None
     return name in ("avif", "heic") and _first_bytes(path)[8:12] in _SEQUENCE_BRANDS

@@ -7,25 +7,30 @@ from pathlib import Path
 
 import pyvips
 
+from img_enhance.cancelling import Tick
 from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
-from img_enhance.image_io.content import check_png, gif_frame
+from img_enhance.image_io.content import check_png, gif_frame, gif_of_first_frame
 from img_enhance.image_io.mended import mended_source, mending
 from img_enhance.image_io.other_decoders import open_apart, open_jxl, open_raw
+from img_enhance.image_io.restarts import without_stray_bytes
 from img_enhance.image_io.tiff_image import open_tiff
-from img_enhance.image_io.vips import load, reason
+from img_enhance.image_io.vips import WARNINGS, load, reason
+from img_enhance.metadata.beside import has_still_picture
 
 _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
     "jpeg": pyvips.Image.jpegload,
     "png": pyvips.Image.pngload,
     "webp": pyvips.Image.webpload,
     "avif": pyvips.Image.heifload,
-    "gif": pyvips.Image.gifload,
 }
 # The others are decoded whole, and above 100 MB into a file that no plan knows of and that the service's readers may not write, unless
 # libvips is told to do it in memory, which is planned for.
 _STREAMED = ("jpeg", "png")
+
+# What libheif says of a picture above its own limit of pixels.
+_TOO_LARGE = "Security limit exceeded: Image size"
 
 
 def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None, shrink: int = 1) -> pyvips.Image:
@@ -53,10 +58,20 @@ def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | 
             way["shrink"] = shrink
             if (mended := mending(path)).flaws:
                 return pyvips.Image.new_from_source(mended_source(path, mended), "", fail_on=fail_on, **way)
-        image = load(path, _VIPS_LOADERS[name], fail_on=fail_on, **way)
-        return _around_frame(path, image) if name == "gif" else image
+        if name == "gif":
+            return _around_frame(path, _gif(path, fail_on))
+        return load(path, _VIPS_LOADERS[name], fail_on=fail_on, **way)
     except pyvips.Error as error:
-        raise damaged(path, reason(error)) from None
+        if name == "avif" and not has_still_picture(path):
+            raise UnsupportedPhoto(f"{path} is an AVIF of moving pictures without a still one", "take a picture out of it first") from None
+        raise failure(path, error) from None
+
+
+def failure(path: Path, error: pyvips.Error) -> PhotoError:
+    """What to raise where libvips fails with a photo."""
+    if _TOO_LARGE in str(error.detail):
+        return UnsupportedPhoto(f"{path} has more pixels than libheif takes, 268 million", "save it as PNG or TIFF first")
+    return damaged(path, reason(error))
 
 
 def open_to_salvage(path: Path, name: str, max_pixels: int) -> pyvips.Image:
@@ -67,6 +82,33 @@ def open_to_salvage(path: Path, name: str, max_pixels: int) -> pyvips.Image:
         raise
     except PhotoError:
         return open_image(path, name, max_pixels, fail_on="none")
+
+
+def open_without_stray_bytes(path: Path, tick: Tick, *, shrink: int = 1) -> pyvips.Image | None:
+    """A JPEG that fails because of bytes that belong to nothing before its restart markers; None where that is not what is wrong.
+
+    It may fail again, where something else is wrong too.
+    """
+    mended = without_stray_bytes(path, mending(path), tick)
+    if mended is None:
+        return None
+    return pyvips.Image.new_from_source(mended_source(path, mended), "", fail_on="warning", access="sequential", shrink=shrink)
+
+
+def _gif(path: Path, fail_on: str) -> pyvips.Image:
+    """The first frame of a GIF, with its surroundings; it alone where a later one is damaged, which libvips looks at too.
+
+    Raises: pyvips.Error where it is damaged itself.
+    """
+    try:
+        return load(path, pyvips.Image.gifload, fail_on=fail_on, memory=True)
+    except pyvips.Error:
+        alone = gif_of_first_frame(path)
+        if alone is None:
+            raise
+    image = pyvips.Image.gifload_buffer(alone, fail_on=fail_on, memory=True)
+    image.set_type(pyvips.GValue.gstr_type, WARNINGS, "a later frame of the file is damaged")
+    return image
 
 
 def _around_frame(path: Path, image: pyvips.Image) -> pyvips.Image:

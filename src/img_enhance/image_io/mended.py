@@ -27,7 +27,7 @@ _END_MARKER = bytes((0xFF, _END))
 _MOST_SEGMENTS = 10_000
 
 # Of a scan of a sequential JPEG: all 64 coefficients, at full precision.
-_WHOLE_SCAN = bytes((0, 63, 0))
+WHOLE_SCAN = bytes((0, 63, 0))
 _COEFFICIENTS = 64
 
 _JFIF_MAJOR_AT, _JFIF_MAJOR = 5, 1
@@ -52,7 +52,7 @@ class Mending:
 
 
 @dataclass(frozen=True)
-class _Segment:
+class Segment:
     """A marker with the data after its length, `data` bytes from `at` on; `junk` bytes that belong to nothing begin at `junk_at`."""
 
     kind: int
@@ -114,7 +114,15 @@ def mended_source(path: Path, mending: Mending) -> pyvips.SourceCustom:
     return source
 
 
-def _segments(data: mmap.mmap) -> Iterator[_Segment]:
+def header_segments(data: mmap.mmap) -> Iterator[Segment]:
+    """The segments up to the first scan's parameters."""
+    for segment in _segments(data):
+        yield segment
+        if segment.kind == _SCAN:
+            return
+
+
+def _segments(data: mmap.mmap) -> Iterator[Segment]:
     """The segments up to the end marker, or to the end of the file or of sense."""
     at, after_pixels = 2, False
     for _ in range(_MOST_SEGMENTS):
@@ -125,13 +133,13 @@ def _segments(data: mmap.mmap) -> Iterator[_Segment]:
         junk = 0 if after_pixels else found.start() - at
         after_pixels = kind == _SCAN
         if kind in (_END, *_WITHOUT_LENGTH):
-            yield _Segment(kind, start, b"", at, junk)
+            yield Segment(kind, start, b"", at, junk)
             at = start
             continue
         length = int.from_bytes(data[start : start + 2])
         if kind == _START or length < 2 or start + length > len(data):
             return
-        yield _Segment(kind, start + 2, data[start + 2 : start + length], at, junk)
+        yield Segment(kind, start + 2, data[start + 2 : start + length], at, junk)
         at = start + length
 
 
@@ -141,13 +149,13 @@ class _Progress:
 
     sequential: bool = True
     missing: dict[int, set[int]] = field(default_factory=dict)
-    adobe: _Segment | None = None
+    adobe: Segment | None = None
 
     @property
     def is_complete(self) -> bool:
         return bool(self.missing) and not any(self.missing.values())
 
-    def begin(self, frame: _Segment) -> None:
+    def begin(self, frame: Segment) -> None:
         self.sequential = frame.kind in _SEQUENTIAL
         self.missing = {component: set(range(_COEFFICIENTS)) for component in frame.data[6::3]}
 
@@ -156,7 +164,7 @@ class _Progress:
             self.missing.get(component, set()).difference_update(range(first, last + 1))
 
 
-def _mend(found: Mending, segment: _Segment, progress: _Progress) -> None:
+def _mend(found: Mending, segment: Segment, progress: _Progress) -> None:
     data = segment.data
     if segment.kind in (*_SEQUENTIAL, _PROGRESSIVE):
         progress.begin(segment)
@@ -168,7 +176,7 @@ def _mend(found: Mending, segment: _Segment, progress: _Progress) -> None:
         progress.adobe = segment
 
 
-def _mend_scan(found: Mending, segment: _Segment, progress: _Progress) -> None:
+def _mend_scan(found: Mending, segment: Segment, progress: _Progress) -> None:
     data, adobe = segment.data, progress.adobe
     usual = _ADOBE_TRANSFORMS.get(len(progress.missing))
     if adobe is not None and usual is not None and adobe.data[_ADOBE_TRANSFORM_AT] > _MOST_TRANSFORM:
@@ -176,8 +184,8 @@ def _mend_scan(found: Mending, segment: _Segment, progress: _Progress) -> None:
             f"its colours are of an unknown kind, {adobe.data[_ADOBE_TRANSFORM_AT]}, and were taken for {'YCbCr' if usual == 1 else 'YCCK'}"
         )
         found.put(adobe.at + _ADOBE_TRANSFORM_AT, bytes((usual,)), why)
-    if progress.sequential and data[-3:] != _WHOLE_SCAN:
-        found.put(segment.at + len(data) - 3, _WHOLE_SCAN, "its scan is said to hold other coefficients than it does")
-        data = data[:-3] + _WHOLE_SCAN
+    if progress.sequential and data[-3:] != WHOLE_SCAN:
+        found.put(segment.at + len(data) - 3, WHOLE_SCAN, "its scan is said to hold other coefficients than it does")
+        data = data[:-3] + WHOLE_SCAN
     first, last, precision = data[-3:]
     progress.scan(data[1:-3:2], first, last, precision & 15)

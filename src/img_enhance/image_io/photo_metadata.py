@@ -16,7 +16,7 @@ from img_enhance.image_io.tiff_page import photo_page
 from img_enhance.image_io.vips import FIELDS, MILLIMETRES_PER_INCH, WARNINGS, has, reason
 from img_enhance.metadata import BrokenMetadata, png, tiff
 from img_enhance.metadata.attached import Behind, behind, says_something
-from img_enhance.metadata.beside import left_beside
+from img_enhance.metadata.beside import STATED_LIGHT, left_beside
 from img_enhance.metadata.exif import exif_orientation, exif_resolution, upright_exif
 from img_enhance.metadata.icc import profile_problem
 from img_enhance.metadata.xmp import with_note
@@ -25,6 +25,9 @@ from img_enhance.photo import GainMap, Metadata
 # 72 dots per inch is what programs write when they know nothing; libvips says that, or 1 pixel a millimetre, for "not given".
 _NO_RESOLUTIONS = (72.0, 25.4)
 _RESOLUTION_TOLERANCE = 0.05
+
+# Of a PNG: the third edition's, and as drafts of it called them.
+_STATED_LIGHT = frozenset((b"cLLI", b"mDCV", b"cLLi", b"mDCv"))
 
 # Of a JPEG with something behind its picture: cameras' segments take less than that, and phones' files with their videos.
 _MOST_HEAD_BYTES, _TAIL_BYTES, _MOST_FILE_BYTES = 2_000_000, 64, 200_000_000
@@ -59,6 +62,8 @@ def metadata_of(path: Path, name: str, image: pyvips.Image, conversion: Conversi
             found["icc"] = None
     elif name == "png" and not has(image, "icc-profile-data") and b"iCCP" in png_chunks(path):
         dropped.append("its colour profile was dropped: it cannot be read")
+    if name == "png" and png_chunks(path) & _STATED_LIGHT:
+        dropped.append(STATED_LIGHT)
     resolution = _resolution(image, found["exif"])
     orientation = stated or 1
     if resolution is not None and orientation >= 5:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyvips
 
 from img_enhance.cancelling import Tick
@@ -15,14 +17,15 @@ from img_enhance.geometry import Size
 from img_enhance.image_io.content import content_format, is_animated
 from img_enhance.image_io.conversion import bits_of, conversion_of
 from img_enhance.image_io.extras import missing_extra
-from img_enhance.image_io.images import open_image, open_to_salvage
+from img_enhance.image_io.images import failure, open_image, open_to_salvage, open_without_stray_bytes
 from img_enhance.image_io.limit import check_pixels
 from img_enhance.image_io.mended import mending
 from img_enhance.image_io.photo_metadata import metadata_of
+from img_enhance.image_io.restarts import STRAY
 from img_enhance.image_io.strips import strips, whole_rows
 from img_enhance.image_io.tiff_page import photo_page
 from img_enhance.image_io.turned import upright
-from img_enhance.image_io.vips import has, reason
+from img_enhance.image_io.vips import has, jpeg_warning, reason
 from img_enhance.light.hdr import range_of, show_in_standard_range
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import tiff
@@ -90,7 +93,7 @@ def open_photo(path: Path, *, max_pixels: int, first_frame: bool = True, salvage
     size = Size(image.width, image.height)
     check_pixels(path, size, max_pixels)
     frames = image.get_n_pages() if image.get_n_pages() > 1 else "several" if is_animated(path, name) else None
-    flaws = [f"the file has a flaw that by itself loses no pixel: {why}" for why in mending(path).flaws] if name == "jpeg" else []
+    flaws = [_flaw(why) for why in mending(path).flaws] if name == "jpeg" else []
     warnings = list(flaws)
     if frames is not None:
         if not first_frame:
@@ -155,11 +158,12 @@ def read_values(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tic
     stored_alpha = None if alpha is None else alpha.reshape(*_stored_shape(file))
     warnings: tuple[str, ...] = ()
     try:
-        _fill(file, open_image(file.path, file.header.format, None), stored, stored_alpha, tick)
+        _fill_whole(file, open_image(file.path, file.header.format, None), stored, stored_alpha, tick)
     except (pyvips.Error, PhotoError) as error:
-        if not file.salvage or isinstance(error, UnsupportedPhoto):
+        flaw = None if isinstance(error, UnsupportedPhoto) else _without_stray_bytes(file, stored, tick)
+        if flaw is None and (not file.salvage or isinstance(error, UnsupportedPhoto)):
             raise _damaged(file, error) from None
-        warnings = (_salvage(file, stored, stored_alpha, tick),)
+        warnings = (flaw or _salvage(file, stored, stored_alpha, tick),)
     return Photo(
         pixels=upright(stored, file.orientation),
         alpha=None if stored_alpha is None else upright(stored_alpha, file.orientation),
@@ -181,11 +185,15 @@ def read_reduced(file: PhotoFile, side: int) -> Photo:
     try:
         opened = open_image(file.path, name, None, fail_on="none" if salvage else None, shrink=shrink)
         conversion = conversion_of(file.path, name, opened)
-        image, factor = conversion.apply(opened), factor // shrink
-        image = image.shrink(min(factor, image.width), min(factor, image.height))
-        stored = np.concatenate([strip for _, strip in strips(image, lambda: None)])
+        jpeg_warning()  # of something else
+        stored = _shrunk(conversion.apply(opened), factor // shrink)
+        if not salvage and (warned := jpeg_warning()) is not None:
+            raise _salvageable(damaged(file.path, warned))
     except (pyvips.Error, PhotoError) as error:
-        raise _damaged(file, error) from None
+        mended = open_without_stray_bytes(file.path, lambda: None, shrink=shrink) if name == "jpeg" else None
+        if mended is None:
+            raise _damaged(file, error) from None
+        stored = _shrunk(conversion.apply(mended), factor // shrink)
     colours = 1 if conversion.grey else 3
     pixels = np.broadcast_to(stored[:, :, :colours], (*stored.shape[:2], 3)).copy()
     if file.high_range is not None:
@@ -198,10 +206,27 @@ def read_reduced(file: PhotoFile, side: int) -> Photo:
     )
 
 
+def _shrunk(image: pyvips.Image, factor: int) -> npt.NDArray[Any]:
+    """(H, W, bands): the image averaged by a whole factor."""
+    image = image.shrink(min(factor, image.width), min(factor, image.height))
+    return np.concatenate([strip for _, strip in strips(image, lambda: None)])
+
+
 def _stored_shape(file: PhotoFile) -> tuple[int, int]:
     """Height and width as the file has them, before it is turned."""
     size = file.header.size
     return (size.width, size.height) if file.orientation >= 5 else (size.height, size.width)
+
+
+def _fill_whole(file: PhotoFile, image: pyvips.Image, stored: Pixels, stored_alpha: Pixels | None, tick: Tick) -> None:
+    """As `_fill`, but a warning of the decoder in the last rows is damage too.
+
+    Raises: as `_fill`; PhotoError for such a warning.
+    """
+    jpeg_warning()  # of something else
+    _fill(file, image, stored, stored_alpha, tick)
+    if (warned := jpeg_warning()) is not None:
+        raise _salvageable(damaged(file.path, warned))
 
 
 def _fill(file: PhotoFile, image: pyvips.Image, stored: Pixels, stored_alpha: Pixels | None, tick: Tick) -> None:
@@ -218,6 +243,22 @@ def _fill(file: PhotoFile, image: pyvips.Image, stored: Pixels, stored_alpha: Pi
         stored[rows] = strip[:, :, :colours]
         if stored_alpha is not None:
             stored_alpha[rows] = strip[:, :, colours]
+
+
+def _without_stray_bytes(file: PhotoFile, stored: Pixels, tick: Tick) -> str | None:
+    """Decode a JPEG whose only fault is a flaw that is too hard to find to be looked for in every file, and say so; None for another."""
+    image = open_without_stray_bytes(file.path, tick) if file.header.format == "jpeg" else None
+    if image is None:
+        return None
+    try:
+        _fill_whole(file, image, stored, None, tick)
+    except (pyvips.Error, PhotoError):
+        return None
+    return _flaw(STRAY)
+
+
+def _flaw(why: str) -> str:
+    return f"the file has a flaw that by itself loses no pixel: {why}"
 
 
 def _salvage(file: PhotoFile, stored: Pixels, stored_alpha: Pixels | None, tick: Tick) -> str:
@@ -245,10 +286,12 @@ def _damaged(file: PhotoFile, error: pyvips.Error | PhotoError) -> PhotoError:
     """What to raise when a file cannot be read to its end."""
     if isinstance(error, PhotoError):
         return error
-    if file.header.format not in _STREAMED:
-        return damaged(file.path, reason(error))
-    plain = damaged(file.path, reason(error))
-    return PhotoError(plain.says, *plain.advice, "; to take what is there of it, use ", SALVAGE)
+    plain = failure(file.path, error)
+    return _salvageable(plain) if file.header.format in _STREAMED else plain
+
+
+def _salvageable(error: PhotoError) -> PhotoError:
+    return PhotoError(error.says, *error.advice, "; to take what is there of it, use ", SALVAGE)
 
 
 def _check_finite(path: Path, image: pyvips.Image, tick: Tick) -> None:

@@ -9,6 +9,7 @@ import pyvips
 
 from img_enhance.cancelling import Tick
 from img_enhance.geometry import Box, Size
+from img_enhance.image_io.vips import jpeg_warning
 from img_enhance.light.colour import with_depth
 from img_enhance.machine.canvas import Pixels
 
@@ -44,11 +45,14 @@ def strips(image: pyvips.Image, tick: Tick) -> Iterator[tuple[slice, npt.NDArray
 def whole_rows(image: pyvips.Image, tick: Tick) -> int:
     """How many rows can be decoded before the decoder meets damage."""
     region = pyvips.Region.new(image)
+    jpeg_warning()  # of something else
     for row in range(image.height):
         tick()
         try:
             region.fetch(0, row, image.width, 1)
         except pyvips.Error:
+            return row
+        if jpeg_warning() is not None:
             return row
     return int(image.height)
 

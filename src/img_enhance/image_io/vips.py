@@ -16,6 +16,9 @@ MILLIMETRES_PER_INCH = 25.4
 FIELDS = {"exif": "exif-data", "xmp": "xmp-data", "iptc": "iptc-data", "icc": "icc-profile-data"}
 WARNINGS = "img-enhance-warnings"
 
+# How what libvips says of a JPEG begins.
+_JPEG = "VipsJpeg: "
+
 
 def load(path: Path, loader: Callable[..., pyvips.Image], **options: str | int) -> pyvips.Image:
     """The image in a file, of whatever bytes its name is: pyvips takes all names for UTF-8."""
@@ -37,3 +40,14 @@ def reason(error: pyvips.Error) -> str:
     """The last line of libvips' account, which is the first thing that went wrong further down."""
     lines = [line.strip() for line in str(error.detail or error.message).splitlines() if line.strip()]
     return lines[-1] if lines else "no reason given"
+
+
+def jpeg_warning() -> str | None:
+    """The first thing that the decoder of JPEGs has warned of since this was last asked, in whatever thread.
+
+    libvips looks for warnings before it decodes further rows (8.18). So it says nothing of those in the last ones, where pixels may be
+    missing as anywhere.
+    """
+    said = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace")
+    pyvips.vips_lib.vips_error_clear()
+    return next((line.strip() for line in said.splitlines() if line.startswith(_JPEG)), None)

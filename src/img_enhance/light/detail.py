@@ -54,13 +54,13 @@ def detail_shares(photo: Photo, encoding: Encoding, noise: NoiseLevels, *, nodes
     )
     bins = np.minimum((lightness * BINS).astype(np.intp), BINS - 1)
     index = (down.astype(np.intp)[:, None] * nodes[1] + across.astype(np.intp)) * BINS + bins
-    number, total = (_counted(index, np.asarray(values), (*nodes, BINS)) for values in (weights, weights * power))
+    number, total = (_counted(index, np.asarray(values), (*nodes, BINS), wraps=photo.wraps) for values in (weights, weights * power))
     half = _HALF_DETAIL**2 + _HALF_OF_MEAN * max(0.0, total.sum()) / max(number.sum(), _TINY)
     detail = np.maximum(0, total) / np.maximum(number, _TINY)
     return np.asarray(detail / (detail + half), np.float64)
 
 
-def _counted(index: npt.NDArray[np.intp], values: Doubles, shape: tuple[int, int, int]) -> Doubles:
+def _counted(index: npt.NDArray[np.intp], values: Doubles, shape: tuple[int, int, int], *, wraps: bool) -> Doubles:
     """Sums of `values` at each place of a lattice of this shape, smoothed; `index` is that of its flat array."""
     sums = np.bincount(index.ravel(), values.ravel(), shape[0] * shape[1] * shape[2]).astype(np.float64)
-    return smoothed(sums.reshape(shape), rounds=_ROUNDS)
+    return smoothed(sums.reshape(shape), rounds=_ROUNDS, wraps=wraps)

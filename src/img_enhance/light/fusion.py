@@ -12,6 +12,7 @@ from img_enhance.light.colour import Floats
 from img_enhance.light.lattice import Lattice, smoothed
 from img_enhance.light.sample import Sample
 from img_enhance.light.tone import root_index
+from img_enhance.photo import Photo
 
 Doubles = npt.NDArray[np.float64]
 
@@ -40,18 +41,18 @@ def contrast_of(seen: Sample, table: Floats) -> float:
     return float(np.clip((least - _SHARES_FROM) / (_SHARES_TO - _SHARES_FROM), 0, 1))
 
 
-def fusion_lattice(seen: Sample, table: Floats, strength: float, shape: tuple[int, int]) -> Lattice:
+def fusion_lattice(seen: Sample, table: Floats, strength: float, photo: Photo) -> Lattice:
     """The amounts for `exposed`, over the photo's area and the square root of the luminance after its tone curve."""
-    height, width = shape
+    height, width = photo.pixels.shape[:2]
     cell = max(height, width) / _NODES
     rows, columns = max(1, round(height / cell)), max(1, round(width / cell))
     root = np.sqrt(table[root_index(seen.luminance)]).astype(np.float64)
-    base = _base(root, seen.counts, (rows, columns))
+    base = _base(root, seen.counts, (rows, columns), wraps=photo.wraps)
     amounts = _rising(_fused(base) ** strength)
-    return Lattice(amounts.astype(np.float32), height / rows, width / columns)
+    return Lattice(amounts.astype(np.float32), height / rows, width / columns, photo.wraps)
 
 
-def _base(root: Doubles, counts: npt.NDArray[np.bool_], nodes: tuple[int, int]) -> Doubles:
+def _base(root: Doubles, counts: npt.NDArray[np.bool_], nodes: tuple[int, int], *, wraps: bool) -> Doubles:
     """(rows, columns, levels): the mean brightness of the surroundings that are about as bright, which is what edges leave of them."""
     rows, columns = nodes
     y = np.arange(root.shape[0]) * rows // root.shape[0]
@@ -60,8 +61,8 @@ def _base(root: Doubles, counts: npt.NDArray[np.bool_], nodes: tuple[int, int]) 
     index = ((y[:, None] * columns + x) * _LEVELS + level)[counts]
     size = rows * columns * _LEVELS
     shape = rows, columns, _LEVELS
-    number = smoothed(np.bincount(index, minlength=size).astype(np.float64).reshape(shape), rounds=_ROUNDS)
-    total = smoothed(np.bincount(index, root[counts], size).astype(np.float64).reshape(shape), rounds=_ROUNDS)
+    number = smoothed(np.bincount(index, minlength=size).astype(np.float64).reshape(shape), rounds=_ROUNDS, wraps=wraps)
+    total = smoothed(np.bincount(index, root[counts], size).astype(np.float64).reshape(shape), rounds=_ROUNDS, wraps=wraps)
     # Where no pixel is near, a node counts as itself, a little.
     own = np.arange(_LEVELS) / (_LEVELS - 1)
     little = 1e-3 * root.size / size

@@ -20,6 +20,8 @@ ISO_START = b"urn:iso:std:iso:ts:21496:-1\0"
 _EXTENDED_XMP_START = b"http://ns.adobe.com/xmp/extension/\0"
 _MPF_START = b"MPF\0"
 _SAMSUNG_VIDEO = b"MotionPhoto_Data"
+# The last bytes of a list of notes, as exiftool describes it.
+_SAMSUNG_NOTES = b"SEFT"
 
 APP1, APP2 = 0xE1, 0xE2
 _SCAN = 0xDA
@@ -83,6 +85,8 @@ def behind(file: bytes, xmp: bytes | None) -> Behind:
         lost.append("its XMP speaks of a video, but there is none in the file")
     if video is None and _SAMSUNG_VIDEO in file[end:]:
         lost.append("the video in its file was left out: it is of an older kind of Samsung's")
+    if file.rstrip(b"\0").endswith(_SAMSUNG_NOTES) and not (video or b"").rstrip(b"\0").endswith(_SAMSUNG_NOTES):
+        lost.append("the notes of a Samsung phone at the end of its file were left out")
     pictures = {at: stop for at, stop in _pictures(file, end, stated, video_at or len(file)) if at >= end}
     kinds = {at: _kind(file[at:stop]) for at, stop in pictures.items()}
     gain_map = next((file[at : pictures[at]] for at, kind in kinds.items() if kind == "gain map"), None)

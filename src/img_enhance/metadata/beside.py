@@ -11,6 +11,10 @@ _MOST_BOXES, _MOST_META_BYTES = 100, 4_000_000
 
 # An auxiliary picture says by a URN what it is; the transparency is read with the picture.
 _AUXILIARY = re.compile(rb"auxC.{4}(urn:[ -~]{1,200})\0", re.DOTALL)
+# The largest light of a picture, and of the screen that it was made on: ISO/IEC 23008-12, 6.5.
+_STATED_LIGHT = (b"\0\0\0\x0cclli", b"\0\0\0\x20mdcv")
+STATED_LIGHT = "the largest light that its file states (content light level, mastering display) was left out"
+
 _ALPHA = re.compile(rb"auxid:1$|auxiliary:alpha$")
 _KINDS = (
     ("gain map, which makes it HDR,", re.compile(rb"hdrgainmap")),
@@ -29,7 +33,16 @@ def left_beside(path: Path) -> tuple[str, ...]:
     meta, video = _top_boxes(path)
     urns = [match[1] for match in _AUXILIARY.finditer(meta)]
     kinds = [_kind(urn) for urn in urns if not _ALPHA.search(urn)] + [_KINDS[0][0]] * bool(_TONE_MAP.search(meta)) + ["video"] * video
-    return tuple(f"the {kind} in its file was left out" for kind in dict.fromkeys(kinds))
+    stated = (STATED_LIGHT,) if any(box in meta for box in _STATED_LIGHT) else ()
+    return (*(f"the {kind} in its file was left out" for kind in dict.fromkeys(kinds)), *stated)
+
+
+def has_still_picture(path: Path) -> bool:
+    """Whether a file describes pictures, and not only a film.
+
+    Raises: OSError when the file cannot be read.
+    """
+    return bool(_top_boxes(path)[0])
 
 
 def _kind(urn: bytes) -> str:

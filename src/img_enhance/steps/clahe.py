@@ -86,15 +86,18 @@ def measure(photo: Photo, options: CLAHE) -> CLAHEFacts:
     noise = noise_levels(photo, encoding)
     most = np.full(LEVELS, np.inf) if options.amplify_noise else steepest(noise)
     tables = tables_of(histograms(photo, encoding, tiling), clip_limit=options.clip_limit, most=most)
-    cell: tuple[float, float] = (tiling.tile_height, tiling.tile_width)
+    # Tiles may reach beyond the photo, but what goes round ends with it.
+    cell: tuple[float, float] = (tiling.tile_height, width / tiling.columns if photo.wraps else tiling.tile_width)
     if not options.amplify_noise:
         times = finer(tiling.rows), finer(tiling.columns)
         nodes, cell = (tiling.rows * times[0], tiling.columns * times[1]), (cell[0] / times[0], cell[1] / times[1])
         shares = detail_shares(photo, encoding, noise, nodes=nodes, cell=cell)
-        tables = limited_to_detail(refined(refined(tables, axis=0, times=times[0]), axis=1, times=times[1]), shares, most)
+        tables = limited_to_detail(
+            refined(refined(tables, axis=0, times=times[0]), axis=1, times=times[1], wraps=photo.wraps), shares, most
+        )
     own = np.arange(LEVELS) / (LEVELS - 1)
     values = own + (tables - own) * options.enhance_level
-    lattice = Lattice(values.astype(np.float32), *cell)
+    lattice = Lattice(values.astype(np.float32), *cell, photo.wraps)
     why = "" if options.enhance_level > 0 else asks_nothing(Setting("clahe_enhance_level", "0"))
     return CLAHEFacts(lattice, noise, why, encoding, photo.grey)
 

@@ -92,7 +92,7 @@ def measure(photo: Photo, options: ExposureCorrection) -> ExposureCorrectionFact
     ev = asked * options.enhance_level
     table = exposure_table(ev, unused_stops=exposure.unused_stops)
     strength = _local_strength(seen, table, ev, options.local) * options.enhance_level
-    lattice = fusion_lattice(seen, table, strength, photo.pixels.shape[:2]) if strength > 0 else None
+    lattice = fusion_lattice(seen, table, strength, photo) if strength > 0 else None
     variances = None
     if ev > 0 and not photo.grey and not options.amplify_noise:
         variances = noise_filter.variances_to_take_out(coloured_noise_levels(photo, encoding), table, encoding)

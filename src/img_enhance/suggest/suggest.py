@@ -89,11 +89,15 @@ _BLOCKS = "JPEG blocks"
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What would make a photo better, why, and what was measured. There are no steps where a photo is good as it is."""
+    """What would make a photo better, why, and what was measured. There are no steps where a photo is good as it is.
+
+    `warnings` tell of flaws and damage of its file.
+    """
 
     steps: tuple[StepOptions, ...]
     reasons: tuple[Reason, ...]
     facts: PhotoFacts
+    warnings: tuple[str, ...] = ()
 
     @property
     def recipe(self) -> Recipe:
@@ -115,7 +119,7 @@ class Suggestion:
     def record(self) -> dict[str, Any]:
         """All of it as JSON values; `Recipe.from_mapping` reads the recipe of it."""
         reasons = [dataclasses.asdict(reason) for reason in self.reasons]
-        return {"recipe": self.recipe.to_mapping(), "reasons": reasons, "facts": self.facts.record()}
+        return {"recipe": self.recipe.to_mapping(), "reasons": reasons, "facts": self.facts.record(), "warnings": list(self.warnings)}
 
     def to_json(self) -> str:
         return json.dumps(self.record(), indent=2) + "\n"
@@ -180,10 +184,10 @@ def suggest_file(
     machine, read = machine or Machine(), reading or Input()
     file = open_photo(path, max_pixels=machine.max_pixels, first_frame=read.animation == "first", salvage=bool(read.salvage))
     in_memory = canvas_bytes(allowed_bytes(machine.max_memory, detect_cpu()))
-    _, suggestion = decode_and_suggest(
+    photo, suggestion = decode_and_suggest(
         file, limits, most_in_memory=in_memory, scratch=machine.scratch, store=store, models=models, tick=tick
     )
-    return suggestion
+    return dataclasses.replace(suggestion, warnings=(*file.flaws, *photo.warnings))
 
 
 def decode_and_suggest(
