@@ -14,7 +14,7 @@ from img_enhance.batch.manifest import Manifest
 from img_enhance.batch.names import Names
 from img_enhance.batch.outcome import PhotoOutcome, RunSummary, spoken_outcome
 from img_enhance.batch.photos import Found, check_out, check_some, find_photos, names_in
-from img_enhance.batch.report import write_reports
+from img_enhance.batch.report import of_whole_folder, write_reports
 from img_enhance.batch.run import Order, Pending, Planned, made_by, models_of, plan_run, run_photos
 from img_enhance.batch.summary import summary_lines
 from img_enhance.batch.watch import new_photos
@@ -108,7 +108,7 @@ def _go_through(run: _Run, tell: Tell) -> int:
         for outcome in summary.outcomes:
             screen.tell(outcome, ())
     screen.end()
-    return _ended(_in_order(summary, run.found), run.request)
+    return _ended(_in_order(summary, run.found), run)
 
 
 def _watch(run: _Run, tell: Tell) -> int:
@@ -117,7 +117,7 @@ def _watch(run: _Run, tell: Tell) -> int:
     screen = RunScreen(None, 0, quiet=run.request.quiet)
     summary = run.photos(_coming(run), None, screen)
     screen.end()
-    return _ended(summary, run.request)
+    return _ended(summary, run)
 
 
 def _order(request: FolderRequest) -> Order:
@@ -185,15 +185,17 @@ def _in_order(summary: RunSummary, found: Found) -> RunSummary:
     return dataclasses.replace(summary, outcomes=tuple(ordered))
 
 
-def _ended(summary: RunSummary, request: FolderRequest) -> int:
+def _ended(summary: RunSummary, run: _Run) -> int:
     """Report how the run ended, and answer with its exit code."""
+    request = run.request
     cancelled = summary.stopped == "cancelled"
     if summary.left:
         why = "cancelled" if cancelled else f"stopped: {summary.stopped}"
         say(f"[ERROR] {why}; {count_text(summary.left, 'photo')} left, the same command goes on with them")
     if not request.quiet:
         print("\n".join(summary_lines(summary)))
-    code = max(summary.exit_code, _write_reports(summary, request))
+    asked = [photo.name for photo in run.found.photos]
+    code = max(summary.exit_code, _write_reports(of_whole_folder(summary, run.manifest, asked), request))
     return Cancelled.exit_code if cancelled and not request.watch else code
 
 
