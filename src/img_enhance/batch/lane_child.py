@@ -7,11 +7,12 @@ import dataclasses
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from img_enhance.batch.lanes import PhotoTask
+from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask
 from img_enhance.cancelling import IsCancelled
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.machine.threads import limit_threads
@@ -21,6 +22,8 @@ from img_enhance.workers.parent import die_with_parent
 
 # What ends the work on a photo, in place of a task.
 CANCEL = "cancel"
+
+_SAY_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def _serve(connection: Connection, machine: Machine, store: WeightStore) -> None
             if not isinstance(task, PhotoTask):  # a cancel that came when all was over
                 continue
             try:
-                connection.send(enhance_photo(engine, task, cancelled=_asking(connection), alone=share.whole))
+                connection.send(enhance_photo(engine, task, cancelled=_asking(connection), alone=share.whole, tell=_telling(connection)))
             except NeedsMore:
                 connection.send(ForWhole())
 
@@ -93,6 +96,21 @@ def _asking(connection: Connection) -> IsCancelled:
         return come
 
     return cancelled
+
+
+def _telling(connection: Connection) -> OnWork:
+    """Says how far the photo is: when its plan is known, and then not too often. The other end that has gone is noticed elsewhere."""
+    said = -_SAY_SECONDS
+
+    def tell(at_work: AtWork) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if at_work.fraction == 0 or now - said >= _SAY_SECONDS:
+            said = now
+            with contextlib.suppress(OSError):
+                connection.send(at_work)
+
+    return tell
 
 
 def _stand_aside() -> None:

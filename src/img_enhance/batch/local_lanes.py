@@ -13,13 +13,14 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 
 from img_enhance.batch.lane_child import CANCEL, Facts, ForWhole, Share, serve
-from img_enhance.batch.lanes import PhotoTask, cancelled, failed
+from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask, cancelled, failed
 from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.cancelling import IsCancelled
 from img_enhance.errors import ImgEnhanceError, MachineError
@@ -64,7 +65,8 @@ class LocalLanes:
         self._changed = threading.Condition()
         self._small: deque[_Job] = deque()
         self._large: deque[_Job] = deque()
-        self._at_work = 0
+        self._busy = 0
+        self._progress: dict[str, AtWork] = {}
         self._alone = self._cancelled = self._closing = False
 
     def __enter__(self) -> LocalLanes:
@@ -92,6 +94,10 @@ class LocalLanes:
     def most_in_flight(self) -> int:
         return len(self.shares) * (1 + _WAITING)
 
+    @property
+    def at_work(self) -> Mapping[str, AtWork]:
+        return dict(self._progress)
+
     def submit(self, task: PhotoTask) -> Future[PhotoOutcome]:
         job = _Job(task, Future())
         self._put(self._small, job)
@@ -113,7 +119,7 @@ class LocalLanes:
             else:
                 self._run(number, job)
             with self._changed:
-                self._at_work -= 1
+                self._busy -= 1
                 self._alone = False
                 self._changed.notify_all()
 
@@ -122,10 +128,10 @@ class LocalLanes:
         with self._changed:
             while not self._closing:
                 if self._small and not self._alone:
-                    self._at_work += 1
+                    self._busy += 1
                     return self._small.popleft()
-                if number == 0 and self._large and not self._small and self._at_work == 0:
-                    self._at_work, self._alone = 1, True
+                if number == 0 and self._large and not self._small and self._busy == 0:
+                    self._busy, self._alone = 1, True
                     return self._large.popleft()
                 self._changed.wait()
         return None
@@ -135,7 +141,7 @@ class LocalLanes:
         child, answer = self._children[number], None
         with contextlib.suppress(ImgEnhanceError):  # what keeps a lane from starting is said where the whole machine cannot do it either
             child = child or self._started(self.shares[number])
-            answer = child.ask(job.task, lambda: self._cancelled)
+            answer = self._asked(child, job)
         self._children[number] = child if answer is not None else None
         if isinstance(answer, PhotoOutcome):
             job.future.set_result(answer)
@@ -152,7 +158,7 @@ class LocalLanes:
         while job is not None:
             try:
                 child = child or self._started(self._whole)
-                answer = child.ask(job.task, lambda: self._cancelled)
+                answer = self._asked(child, job)
             except ImgEnhanceError as error:
                 answer = failed(job.task, error)
             if not isinstance(answer, PhotoOutcome):
@@ -163,6 +169,15 @@ class LocalLanes:
                 job = self._large.popleft() if self._large and not self._small and not self._closing else None
         if child is not None:
             child.end()
+
+    def _asked(self, child: _Child, job: _Job) -> PhotoOutcome | ForWhole | None:
+        """A process's answer; meanwhile it is known how far the photo is."""
+        stem = job.task.stem
+        self._progress[stem] = AtWork()
+        try:
+            return child.ask(job.task, lambda: self._cancelled, partial(self._progress.__setitem__, stem))
+        finally:
+            del self._progress[stem]
 
     def _started(self, share: Share) -> _Child:
         child = _Child(self._machine, self._store)
@@ -201,34 +216,40 @@ class _Child:
         with contextlib.suppress(OSError):  # a dead one is noticed by `ask`
             self._connection.send(share)
 
-    def ask(self, task: PhotoTask, cancelled: IsCancelled) -> PhotoOutcome | ForWhole | None:
-        """Its answer; None when it is dead."""
+    def ask(self, task: PhotoTask, cancelled: IsCancelled, tell: OnWork) -> PhotoOutcome | ForWhole | None:
+        """Its answer; None when it is dead. `tell` is told how far it is."""
         try:
             self._connection.send(task)
             latest: float | None = None
-            while not self._connection.poll(_LOOK_SECONDS):
+            while not isinstance(answer := self._next(), PhotoOutcome | ForWhole | ImgEnhanceError):
+                if isinstance(answer, AtWork):
+                    tell(answer)
                 if latest is None and cancelled():
                     self._connection.send(CANCEL)
                     latest = time.monotonic() + _CANCEL_SECONDS
                 if latest is not None and time.monotonic() > latest:
                     self.end()
                     return None
-        except OSError:
+        except (EOFError, OSError):
             self.end()
             return None
-        answer = self._received()
-        if isinstance(answer, PhotoOutcome | ForWhole):
-            return answer
-        self.end()
         if isinstance(answer, ImgEnhanceError):  # it came up, but not its engine
+            self.end()
             return failed(task, answer)
-        return None
+        return answer
 
     def end(self) -> None:
         """End it, whatever it does."""
         self._process.kill()
         self._process.join()
         self._connection.close()
+
+    def _next(self) -> object:
+        """What it says next, None where it says nothing for a moment.
+
+        Raises: EOFError, OSError when it is dead.
+        """
+        return self._connection.recv() if self._connection.poll(_LOOK_SECONDS) else None
 
     def _received(self) -> object:
         try:

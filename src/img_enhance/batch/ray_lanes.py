@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from img_enhance import __version__
-from img_enhance.batch.lanes import PhotoTask, cancelled, failed
+from img_enhance.batch.lanes import AtWork, PhotoTask, cancelled, failed
 from img_enhance.batch.local_lanes import LocalLanes
 from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.errors import DeviceError, OptionError
@@ -71,6 +71,10 @@ class NodeLanes:
             return failed(task, DeviceError(f"the folder {task.folder} is not on every node of the cluster", advice))
         return self._lanes.submit(task).result()
 
+    def at_work(self) -> dict[str, AtWork]:
+        """How far the photos there are, by the stems of their tasks."""
+        return dict(self._lanes.at_work)
+
     def cancel(self) -> None:
         """End all photos as cancelled."""
         self._lanes.cancel()
@@ -84,6 +88,8 @@ class _Node:
     actor: Any
     most: int
     at_work: int = 0
+    asked: Any = None
+    progress: dict[str, AtWork] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,11 @@ class RayLanes:
         with self._lock:
             return max(1, sum(node.most for node in self._nodes.values()))
 
+    @property
+    def at_work(self) -> Mapping[str, AtWork]:
+        with self._lock:
+            return {stem: each for node in self._nodes.values() for stem, each in node.progress.items()}
+
     def submit(self, task: PhotoTask) -> Future[PhotoOutcome]:
         job = _Job(task, Future())
         with self._lock:
@@ -180,6 +191,7 @@ class RayLanes:
                 looked = now
                 self._find_nodes()
             self._take_started()
+            self._take_progress()
             if self._nodes:
                 alive = now
             elif now - alive > _WITHOUT_NODES_SECONDS:
@@ -195,6 +207,16 @@ class RayLanes:
             self._take(at_work)
         for job, _ in at_work.values():
             job.future.set_result(cancelled(job.task))
+
+    def _take_progress(self) -> None:
+        """Ask the nodes how far their photos are, and again when they have answered."""
+        for node in self._nodes.values():
+            if node.asked is None:
+                node.asked = node.actor.at_work.remote()
+            elif self._ray.wait([node.asked], timeout=0)[0]:
+                with contextlib.suppress(self._ray.exceptions.RayError):  # a node that has gone is noticed by its photos
+                    node.progress = self._ray.get(node.asked)
+                node.asked = None
 
     def _send(self, at_work: dict[Any, tuple[_Job, _Node]]) -> None:
         """Send waiting photos to the nodes that have most room, and no more than there is room for."""

@@ -26,7 +26,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def of_whole_folder(run: RunSummary, manifest: Manifest, asked: Collection[str]) -> RunSummary:
-    """The run with the photos that it was not `asked` for but earlier runs have done, whose results still lie beside its own: as skipped."""
+    """The run with photos that it was not `asked` for, but whose results, of earlier runs, lie beside its own: as skipped."""
     asked = {*asked, *(outcome.source for outcome in run.outcomes)}
     earlier = (row for source, row in sorted(manifest.rows.items()) if source not in asked and manifest.is_ours(row))
     skipped = (dataclasses.replace(row, status="skipped", why="done by an earlier run") for row in earlier)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from img_enhance import __version__
-from img_enhance.batch.lanes import PhotoTask
+from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask
 from img_enhance.batch.outcome import AlgorithmRun, FileState, Phase, PhotoOutcome, failure_of
 from img_enhance.errors import DeviceError, DownloadError, ImgEnhanceError, MemoryBudgetError, PhotoError, WeightsCorrupt, WeightsMissing
 from img_enhance.request.recipe import AUTO, Reason, Recipe
@@ -34,10 +34,12 @@ class NeedsMore(Exception):
     """The photo would need more memory than this engine may use, or would have to be cut into areas that a larger budget makes needless."""
 
 
-def enhance_photo(engine: Engine, task: PhotoTask, *, cancelled: IsCancelled | None = None, alone: bool = True) -> PhotoOutcome:
+def enhance_photo(
+    engine: Engine, task: PhotoTask, *, cancelled: IsCancelled | None = None, alone: bool = True, tell: OnWork = lambda _: None
+) -> PhotoOutcome:
     """What became of the photo; the result, if there is one, lies synced in the task's folder under the outcome's `staged` name.
 
-    `alone` says that there is no larger engine.
+    `alone` says that there is no larger engine; `tell` is told how far the photo is.
 
     Raises: NeedsMore where there is one, and the photo is for it; nothing is done then.
     """
@@ -47,7 +49,7 @@ def enhance_photo(engine: Engine, task: PhotoTask, *, cancelled: IsCancelled | N
     progress = _Progress(PhotoOutcome(task.source, task.path, "failed", made_by=task.made_by, version=__version__, alone=alone))
     with Peak() as peak:
         try:
-            _enhance(engine, task, progress, cancelled, alone=alone)
+            _enhance(engine, task, progress, cancelled, alone=alone, tell=tell)
         except (MemoryBudgetError, MemoryError) as error:
             if not alone:
                 raise NeedsMore from None
@@ -73,7 +75,7 @@ class _Progress:
         self.know(failure=failure_of(error), algorithms=(*runs, *_lacking(self.outcome.reasons)))
 
 
-def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: IsCancelled | None, *, alone: bool) -> None:
+def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: IsCancelled | None, *, alone: bool, tell: OnWork) -> None:
     from img_enhance.image_io.content import content_format
 
     path = Path(task.path)
@@ -93,11 +95,13 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
         reasons=prepared.reasons,
         device=f"{plan.device} by {plan.runtime}",
         precision=plan.precision,
+        planned_seconds=plan.seconds,
     )
+    tell(AtWork(plan.seconds))
     small, small_result = task.thumbnails or ("", "")
     # Before the work, which takes what is decoded, and the memory that decoding it once more would need.
     unseen = _shown(prepared.at_hand, small)
-    result = engine.run(prepared, cancelled=cancelled)
+    result = engine.run(prepared, progress=lambda done: tell(AtWork(plan.seconds, done.fraction)), cancelled=cancelled)
     started = time.perf_counter()
     staged = Path(task.folder) / (task.stem + _ending(prepared.output_format))
     result = result.save(staged, format=prepared.output_format, overwrite=True, cancelled=cancelled)

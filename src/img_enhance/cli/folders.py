@@ -17,6 +17,7 @@ from img_enhance.batch.photos import Found, check_out, check_some, find_photos, 
 from img_enhance.batch.report import of_whole_folder, write_reports
 from img_enhance.batch.run import Order, Pending, Planned, made_by, models_of, plan_run, run_photos
 from img_enhance.batch.summary import summary_lines
+from img_enhance.batch.time_left import TimeLeft
 from img_enhance.batch.watch import new_photos
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.cli.enhance_request import FolderRequest
@@ -100,13 +101,14 @@ def _go_through(run: _Run, tell: Tell) -> int:
     _say_plan(planned, tell)
     known = (*run.found.failures, *planned.known)
     skipped = sum(1 for outcome in known if outcome.status == "skipped")
-    screen = RunScreen(len(known) - skipped + len(planned.pending), planned.bytes, quiet=run.request.quiet)
+    photos = {pending.source.name: pending.sized for pending in planned.pending}
+    screen = RunScreen(len(known) - skipped + len(photos), TimeLeft(photos), quiet=run.request.quiet)
     if planned.pending:
         summary = run.photos((*known, *planned.pending), len(known) + len(planned.pending), screen)
     else:  # no lane is started
         summary = RunSummary(tuple(spoken_outcome(outcome, flagged) for outcome in known), 0.0)
         for outcome in summary.outcomes:
-            screen.tell(outcome, ())
+            screen.tell(outcome, {})
     screen.end()
     return _ended(_in_order(summary, run.found), run)
 
@@ -114,7 +116,7 @@ def _go_through(run: _Run, tell: Tell) -> int:
 def _watch(run: _Run, tell: Tell) -> int:
     """Do photos as they come, until Ctrl-C, and answer with the exit code."""
     tell(f"Looking for photos in {', '.join(map(str, run.named))} until Ctrl-C")
-    screen = RunScreen(None, 0, quiet=run.request.quiet)
+    screen = RunScreen(None, None, quiet=run.request.quiet)
     summary = run.photos(_coming(run), None, screen)
     screen.end()
     return _ended(summary, run)
