@@ -4,7 +4,7 @@ import pytest
 
 from img_enhance.service.settings import Settings
 from img_enhance.service.slots import setup_of
-from img_enhance.workers.worker import _machine
+from img_enhance.workers.engine_worker import machine_of
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -14,4 +14,4 @@ def test_workers_share_a_gpu_equally(workers: int) -> None:
 
 def test_workers_have_the_gpu_memory_that_was_set() -> None:
     setup = setup_of(Settings(worker_gpu_memory=3_000_000_000), "auto")
-    assert _machine(setup).max_gpu_memory == 3_000_000_000
+    assert machine_of(setup).max_gpu_memory == 3_000_000_000
