@@ -19,7 +19,7 @@ from img_enhance.batch.lane_child import Facts
 from img_enhance.batch.lanes import AtWork, PhotoTask
 from img_enhance.batch.local_lanes import LEAST_LANE_BYTES, OWN_BYTES, LocalLanes, shares_of, whole_of
 from img_enhance.batch.outcome import PhotoOutcome
-from img_enhance.batch.work import NeedsMore, enhance_photo
+from img_enhance.batch.work import NeedsMore, enhance_photo, is_uncut
 from img_enhance.engine import Engine
 from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.machine.settings import weight_store
@@ -162,8 +162,8 @@ def test_memory_that_is_short_in_a_lane_may_be_there_for_one_alone(task: Tasks, 
     monkeypatch.setattr(Engine, "run", refuse)
     with Engine() as engine:
         with pytest.raises(NeedsMore):
-            enhance_photo(engine, task(), alone=False)
-        failure = enhance_photo(engine, task(), alone=True).failure
+            enhance_photo(engine, task(), fits=is_uncut)
+        failure = enhance_photo(engine, task()).failure
     assert failure is not None
     assert (failure.code, failure.exit_code) == ("memory_budget", 3)
 

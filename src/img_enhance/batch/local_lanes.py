@@ -13,19 +13,23 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
+from typing import Any, Protocol
 
-from img_enhance.batch.lane_child import CANCEL, Facts, ForWhole, Share, serve
-from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask, cancelled, failed
+from img_enhance.batch.area import AreaDone
+from img_enhance.batch.inbox import CANCEL
+from img_enhance.batch.lane_child import Facts, ForWhole, Share, serve
+from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask, failed
 from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.cancelling import IsCancelled
-from img_enhance.errors import ImgEnhanceError, MachineError
+from img_enhance.errors import Cancelled, ImgEnhanceError, MachineError
 from img_enhance.jobs.refusals import WorkerDied
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.planning.area_task import AreaTask
 from img_enhance.request.options import Machine
 
 # A lane has at least so much: what a photo of 12 megapixels takes on its way through steps on light and the compact network.
@@ -45,12 +49,28 @@ _LOOK_SECONDS = 0.05
 _CANCEL_SECONDS = 10.0
 
 
+_CANCELLED = Cancelled("cancelled; nothing was written")
+
+# What a process answers to a task.
+Answer = PhotoOutcome | ForWhole | AreaDone
+
+
+class Areas(Protocol):
+    """Who does areas of a photo."""
+
+    def submit(self, task: AreaTask) -> None:
+        """Do it, some time."""
+
+    def done(self) -> Iterable[AreaDone]:
+        """What has become of areas since it was asked last."""
+
+
 @dataclass(frozen=True)
 class _Job:
-    """A photo and who waits for it; `deaths` counts the lanes that died of it."""
+    """A photo, or an area of one, and who waits for it; `deaths` counts the lanes that died of it."""
 
-    task: PhotoTask
-    future: Future[PhotoOutcome]
+    task: PhotoTask | AreaTask
+    future: Future[Any]
     deaths: int = 0
 
 
@@ -70,11 +90,11 @@ class LocalLanes:
         self._alone = self._cancelled = self._closing = False
 
     def __enter__(self) -> LocalLanes:
-        first = _Child(self._machine, self._store)
+        first = Child(self._machine, self._store)
         self.shares = shares_of(first.facts, self._machine, lanes=self._wanted)
-        self._whole = whole_of(first.facts, self._machine)
+        self.device, self.whole = first.facts.device, whole_of(first.facts, self._machine)
         first.take(self.shares[0])
-        self._children: list[_Child | None] = [first, *[None] * (len(self.shares) - 1)]
+        self._children: list[Child | None] = [first, *[None] * (len(self.shares) - 1)]
         self._threads = [threading.Thread(target=self._drive, args=(number,), name=f"lane {number}") for number in range(len(self.shares))]
         for thread in self._threads:
             thread.start()
@@ -88,7 +108,7 @@ class LocalLanes:
             thread.join()
         self._end_children()
         for job in (*self._small, *self._large):
-            job.future.set_result(cancelled(job.task))
+            job.future.set_result(_unfinished(job.task, _CANCELLED))
 
     @property
     def most_in_flight(self) -> int:
@@ -101,6 +121,12 @@ class LocalLanes:
     def submit(self, task: PhotoTask) -> Future[PhotoOutcome]:
         job = _Job(task, Future())
         self._put(self._small, job)
+        return job.future
+
+    def submit_area(self, task: AreaTask) -> Future[AreaDone]:
+        """What will become of an area of a photo that somebody else has. It has the whole machine."""
+        job = _Job(task, Future())
+        self._put(self._large, job)
         return job.future
 
     def cancel(self) -> None:
@@ -146,32 +172,34 @@ class LocalLanes:
         if isinstance(answer, PhotoOutcome):
             job.future.set_result(answer)
         elif self._cancelled:
-            job.future.set_result(cancelled(job.task))
+            job.future.set_result(_unfinished(job.task, _CANCELLED))
         else:
             self._put(self._large, replace(job, deaths=job.deaths + (answer is None)))
 
     def _run_alone(self, first: _Job) -> None:
         """Do the large photos that are there, one after another, with the whole machine."""
         self._end_children()
-        child: _Child | None = None
+        child: Child | None = None
         job: _Job | None = first
         while job is not None:
             try:
-                child = child or self._started(self._whole)
+                child = child or self._started(self.whole)
                 answer = self._asked(child, job)
             except ImgEnhanceError as error:
-                answer = failed(job.task, error)
-            if not isinstance(answer, PhotoOutcome):
+                answer = _unfinished(job.task, error)
+            if not isinstance(answer, PhotoOutcome | AreaDone):
                 child = None
-                answer = cancelled(job.task) if self._cancelled else failed(job.task, _died(job.deaths + 1))
+                answer = _unfinished(job.task, _CANCELLED if self._cancelled else _died(job.deaths + 1))
             job.future.set_result(answer)
             with self._changed:
                 job = self._large.popleft() if self._large and not self._small and not self._closing else None
         if child is not None:
             child.end()
 
-    def _asked(self, child: _Child, job: _Job) -> PhotoOutcome | ForWhole | None:
+    def _asked(self, child: Child, job: _Job) -> Answer | None:
         """A process's answer; meanwhile it is known how far the photo is."""
+        if isinstance(job.task, AreaTask):
+            return child.ask(job.task, lambda: self._cancelled, lambda _: None)
         stem = job.task.stem
         self._progress[stem] = AtWork()
         try:
@@ -179,8 +207,8 @@ class LocalLanes:
         finally:
             del self._progress[stem]
 
-    def _started(self, share: Share) -> _Child:
-        child = _Child(self._machine, self._store)
+    def _started(self, share: Share) -> Child:
+        child = Child(self._machine, self._store)
         child.take(share)
         return child
 
@@ -191,7 +219,7 @@ class LocalLanes:
             self._children[number] = None
 
 
-class _Child:
+class Child:
     """A lane's process, which has said what it sees of the machine."""
 
     def __init__(self, machine: Machine, store: WeightStore) -> None:
@@ -216,14 +244,18 @@ class _Child:
         with contextlib.suppress(OSError):  # a dead one is noticed by `ask`
             self._connection.send(share)
 
-    def ask(self, task: PhotoTask, cancelled: IsCancelled, tell: OnWork) -> PhotoOutcome | ForWhole | None:
-        """Its answer; None when it is dead. `tell` is told how far it is."""
+    def ask(self, task: PhotoTask | AreaTask, cancelled: IsCancelled, tell: OnWork, areas: Areas | None = None) -> Answer | None:
+        """Its answer; None when it is dead. `tell` is told how far it is, and `areas` does those that it has others do."""
         try:
             self._connection.send(task)
             latest: float | None = None
-            while not isinstance(answer := self._next(), PhotoOutcome | ForWhole | ImgEnhanceError):
+            while not isinstance(answer := self._next(), PhotoOutcome | ForWhole | AreaDone | ImgEnhanceError):
                 if isinstance(answer, AtWork):
                     tell(answer)
+                elif isinstance(answer, AreaTask) and areas is not None:
+                    areas.submit(answer)
+                for done in () if areas is None else areas.done():
+                    self._connection.send(done)
                 if latest is None and cancelled():
                     self._connection.send(CANCEL)
                     latest = time.monotonic() + _CANCEL_SECONDS
@@ -235,7 +267,7 @@ class _Child:
             return None
         if isinstance(answer, ImgEnhanceError):  # it came up, but not its engine
             self.end()
-            return failed(task, answer)
+            return _unfinished(task, answer)
         return answer
 
     def end(self) -> None:
@@ -256,6 +288,10 @@ class _Child:
             return self._connection.recv()
         except (EOFError, OSError):
             return None
+
+
+def _unfinished(task: PhotoTask | AreaTask, error: ImgEnhanceError) -> PhotoOutcome | AreaDone:
+    return AreaDone(task, error) if isinstance(task, AreaTask) else failed(task, error)
 
 
 def shares_of(facts: Facts, machine: Machine, *, lanes: int | None = None) -> tuple[Share, ...]:

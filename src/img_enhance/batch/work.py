@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,26 +31,31 @@ _NOT_LOADED = (WeightsMissing, WeightsCorrupt, DownloadError, DeviceError)
 _BLOCK_BYTES = 1 << 20
 
 
+# Which plans an engine takes.
+Fits = Callable[["Plan"], bool]
+
+
 class NeedsMore(Exception):
     """The photo would need more memory than this engine may use, or would have to be cut into areas that a larger budget makes needless."""
 
 
 def enhance_photo(
-    engine: Engine, task: PhotoTask, *, cancelled: IsCancelled | None = None, alone: bool = True, tell: OnWork = lambda _: None
+    engine: Engine, task: PhotoTask, *, cancelled: IsCancelled | None = None, fits: Fits | None = None, tell: OnWork = lambda _: None
 ) -> PhotoOutcome:
     """What became of the photo; the result, if there is one, lies synced in the task's folder under the outcome's `staged` name.
 
-    `alone` says that there is no larger engine; `tell` is told how far the photo is.
+    `fits` says which plans are for this engine, where there is another one; `tell` is told how far the photo is.
 
     Raises: NeedsMore where there is one, and the photo is for it; nothing is done then.
     """
     from img_enhance.machine.memory import Peak
 
+    alone = fits is None
     started = time.perf_counter()
     progress = _Progress(PhotoOutcome(task.source, task.path, "failed", made_by=task.made_by, version=__version__, alone=alone))
     with Peak() as peak:
         try:
-            _enhance(engine, task, progress, cancelled, alone=alone, tell=tell)
+            _enhance(engine, task, progress, cancelled, fits, tell)
         except (MemoryBudgetError, MemoryError) as error:
             if not alone:
                 raise NeedsMore from None
@@ -75,7 +81,7 @@ class _Progress:
         self.know(failure=failure_of(error), algorithms=(*runs, *_lacking(self.outcome.reasons)))
 
 
-def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: IsCancelled | None, *, alone: bool, tell: OnWork) -> None:
+def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: IsCancelled | None, fits: Fits | None, tell: OnWork) -> None:
     from img_enhance.image_io.content import content_format
 
     path = Path(task.path)
@@ -84,7 +90,7 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
     progress.know(file=before, sha256=_sha256(path))
     if task.recipe.steps != AUTO:
         progress.steps = tuple(step.name for step in task.recipe.steps)
-    prepared = _prepared(engine, path, task.recipe, alone=alone)
+    prepared = _prepared(engine, path, task.recipe, fits)
     header, plan = prepared.header, prepared.plan
     progress.steps = tuple(step.name for step in prepared.recipe.steps if not isinstance(step, str))
     progress.know(
@@ -141,23 +147,23 @@ def _shown(photo: Photo | PhotoFile, thumbnail: str) -> tuple[str, ...]:
     return ()
 
 
-def _prepared(engine: Engine, path: Path, recipe: Recipe, *, alone: bool) -> PreparedRun:
+def _prepared(engine: Engine, path: Path, recipe: Recipe, fits: Fits | None) -> PreparedRun:
     try:
         prepared = engine.prepare(path, recipe)
     except MemoryBudgetError:
-        if alone:
+        if fits is None:
             raise
         raise NeedsMore from None
-    if not alone and _is_cut(prepared.plan):
+    if fits is not None and not fits(prepared.plan):
         prepared.taken()  # and dropped
         raise NeedsMore
     return prepared
 
 
-def _is_cut(plan: Plan) -> bool:
-    """Whether the plan would make the picture in areas, or on a disk."""
+def is_uncut(plan: Plan) -> bool:
+    """Whether the plan makes the picture neither in areas nor on a disk: a larger budget would make no other one."""
     areas = (getattr(each, "area_rows", 1) * getattr(each, "area_columns", 1) for each in plan.passes)
-    return plan.disk_bytes > 0 or any(count > 1 for count in areas)
+    return plan.disk_bytes == 0 and all(count <= 1 for count in areas)
 
 
 def _runs(engine: Engine, prepared: PreparedRun, result: Result) -> tuple[tuple[AlgorithmRun, ...], tuple[Phase, ...]]:

@@ -72,9 +72,11 @@ class _Run:
     store: WeightStore
     cancelled: IsCancelled
 
-    def photos(self, coming: Iterable[Pending | PhotoOutcome | None], total: int | None, screen: RunScreen) -> RunSummary:
-        """Do the photos, in lanes of this machine or of a cluster."""
-        with self._lanes() as lanes:
+    def photos(
+        self, coming: Iterable[Pending | PhotoOutcome | None], total: int | None, screen: RunScreen, *, pending: int | None
+    ) -> RunSummary:
+        """Do the photos, of which so many are `pending`, in lanes of this machine or of a cluster."""
+        with self._lanes(pending) as lanes:
             return run_photos(
                 coming,
                 self.order,
@@ -87,12 +89,12 @@ class _Run:
                 cancelled=self.cancelled,
             )
 
-    def _lanes(self) -> Lanes:
+    def _lanes(self, pending: int | None) -> Lanes:
         if self.request.ray is None:
             return LocalLanes(self.request.machine, self.store)
         from img_enhance.batch.ray_lanes import RayLanes
 
-        return RayLanes(self.request.ray, self.request.machine, offline=self.request.offline)
+        return RayLanes(self.request.ray, self.request.machine, offline=self.request.offline, photos=pending)
 
 
 def _go_through(run: _Run, tell: Tell) -> int:
@@ -104,7 +106,7 @@ def _go_through(run: _Run, tell: Tell) -> int:
     photos = {pending.source.name: pending.sized for pending in planned.pending}
     screen = RunScreen(len(known) - skipped + len(photos), TimeLeft(photos), quiet=run.request.quiet)
     if planned.pending:
-        summary = run.photos((*known, *planned.pending), len(known) + len(planned.pending), screen)
+        summary = run.photos((*known, *planned.pending), len(known) + len(planned.pending), screen, pending=len(planned.pending))
     else:  # no lane is started
         summary = RunSummary(tuple(spoken_outcome(outcome, flagged) for outcome in known), 0.0)
         for outcome in summary.outcomes:
@@ -117,7 +119,7 @@ def _watch(run: _Run, tell: Tell) -> int:
     """Do photos as they come, until Ctrl-C, and answer with the exit code."""
     tell(f"Looking for photos in {', '.join(map(str, run.named))} until Ctrl-C")
     screen = RunScreen(None, None, quiet=run.request.quiet)
-    summary = run.photos(_coming(run), None, screen)
+    summary = run.photos(_coming(run), None, screen, pending=None)
     screen.end()
     return _ended(summary, run)
 
