@@ -173,6 +173,11 @@ def failure_of(error: ImgEnhanceError) -> Failure:
     return Failure(error.code, error.says, Words(*error.advice) if error.advice else "", error.exit_code)
 
 
+def lacking_runs(reasons: tuple[Reason, ...]) -> tuple[AlgorithmRun, ...]:
+    """Steps that would have been chosen, but for something that is missing on this machine."""
+    return tuple(AlgorithmRun(each.step, loaded=False, executed=False, why_not=each.words) for each in reasons if each.lacking)
+
+
 def spoken_outcome(outcome: PhotoOutcome, say: Say) -> PhotoOutcome:
     """The outcome with every text as a door says it (`words.spoken`): plain texts, as they are kept."""
     return dataclasses.replace(

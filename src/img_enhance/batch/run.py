@@ -35,8 +35,10 @@ from img_enhance.words import Setting, Words
 
 _LOOK_SECONDS = 0.2
 
-# What would come again with every photo: the run stops. The disk is full, or a device or weights are not there.
-_STOPPING = frozenset(("disk", "device", "download", "weights_missing", "weights_corrupt"))
+# What would come again with every photo: the run stops. The disk is full, a device or weights are not there, a service does not answer us.
+_STOPPING = frozenset(
+    ("disk", "device", "download", "weights_missing", "weights_corrupt", "service_unreachable", "key_missing", "key_unknown")
+)
 
 
 # Told the outcome of a photo that was finished just now, or None, and how far those at work are, by their names.

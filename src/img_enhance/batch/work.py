@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from img_enhance import __version__
 from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask
-from img_enhance.batch.outcome import AlgorithmRun, FileState, Phase, PhotoOutcome, failure_of
+from img_enhance.batch.outcome import AlgorithmRun, FileState, Phase, PhotoOutcome, failure_of, lacking_runs
 from img_enhance.errors import DeviceError, DownloadError, ImgEnhanceError, MemoryBudgetError, PhotoError, WeightsCorrupt, WeightsMissing
-from img_enhance.request.recipe import AUTO, Reason, Recipe
+from img_enhance.request.recipe import AUTO, Recipe
 
 if TYPE_CHECKING:
     from img_enhance.cancelling import IsCancelled
@@ -78,7 +78,7 @@ class _Progress:
     def fail(self, error: ImgEnhanceError) -> None:
         loaded = not isinstance(error, _NOT_LOADED)
         runs = tuple(AlgorithmRun(step, loaded, executed=False, why_not=error.words) for step in self.steps)
-        self.know(failure=failure_of(error), algorithms=(*runs, *_lacking(self.outcome.reasons)))
+        self.know(failure=failure_of(error), algorithms=(*runs, *lacking_runs(self.outcome.reasons)))
 
 
 def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: IsCancelled | None, fits: Fits | None, tell: OnWork) -> None:
@@ -126,7 +126,7 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
         result_size=(result.photo.size.width, result.photo.size.height),
         done_text=result.done_text,
         copied=result.copied,
-        algorithms=(*algorithms, *_lacking(prepared.reasons)),
+        algorithms=(*algorithms, *lacking_runs(prepared.reasons)),
         phases=(*phases, writing),
         warnings=(*result.warnings, *unseen),
         weights_sha256=result.weights,
@@ -182,11 +182,6 @@ def _runs(engine: Engine, prepared: PreparedRun, result: Result) -> tuple[tuple[
         unchanged = own[0].unchanged if all(phase.unchanged for phase in own) else ""
         runs.append(AlgorithmRun(step, loaded=True, executed=True, seconds=sum(phase.seconds for phase in own), unchanged=unchanged))
     return tuple(runs), phases
-
-
-def _lacking(reasons: tuple[Reason, ...]) -> tuple[AlgorithmRun, ...]:
-    """Steps that would have been chosen, but for something that is missing on this machine."""
-    return tuple(AlgorithmRun(each.step, loaded=False, executed=False, why_not=each.words) for each in reasons if each.lacking)
 
 
 def _refused() -> MemoryBudgetError:

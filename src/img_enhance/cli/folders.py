@@ -16,6 +16,7 @@ from img_enhance.batch.outcome import PhotoOutcome, RunSummary, spoken_outcome
 from img_enhance.batch.photos import Found, check_out, check_some, find_photos, names_in
 from img_enhance.batch.report import of_whole_folder, write_reports
 from img_enhance.batch.run import Order, Pending, Planned, made_by, models_of, plan_run, run_photos
+from img_enhance.batch.server_lanes import ServerLanes, made_by_server
 from img_enhance.batch.summary import summary_lines
 from img_enhance.batch.time_left import TimeLeft
 from img_enhance.batch.watch import new_photos
@@ -26,6 +27,8 @@ from img_enhance.cli.flags import flagged
 from img_enhance.cli.models import offer, store_of
 from img_enhance.cli.run_screen import RunScreen
 from img_enhance.cli.screen import Tell, interruptible, say, silent
+from img_enhance.cli.server import client_of
+from img_enhance.client import Client
 from img_enhance.errors import Cancelled, ImgEnhanceError, OptionError
 from img_enhance.machine.settings import model_table
 from img_enhance.models.weights.cache import WeightStore
@@ -46,7 +49,8 @@ def _enhance(request: FolderRequest, cancelled: IsCancelled) -> int:
     store, tell = store_of(offline=request.offline), silent if request.quiet else say
     named = (*request.named, *(name for path in request.lists for name in _listed(path)))
     check_out(named, request.out)
-    order = _order(request)
+    client = None if request.server.server is None else client_of(request.server.server, request.server.server_key, tell=tell)
+    order = _order(request, client)
     found = Found(()) if request.watch else _found(named, request.out, tell)
     manifest, names = Manifest(request.out), Names(request.template)
     if request.dry_run:
@@ -56,7 +60,7 @@ def _enhance(request: FolderRequest, cancelled: IsCancelled) -> int:
     make_folder(request.out)
     with manifest:
         begin = _watch if request.watch else _go_through
-        return begin(_Run(request, named, found, order, manifest, names, store, cancelled), tell)
+        return begin(_Run(request, named, found, order, manifest, names, store, client, cancelled), tell)
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,13 @@ class _Run:
     manifest: Manifest
     names: Names
     store: WeightStore
+    client: Client | None
     cancelled: IsCancelled
 
     def photos(
         self, coming: Iterable[Pending | PhotoOutcome | None], total: int | None, screen: RunScreen, *, pending: int | None
     ) -> RunSummary:
-        """Do the photos, of which so many are `pending`, in lanes of this machine or of a cluster."""
+        """Do the photos, of which so many are `pending`, in lanes of this machine, of a cluster or of a service."""
         with self._lanes(pending) as lanes:
             return run_photos(
                 coming,
@@ -90,6 +95,8 @@ class _Run:
             )
 
     def _lanes(self, pending: int | None) -> Lanes:
+        if self.client is not None:
+            return ServerLanes(self.client)
         if self.request.ray is None:
             return LocalLanes(self.request.machine, self.store)
         from img_enhance.batch.ray_lanes import RayLanes
@@ -124,11 +131,15 @@ def _watch(run: _Run, tell: Tell) -> int:
     return _ended(summary, run)
 
 
-def _order(request: FolderRequest) -> Order:
+def _order(request: FolderRequest, client: Client | None) -> Order:
+    if client is None:
+        hashed = made_by(request.recipe, request.template, model_table())
+    else:
+        hashed = made_by_server(client, {"recipe": request.recipe.to_mapping(), "name": request.template.text})
     return Order(
         recipe=request.recipe,
         template=request.template,
-        made_by=made_by(request.recipe, request.template, model_table()),
+        made_by=hashed,
         overwrite=request.overwrite,
         fail_fast=request.fail_fast,
         keep_times=request.keep_times,
@@ -160,7 +171,7 @@ def _found(named: Sequence[Path], out: Path, tell: Tell) -> Found:
 
 def _offer(request: FolderRequest, store: WeightStore, cancelled: IsCancelled) -> None:
     """Pass if the weights that the steps name are here, or the person at the terminal agrees to download them."""
-    if request.recipe.steps != AUTO:
+    if request.recipe.steps != AUTO and request.server.server is None:
         files = (file for model in models_of(request.recipe, model_table()) for file in model.weights.files)
         offer(tuple(files), store, ask=not request.quiet, tick=ticking(cancelled))
 
