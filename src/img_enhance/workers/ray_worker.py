@@ -8,7 +8,6 @@ the service, and neither end holds a whole file in memory.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +16,14 @@ from typing import Any
 from img_enhance import __version__
 from img_enhance.errors import Cancelled, DeviceError, ImgEnhanceError
 from img_enhance.files import replacing
+from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.progress import Progress
 from img_enhance.workers.channel import Channel
 from img_enhance.workers.engine_worker import EngineWorker, failure
+from img_enhance.workers.own_folder import OwnFolder
 from img_enhance.workers.protocol import Cancel, EnhancePhoto, Failed, Loaded, Ready, Setup, Succeeded, Working
 from img_enhance.workers.ray_cluster import connected
+from img_enhance.workers.supervisor import MOST_GROWN_BYTES
 
 _PIECE_BYTES = 4_000_000
 
@@ -39,7 +41,8 @@ class NodeWorker:
 
     def __init__(self, setup: Setup) -> None:
         self._worker = EngineWorker(setup)
-        self._folder = tempfile.TemporaryDirectory(prefix="img-enhance-")
+        self._folder = OwnFolder()
+        self._bytes_at_start = anonymous_bytes()
         self._jobs = 0
         self._new_job()
 
@@ -75,12 +78,13 @@ class NodeWorker:
             file.seek(offset)
             return file.read(_PIECE_BYTES)
 
-    def forget(self) -> None:
-        """The job is over."""
+    def forget(self) -> bool:
+        """The job is over. Whether this process holds so much more memory than at its start that another should take its place."""
         for path in self._photo.parent.iterdir():
             path.unlink()
         self._photo.parent.rmdir()
         self._new_job()
+        return anonymous_bytes() - self._bytes_at_start > MOST_GROWN_BYTES
 
     def rest(self) -> tuple[str, ...]:
         """Give the networks' memory back; the models in memory then."""
@@ -89,7 +93,7 @@ class NodeWorker:
 
     def _new_job(self) -> None:
         self._jobs += 1
-        self._photo = Path(self._folder.name) / "jobs" / str(self._jobs) / "photo"  # as deep as in a service's store
+        self._photo = self._folder.path / "jobs" / str(self._jobs) / "photo"  # as deep as in a service's store
         self._photo.parent.mkdir(parents=True)
         self._fraction, self._cancelled = 0.0, False
 
@@ -98,7 +102,7 @@ class NodeWorker:
 
 
 def enhance_on_cluster(channel: Channel, setup: Setup) -> None:
-    """Take jobs until the API closes its end, or the actor is lost: then this process ends, and the service starts another.
+    """Take jobs until the API closes its end, or the actor is lost or has grown: then this process ends, and the service starts another.
 
     Raises: OptionError, DeviceError where no actor comes up.
     """
@@ -144,18 +148,20 @@ class _Remote:
     def serve(self, idle_seconds: float) -> None:
         """Jobs, one after the other; between them the actor is asked whether it lives, and gives its models back after a while."""
         worked = time.monotonic()
-        while True:
+        grown = False
+        while not grown:
             if self._channel.waits(_ASK_IDLE_SECONDS):
                 message = self._channel.receive()
                 if isinstance(message, EnhancePhoto):  # and no cancel that came when all was over
-                    self._do(message)
+                    grown = self._do(message)
                 worked = time.monotonic()
             elif self._loaded and time.monotonic() - worked > idle_seconds:
                 self._tell_loaded(self._ray.get(self._actor.rest.remote()))
             else:
                 self._ray.get(self._actor.fraction.remote())
 
-    def _do(self, message: EnhancePhoto) -> None:
+    def _do(self, message: EnhancePhoto) -> bool:
+        """Do a job, and say whether the actor has grown too large for another."""
         photo = Path(message.photo)
         try:
             self._send(photo)
@@ -167,9 +173,10 @@ class _Remote:
             answer, loaded = failure(error, photo), self._loaded
         except self._ray.exceptions.RayTaskError as error:  # a mistake of ours, or a full disk there
             answer, loaded = failure(DeviceError(f"a node of the cluster failed: {error.cause}"), photo), self._loaded
-        self._ray.get(self._actor.forget.remote())
+        grown: bool = self._ray.get(self._actor.forget.remote())
         self._tell_loaded(loaded)
         self._channel.send(answer)
+        return grown
 
     def _awaited(self, answer: Any) -> tuple[Succeeded | Failed, tuple[str, ...]]:
         """The actor's answer; meanwhile the service is told how far it is, and the actor to stop where nobody wants it any more.
