@@ -128,7 +128,7 @@ def test_a_cluster_that_is_not_there_is_said_in_words() -> None:
 def test_one_large_photo_is_spread_over_nodes_that_may_go(cluster: Any, tmp_path: Path) -> None:
     from img_enhance.batch.ray_lanes import RayLanes
 
-    paths = photos(tmp_path / "photos", 1, side=900)
+    paths = photos(tmp_path / "photos", 1, side=480)
     (task,) = tasks(paths, tmp_path / "here")
     with LocalLanes(MACHINE, weight_store(os.environ)) as lanes:
         assert lanes.submit(task).result(240).status == "done"
