@@ -294,7 +294,7 @@ class RayLanes:
         with self._lock:
             while self._areas and (free := [node for node in self._nodes.values() if node.areas < AREAS_EACH]):
                 job = self._areas.popleft()
-                if job.future.set_running_or_notify_cancel():
+                if job.deaths or job.future.set_running_or_notify_cancel():  # one that a node had is running already
                     node = min(free, key=lambda each: each.areas)
                     node.areas += 1
                     at_work[node.actor.do_area.remote(job.sent)] = job, node
