@@ -218,3 +218,18 @@ def visit(browser: "Browser", service: "Served") -> "Iterator[Visit]":
 
     with visiting(browser, service) as visit:
         yield visit
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Two nodes of one processor each on this machine, every address on loopback."""
+    # By the first, Ray takes the address of loopback as it is, in place of this machine's own in a network.
+    for name in ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.setenv(name, "0")
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "node_ip_address": "127.0.0.1", "include_dashboard": False})
+    for _ in range(2):
+        made.add_node(num_cpus=1, memory=2_000_000_000, node_ip_address="127.0.0.1")
+    yield made
+    made.shutdown()

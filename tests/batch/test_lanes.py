@@ -16,10 +16,10 @@ from PIL import Image
 
 from conftest import Pixels
 from img_enhance.batch.lane_child import Facts
-from img_enhance.batch.lanes import PhotoTask
+from img_enhance.batch.lanes import AtWork, PhotoTask
 from img_enhance.batch.local_lanes import LEAST_LANE_BYTES, OWN_BYTES, LocalLanes, shares_of, whole_of
 from img_enhance.batch.outcome import PhotoOutcome
-from img_enhance.batch.work import NeedsMore, enhance_photo
+from img_enhance.batch.work import NeedsMore, enhance_photo, is_uncut
 from img_enhance.engine import Engine
 from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.machine.settings import weight_store
@@ -162,8 +162,8 @@ def test_memory_that_is_short_in_a_lane_may_be_there_for_one_alone(task: Tasks, 
     monkeypatch.setattr(Engine, "run", refuse)
     with Engine() as engine:
         with pytest.raises(NeedsMore):
-            enhance_photo(engine, task(), alone=False)
-        failure = enhance_photo(engine, task(), alone=True).failure
+            enhance_photo(engine, task(), fits=is_uncut)
+        failure = enhance_photo(engine, task()).failure
     assert failure is not None
     assert (failure.code, failure.exit_code) == ("memory_budget", 3)
 
@@ -191,3 +191,17 @@ def test_end_leaves_no_process(task: Tasks) -> None:
         assert future.result(120).status == "done"
     assert {each.pid for each in children()} <= before
     assert dataclasses.is_dataclass(future.result())
+
+
+def test_lane_says_how_far_its_photo_is(task: Tasks) -> None:
+    with LocalLanes(Machine(), STORE, lanes=2) as lanes:
+        future = lanes.submit(task("far", recipe=Recipe(steps=(RealESRGAN(),))))
+        seen = list[AtWork]()
+        while not future.done():
+            seen += [each for stem, each in lanes.at_work.items() if stem == "far" and each.seconds]
+            time.sleep(0.001)
+        outcome = future.result()
+    assert outcome.planned_seconds > 0
+    assert {each.seconds for each in seen} == {outcome.planned_seconds}
+    assert [each.fraction for each in seen] == sorted(each.fraction for each in seen)
+    assert lanes.at_work == {}

@@ -22,6 +22,7 @@ FULL = PhotoOutcome(
     result_format="png",
     result_size=(8000, 6000),
     seconds=0.1 + 0.2,
+    planned_seconds=1.5,
     peak_bytes=2**40,
     done_text="white balance",
     copied=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import os
@@ -9,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from img_enhance.errors import DeviceError
 from img_enhance.machine.settings import weight_store
 from img_enhance.request.options import CLAHE, Machine, Output, RealESRGAN
 from img_enhance.request.recipe import Recipe
+from waiting import wait_for
 
 pytestmark = [
     pytest.mark.ray,
@@ -31,21 +32,6 @@ pytestmark = [
 
 RECIPE = Recipe(steps=(CLAHE(), RealESRGAN(model="realesr-animevideov3", upscale=2)), output=Output(format="png"))
 MACHINE = Machine(max_memory=1_500_000_000, precision="f32")
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Two nodes of one processor each on this machine, every address on loopback."""
-    # By the first, Ray takes the address of loopback as it is, in place of this machine's own in a network.
-    for name in ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_USAGE_STATS_ENABLED"):
-        monkeypatch.setenv(name, "0")
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "node_ip_address": "127.0.0.1", "include_dashboard": False})
-    for _ in range(2):
-        made.add_node(num_cpus=1, memory=2_000_000_000, node_ip_address="127.0.0.1")
-    yield made
-    made.shutdown()
 
 
 def photos(folder: Path, count: int, side: int = 48) -> list[Path]:
@@ -137,3 +123,33 @@ def test_a_cluster_that_is_not_there_is_said_in_words() -> None:
 
     with pytest.raises(DeviceError, match="cannot be reached"):
         RayLanes("127.0.0.1:1", MACHINE).__enter__()
+
+
+def test_one_large_photo_is_spread_over_nodes_that_may_go(cluster: Any, tmp_path: Path) -> None:
+    from img_enhance.batch.ray_lanes import RayLanes
+
+    paths = photos(tmp_path / "photos", 1, side=480)
+    (task,) = tasks(paths, tmp_path / "here")
+    with LocalLanes(MACHINE, weight_store(os.environ)) as lanes:
+        assert lanes.submit(task).result(240).status == "done"
+    (task,) = tasks(paths, tmp_path / "there")
+    again = dataclasses.replace(task, stem="again")
+    with RayLanes(cluster.address, MACHINE, photos=1, spread_from=0) as spread:
+        sent = list[str]()
+        leader = spread._leader
+        assert leader is not None
+        send = leader._send
+        leader._send = lambda area: sent.append(area.result.path) or send(area)  # type: ignore[func-returns-value]
+        assert spread.submit(task).result(480).failure is None
+        assert len(sent) > 1
+        assert {node.areas for node in spread._nodes.values()} == {0}
+        future = spread.submit(again)
+        wait_for(lambda: all(node.areas for node in spread._nodes.values()) or future.done(), 240)
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+        assert future.result(480).failure is None
+        assert len(spread._nodes) == 1
+        small = dataclasses.replace(task, stem="small", path=str(photos(tmp_path / "small", 1)[0]), recipe=Recipe(steps=(CLAHE(),)))
+        assert spread.submit(small).result(480).failure is None, "and what is not worth it goes to one node"
+    made = hashes(tmp_path / "there")
+    assert made["0.png"] == made["again.png"] == hashes(tmp_path / "here")["0.png"]
+    assert set(made) == {"0.png", "again.png", "small.png"}, "no file of an area is left"

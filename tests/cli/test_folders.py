@@ -83,6 +83,32 @@ def test_second_run_does_only_what_is_left(run: Run, photos: Path, tmp_path: Pat
     assert len(rows(out)) == 5
 
 
+def test_report_covers_what_earlier_runs_left_in_the_folder(run: Run, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name in ("a.jpg", "b.png"):
+        assert run("enhance", "--from-file", listed(tmp_path, photos / name), "-o", out, *TONES)[0] == 0
+    code, text, _ = run("enhance", "--from-file", listed(tmp_path, photos / "sub/c.jpg"), "-o", out, *TONES)
+    assert code == 0
+    assert "Total images: 1\nSuccess: 1\nFailed: 0\nSkipped: 0" in text  # of this run
+    report = json.loads((out / "report.json").read_text())
+    assert [(photo["source"], photo["status"]) for photo in report["photos"]] == [
+        ("c.jpg", "done"),
+        ("a.jpg", "skipped"),
+        ("b.png", "skipped"),
+    ]
+    assert (report["summary"]["total_images"], report["summary"]["skipped"]) == (3, 2)
+    (out / "a.jpg").unlink()  # what is gone is in the folder no more
+    run("enhance", "--from-file", listed(tmp_path, photos / "sub/c.jpg"), "-o", out, *TONES)
+    assert [photo["source"] for photo in json.loads((out / "report.json").read_text())["photos"]] == ["c.jpg", "b.png"]
+
+
+def listed(folder: Path, *photos: Path) -> Path:
+    """A list of photos."""
+    path = folder / "list"
+    path.write_text("".join(f"{photo}\n" for photo in photos))
+    return path
+
+
 def test_results_of_another_recipe_are_kept_until_told_otherwise(run: Run, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run("enhance", photos, "-o", out, *TONES, "--quiet")

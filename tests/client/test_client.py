@@ -1,6 +1,7 @@
 """The client, `enhance --server` and `check-server` against a real service."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from fake_service import DONE, JOB, accepting, fake_service, page, saying
 from served import COMPACT, RECIPE, SHIFT, Served, mean_colour, noisy_photo, plain_photo, served
 
+from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.client import Client, Enhanced, Patience
 from img_enhance.client.checks import CHECKS
 from img_enhance.engine.result import PhaseRecord, Result
@@ -112,6 +114,41 @@ def test_enhance_by_a_server_is_like_enhance_here(run: Run, service: Served, pho
     assert set(there) == set(here)
     assert there["recipe"] == here["recipe"]
     assert mean_colour(result) == pytest.approx(mean_colour(photo.with_name("red_enhanced.png").read_bytes()), abs=1)
+
+
+def test_a_folder_is_enhanced_by_a_server_and_goes_on_where_it_was(run: Run, service: Served, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    (folder / "sub").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "sub/b.png")):
+        (folder / name).write_bytes(plain_photo((200, 40, 90 + number)))
+        os.utime(folder / name, ns=(10**18, 10**18 + number))
+    (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff nothing more")
+    command = ("enhance", folder, "-o", out, "--server", service.url, "--name", "{stem}_{scale}x{ext}", *FLAGS)
+    code, text, err = run(*command)
+    assert (code, "bad.jpg: " in err) == (2, True), err
+    assert "Success: 2\nFailed: 1" in text
+    results = sorted(path.relative_to(out).as_posix() for path in out.rglob("*_2x.png"))
+    assert results == ["a_2x.png", "sub/b_2x.png"]
+    assert [(out / name).stat().st_mtime_ns for name in results] == [10**18, 10**18 + 1]
+    alone = tmp_path / "alone.png"
+    assert run("enhance", folder / "a.png", "-o", alone, "--server", service.url, *FLAGS)[0] == 0
+    assert alone.read_bytes() == (out / "a_2x.png").read_bytes()
+    report = json.loads((out / "report.json").read_text())
+    done = [PhotoOutcome.from_mapping(each) for each in report["photos"] if each["status"] == "done"]
+    assert [(each.size, each.result_size, each.device) for each in done] == [((24, 24), (48, 48), f"server {service.url}")] * 2
+    assert all(each.weights_sha256 and each.phases and each.planned_seconds > 0 for each in done)
+    assert len(list(out.rglob("*.jpg"))) == 4, "thumbnails"
+    (folder / "bad.jpg").unlink()
+    code, text, err = run(*command)
+    assert (code, "2 done before" in err, "Skipped: 2" in text) == (0, True, True)
+
+
+def test_a_folder_without_a_key_is_refused_before_anything(run: Run, keyed: Served, photo: Path, tmp_path: Path) -> None:
+    code, _, err = run("enhance", photo.parent, "-o", tmp_path / "out", "--server", keyed.url, *FLAGS)
+    assert (code, "key" in err) == (2, True)
+    assert not (tmp_path / "out").exists()
+    code, _, err = run("enhance", photo.parent, "-o", tmp_path / "out", "--server", keyed.url, "--ray", "auto")
+    assert (code, "--server and --ray" in err) == (2, True)
 
 
 def test_a_photo_that_is_left_as_it_is_comes_back_byte_for_byte(run: Run, service: Served, photo: Path) -> None:

@@ -138,3 +138,14 @@ def test_a_face_is_restored_twice_to_tell_the_start_from_the_rate(monkeypatch: p
     assert (work, speed.start_seconds) == (network_work("gfpgan-1.4", "f32", "whole"), 5.0)
     assert speed.per_second == pytest.approx(512 * 512 * model.flops / 2.5)
     assert trials.found_face(result)
+
+
+def test_a_restored_face_is_changed_and_still_the_same_from_afar() -> None:
+    before = trials.face().pixels
+    noise = np.random.default_rng(1).integers(-12, 13, before.shape)
+    sharper = np.clip(before.astype(int) + noise, 0, 255).astype(np.uint8)
+    assert trials.wrong_with_face(before, sharper) == ""
+    assert "to the last bit" in trials.wrong_with_face(before, before.copy())
+    assert "shape" in trials.wrong_with_face(before, before[1:])
+    for wrong in (255 - before, np.roll(before, before.shape[1] // 2, axis=1), np.full_like(before, 10)):
+        assert "from afar" in trials.wrong_with_face(before, wrong)

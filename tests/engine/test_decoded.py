@@ -24,6 +24,7 @@ from img_enhance.planning import planner as planning
 from img_enhance.request.options import ExposureCorrection, Limits, RealESRGAN, WhiteBalance
 from img_enhance.request.recipe import AUTO, Recipe
 from img_enhance.workers import worker
+from img_enhance.workers.engine_worker import enhanced
 from img_enhance.workers.protocol import CPU, CheckPhoto, EnhancePhoto, Setup, Succeeded
 
 Save = Callable[[str, npt.NDArray[Any]], Path]
@@ -78,15 +79,6 @@ def dark(cat: npt.NDArray[np.uint8], saved: Save) -> Path:
     return saved("dark.png", pixels)
 
 
-class Alone:
-    """A channel with nobody at the other end."""
-
-    def send(self, _: Any) -> None: ...
-
-    def waits(self, _: float | None = 0) -> bool:
-        return False
-
-
 def test_the_engine_decodes_once(engine: Engine, dark: Path, reads: Reads) -> None:
     assert engine.enhance(dark, AUTOMATIC).steps_run
     assert len(reads.photos) == 1
@@ -99,8 +91,7 @@ def test_a_reader_decodes_once_and_a_worker_too(engine: Engine, dark: Path, tmp_
     checked = worker.check(engine, CheckPhoto(str(dark), recipe.to_mapping()), SETUP)
     assert len(reads.photos) == 1
     assert not reads.held
-    alone: Any = Alone()
-    done = worker._enhance(engine, EnhancePhoto(str(dark), checked.request, str(tmp_path / "result"), ""), alone)
+    done = enhanced(engine, EnhancePhoto(str(dark), checked.request, str(tmp_path / "result"), ""), lambda _: None, lambda: False)
     assert isinstance(done, Succeeded)
     assert len(reads.photos) == 2
     assert not reads.held

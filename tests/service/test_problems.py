@@ -13,9 +13,9 @@ from img_enhance.jobs import refusals
 from img_enhance.service.problems import problem_response
 from img_enhance.words import Setting, Words
 from img_enhance.workers.catalogue import KINDS, Kind, as_data
+from img_enhance.workers.engine_worker import failure
 from img_enhance.workers.protocol import LENGTH_BYTES, decode, encode
 from img_enhance.workers.public import public
-from img_enhance.workers.worker import failure
 
 ROOT = Path(__file__).parent.parent.parent
 FLAG = re.compile(r"(?<![\w-])--?[a-z]")

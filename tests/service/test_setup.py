@@ -1,10 +1,13 @@
 """What the service lets each of its workers have."""
 
+from pathlib import Path
+
 import pytest
 
+from img_enhance.service.metrics import Metrics
 from img_enhance.service.settings import Settings
-from img_enhance.service.slots import setup_of
-from img_enhance.workers.worker import _machine
+from img_enhance.service.slots import reader_slots, setup_of, worker_slots
+from img_enhance.workers.engine_worker import machine_of
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -14,4 +17,15 @@ def test_workers_share_a_gpu_equally(workers: int) -> None:
 
 def test_workers_have_the_gpu_memory_that_was_set() -> None:
     setup = setup_of(Settings(worker_gpu_memory=3_000_000_000), "auto")
-    assert _machine(setup).max_gpu_memory == 3_000_000_000
+    assert machine_of(setup).max_gpu_memory == 3_000_000_000
+
+
+def test_workers_on_a_cluster_have_their_share_of_it_and_readers_stay_here(tmp_path: Path) -> None:
+    settings = Settings(executor="ray", ray_address="10.0.0.1:6379", ray_processors=3, workers=2, short_workers=0, enable_gpu=True)
+    setups = [slot.setup for slot in worker_slots(settings, tmp_path, Metrics())]
+    assert [(setup.cluster, setup.threads, setup.gpu_share) for setup in setups] == [("10.0.0.1:6379", 3, 1.0)] * 2
+    assert {setup.max_memory for setup in setups} == {2_000_000_000}, "and not a share of this machine's"
+    assert machine_of(setups[0]).threads == 3
+    assert [slot.setup.cluster for slot in reader_slots(settings, tmp_path, Metrics())] == ["", ""]
+    here = [slot.setup for slot in worker_slots(Settings(ray_address="10.0.0.1:6379"), tmp_path, Metrics())]
+    assert {(setup.cluster, setup.threads) for setup in here} == {("", None)}

@@ -7,20 +7,23 @@ import dataclasses
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from img_enhance.batch.lanes import PhotoTask
-from img_enhance.cancelling import IsCancelled
+from img_enhance.batch.inbox import Inbox
+from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.machine.threads import limit_threads
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.planning.area_task import AreaTask
+from img_enhance.planning.plan import Device
+from img_enhance.planning.spread_planner import Spreading
 from img_enhance.request.options import Machine
 from img_enhance.workers.parent import die_with_parent
 
-# What ends the work on a photo, in place of a task.
-CANCEL = "cancel"
+_SAY_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -30,17 +33,19 @@ class Facts:
     cores: int
     allowed_bytes: int
     own_memory: bool
+    device: Device | None = None
 
 
 @dataclass(frozen=True)
 class Share:
-    """What a lane may use. `whole` says that it is all there is."""
+    """What a lane may use. `whole` says that it is all there is, `spreading` that it only leads: nodes do its networks."""
 
     threads: int
     max_memory: int
     max_gpu_memory: int | None
     gpu_share: float
     whole: bool
+    spreading: Spreading | None = None
 
 
 @dataclass(frozen=True)
@@ -64,35 +69,68 @@ def _serve(connection: Connection, machine: Machine, store: WeightStore) -> None
     from img_enhance.planning.planner import allowed_bytes
 
     device = with_threads(find_device(machine.device, require_gpu=bool(machine.require_gpu)), machine.threads)
-    connection.send(Facts(device.cores, allowed_bytes(machine.max_memory, device), device.own_memory))
+    connection.send(Facts(device.cores, allowed_bytes(machine.max_memory, device), device.own_memory, device))
     share: Share = connection.recv()
     limit_threads(os.environ, share.threads)
 
+    own = dataclasses.replace(machine, threads=share.threads, max_memory=share.max_memory, max_gpu_memory=share.max_gpu_memory)
+    inbox = Inbox(connection)
+    if share.spreading is None:
+        _enhance(inbox, own, store, share)
+    else:
+        _lead(inbox, own, store, share.spreading)
+
+
+def _enhance(inbox: Inbox, machine: Machine, store: WeightStore, share: Share) -> None:
+    """Do photos, and areas of photos that others lead."""
+    from img_enhance.batch.area import do_area
+    from img_enhance.batch.work import NeedsMore, enhance_photo, is_uncut
+    from img_enhance.engine import Engine
+
+    with Engine(machine, store, gpu_share=share.gpu_share) as engine:
+        while True:
+            task = inbox.task()
+            try:
+                if isinstance(task, PhotoTask):
+                    fits = None if share.whole else is_uncut
+                    inbox.send(enhance_photo(engine, task, cancelled=inbox.cancelled, fits=fits, tell=_telling(inbox)))
+                elif isinstance(task, AreaTask):
+                    inbox.send(do_area(engine, task, inbox.cancelled))
+            except NeedsMore:
+                inbox.send(ForWhole())
+
+
+def _lead(inbox: Inbox, machine: Machine, store: WeightStore, spreading: Spreading) -> None:
+    """Do photos whose networks others do, area by area; those that are not worth it are not for this process."""
+    from img_enhance.batch.spread_child import AreasElsewhere
     from img_enhance.batch.work import NeedsMore, enhance_photo
     from img_enhance.engine import Engine
 
-    own = dataclasses.replace(machine, threads=share.threads, max_memory=share.max_memory, max_gpu_memory=share.max_gpu_memory)
-    with Engine(own, store, gpu_share=share.gpu_share) as engine:
+    elsewhere = AreasElsewhere(inbox, spreading)
+    with Engine(machine, store, device=spreading.device, elsewhere=elsewhere) as engine:
         while True:
-            task = connection.recv()
-            if not isinstance(task, PhotoTask):  # a cancel that came when all was over
-                continue
-            try:
-                connection.send(enhance_photo(engine, task, cancelled=_asking(connection), alone=share.whole))
-            except NeedsMore:
-                connection.send(ForWhole())
+            task = inbox.task()
+            if isinstance(task, PhotoTask):
+                elsewhere.folder, elsewhere.stem = Path(task.folder), task.stem
+                try:
+                    inbox.send(enhance_photo(engine, task, cancelled=inbox.cancelled, fits=elsewhere.takes, tell=_telling(inbox)))
+                except NeedsMore:
+                    inbox.send(ForWhole())
 
 
-def _asking(connection: Connection) -> IsCancelled:
-    """Whether a cancel has come; the other end that has gone is one too."""
-    come = False
+def _telling(inbox: Inbox) -> OnWork:
+    """Says how far the photo is: when its plan is known, and then not too often. The other end that has gone is noticed elsewhere."""
+    said = -_SAY_SECONDS
 
-    def cancelled() -> bool:
-        nonlocal come
-        come = come or (connection.poll() and connection.recv() == CANCEL)
-        return come
+    def tell(at_work: AtWork) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if at_work.fraction == 0 or now - said >= _SAY_SECONDS:
+            said = now
+            with contextlib.suppress(OSError):
+                inbox.send(at_work)
 
-    return cancelled
+    return tell
 
 
 def _stand_aside() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
@@ -32,6 +33,18 @@ class PhotoTask:
     thumbnails: tuple[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class AtWork:
+    """How far a photo is: the seconds that its plan says, 0 while there is no plan, and the part of them that is done, 0 to 1."""
+
+    seconds: float = 0.0
+    fraction: float = 0.0
+
+
+# Told how far a photo is, now and then.
+OnWork = Callable[[AtWork], None]
+
+
 class Lanes(Protocol):
     """Photos go in, outcomes come out, in any order. Use it as a context manager, which ends what is still at work.
 
@@ -42,6 +55,10 @@ class Lanes(Protocol):
     @property
     def most_in_flight(self) -> int:
         """How many photos it is of use to have submitted at one time."""
+
+    @property
+    def at_work(self) -> Mapping[str, AtWork]:
+        """How far the photos are that have begun, by the stems of their tasks."""
 
     def submit(self, task: PhotoTask) -> Future[PhotoOutcome]:
         """What will become of the photo."""

@@ -13,18 +13,23 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
+from typing import Any, Protocol
 
-from img_enhance.batch.lane_child import CANCEL, Facts, ForWhole, Share, serve
-from img_enhance.batch.lanes import PhotoTask, cancelled, failed
+from img_enhance.batch.area import AreaDone
+from img_enhance.batch.inbox import CANCEL
+from img_enhance.batch.lane_child import Facts, ForWhole, Share, serve
+from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask, failed
 from img_enhance.batch.outcome import PhotoOutcome
 from img_enhance.cancelling import IsCancelled
-from img_enhance.errors import ImgEnhanceError, MachineError
+from img_enhance.errors import Cancelled, ImgEnhanceError, MachineError
 from img_enhance.jobs.refusals import WorkerDied
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.planning.area_task import AreaTask
 from img_enhance.request.options import Machine
 
 # A lane has at least so much: what a photo of 12 megapixels takes on its way through steps on light and the compact network.
@@ -44,12 +49,28 @@ _LOOK_SECONDS = 0.05
 _CANCEL_SECONDS = 10.0
 
 
+_CANCELLED = Cancelled("cancelled; nothing was written")
+
+# What a process answers to a task.
+Answer = PhotoOutcome | ForWhole | AreaDone
+
+
+class Areas(Protocol):
+    """Who does areas of a photo."""
+
+    def submit(self, task: AreaTask) -> None:
+        """Do it, some time."""
+
+    def done(self) -> Iterable[AreaDone]:
+        """What has become of areas since it was asked last."""
+
+
 @dataclass(frozen=True)
 class _Job:
-    """A photo and who waits for it; `deaths` counts the lanes that died of it."""
+    """A photo, or an area of one, and who waits for it; `deaths` counts the lanes that died of it."""
 
-    task: PhotoTask
-    future: Future[PhotoOutcome]
+    task: PhotoTask | AreaTask
+    future: Future[Any]
     deaths: int = 0
 
 
@@ -64,15 +85,16 @@ class LocalLanes:
         self._changed = threading.Condition()
         self._small: deque[_Job] = deque()
         self._large: deque[_Job] = deque()
-        self._at_work = 0
+        self._busy = 0
+        self._progress: dict[str, AtWork] = {}
         self._alone = self._cancelled = self._closing = False
 
     def __enter__(self) -> LocalLanes:
-        first = _Child(self._machine, self._store)
+        first = Child(self._machine, self._store)
         self.shares = shares_of(first.facts, self._machine, lanes=self._wanted)
-        self._whole = whole_of(first.facts, self._machine)
+        self.device, self.whole = first.facts.device, whole_of(first.facts, self._machine)
         first.take(self.shares[0])
-        self._children: list[_Child | None] = [first, *[None] * (len(self.shares) - 1)]
+        self._children: list[Child | None] = [first, *[None] * (len(self.shares) - 1)]
         self._threads = [threading.Thread(target=self._drive, args=(number,), name=f"lane {number}") for number in range(len(self.shares))]
         for thread in self._threads:
             thread.start()
@@ -86,15 +108,25 @@ class LocalLanes:
             thread.join()
         self._end_children()
         for job in (*self._small, *self._large):
-            job.future.set_result(cancelled(job.task))
+            job.future.set_result(_unfinished(job.task, _CANCELLED))
 
     @property
     def most_in_flight(self) -> int:
         return len(self.shares) * (1 + _WAITING)
 
+    @property
+    def at_work(self) -> Mapping[str, AtWork]:
+        return dict(self._progress)
+
     def submit(self, task: PhotoTask) -> Future[PhotoOutcome]:
         job = _Job(task, Future())
         self._put(self._small, job)
+        return job.future
+
+    def submit_area(self, task: AreaTask) -> Future[AreaDone]:
+        """What will become of an area of a photo that somebody else has. It has the whole machine."""
+        job = _Job(task, Future())
+        self._put(self._large, job)
         return job.future
 
     def cancel(self) -> None:
@@ -113,7 +145,7 @@ class LocalLanes:
             else:
                 self._run(number, job)
             with self._changed:
-                self._at_work -= 1
+                self._busy -= 1
                 self._alone = False
                 self._changed.notify_all()
 
@@ -122,10 +154,10 @@ class LocalLanes:
         with self._changed:
             while not self._closing:
                 if self._small and not self._alone:
-                    self._at_work += 1
+                    self._busy += 1
                     return self._small.popleft()
-                if number == 0 and self._large and not self._small and self._at_work == 0:
-                    self._at_work, self._alone = 1, True
+                if number == 0 and self._large and not self._small and self._busy == 0:
+                    self._busy, self._alone = 1, True
                     return self._large.popleft()
                 self._changed.wait()
         return None
@@ -135,37 +167,48 @@ class LocalLanes:
         child, answer = self._children[number], None
         with contextlib.suppress(ImgEnhanceError):  # what keeps a lane from starting is said where the whole machine cannot do it either
             child = child or self._started(self.shares[number])
-            answer = child.ask(job.task, lambda: self._cancelled)
+            answer = self._asked(child, job)
         self._children[number] = child if answer is not None else None
         if isinstance(answer, PhotoOutcome):
             job.future.set_result(answer)
         elif self._cancelled:
-            job.future.set_result(cancelled(job.task))
+            job.future.set_result(_unfinished(job.task, _CANCELLED))
         else:
             self._put(self._large, replace(job, deaths=job.deaths + (answer is None)))
 
     def _run_alone(self, first: _Job) -> None:
         """Do the large photos that are there, one after another, with the whole machine."""
         self._end_children()
-        child: _Child | None = None
+        child: Child | None = None
         job: _Job | None = first
         while job is not None:
             try:
-                child = child or self._started(self._whole)
-                answer = child.ask(job.task, lambda: self._cancelled)
+                child = child or self._started(self.whole)
+                answer = self._asked(child, job)
             except ImgEnhanceError as error:
-                answer = failed(job.task, error)
-            if not isinstance(answer, PhotoOutcome):
+                answer = _unfinished(job.task, error)
+            if not isinstance(answer, PhotoOutcome | AreaDone):
                 child = None
-                answer = cancelled(job.task) if self._cancelled else failed(job.task, _died(job.deaths + 1))
+                answer = _unfinished(job.task, _CANCELLED if self._cancelled else _died(job.deaths + 1))
             job.future.set_result(answer)
             with self._changed:
                 job = self._large.popleft() if self._large and not self._small and not self._closing else None
         if child is not None:
             child.end()
 
-    def _started(self, share: Share) -> _Child:
-        child = _Child(self._machine, self._store)
+    def _asked(self, child: Child, job: _Job) -> Answer | None:
+        """A process's answer; meanwhile it is known how far the photo is."""
+        if isinstance(job.task, AreaTask):
+            return child.ask(job.task, lambda: self._cancelled, lambda _: None)
+        stem = job.task.stem
+        self._progress[stem] = AtWork()
+        try:
+            return child.ask(job.task, lambda: self._cancelled, partial(self._progress.__setitem__, stem))
+        finally:
+            del self._progress[stem]
+
+    def _started(self, share: Share) -> Child:
+        child = Child(self._machine, self._store)
         child.take(share)
         return child
 
@@ -176,7 +219,7 @@ class LocalLanes:
             self._children[number] = None
 
 
-class _Child:
+class Child:
     """A lane's process, which has said what it sees of the machine."""
 
     def __init__(self, machine: Machine, store: WeightStore) -> None:
@@ -201,28 +244,31 @@ class _Child:
         with contextlib.suppress(OSError):  # a dead one is noticed by `ask`
             self._connection.send(share)
 
-    def ask(self, task: PhotoTask, cancelled: IsCancelled) -> PhotoOutcome | ForWhole | None:
-        """Its answer; None when it is dead."""
+    def ask(self, task: PhotoTask | AreaTask, cancelled: IsCancelled, tell: OnWork, areas: Areas | None = None) -> Answer | None:
+        """Its answer; None when it is dead. `tell` is told how far it is, and `areas` does those that it has others do."""
         try:
             self._connection.send(task)
             latest: float | None = None
-            while not self._connection.poll(_LOOK_SECONDS):
+            while not isinstance(answer := self._next(), PhotoOutcome | ForWhole | AreaDone | ImgEnhanceError):
+                if isinstance(answer, AtWork):
+                    tell(answer)
+                elif isinstance(answer, AreaTask) and areas is not None:
+                    areas.submit(answer)
+                for done in () if areas is None else areas.done():
+                    self._connection.send(done)
                 if latest is None and cancelled():
                     self._connection.send(CANCEL)
                     latest = time.monotonic() + _CANCEL_SECONDS
                 if latest is not None and time.monotonic() > latest:
                     self.end()
                     return None
-        except OSError:
+        except (EOFError, OSError):
             self.end()
             return None
-        answer = self._received()
-        if isinstance(answer, PhotoOutcome | ForWhole):
-            return answer
-        self.end()
         if isinstance(answer, ImgEnhanceError):  # it came up, but not its engine
-            return failed(task, answer)
-        return None
+            self.end()
+            return _unfinished(task, answer)
+        return answer
 
     def end(self) -> None:
         """End it, whatever it does."""
@@ -230,11 +276,22 @@ class _Child:
         self._process.join()
         self._connection.close()
 
+    def _next(self) -> object:
+        """What it says next, None where it says nothing for a moment.
+
+        Raises: EOFError, OSError when it is dead.
+        """
+        return self._connection.recv() if self._connection.poll(_LOOK_SECONDS) else None
+
     def _received(self) -> object:
         try:
             return self._connection.recv()
         except (EOFError, OSError):
             return None
+
+
+def _unfinished(task: PhotoTask | AreaTask, error: ImgEnhanceError) -> PhotoOutcome | AreaDone:
+    return AreaDone(task, error) if isinstance(task, AreaTask) else failed(task, error)
 
 
 def shares_of(facts: Facts, machine: Machine, *, lanes: int | None = None) -> tuple[Share, ...]:

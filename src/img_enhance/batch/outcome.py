@@ -76,8 +76,9 @@ class PhotoOutcome:
     `source` is its name in the run, with / between folders, `path` where it lay. `result` is the name of the result below OUT, likewise,
     `staged` the name that the file had while it was made, `replaces` whether there was a file before. `sha256` is of the photo's file,
     `made_by` of everything else that decides the result: recipe, weights, version. Sizes are (width, height) in pixels, (0, 0) where they
-    are not known, times seconds, `finished` since 1970. `recipe` and `plan` are JSON values, the recipe with the steps that were chosen;
-    `alone` says that the photo had the whole machine. `why` is for skipped ones.
+    are not known, times seconds, `finished` since 1970, `planned_seconds` what the plan foretold, 0 where there was none. `recipe` and
+    `plan` are JSON values, the recipe with the steps that were chosen; `alone` says that the photo had the whole machine. `why` is for
+    skipped ones.
     """
 
     source: str
@@ -91,6 +92,7 @@ class PhotoOutcome:
     result_format: str = ""
     result_size: tuple[int, int] = (0, 0)
     seconds: float = 0.0
+    planned_seconds: float = 0.0
     peak_bytes: int = 0
     done_text: str = ""
     copied: bool = False
@@ -169,6 +171,11 @@ class RunSummary:
 def failure_of(error: ImgEnhanceError) -> Failure:
     """The error as data; its texts still know where they speak of settings."""
     return Failure(error.code, error.says, Words(*error.advice) if error.advice else "", error.exit_code)
+
+
+def lacking_runs(reasons: tuple[Reason, ...]) -> tuple[AlgorithmRun, ...]:
+    """Steps that would have been chosen, but for something that is missing on this machine."""
+    return tuple(AlgorithmRun(each.step, loaded=False, executed=False, why_not=each.words) for each in reasons if each.lacking)
 
 
 def spoken_outcome(outcome: PhotoOutcome, say: Say) -> PhotoOutcome:

@@ -1,7 +1,8 @@
 """Lanes of many machines: on each node of a Ray cluster an actor that holds the lanes of that machine.
 
 Ray says which nodes there are, starts the actors and carries tasks and outcomes. Photos and results lie on storage that every node has at
-the same place. A node that goes takes only the photos that it was at with it, which are done again on another.
+the same place. A node that goes takes only the photos that it was at with it, which are done again on another. Where there are fewer photos
+than nodes, large ones are spread: nodes do areas of them (`leader.py`).
 """
 
 from __future__ import annotations
@@ -9,30 +10,30 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 from img_enhance import __version__
-from img_enhance.batch.lanes import PhotoTask, cancelled, failed
+from img_enhance.batch.area import AreaDone
+from img_enhance.batch.lane_child import Share
+from img_enhance.batch.lanes import AtWork, PhotoTask, failed
+from img_enhance.batch.leader import Leader
 from img_enhance.batch.local_lanes import LocalLanes
 from img_enhance.batch.outcome import PhotoOutcome
-from img_enhance.errors import DeviceError, OptionError
+from img_enhance.errors import Cancelled, DeviceError, ImgEnhanceError
 from img_enhance.machine.settings import weight_store
+from img_enhance.planning.area_task import AreaTask
+from img_enhance.planning.plan import Device
+from img_enhance.planning.spread_planner import AREAS_EACH, LEAST_SECONDS, Spreading
 from img_enhance.request.options import Machine
-
-# The word for a cluster that is this machine only, and ends with the run.
-LOCAL = "local"
-# That for the cluster that this machine is a node of.
-AUTO = "auto"
+from img_enhance.workers.ray_cluster import connected
 
 # Of a node's memory that Ray may give away.
 _SHARE_OF_MEMORY = 0.9
@@ -42,13 +43,25 @@ _LOOK_SECONDS = 0.2
 _NODES_SECONDS = 5.0
 _WITHOUT_NODES_SECONDS = 60.0
 _START_SECONDS = 120.0
-_REACH_SECONDS = 10.0
 
 # Nodes go for reasons of their own, but a photo that takes a third one with it is not tried again.
 _MOST_DEATHS = 3
 
+_CANCELLED = Cancelled("cancelled; nothing was written")
+_STRANDED = DeviceError("no node of the cluster is left", "start some; the same command goes on")
+
 # Threads of an actor: each photo that it was sent waits in one.
 _ACTOR_THREADS = 512
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """The version of this program on a node, how many photos it is of use to send, its device, and what a large photo has there."""
+
+    version: str
+    most: int
+    device: Device | None
+    whole: Share
 
 
 class NodeLanes:
@@ -60,16 +73,25 @@ class NodeLanes:
     def __init__(self, machine: Machine, offline: bool) -> None:
         self._lanes = LocalLanes(machine, weight_store(os.environ, offline=offline)).__enter__()
 
-    def facts(self) -> tuple[str, int]:
-        """The version of this program there, and how many photos it is of use to send."""
-        return __version__, self._lanes.most_in_flight
+    def facts(self) -> NodeFacts:
+        """What there is to know of the node."""
+        return NodeFacts(__version__, self._lanes.most_in_flight, self._lanes.device, self._lanes.whole)
+
+    def do_area(self, task: AreaTask) -> AreaDone:
+        """What became of an area of a photo."""
+        if not Path(task.picture.path).exists():
+            return AreaDone(task, _not_shared(str(Path(task.picture.path).parent)))
+        return self._lanes.submit_area(task).result()
 
     def enhance(self, task: PhotoTask) -> PhotoOutcome:
         """What became of a photo."""
         if not Path(task.folder).is_dir():
-            advice = "put photos and results on storage that every node has at the same place"
-            return failed(task, DeviceError(f"the folder {task.folder} is not on every node of the cluster", advice))
+            return failed(task, _not_shared(task.folder))
         return self._lanes.submit(task).result()
+
+    def at_work(self) -> dict[str, AtWork]:
+        """How far the photos there are, by the stems of their tasks."""
+        return dict(self._lanes.at_work)
 
     def cancel(self) -> None:
         """End all photos as cancelled."""
@@ -78,12 +100,19 @@ class NodeLanes:
 
 @dataclass
 class _Node:
-    """A node at work: its actor, how many photos it may be sent, and those that it was."""
+    """A node at work: its actor, how many photos it may be sent, and how many photos and areas it was."""
 
     id: str
     actor: Any
-    most: int
+    facts: NodeFacts
     at_work: int = 0
+    areas: int = 0
+    asked: Any = None
+    progress: dict[str, AtWork] = dataclasses.field(default_factory=dict)
+
+    @property
+    def most(self) -> int:
+        return self.facts.most
 
 
 @dataclass(frozen=True)
@@ -97,16 +126,19 @@ class _Starting:
 
 @dataclass(frozen=True)
 class _Job:
-    """A photo and who waits for it; `deaths` counts the nodes that went while they had it."""
+    """A photo, or an area of one, and who waits for it; `deaths` counts the nodes that went while they had it."""
 
-    task: PhotoTask
-    future: Future[PhotoOutcome]
+    task: PhotoTask | AreaTask
+    future: Future[Any]
     deaths: int = 0
 
     @property
-    def sent(self) -> PhotoTask:
+    def sent(self) -> PhotoTask | AreaTask:
         """The task as a node gets it: with whole paths, and after each death with a new name for its file, as what is gone may only be out
         of reach, and write on."""
+        if isinstance(self.task, AreaTask):
+            result = self.task.result
+            return replace(self.task, result=replace(result, path=f"{result.path}-{self.deaths}" if self.deaths else result.path))
         task, stem = self.task, f"{self.task.stem}-{self.deaths}" if self.deaths else self.task.stem
         before, after = map(os.path.abspath, task.thumbnails or ("", ""))
         thumbnails = (before, after) if task.thumbnails else None
@@ -116,11 +148,20 @@ class _Job:
 class RayLanes:
     """As `Lanes`, over the nodes of the cluster at `address`. Of `machine` every node has as much; without a budget, what Ray may give.
 
+    `photos` is how many there are, if that is known: where nodes are more, photos that one node would take `spread_from` seconds for are
+    spread over them.
+
     Raises: OptionError without the package ray, DeviceError when the cluster cannot be reached or has no node with this version.
     """
 
-    def __init__(self, address: str, machine: Machine, *, offline: bool = False) -> None:
+    def __init__(
+        self, address: str, machine: Machine, *, offline: bool = False, photos: int | None = None, spread_from: float = LEAST_SECONDS
+    ) -> None:
         self._address, self._machine, self._offline = address, machine, offline
+        self._photos, self._spread_from = photos, spread_from
+        self._leader: Leader | None = None
+        self._led: dict[str, Future[PhotoOutcome]] = {}
+        self._areas: deque[_Job] = deque()
         self._lock = threading.Lock()
         self._waiting: deque[_Job] = deque()
         self._nodes: dict[str, _Node] = {}
@@ -129,7 +170,7 @@ class RayLanes:
         self._cancelled = self._closing = False
 
     def __enter__(self) -> RayLanes:
-        self._ray = _connected(self._address)
+        self._ray = connected(self._address)
         try:
             self._find_nodes()
             while self._starting:
@@ -143,13 +184,18 @@ class RayLanes:
             raise
         self._thread = threading.Thread(target=self._drive, name="ray lanes")
         self._thread.start()
+        if self._photos is not None and self._photos < len(self._nodes):
+            self._leader = self._new_leader(next(iter(self._nodes.values())).facts)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._cancelled = self._closing = True
+        self._cancelled = True
+        if self._leader is not None:
+            self._leader.close()
+        self._closing = True
         self._thread.join()
         for job in self._waiting:
-            job.future.set_result(cancelled(job.task))
+            job.future.set_result(_unfinished(job.task, _CANCELLED))
         for actor in (*(node.actor for node in self._nodes.values()), *(starting.actor for starting in self._starting.values())):
             with contextlib.suppress(self._ray.exceptions.RayError):
                 self._ray.kill(actor)
@@ -160,14 +206,49 @@ class RayLanes:
         with self._lock:
             return max(1, sum(node.most for node in self._nodes.values()))
 
+    @property
+    def at_work(self) -> Mapping[str, AtWork]:
+        with self._lock:
+            led = {} if self._leader is None else self._leader.at_work
+            return {**led, **{stem: each for node in self._nodes.values() for stem, each in node.progress.items()}}
+
     def submit(self, task: PhotoTask) -> Future[PhotoOutcome]:
         job = _Job(task, Future())
         with self._lock:
-            self._waiting.append(job)
+            if self._leader is None:
+                self._waiting.append(job)
+                return job.future
+            self._led[task.stem] = job.future
+        sent = job.sent
+        assert isinstance(sent, PhotoTask)
+        self._leader.submit(sent)
         return job.future
 
     def cancel(self) -> None:
         self._cancelled = True
+
+    def _new_leader(self, facts: NodeFacts) -> Leader | None:
+        """Who spreads photos, by plans of a node like this one; on GPUs, photos stay whole."""
+        if facts.device is None or facts.device.own_memory:
+            return None
+        spreading = Spreading(len(self._nodes), facts.device, self._spread_from)
+        store = weight_store(os.environ, offline=self._offline)
+        return Leader(self._machine, store, facts.whole, spreading, self._submit_area, self._take_led, lambda: self._cancelled)
+
+    def _submit_area(self, task: AreaTask) -> Future[AreaDone]:
+        job = _Job(task, Future())
+        with self._lock:
+            self._areas.append(job)
+        return job.future
+
+    def _take_led(self, task: PhotoTask, outcome: PhotoOutcome | None) -> None:
+        """What became of a photo that was to be spread; one that came to nothing there is for a single node."""
+        with self._lock:
+            future = self._led.pop(task.stem)
+            if outcome is None:
+                self._waiting.append(_Job(task, future))
+        if outcome is not None:
+            future.set_result(outcome)
 
     def _drive(self) -> None:
         """Send photos to nodes and take their outcomes, until the end."""
@@ -180,12 +261,13 @@ class RayLanes:
                 looked = now
                 self._find_nodes()
             self._take_started()
+            self._take_progress()
             if self._nodes:
                 alive = now
             elif now - alive > _WITHOUT_NODES_SECONDS:
-                self._end_waiting(_stranded)
+                self._end_waiting(_STRANDED)
             if self._cancelled:
-                self._end_waiting(cancelled)
+                self._end_waiting(_CANCELLED)
                 if not told_cancel:
                     told_cancel = True
                     for node in self._nodes.values():
@@ -193,12 +275,29 @@ class RayLanes:
             else:
                 self._send(at_work)
             self._take(at_work)
+        self._end_waiting(_CANCELLED)
         for job, _ in at_work.values():
-            job.future.set_result(cancelled(job.task))
+            job.future.set_result(_unfinished(job.task, _CANCELLED))
+
+    def _take_progress(self) -> None:
+        """Ask the nodes how far their photos are, and again when they have answered."""
+        for node in self._nodes.values():
+            if node.asked is None:
+                node.asked = node.actor.at_work.remote()
+            elif self._ray.wait([node.asked], timeout=0)[0]:
+                with contextlib.suppress(self._ray.exceptions.RayError):  # a node that has gone is noticed by its photos
+                    node.progress = self._ray.get(node.asked)
+                node.asked = None
 
     def _send(self, at_work: dict[Any, tuple[_Job, _Node]]) -> None:
         """Send waiting photos to the nodes that have most room, and no more than there is room for."""
         with self._lock:
+            while self._areas and (free := [node for node in self._nodes.values() if node.areas < AREAS_EACH]):
+                job = self._areas.popleft()
+                if job.deaths or job.future.set_running_or_notify_cancel():  # one that a node had is running already
+                    node = min(free, key=lambda each: each.areas)
+                    node.areas += 1
+                    at_work[node.actor.do_area.remote(job.sent)] = job, node
             while self._waiting and (free := [node for node in self._nodes.values() if node.at_work < node.most]):
                 node = min(free, key=lambda each: each.at_work / each.most)
                 job = self._waiting.popleft()
@@ -213,11 +312,15 @@ class RayLanes:
         ended, _ = self._ray.wait(list(at_work), num_returns=len(at_work), timeout=_LOOK_SECONDS)
         for reference in ended:
             job, node = at_work.pop(reference)
-            node.at_work -= 1
+            if isinstance(job.task, AreaTask):
+                node.areas -= 1
+            else:
+                node.at_work -= 1
             try:
-                job.future.set_result(replace(self._ray.get(reference), path=job.task.path))
+                answer = self._ray.get(reference)
+                job.future.set_result(replace(answer, path=job.task.path) if isinstance(job.task, PhotoTask) else answer)
             except self._ray.exceptions.RayTaskError as error:  # a mistake of ours
-                job.future.set_result(failed(job.task, DeviceError(f"a node failed: {error.cause}")))
+                job.future.set_result(_unfinished(job.task, DeviceError(f"a node failed: {error.cause}")))
             except self._ray.exceptions.RayError:
                 self._lose(node, job)
 
@@ -226,16 +329,23 @@ class RayLanes:
         with self._lock:
             self._nodes.pop(node.id, None)
             if job.deaths + 1 < _MOST_DEATHS:
-                self._waiting.appendleft(replace(job, deaths=job.deaths + 1))
+                again = replace(job, deaths=job.deaths + 1)
+                if isinstance(job.task, AreaTask):
+                    self._areas.appendleft(again)
+                else:
+                    self._waiting.appendleft(again)
                 return
         error = DeviceError(f"{_MOST_DEATHS} nodes of the cluster went while they had this photo", "enhance it by itself")
-        job.future.set_result(failed(job.task, error))
+        job.future.set_result(_unfinished(job.task, error))
 
-    def _end_waiting(self, outcome: Callable[[PhotoTask], PhotoOutcome]) -> None:
+    def _end_waiting(self, why: ImgEnhanceError) -> None:
         with self._lock:
-            jobs, self._waiting = self._waiting, deque()
+            jobs = [*self._waiting, *self._areas]
+            self._waiting.clear()
+            self._areas.clear()
         for job in jobs:
-            job.future.set_result(outcome(job.task))
+            if not job.future.cancelled():
+                job.future.set_result(_unfinished(job.task, why))
 
     def _find_nodes(self) -> None:
         """Begin to start actors on the nodes that have none yet. A node that went and came back has another id."""
@@ -267,59 +377,19 @@ class RayLanes:
 
     def _take_node(self, id: str, starting: _Starting) -> None:
         try:
-            version, most = self._ray.get(starting.facts, timeout=0)
+            facts: NodeFacts = self._ray.get(starting.facts, timeout=0)
         except self._ray.exceptions.RayError as error:
             self._refuse(id, starting, str(error).strip().splitlines()[-1])
             return
-        if version != __version__:
-            self._refuse(id, starting, f"it has version {version} of img-enhance, and this is {__version__}")
+        if facts.version != __version__:
+            self._refuse(id, starting, f"it has version {facts.version} of img-enhance, and this is {__version__}")
             return
         with self._lock:
-            self._nodes[id] = _Node(id, starting.actor, most)
+            self._nodes[id] = _Node(id, starting.actor, facts)
 
     def _refuse(self, id: str, starting: _Starting, why: str) -> None:
         self._refused[id] = why
         self._ray.kill(starting.actor)
-
-
-def _check_there(address: str) -> None:
-    """Pass if something listens at the address, for which Ray itself would wait for many minutes.
-
-    Raises: OptionError for what is no address, DeviceError.
-    """
-    parts = urlsplit(address if "://" in address else f"//{address}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if host is None or port is None:
-        raise OptionError(f"'{address}' is no address of a cluster", f"give HOST:PORT as ray start says it, {AUTO}, or {LOCAL}")
-    try:
-        socket.create_connection((host, port), _REACH_SECONDS).close()
-    except OSError as error:
-        reason = error.strerror or error
-        raise DeviceError(f"the cluster at {address} cannot be reached: {reason}", "start it with ray start --head") from None
-
-
-def _connected(address: str) -> Any:
-    """Ray, connected to the cluster.
-
-    Raises: OptionError, DeviceError.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
-    try:
-        import ray
-        import ray.util.scheduling_strategies
-    except ModuleNotFoundError:
-        raise OptionError("a cluster needs the package ray", "run: pip install 'img-enhance[ray]'") from None
-    if address not in (AUTO, LOCAL):
-        _check_there(address)
-    try:
-        ray.init(address=None if address == LOCAL else address, include_dashboard=False if address == LOCAL else None, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DeviceError(f"the cluster at {address} cannot be reached: {reason}", "start it with ray start --head") from None
-    return ray
 
 
 def _own(machine: Machine, resources: dict[str, float]) -> Machine:
@@ -331,5 +401,10 @@ def _own(machine: Machine, resources: dict[str, float]) -> Machine:
     )
 
 
-def _stranded(task: PhotoTask) -> PhotoOutcome:
-    return failed(task, DeviceError("no node of the cluster is left", "start some; the same command goes on"))
+def _not_shared(folder: str) -> DeviceError:
+    advice = "put photos and results on storage that every node has at the same place"
+    return DeviceError(f"the folder {folder} is not on every node of the cluster", advice)
+
+
+def _unfinished(task: PhotoTask | AreaTask, error: ImgEnhanceError) -> PhotoOutcome | AreaDone:
+    return AreaDone(task, error) if isinstance(task, AreaTask) else failed(task, error)

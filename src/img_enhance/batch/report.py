@@ -6,13 +6,14 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from img_enhance import __version__
 from img_enhance.batch.links import link_to
+from img_enhance.batch.manifest import Manifest
 from img_enhance.batch.outcome import PhotoOutcome, RunSummary
 from img_enhance.batch.page import page_parts
 from img_enhance.batch.summary import algorithms_of, numbers_of, shown_text
@@ -22,6 +23,14 @@ JSON, CSV, HTML = "report.json", "report.csv", "report.html"
 
 # What spreadsheets take for a formula, which would run: names are given by strangers. What follows an apostrophe is a text to them.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def of_whole_folder(run: RunSummary, manifest: Manifest, asked: Collection[str]) -> RunSummary:
+    """The run with photos that it was not `asked` for, but whose results, of earlier runs, lie beside its own: as skipped."""
+    asked = {*asked, *(outcome.source for outcome in run.outcomes)}
+    earlier = (row for source, row in sorted(manifest.rows.items()) if source not in asked and manifest.is_ours(row))
+    skipped = (dataclasses.replace(row, status="skipped", why="done by an earlier run") for row in earlier)
+    return dataclasses.replace(run, outcomes=(*run.outcomes, *skipped))
 
 
 def write_reports(run: RunSummary, out: Path) -> tuple[Path, ...]:

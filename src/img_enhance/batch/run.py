@@ -9,18 +9,19 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from img_enhance import __version__
-from img_enhance.batch.lanes import Lanes, PhotoTask
+from img_enhance.batch.lanes import AtWork, Lanes, PhotoTask
 from img_enhance.batch.links import thumbnail_files
 from img_enhance.batch.manifest import Manifest, state_at
 from img_enhance.batch.names import Names, NameTemplate, scale_text
 from img_enhance.batch.outcome import PhotoOutcome, RunSummary, Say, failure_of, spoken_outcome
 from img_enhance.batch.photos import Source, check_apart
+from img_enhance.batch.time_left import Sized
 from img_enhance.cancelling import IsCancelled
 from img_enhance.errors import Cancelled, DiskError, ImgEnhanceError, OutputError, PhotoError
 from img_enhance.files import check_output, name_taken
@@ -34,12 +35,14 @@ from img_enhance.words import Setting, Words
 
 _LOOK_SECONDS = 0.2
 
-# What would come again with every photo: the run stops. The disk is full, or a device or weights are not there.
-_STOPPING = frozenset(("disk", "device", "download", "weights_missing", "weights_corrupt"))
+# What would come again with every photo: the run stops. The disk is full, a device or weights are not there, a service does not answer us.
+_STOPPING = frozenset(
+    ("disk", "device", "download", "weights_missing", "weights_corrupt", "service_unreachable", "key_missing", "key_unknown")
+)
 
 
-# Told the outcome of a photo that was finished just now, or None, and the names of those at work.
-OnOutcome = Callable[[PhotoOutcome | None, tuple[str, ...]], None]
+# Told the outcome of a photo that was finished just now, or None, and how far those at work are, by their names.
+OnOutcome = Callable[[PhotoOutcome | None, Mapping[str, AtWork]], None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Pending:
 
     source: Source
     result: str
-    bytes: int
+    sized: Sized
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Planned:
     @property
     def bytes(self) -> int:
         """Of the files of all photos to do."""
-        return sum(pending.bytes for pending in self.pending)
+        return sum(pending.sized.bytes for pending in self.pending)
 
 
 def models_of(recipe: Recipe, table: ModelTable) -> tuple[Model, ...]:
@@ -127,8 +130,7 @@ def plan_run(photos: Iterable[Source], order: Order, manifest: Manifest, names: 
         if os.path.lexists(target) and not _may_replace(photo.name, results[photo], order, manifest):
             known.append(_failed(photo, name_taken(target)))
         else:
-            state = state_at(photo.path)  # None if it has gone since: its lane will say so
-            pending.append(Pending(photo, results[photo], 0 if state is None else state.bytes))
+            pending.append(Pending(photo, results[photo], _sized(photo)))
     return Planned(tuple(pending), tuple(known))
 
 
@@ -166,7 +168,7 @@ def run_photos(
         else:
             for future in wait(run.at_work, _LOOK_SECONDS, FIRST_COMPLETED).done:
                 run.end(future)
-        tell(None, run.names_at_work)
+        tell(None, run.progress)
     left = run.left if total is None else total - len(run.outcomes)
     return RunSummary(tuple(run.outcomes), time.monotonic() - run.started, left, run.stopped)
 
@@ -183,6 +185,7 @@ class _Run:
     say: Say
     started: float
     at_work: dict[Future[PhotoOutcome], Pending] = field(default_factory=dict)
+    stems: dict[str, str] = field(default_factory=dict)
     outcomes: list[PhotoOutcome] = field(default_factory=list)
     token: str = field(default_factory=lambda: secrets.token_hex(4))
     begun: int = 0
@@ -191,8 +194,9 @@ class _Run:
     ended: bool = False
 
     @property
-    def names_at_work(self) -> tuple[str, ...]:
-        return tuple(pending.source.name for pending in self.at_work.values())
+    def progress(self) -> Mapping[str, AtWork]:
+        """How far the photos at work are, by their names."""
+        return {self.stems[stem]: at_work for stem, at_work in self.lanes.at_work.items() if stem in self.stems}
 
     def begin(self, pending: Pending | PhotoOutcome | object) -> None:
         """Take what comes next."""
@@ -201,6 +205,7 @@ class _Run:
         elif isinstance(pending, Pending):
             self.begun += 1
             task = _task(pending, self.order, self.manifest, f"{self.token}-{self.begun}")
+            self.stems[task.stem] = pending.source.name
             self.at_work[self.lanes.submit(task)] = pending
         else:
             self.ended = True
@@ -221,7 +226,7 @@ class _Run:
 
     def _note(self, outcome: PhotoOutcome) -> None:
         self.outcomes.append(outcome)
-        self.tell(outcome, self.names_at_work)
+        self.tell(outcome, self.progress)
         why = _why_stop(outcome, self.order)
         if why and not self.stopped:
             self.stop(why)
@@ -284,6 +289,13 @@ def _why_stop(outcome: PhotoOutcome, order: Order) -> str:
     if outcome.failure.code in _STOPPING:
         return outcome.failure.text
     return Words("a photo failed, and ", Setting("fail_fast"), " was asked for") if order.fail_fast else ""
+
+
+def _sized(photo: Source) -> Sized:
+    from img_enhance.image_io.glance import glanced_pixels
+
+    state = state_at(photo.path)  # None if it has gone since: its lane will say so
+    return Sized(glanced_pixels(photo.path), 0 if state is None else state.bytes)
 
 
 def _is_same(photo: Source, row: PhotoOutcome) -> bool:

@@ -6,14 +6,15 @@ import dataclasses
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from img_enhance import __version__
-from img_enhance.batch.lanes import PhotoTask
-from img_enhance.batch.outcome import AlgorithmRun, FileState, Phase, PhotoOutcome, failure_of
+from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask
+from img_enhance.batch.outcome import AlgorithmRun, FileState, Phase, PhotoOutcome, failure_of, lacking_runs
 from img_enhance.errors import DeviceError, DownloadError, ImgEnhanceError, MemoryBudgetError, PhotoError, WeightsCorrupt, WeightsMissing
-from img_enhance.request.recipe import AUTO, Reason, Recipe
+from img_enhance.request.recipe import AUTO, Recipe
 
 if TYPE_CHECKING:
     from img_enhance.cancelling import IsCancelled
@@ -30,24 +31,31 @@ _NOT_LOADED = (WeightsMissing, WeightsCorrupt, DownloadError, DeviceError)
 _BLOCK_BYTES = 1 << 20
 
 
+# Which plans an engine takes.
+Fits = Callable[["Plan"], bool]
+
+
 class NeedsMore(Exception):
     """The photo would need more memory than this engine may use, or would have to be cut into areas that a larger budget makes needless."""
 
 
-def enhance_photo(engine: Engine, task: PhotoTask, *, cancelled: IsCancelled | None = None, alone: bool = True) -> PhotoOutcome:
+def enhance_photo(
+    engine: Engine, task: PhotoTask, *, cancelled: IsCancelled | None = None, fits: Fits | None = None, tell: OnWork = lambda _: None
+) -> PhotoOutcome:
     """What became of the photo; the result, if there is one, lies synced in the task's folder under the outcome's `staged` name.
 
-    `alone` says that there is no larger engine.
+    `fits` says which plans are for this engine, where there is another one; `tell` is told how far the photo is.
 
     Raises: NeedsMore where there is one, and the photo is for it; nothing is done then.
     """
     from img_enhance.machine.memory import Peak
 
+    alone = fits is None
     started = time.perf_counter()
     progress = _Progress(PhotoOutcome(task.source, task.path, "failed", made_by=task.made_by, version=__version__, alone=alone))
     with Peak() as peak:
         try:
-            _enhance(engine, task, progress, cancelled, alone=alone)
+            _enhance(engine, task, progress, cancelled, fits, tell)
         except (MemoryBudgetError, MemoryError) as error:
             if not alone:
                 raise NeedsMore from None
@@ -70,10 +78,10 @@ class _Progress:
     def fail(self, error: ImgEnhanceError) -> None:
         loaded = not isinstance(error, _NOT_LOADED)
         runs = tuple(AlgorithmRun(step, loaded, executed=False, why_not=error.words) for step in self.steps)
-        self.know(failure=failure_of(error), algorithms=(*runs, *_lacking(self.outcome.reasons)))
+        self.know(failure=failure_of(error), algorithms=(*runs, *lacking_runs(self.outcome.reasons)))
 
 
-def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: IsCancelled | None, *, alone: bool) -> None:
+def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: IsCancelled | None, fits: Fits | None, tell: OnWork) -> None:
     from img_enhance.image_io.content import content_format
 
     path = Path(task.path)
@@ -82,7 +90,7 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
     progress.know(file=before, sha256=_sha256(path))
     if task.recipe.steps != AUTO:
         progress.steps = tuple(step.name for step in task.recipe.steps)
-    prepared = _prepared(engine, path, task.recipe, alone=alone)
+    prepared = _prepared(engine, path, task.recipe, fits)
     header, plan = prepared.header, prepared.plan
     progress.steps = tuple(step.name for step in prepared.recipe.steps if not isinstance(step, str))
     progress.know(
@@ -93,11 +101,13 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
         reasons=prepared.reasons,
         device=f"{plan.device} by {plan.runtime}",
         precision=plan.precision,
+        planned_seconds=plan.seconds,
     )
+    tell(AtWork(plan.seconds))
     small, small_result = task.thumbnails or ("", "")
     # Before the work, which takes what is decoded, and the memory that decoding it once more would need.
     unseen = _shown(prepared.at_hand, small)
-    result = engine.run(prepared, cancelled=cancelled)
+    result = engine.run(prepared, progress=lambda done: tell(AtWork(plan.seconds, done.fraction)), cancelled=cancelled)
     started = time.perf_counter()
     staged = Path(task.folder) / (task.stem + _ending(prepared.output_format))
     result = result.save(staged, format=prepared.output_format, overwrite=True, cancelled=cancelled)
@@ -116,7 +126,7 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
         result_size=(result.photo.size.width, result.photo.size.height),
         done_text=result.done_text,
         copied=result.copied,
-        algorithms=(*algorithms, *_lacking(prepared.reasons)),
+        algorithms=(*algorithms, *lacking_runs(prepared.reasons)),
         phases=(*phases, writing),
         warnings=(*result.warnings, *unseen),
         weights_sha256=result.weights,
@@ -137,23 +147,23 @@ def _shown(photo: Photo | PhotoFile, thumbnail: str) -> tuple[str, ...]:
     return ()
 
 
-def _prepared(engine: Engine, path: Path, recipe: Recipe, *, alone: bool) -> PreparedRun:
+def _prepared(engine: Engine, path: Path, recipe: Recipe, fits: Fits | None) -> PreparedRun:
     try:
         prepared = engine.prepare(path, recipe)
     except MemoryBudgetError:
-        if alone:
+        if fits is None:
             raise
         raise NeedsMore from None
-    if not alone and _is_cut(prepared.plan):
+    if fits is not None and not fits(prepared.plan):
         prepared.taken()  # and dropped
         raise NeedsMore
     return prepared
 
 
-def _is_cut(plan: Plan) -> bool:
-    """Whether the plan would make the picture in areas, or on a disk."""
+def is_uncut(plan: Plan) -> bool:
+    """Whether the plan makes the picture neither in areas nor on a disk: a larger budget would make no other one."""
     areas = (getattr(each, "area_rows", 1) * getattr(each, "area_columns", 1) for each in plan.passes)
-    return plan.disk_bytes > 0 or any(count > 1 for count in areas)
+    return plan.disk_bytes == 0 and all(count <= 1 for count in areas)
 
 
 def _runs(engine: Engine, prepared: PreparedRun, result: Result) -> tuple[tuple[AlgorithmRun, ...], tuple[Phase, ...]]:
@@ -172,11 +182,6 @@ def _runs(engine: Engine, prepared: PreparedRun, result: Result) -> tuple[tuple[
         unchanged = own[0].unchanged if all(phase.unchanged for phase in own) else ""
         runs.append(AlgorithmRun(step, loaded=True, executed=True, seconds=sum(phase.seconds for phase in own), unchanged=unchanged))
     return tuple(runs), phases
-
-
-def _lacking(reasons: tuple[Reason, ...]) -> tuple[AlgorithmRun, ...]:
-    """Steps that would have been chosen, but for something that is missing on this machine."""
-    return tuple(AlgorithmRun(each.step, loaded=False, executed=False, why_not=each.words) for each in reasons if each.lacking)
 
 
 def _refused() -> MemoryBudgetError:

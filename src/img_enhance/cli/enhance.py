@@ -117,7 +117,7 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest | FolderRequest:
     recipe, server = _recipe(asked), read(arguments, Server)
     if server.server is not None:
         _check_no_local_flags(given(arguments, Machine), offline=arguments.offline)
-        if arguments.name is not None and "{scale}" in arguments.name:
+        if not _is_many(arguments) and arguments.name is not None and "{scale}" in arguments.name:
             raise OptionError("--name with {scale} is for work on this machine", "leave {scale} out, or --server")
     if _is_many(arguments):
         return _folder_request(arguments, recipe)
@@ -161,7 +161,9 @@ def _folder_request(arguments: argparse.Namespace, recipe: Recipe) -> FolderRequ
         raise OptionError("- is one photo, from standard input", "name it alone; a list of photos is --from-file -")
     if arguments.output is None or arguments.output == str(PIPE):
         raise OptionError("the results of many photos need a folder", "name one with -o")
-    for flag in ("report", "compare", "server"):
+    if arguments.server is not None and arguments.ray is not None:
+        raise OptionError("--server and --ray both say who does the work", "leave one of them out")
+    for flag in ("report", "compare"):
         if getattr(arguments, flag) is not None:
             advice = "OUT/report.json says how each result was made" if flag == "report" else "leave it out"
             raise OptionError(f"--{flag} is for one photo", advice)
@@ -171,6 +173,7 @@ def _folder_request(arguments: argparse.Namespace, recipe: Recipe) -> FolderRequ
         out=Path(arguments.output),
         recipe=recipe,
         machine=read(arguments, Machine),
+        server=read(arguments, Server),
         template=NameTemplate() if arguments.name is None else NameTemplate(arguments.name),
         keep_times=arguments.keep_times is not False,
         overwrite=arguments.overwrite,

@@ -41,7 +41,7 @@ class EnhanceRequest:
 class FolderRequest:
     """What the command was asked for of many photos: those `named`, folders among them, and those in `lists`.
 
-    `ray` is the address of the cluster that does the work, None for this machine.
+    `server` and `ray` say who does the work, a service or a cluster; neither, this machine.
     """
 
     named: tuple[Path, ...]
@@ -49,6 +49,7 @@ class FolderRequest:
     out: Path
     recipe: Recipe
     machine: Machine
+    server: Server
     template: NameTemplate
     keep_times: bool
     overwrite: bool

@@ -14,9 +14,11 @@ from img_enhance.batch.manifest import Manifest
 from img_enhance.batch.names import Names
 from img_enhance.batch.outcome import PhotoOutcome, RunSummary, spoken_outcome
 from img_enhance.batch.photos import Found, check_out, check_some, find_photos, names_in
-from img_enhance.batch.report import write_reports
+from img_enhance.batch.report import of_whole_folder, write_reports
 from img_enhance.batch.run import Order, Pending, Planned, made_by, models_of, plan_run, run_photos
+from img_enhance.batch.server_lanes import ServerLanes, made_by_server
 from img_enhance.batch.summary import summary_lines
+from img_enhance.batch.time_left import TimeLeft
 from img_enhance.batch.watch import new_photos
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.cli.enhance_request import FolderRequest
@@ -25,6 +27,8 @@ from img_enhance.cli.flags import flagged
 from img_enhance.cli.models import offer, store_of
 from img_enhance.cli.run_screen import RunScreen
 from img_enhance.cli.screen import Tell, interruptible, say, silent
+from img_enhance.cli.server import client_of
+from img_enhance.client import Client
 from img_enhance.errors import Cancelled, ImgEnhanceError, OptionError
 from img_enhance.machine.settings import model_table
 from img_enhance.models.weights.cache import WeightStore
@@ -45,7 +49,8 @@ def _enhance(request: FolderRequest, cancelled: IsCancelled) -> int:
     store, tell = store_of(offline=request.offline), silent if request.quiet else say
     named = (*request.named, *(name for path in request.lists for name in _listed(path)))
     check_out(named, request.out)
-    order = _order(request)
+    client = None if request.server.server is None else client_of(request.server.server, request.server.server_key, tell=tell)
+    order = _order(request, client)
     found = Found(()) if request.watch else _found(named, request.out, tell)
     manifest, names = Manifest(request.out), Names(request.template)
     if request.dry_run:
@@ -55,7 +60,7 @@ def _enhance(request: FolderRequest, cancelled: IsCancelled) -> int:
     make_folder(request.out)
     with manifest:
         begin = _watch if request.watch else _go_through
-        return begin(_Run(request, named, found, order, manifest, names, store, cancelled), tell)
+        return begin(_Run(request, named, found, order, manifest, names, store, client, cancelled), tell)
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,14 @@ class _Run:
     manifest: Manifest
     names: Names
     store: WeightStore
+    client: Client | None
     cancelled: IsCancelled
 
-    def photos(self, coming: Iterable[Pending | PhotoOutcome | None], total: int | None, screen: RunScreen) -> RunSummary:
-        """Do the photos, in lanes of this machine or of a cluster."""
-        with self._lanes() as lanes:
+    def photos(
+        self, coming: Iterable[Pending | PhotoOutcome | None], total: int | None, screen: RunScreen, *, pending: int | None
+    ) -> RunSummary:
+        """Do the photos, of which so many are `pending`, in lanes of this machine, of a cluster or of a service."""
+        with self._lanes(pending) as lanes:
             return run_photos(
                 coming,
                 self.order,
@@ -86,12 +94,14 @@ class _Run:
                 cancelled=self.cancelled,
             )
 
-    def _lanes(self) -> Lanes:
+    def _lanes(self, pending: int | None) -> Lanes:
+        if self.client is not None:
+            return ServerLanes(self.client)
         if self.request.ray is None:
             return LocalLanes(self.request.machine, self.store)
         from img_enhance.batch.ray_lanes import RayLanes
 
-        return RayLanes(self.request.ray, self.request.machine, offline=self.request.offline)
+        return RayLanes(self.request.ray, self.request.machine, offline=self.request.offline, photos=pending)
 
 
 def _go_through(run: _Run, tell: Tell) -> int:
@@ -100,31 +110,36 @@ def _go_through(run: _Run, tell: Tell) -> int:
     _say_plan(planned, tell)
     known = (*run.found.failures, *planned.known)
     skipped = sum(1 for outcome in known if outcome.status == "skipped")
-    screen = RunScreen(len(known) - skipped + len(planned.pending), planned.bytes, quiet=run.request.quiet)
+    photos = {pending.source.name: pending.sized for pending in planned.pending}
+    screen = RunScreen(len(known) - skipped + len(photos), TimeLeft(photos), quiet=run.request.quiet)
     if planned.pending:
-        summary = run.photos((*known, *planned.pending), len(known) + len(planned.pending), screen)
+        summary = run.photos((*known, *planned.pending), len(known) + len(planned.pending), screen, pending=len(planned.pending))
     else:  # no lane is started
         summary = RunSummary(tuple(spoken_outcome(outcome, flagged) for outcome in known), 0.0)
         for outcome in summary.outcomes:
-            screen.tell(outcome, ())
+            screen.tell(outcome, {})
     screen.end()
-    return _ended(_in_order(summary, run.found), run.request)
+    return _ended(_in_order(summary, run.found), run)
 
 
 def _watch(run: _Run, tell: Tell) -> int:
     """Do photos as they come, until Ctrl-C, and answer with the exit code."""
     tell(f"Looking for photos in {', '.join(map(str, run.named))} until Ctrl-C")
-    screen = RunScreen(None, 0, quiet=run.request.quiet)
-    summary = run.photos(_coming(run), None, screen)
+    screen = RunScreen(None, None, quiet=run.request.quiet)
+    summary = run.photos(_coming(run), None, screen, pending=None)
     screen.end()
-    return _ended(summary, run.request)
+    return _ended(summary, run)
 
 
-def _order(request: FolderRequest) -> Order:
+def _order(request: FolderRequest, client: Client | None) -> Order:
+    if client is None:
+        hashed = made_by(request.recipe, request.template, model_table())
+    else:
+        hashed = made_by_server(client, {"recipe": request.recipe.to_mapping(), "name": request.template.text})
     return Order(
         recipe=request.recipe,
         template=request.template,
-        made_by=made_by(request.recipe, request.template, model_table()),
+        made_by=hashed,
         overwrite=request.overwrite,
         fail_fast=request.fail_fast,
         keep_times=request.keep_times,
@@ -156,7 +171,7 @@ def _found(named: Sequence[Path], out: Path, tell: Tell) -> Found:
 
 def _offer(request: FolderRequest, store: WeightStore, cancelled: IsCancelled) -> None:
     """Pass if the weights that the steps name are here, or the person at the terminal agrees to download them."""
-    if request.recipe.steps != AUTO:
+    if request.recipe.steps != AUTO and request.server.server is None:
         files = (file for model in models_of(request.recipe, model_table()) for file in model.weights.files)
         offer(tuple(files), store, ask=not request.quiet, tick=ticking(cancelled))
 
@@ -185,15 +200,17 @@ def _in_order(summary: RunSummary, found: Found) -> RunSummary:
     return dataclasses.replace(summary, outcomes=tuple(ordered))
 
 
-def _ended(summary: RunSummary, request: FolderRequest) -> int:
+def _ended(summary: RunSummary, run: _Run) -> int:
     """Report how the run ended, and answer with its exit code."""
+    request = run.request
     cancelled = summary.stopped == "cancelled"
     if summary.left:
         why = "cancelled" if cancelled else f"stopped: {summary.stopped}"
         say(f"[ERROR] {why}; {count_text(summary.left, 'photo')} left, the same command goes on with them")
     if not request.quiet:
         print("\n".join(summary_lines(summary)))
-    code = max(summary.exit_code, _write_reports(summary, request))
+    asked = [photo.name for photo in run.found.photos]
+    code = max(summary.exit_code, _write_reports(of_whole_folder(summary, run.manifest, asked), request))
     return Cancelled.exit_code if cancelled and not request.watch else code
 
 

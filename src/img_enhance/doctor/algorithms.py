@@ -10,7 +10,18 @@ from img_enhance.doctor.golden import LEAST_DECIBELS, agreement
 from img_enhance.doctor.models import is_whole, models_of
 from img_enhance.doctor.patient import Patient
 from img_enhance.doctor.picture import LARGE, SMALL, part_of, picture
-from img_enhance.doctor.trials import CHECKED, detection_samples, found_face, network_samples, phase, restored_face, run, timed
+from img_enhance.doctor.trials import (
+    CHECKED,
+    detection_samples,
+    face,
+    found_face,
+    network_samples,
+    phase,
+    restored_face,
+    run,
+    timed,
+    wrong_with_face,
+)
 from img_enhance.engine import Engine
 from img_enhance.engine.result import Result
 from img_enhance.errors import ImgEnhanceError
@@ -87,6 +98,9 @@ def _faces(model: Model, photo: Photo, engine: Engine, patient: Patient, title: 
     patient.measured[work] = speed
     if not found_face(result):
         return error(title, "the face in a photo of a face was not restored", _MEND)
+    wrong = wrong_with_face(face().pixels, result.photo.pixels)
+    if wrong:
+        return error(title, f"its answer is wrong: {wrong}", _WRONG)
     return _judged(title, model.name, result)
 
 

@@ -25,7 +25,10 @@ from img_enhance.models.weights.cache import WeightStore, check_located
 from img_enhance.models.weights.pins import known_sha256
 from img_enhance.passes import run_pass
 from img_enhance.passes.context import OnFraction, PassContext
+from img_enhance.passes.elsewhere import Elsewhere
+from img_enhance.passes.network import run_area
 from img_enhance.photo import Photo, format_named
+from img_enhance.planning.area_task import AreaTask
 from img_enhance.planning.plan import Device, PassPlan, Plan, PlanRequest
 from img_enhance.planning.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.progress import OnProgress, Progress
@@ -35,10 +38,14 @@ from img_enhance.words import Setting
 
 
 class DeviceEngine:
-    """Plans for one device, and runs what was planned for it. `gpu_share` is the part of a GPU's free memory that is for this one."""
+    """Plans for one device, and runs what was planned for it. `gpu_share` is the part of a GPU's free memory that is for this one.
+
+    `elsewhere` may be set to machines that do areas of networks.
+    """
 
     def __init__(self, machine: Machine, device: Device, store: WeightStore, *, gpu_share: float = 1.0) -> None:
         self.machine, self.device, self.store = machine, device, store
+        self.elsewhere: Elsewhere | None = None
         self.networks = LoadedNetworks(device, store)
         self._allowed = allowed_bytes(machine.max_memory, device)
         self._gpu_share = gpu_share
@@ -102,7 +109,7 @@ class DeviceEngine:
             source = None if pass_plan.awaited is None else sources.pop(pass_plan.awaited)
             with _measured(pass_plan.name, records) as facts:
                 changed = any(not record.unchanged for record in records[1:])
-                context = PassContext(folder, tick, report(pass_plan), facts, warnings, self.networks, source, changed)
+                context = PassContext(folder, tick, report(pass_plan), facts, warnings, self.networks, source, changed, self.elsewhere)
                 photo = run_pass(pass_plan, photo, held, context)
             held = pass_plan.part
             give_back()
@@ -126,6 +133,15 @@ class DeviceEngine:
         if isinstance(prepared.source, PhotoFile) and result.is_unchanged:
             return dataclasses.replace(result, original=_original(prepared.source, photo))
         return result
+
+    def run_area(self, task: AreaTask, tick: Tick) -> None:
+        """Do an area of somebody else's photo.
+
+        Raises: as `passes.network.run_area`.
+        """
+        self.networks.keep((task.plan.model,))
+        run_area(task, self.networks, tick)
+        give_back()
 
 
 def _tones_changed(plan: Plan, records: list[PhaseRecord]) -> bool:

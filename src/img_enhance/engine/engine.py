@@ -33,10 +33,12 @@ from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.metadata.xmp import goes_round
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.passes.elsewhere import Elsewhere
 from img_enhance.passes.high_range import HighRangePass
 from img_enhance.passes.probe import PrecisionRefused
 from img_enhance.photo import Header, Photo, check_holds, format_named, metadata_losses
-from img_enhance.planning.plan import PlanRequest
+from img_enhance.planning.area_task import AreaTask
+from img_enhance.planning.plan import Device, PlanRequest
 from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
@@ -50,7 +52,7 @@ class Engine:
 
     `store` is where downloaded weights are, `models` the models there are; without them they are what the environment says, for this is the
     door for Python. `gpu_share` is the part of a GPU's free memory that is for this engine, where `machine` names no bytes: others may
-    work beside it.
+    work beside it. `elsewhere` are machines that do areas of networks; `device` is then the one that they have.
     """
 
     def __init__(
@@ -60,13 +62,18 @@ class Engine:
         *,
         models: ModelTable | None = None,
         gpu_share: float = 1.0,
+        device: Device | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.machine = machine or Machine()
         self.store = store or weight_store(os.environ)
         self.models = models or model_table()
-        found = informed(find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu)), self.store.home)
-        self.device = with_threads(found, self.machine.threads)
-        self._devices = ChosenDevice(DeviceEngine(self.machine, self.device, self.store, gpu_share=gpu_share))
+        if device is None:
+            device = informed(find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu)), self.store.home)
+        self.device = with_threads(device, self.machine.threads)
+        self._chosen = DeviceEngine(self.machine, self.device, self.store, gpu_share=gpu_share)
+        self._chosen.elsewhere = elsewhere
+        self._devices = ChosenDevice(self._chosen)
 
     def __enter__(self) -> Engine:
         return self
@@ -195,6 +202,17 @@ class Engine:
             return self._run(prepared, progress, cancelled)
         finally:
             prepared.taken()  # and dropped, where the run came to nothing before that
+
+    def run_area(self, task: AreaTask, *, cancelled: IsCancelled | None = None) -> None:
+        """Do an area of a photo that another engine has, on this one's device.
+
+        Raises: as `run`, but nothing is done again otherwise; OSError where its files cannot be read or written.
+        """
+        try:
+            self._chosen.run_area(task, ticking(cancelled))
+        except IntegrityError:
+            self._devices.release()
+            raise
 
     def _run(self, prepared: PreparedRun, progress: OnProgress | None, cancelled: IsCancelled | None) -> Result:
         try:

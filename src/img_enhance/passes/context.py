@@ -12,6 +12,7 @@ from img_enhance.machine.canvas import Pixels, new_canvas
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_files import WeightFile
+from img_enhance.passes.elsewhere import Elsewhere
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import PassPlan
@@ -39,7 +40,7 @@ class PassContext:
     """The folder for canvases on disk, whom to tell, and what a pass adds to the record and the warnings; networks.
 
     `source` is the photo as it was before the last enlargement, for the passes that ask for it. `changed` says whether a pass before this
-    one changed the picture.
+    one changed the picture. `elsewhere` are machines that may do areas of networks, if there are any.
     """
 
     folder: Path | None
@@ -50,6 +51,7 @@ class PassContext:
     networks: Networks
     source: Photo | None
     changed: bool
+    elsewhere: Elsewhere | None = None
 
     def unchanged(self, why: str) -> None:
         """Record that the pass leaves the picture as it is, to the last bit."""

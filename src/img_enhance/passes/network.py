@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from dataclasses import dataclass
 from math import ceil
 from typing import ClassVar, Literal
 
 import numpy as np
 
+from img_enhance.cancelling import Tick
 from img_enhance.geometry import Box, Size
 from img_enhance.machine.canvas import Pixels
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
-from img_enhance.passes.context import PassContext
+from img_enhance.passes.context import Networks, PassContext
+from img_enhance.passes.elsewhere import made, mapped
 from img_enhance.passes.own_colours import OWN_COLOURS_BYTES, REACH, Enlarged, blend, keep_colours, looks_grey
-from img_enhance.passes.sweep import sweep
+from img_enhance.passes.sweep import AreaSweep, Read, Write, sweep
 from img_enhance.photo import Photo
+from img_enhance.planning.area_task import AreaTask
 from img_enhance.planning.plan import PassResources
 from img_enhance.planning.sweep_plan import Stage, SweepPlan
 from img_enhance.planning.sweep_planner import copies_bytes, core_of, likely_seconds, plan_network, reach_of
@@ -117,27 +121,22 @@ class NetworkPlan(SweepPlan):
 
 def run(plan: NetworkPlan, photo: Photo, held: Box, context: PassContext) -> Photo:
     """The network's answer to the photo, or the part that is needed of it."""
-    network = context.networks.probed(plan)
-    canvas, pixels = context.canvas(plan), photo.pixels
-    in_white, out_white = np.float32(np.iinfo(pixels.dtype).max), np.float32(np.iinfo(canvas.dtype).max)
     total, finished = plan.flops, 0
     grey = photo.grey or (plan.keeps_colours and looks_grey(photo.pixels))
-
-    def read(box: Box) -> Picture:
-        return np.multiply(pixels[box.seen_from(held).slices], 1 / in_white, dtype=np.float32)
-
-    def write(box: Box, answer: Picture) -> None:
-        if grey:  # networks answer with a little colour
-            answer[:] = answer.mean(axis=2, keepdims=True)
-        np.multiply(answer, out_white, out=answer)
-        np.clip(answer, 0, out_white, out=answer)
-        canvas[box.seen_from(plan.part).slices] = np.rint(answer, out=answer)
 
     def count(flops: int) -> None:
         nonlocal finished
         finished += flops
         context.done(finished / total)
 
+    if context.elsewhere is not None and context.elsewhere.areas(plan):
+        canvas = context.canvas(plan)
+        context.elsewhere.sweep(plan, dataclasses.replace(photo, grey=grey), held, canvas, tick=context.tick, done=count)
+        _finish(plan, photo, held, canvas, context)
+        return dataclasses.replace(photo, pixels=canvas, alpha=None)
+    network = context.networks.probed(plan)
+    canvas = context.canvas(plan)
+    read, write = _reader(photo.pixels, held), _writer(canvas, plan.part, grey=grey)
     try:
         cut_up = sweep(network, read, write, plan, tick=context.tick, done=count)
     finally:
@@ -158,6 +157,47 @@ def _finish(plan: NetworkPlan, photo: Photo, held: Box, canvas: Pixels, context:
         keep_colours(enlarged, context.tick)
     if plan.level < 1:
         blend(enlarged, plan.level, context.tick)
+
+
+def run_area(task: AreaTask, networks: Networks, tick: Tick) -> None:
+    """Write the network's answer to an area to its file, synced.
+
+    Raises: as `sweep`; OSError where files cannot be read or written.
+    """
+    network = networks.probed(task.plan)
+    canvas = made(task.result)
+    read, write = _reader(mapped(task.picture), task.held), _writer(canvas, task.part, grey=task.grey)
+    too_large = dict.fromkeys(task.plan.stages, sys.maxsize)
+    try:
+        AreaSweep(network, task.plan, task.area, read, write, tick, lambda _: None, too_large).run()
+    finally:
+        if len(task.plan.stages) > 1:
+            network.close()
+    canvas.flush()
+
+
+def _reader(pixels: Pixels, held: Box) -> Read:
+    """What gives boxes of a picture, of which `pixels` are the part `held`, as networks read them."""
+    white = np.float32(np.iinfo(pixels.dtype).max)
+
+    def read(box: Box) -> Picture:
+        return np.multiply(pixels[box.seen_from(held).slices], 1 / white, dtype=np.float32)
+
+    return read
+
+
+def _writer(canvas: Pixels, part: Box, *, grey: bool) -> Write:
+    """What puts boxes of a network's answer into a canvas, which is the `part` of it."""
+    white = np.float32(np.iinfo(canvas.dtype).max)
+
+    def write(box: Box, answer: Picture) -> None:
+        if grey:  # networks answer with a little colour
+            answer[:] = answer.mean(axis=2, keepdims=True)
+        np.multiply(answer, white, out=answer)
+        np.clip(answer, 0, white, out=answer)
+        canvas[box.seen_from(part).slices] = np.rint(answer, out=answer)
+
+    return write
 
 
 def _copied_bytes(model: Model, plan: SweepPlan) -> int:

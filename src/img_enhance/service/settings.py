@@ -66,9 +66,14 @@ class Settings:
     short_seconds: float = option(20, help="work estimated below this may use the short lane", minimum=0, placeholder="SECONDS")
     workers: int = option(1, help="processes that enhance photos", minimum=1, maximum=64, placeholder="N")
     short_workers: int = option(1, help="processes beside them for short work only", minimum=0, maximum=64, placeholder="N")
+    executor: str = option(
+        "local", help="where workers compute: on this machine, or on a Ray cluster (extra [ray])", choices=("local", "ray")
+    )
+    ray_address: str = option("auto", help="the cluster: HOST:PORT, or auto for the one of this machine", placeholder="ADDRESS")
+    ray_processors: int = option(1, help="processors of the cluster for each worker", minimum=1, maximum=4_096, placeholder="N")
     worker_memory: int | None = option(
         None,
-        help="anonymous memory of each worker, such as 2G (default: half of this machine's, shared out)",
+        help="anonymous memory of each worker, such as 2G (default: half of this machine's, shared out; 2G on a cluster)",
         minimum=300_000_000,
         unit="bytes",
         placeholder="BYTES",

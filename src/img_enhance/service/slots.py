@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,13 +16,27 @@ from img_enhance.workers.supervisor import Slot
 _SLACK, _SLACK_BYTES = 1.25, 300_000_000
 _SHARE_OF_MACHINE = 0.5
 _LEAST_WORKER_BYTES = 1_000_000_000
+_CLUSTER_WORKER_BYTES = 2_000_000_000
 
 
 def worker_slots(settings: Settings, scratch: Path, metrics: Metrics) -> list[Slot]:
     """A slot for every worker, empty yet."""
     setup = setup_of(settings, "auto" if settings.enable_gpu else CPU)
+    if settings.executor == "ray":
+        setup = _on_cluster(setup, settings)
     most_bytes = int((setup.max_memory or 0) * _SLACK) + _SLACK_BYTES
     return [Slot("worker", lane, setup, scratch=scratch, most_bytes=most_bytes, counters=metrics) for lane in settings.lanes]
+
+
+def _on_cluster(setup: Setup, settings: Settings) -> Setup:
+    """The same for a worker that has its processors, memory and graphics card on a cluster to itself."""
+    return replace(
+        setup,
+        max_memory=settings.worker_memory or _CLUSTER_WORKER_BYTES,
+        gpu_share=1.0,
+        threads=settings.ray_processors,
+        cluster=settings.ray_address,
+    )
 
 
 def reader_slots(settings: Settings, scratch: Path, metrics: Metrics) -> list[Slot]:

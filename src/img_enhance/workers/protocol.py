@@ -20,7 +20,7 @@ CPU = "cpu"
 
 @dataclass(frozen=True)
 class Setup:
-    """To every child, first: what it may do. Bytes and pixels are counts."""
+    """To every child, first: what it may do. Bytes and pixels are counts, `cluster` the address of that which a worker's engine is on."""
 
     device: str
     precision: str
@@ -34,6 +34,8 @@ class Setup:
     reader_memory: int
     reader_seconds: float
     max_file_bytes: int
+    threads: int | None = None
+    cluster: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,13 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
-from img_enhance.geometry import Size
-from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.channel import Channel, Gone
-from img_enhance.workers.faults import die_at, misbehave
+from img_enhance.workers.engine_worker import EngineWorker, failure, machine_of, pair, prepared_for, without_paths
 from img_enhance.workers.parent import die_with_parent
 from img_enhance.workers.protocol import (
-    CPU,
     Cancel,
     Checked,
     CheckPhoto,
@@ -39,9 +36,7 @@ from img_enhance.workers.public import public
 
 if TYPE_CHECKING:
     from img_enhance.engine import Engine
-    from img_enhance.engine.prepared_run import PreparedRun
     from img_enhance.progress import Progress
-    from img_enhance.request.options import Machine
 
 # The API must answer at once while networks use every core, and a photo is looked at while its owner waits.
 _NICE = {"reader": 3, "worker": 10}
@@ -79,7 +74,7 @@ def read_photos(channel: Channel, setup: Setup) -> None:
     """Look at photos, within limits that only this process has."""
     from img_enhance.engine import Engine
 
-    with Engine(_machine(setup)) as engine:
+    with Engine(machine_of(setup)) as engine:
         _limit(setup)
         channel.send(Ready())
         while True:
@@ -99,7 +94,7 @@ def check(engine: Engine, message: CheckPhoto, setup: Setup) -> Checked:
     """
     from img_enhance.image_io import PhotoFile, read_into
 
-    prepared = _prepared(engine, Path(message.photo), message.request, setup.max_result_pixels, setup.reader_memory)
+    prepared = prepared_for(engine, Path(message.photo), message.request, setup.max_result_pixels, setup.reader_memory)
     crop = prepared.plan.crop
     size = prepared.plan.result if crop is None else crop.size
     if size.pixels > setup.max_result_pixels:
@@ -115,12 +110,12 @@ def check(engine: Engine, message: CheckPhoto, setup: Setup) -> Checked:
         request=prepared.recipe.to_mapping(),
         reasons=tuple(public(dataclasses.asdict(reason)) for reason in prepared.reasons),
         format=header.format,
-        size=_pair(header.size),
+        size=pair(header.size),
         result_format=prepared.output_format,
-        result_size=_pair(size),
+        result_size=pair(size),
         seconds=prepared.plan.seconds,
         projected_bytes=prepared.plan.projected_bytes,
-        warnings=tuple(_without(public(warning), Path(message.photo)) for warning in prepared.foreseen_warnings),
+        warnings=tuple(without_paths(public(warning), Path(message.photo)) for warning in prepared.foreseen_warnings),
     )
 
 
@@ -144,45 +139,34 @@ def preview(engine: Engine, message: PreviewPhoto) -> Previewed:
 
 
 def enhance_photos(channel: Channel, setup: Setup) -> None:
-    """Enhance photos one after the other; models are given back after a while without work."""
-    from img_enhance.engine import Engine
+    """Enhance photos one after the other, here or on a cluster; models are given back after a while without work."""
+    if setup.cluster:
+        from img_enhance.workers.ray_worker import enhance_on_cluster
 
-    with Engine(_machine(setup), gpu_share=setup.gpu_share) as engine:
-        _warm(engine, setup.warm_model)
-        channel.send(Ready(_processors(engine, setup)))
-        channel.send(Loaded(engine.loaded))
-        while True:
-            if not channel.waits(setup.idle_seconds if engine.loaded else None):
-                engine.close()
-                channel.send(Loaded(engine.loaded))
-                continue
-            message = channel.receive()
-            if not isinstance(message, EnhancePhoto):  # a cancel that came when all was over
-                continue
-            try:
-                answer: Succeeded | Failed = _enhance(engine, message, channel)
-            except ImgEnhanceError as error:
-                answer = failure(error, Path(message.photo))
-            channel.send(Loaded(engine.loaded))
-            channel.send(answer)
+        enhance_on_cluster(channel, setup)
+    else:
+        _enhance_here(channel, setup)
 
 
-def _enhance(engine: Engine, message: EnhancePhoto, channel: Channel) -> Succeeded:
-    photo, path = Path(message.photo), Path(message.result)
-    callbacks = RunCallbacks(channel)
-    die_at("worker started", message.fault)
-    misbehave(message.fault)
-    prepared = _prepared(engine, photo, message.request)
-    result = engine.run(prepared, progress=callbacks.progress, cancelled=callbacks.cancelled)
-    die_at("worker computed", message.fault)
-    from img_enhance.photo import format_named
-
-    path = path.with_name(path.name + format_named(prepared.output_format).endings[0])
-    result = result.save(path, format=prepared.output_format, overwrite=True, cancelled=callbacks.cancelled)
-    die_at("worker saved", message.fault)
-    record = public(result.record())
-    record["warnings"] = [_without(warning, photo) for warning in record["warnings"]]
-    return Succeeded(path.name, prepared.output_format, _pair(result.photo.size), record)
+def _enhance_here(channel: Channel, setup: Setup) -> None:
+    worker = EngineWorker(setup)
+    channel.send(Ready(worker.processors()))
+    channel.send(Loaded(worker.loaded))
+    while True:
+        if not channel.waits(setup.idle_seconds if worker.loaded else None):
+            worker.close()
+            channel.send(Loaded(worker.loaded))
+            continue
+        message = channel.receive()
+        if not isinstance(message, EnhancePhoto):  # a cancel that came when all was over
+            continue
+        callbacks = RunCallbacks(channel)
+        try:
+            answer: Succeeded | Failed = worker.enhance(message, callbacks.progress, callbacks.cancelled)
+        except ImgEnhanceError as error:
+            answer = failure(error, Path(message.photo))
+        channel.send(Loaded(worker.loaded))
+        channel.send(answer)
 
 
 class RunCallbacks:
@@ -210,66 +194,6 @@ class RunCallbacks:
         return self._cancelled
 
 
-def failure(error: BaseException, photo: Path) -> Failed:
-    """An error as data, without the names of our folders."""
-    if isinstance(error, MemoryError):
-        return as_data(PhotoTooLarge("the photo needs more memory to decode than is allowed", "save it without interlacing, or smaller"))
-    assert isinstance(error, ImgEnhanceError)
-    failed = as_data(error)
-    return dataclasses.replace(failed, detail=_without(failed.detail, photo))
-
-
-def _without(text: str, photo: Path) -> str:
-    for path, words in ((photo, "the photo"), (photo.parent, "the store"), (photo.parent.parent.parent, "the store")):
-        text = text.replace(str(path), words)
-    return text
-
-
-def _prepared(
-    engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None, most_in_memory: int | None = None
-) -> PreparedRun:
-    """The run as planned; steps chosen automatically make no more pixels than `most_pixels`."""
-    from img_enhance.request.options import Limits
-    from img_enhance.request.recipe import Recipe
-
-    recipe = Recipe.from_mapping(request)
-    if most_pixels is not None:
-        megapixels = min(recipe.limits.max_output_megapixels, most_pixels / 1e6)
-        recipe = dataclasses.replace(recipe, limits=Limits(megapixels))
-    return engine.prepare(photo, recipe, most_in_memory=most_in_memory)
-
-
-def _warm(engine: Engine, model: str) -> None:
-    """Compile a model and run it once, so that the first photo does not wait for that."""
-    import numpy as np
-
-    from img_enhance.photo import Photo
-    from img_enhance.request.options import RealESRGAN
-    from img_enhance.request.recipe import Recipe
-
-    engine.enhance(Photo(np.zeros((16, 16, 3), np.uint8)), Recipe(steps=(RealESRGAN(model=model),)))
-
-
-def _processors(engine: Engine, setup: Setup) -> dict[str, Any]:
-    from img_enhance.machine.devices import detect_cpu, take_snapshot
-    from img_enhance.workers.processors import seen
-
-    found: dict[str, Any] = public(seen(engine.device, detect_cpu(), take_snapshot(setup.device), enabled=setup.device != CPU))
-    return found
-
-
-def _machine(setup: Setup) -> Machine:
-    from img_enhance.request.options import Machine
-
-    return Machine(
-        device=setup.device,
-        precision=setup.precision,
-        max_memory=setup.max_memory,
-        max_gpu_memory=setup.max_gpu_memory,
-        max_pixels=setup.max_pixels,
-    )
-
-
 def _limit(setup: Setup) -> None:
     """Let this process take so much memory beyond what it has now, and write no file of any size that matters."""
     import resource
@@ -287,10 +211,6 @@ def _limit_seconds(seconds: float) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-
-
-def _pair(size: Size) -> tuple[int, int]:
-    return size.width, size.height
 
 
 _SERVE = {"reader": read_photos, "worker": enhance_photos}
