@@ -46,7 +46,7 @@ def _default_and_name(field: Field) -> str:
     names = " or ".join(variables(field))
     if field.default in (None, ""):  # its words say what happens then
         return f" [{names}]"
-    known = bytes_text(field.default) if field.unit == "bytes" else str(field.default).lower()
+    known = bytes_text(int(field.default)) if field.unit == "bytes" else str(field.default).lower()
     return f" [default {known}; {names}]"
 
 
