@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-torch test-ray soak check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light bench-folders clean help
+.PHONY: demo serve test test-torch test-ray soak soak-hour check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light bench-folders clean help
 
 demo: .venv/base.stamp ## enhance the sample photo
 	mkdir -p demo
@@ -22,6 +22,12 @@ test-torch: .venv/torch.stamp ## install PyTorch and run its tests
 # About an hour; IMG_ENHANCE_SOAK_ROUNDS and IMG_ENHANCE_SOAK_JOBS shorten it (docs/reliability.md).
 soak: .venv/dev.stamp ## kill the service again and again
 	IMG_ENHANCE_SOAK=1 $(BIN)/pytest -s tests/service
+
+# Twice SECONDS, and some minutes: with kills, then without (docs/reliability.md).
+SECONDS ?= 3600
+soak-hour: .venv/dev.stamp ## fifty clients for an hour with kills, and an hour without
+	$(BIN)/python bench/soak_hour.py --seconds $(SECONDS)
+	$(BIN)/python bench/soak_hour.py --seconds $(SECONDS) --no-kills
 
 test-ray: .venv/ray.stamp ## install Ray and run its tests
 	$(BIN)/pytest -m ray

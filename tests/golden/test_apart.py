@@ -1,14 +1,18 @@
 """Decoders in a process of their own: whatever becomes of that process, it is said of the photo."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
 from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.image_io import apart, open_photo
+from waiting import wait_for
 
 HEIC = Path(__file__).parent.parent / "heic" / "exact.heic"
 
@@ -58,3 +62,20 @@ def test_pixels_of_the_second_try_come_from_the_child(tmp_path: Path) -> None:
     pixels = apart.decode_apart(path, "pillow", pixels=True).pixels
     assert pixels is not None
     np.testing.assert_array_equal(pixels, lab)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_decoder_does_not_outlive_who_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "file")  # a decoder that opens it waits for ever
+    asks = f"decode_apart(Path({str(tmp_path / 'file')!r}), 'bmp', pixels=True)"
+    program = f"from pathlib import Path; from img_enhance.image_io.apart import decode_apart; {asks}"
+    with subprocess.Popen([sys.executable, "-c", program]) as parent:
+        found: list[psutil.Process] = []
+
+        def decoding() -> bool:
+            found[:] = psutil.Process(parent.pid).children()
+            return bool(found) and "PIL" in Path(f"/proc/{found[0].pid}/maps").read_text()
+
+        wait_for(decoding, 300)
+        parent.kill()
+    wait_for(lambda: not found[0].is_running() or found[0].status() == psutil.STATUS_ZOMBIE, 300)

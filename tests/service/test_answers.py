@@ -58,6 +58,14 @@ def test_parts_of_a_picture(service: Served, result: str) -> None:
         assert service.client.get(result, headers={"Range": meaningless}).content == whole
 
 
+@pytest.mark.parametrize("path", ["/", "/page/main.js", "/docs/static/start.js"])
+@pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=99999999-", "bytes=5-1", "bytes=a-b", "pages=1-2"])
+def test_our_own_files_come_whole_whatever_part_is_asked_for(service: Served, path: str, asked: str) -> None:
+    whole, answer = service.client.get(path), service.client.get(path, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (200, whole.content)
+    assert answer.headers["accept-ranges"] == "none"
+
+
 def test_a_file_that_went_after_its_row_was_read_has_expired(service: Served) -> None:
     id = service.later(plain_photo((4, 5, 6)))
     service.ended(id)

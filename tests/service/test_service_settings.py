@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from img_enhance.cli.main import main
 from img_enhance.errors import OptionError
 from img_enhance.request.form import fields
 from img_enhance.service.settings import Settings, settings_from, variables
@@ -77,3 +78,15 @@ def test_the_service_says_where_its_page_is(tmp_path: Path) -> None:
             assert "<title>img-enhance</title>" in httpx.get(said[0]).text
         finally:
             service.terminate()
+
+
+def test_help_says_of_every_setting_its_default_and_its_names(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    lines = " ".join(capsys.readouterr().out.split())
+    for field in fields(Settings):
+        names = " or ".join(variables(field))
+        shown = {"reader_memory": "2.0 GB"}.get(field.name, str(field.default).lower())
+        default = f"default {shown}; " if field.default not in (None, "") else ""
+        assert f"{field.help} [{default}{names}]" in lines, field.name

@@ -38,7 +38,7 @@ class FakeService:
     def __init__(self, root: Any) -> None:
         self.settings = Settings(readers=READERS)
         self.spool = Spool(root)
-        self.pace = Pace(1)
+        self.pace = Pace()
         self.readers = SlowReaders()
 
 

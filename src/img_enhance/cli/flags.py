@@ -58,26 +58,33 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def add_flags(command: argparse.ArgumentParser, title: str, options: type[Any], *, only: tuple[str, ...] = ()) -> Any:
-    """Flags of all options, or of some whose names then stand alone."""
+def add_flags(
+    command: argparse.ArgumentParser,
+    title: str,
+    options: type[Any],
+    *,
+    only: tuple[str, ...] = (),
+    note: Callable[[Field], str] = lambda _: "",
+) -> Any:
+    """Flags of all options, or of some whose names then stand alone; `note` is added to the help of each."""
     group = command.add_argument_group(title)
     for field in fields(options):
         if only and field.name not in only:
             continue
         name = field.name if only else prefix_of(options) + field.name
-        flag = _flag(name)
+        flag, words = _flag(name), (field.help + note(field)).replace("%", "%%")
         if field.type is bool:
             # A flag asks for what is not so by itself.
             wanted = field.default is not True
-            words = field.help if wanted else f"do not {field.help}"
-            group.add_argument(flag if wanted else _flag(f"no_{name}"), dest=name, action="store_const", const=wanted, help=words)
+            flag, words = (flag, words) if wanted else (_flag(f"no_{name}"), f"do not {words}")
+            group.add_argument(flag, dest=name, action="store_const", const=wanted, help=words)
             continue
         group.add_argument(
             flag,
             dest=name,
             metavar=field.placeholder or "|".join(field.choices) or None,
             type=_converter(field),
-            help=field.help.replace("%", "%%"),
+            help=words,
         )
     return group
 

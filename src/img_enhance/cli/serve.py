@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from img_enhance.cli.flags import add_flags, given, set_run
 from img_enhance.errors import OptionError
+from img_enhance.request.form import Field
+from img_enhance.units import bytes_text
 
 if TYPE_CHECKING:
     from img_enhance.service.settings import Settings
@@ -25,17 +27,27 @@ class ServeRequest:
 
 def add_serve(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
-    from img_enhance.service.settings import PREFIX, Settings
+    from img_enhance.service.settings import Settings
 
     command = commands.add_parser(
         "serve",
         help="serve the web page and API",
-        description="Serves the web page and the web API. "
-        f"Every setting may also come from the environment: --sync-seconds is {PREFIX}SYNC_SECONDS.",
+        description="Serves the web page and the web API. Every setting may also come from the environment, under the name in brackets.",
     )
-    add_flags(command, "service", Settings)
+    add_flags(command, "service", Settings, note=_default_and_name)
     command.add_argument("--new-key", metavar="NAME", help="make an API key, print it once, and stop")
     set_run(command, _serve, _request)
+
+
+def _default_and_name(field: Field) -> str:
+    """What a setting is where nobody says anything, and what it is called in the environment."""
+    from img_enhance.service.settings import variables
+
+    names = " or ".join(variables(field))
+    if field.default in (None, ""):  # its words say what happens then
+        return f" [{names}]"
+    known = bytes_text(int(field.default)) if field.unit == "bytes" else str(field.default).lower()
+    return f" [default {known}; {names}]"
 
 
 def _request(arguments: argparse.Namespace) -> ServeRequest:

@@ -73,11 +73,19 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Ahead:
-    """What comes before a queued job: `count` others that wait, with their estimated seconds by kind of work, and those that run."""
+class Waiting:
+    """What is needed of a job to say when its turn comes."""
 
-    count: int
-    queued: dict[str, float]
+    id: str
+    kind: str
+    estimated_seconds: float
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Jobs that wait, in the order in which they will be taken, and those that run."""
+
+    waiting: tuple[Waiting, ...]
     running: tuple[Job, ...]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.jobs.refusals import KeyReused, QuotaReached, ResultExpired, Saturated, StorageFull, StoreBroken
-from img_enhance.jobs.rows import COLUMNS, Ahead, Bounds, Claim, Job, Load, job_of, values_of
+from img_enhance.jobs.rows import COLUMNS, Bounds, Claim, Job, Load, Queue, Waiting, job_of, values_of
 from img_enhance.jobs.schema import CHANGES, TABLES, VERSION
 from img_enhance.jobs.spool import PHOTO
 
@@ -230,16 +230,11 @@ class JobStore:
             self._db.execute("DELETE FROM shares WHERE quota NOT IN (SELECT quota FROM jobs WHERE state IN ('queued', 'running'))")
         return tuple(ids)
 
-    def ahead(self, job: Job) -> Ahead:
-        """What comes before this queued job."""
+    def queue(self) -> Queue:
+        """What waits and what runs."""
         with self._foreseen():
-            rows = self._db.execute(
-                f"{_WAITING} SELECT kind, count(*) AS count, total(estimated_seconds) AS seconds FROM waiting "  # noqa: S608
-                f"WHERE ({_ORDER}) < (SELECT {_ORDER} FROM waiting WHERE id = ?) GROUP BY kind",
-                (job.id,),
-            ).fetchall()
-        queued = {row["kind"]: float(row["seconds"]) for row in rows}
-        return Ahead(sum(row["count"] for row in rows), queued, self._jobs("WHERE state = 'running'"))
+            rows = self._db.execute(f"{_WAITING} SELECT id, kind, estimated_seconds FROM waiting ORDER BY {_ORDER}").fetchall()  # noqa: S608
+        return Queue(tuple(Waiting(*row) for row in rows), self._jobs("WHERE state = 'running'"))
 
     def unfinished(self, quota: str) -> int:
         """How many jobs of this quota wait or run."""

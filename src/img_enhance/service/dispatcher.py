@@ -119,6 +119,8 @@ class Dispatcher:
         try:
             end = await self._answer(slot, job)
             await self._settle(job, end, time.monotonic() - started)
+            if isinstance(end, Succeeded):
+                self._pace.learn(job.kind, job.estimated_seconds, time.monotonic() - started)
         finally:
             self.running.pop(job.id, None)
             self._live.fractions.pop(job.id, None)
@@ -180,7 +182,6 @@ class Dispatcher:
         done = await self._store.ask(JobStore.finish, job, now=time.time(), result=result, result_bytes=size, record=record)
         self._die_at("published")
         if done:
-            self._pace.learn(job.kind, job.estimated_seconds, seconds)
             self._metrics.jobs_ended.labels(state="done").inc()
             for step in end.record["steps"]:
                 self._metrics.step_seconds.labels(step=step["name"]).observe(step["seconds"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,11 @@ from img_enhance.service.keys import Caller
 from img_enhance.service.problems import Problem, problem_body
 from img_enhance.service.service import Service
 from img_enhance.service.views import API, BatchView, JobView, ProblemView, ResultView
+from img_enhance.service.waiting import Awaited, Lane, place_and_seconds
 from img_enhance.workers.protocol import Failed
+
+# What is left of a job that takes longer than expected and does not say how far it is.
+_LEAST_LEFT = 0.1
 
 
 async def owned_job(store: AsyncJobStore, caller: Caller, id: str) -> Job:
@@ -72,14 +77,23 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
 
 async def wait_of(service: Service, job: Job) -> tuple[int, float]:
     """The place of a queued job, of which 1 is next, and the seconds until it has ended."""
-    ahead, pace = await service.store.ask(JobStore.ahead, job), service.pace
-    before = pace.expected_of(ahead.queued) + sum(_seconds_left(service, each) for each in ahead.running)
-    return ahead.count + 1, pace.shared(before) + pace.expected(job.kind, job.estimated_seconds)
+    queue, pace, short_seconds = await service.store.ask(JobStore.queue), service.pace, service.settings.short_seconds
+    left = {each.id: _seconds_left(service, each) for each in queue.running}
+    by_slot = {id(slot): left.get(running, 0.0) for running, slot in service.dispatcher.running.items()}
+    lanes = [Lane(by_slot.get(id(slot), 0.0), slot.lane == "short") for slot in service.dispatcher.slots]
+    waiting = [
+        Awaited(each.id, pace.expected(each.kind, each.estimated_seconds), each.estimated_seconds < short_seconds) for each in queue.waiting
+    ]
+    return place_and_seconds(waiting, lanes, job.id)
 
 
 def _seconds_left(service: Service, job: Job) -> float:
-    """What is expected of a running job from now."""
-    return service.pace.expected(job.kind, job.estimated_seconds) * (1 - service.live.fractions.get(job.id, 0.0))
+    """What is expected of a running job from now: the further it is, the more counts how fast it was itself."""
+    expected, fraction = service.pace.expected(job.kind, job.estimated_seconds), service.live.fractions.get(job.id, 0.0)
+    gone = 0.0 if job.started is None else max(0.0, time.time() - job.started)
+    if not fraction:
+        return max(expected - gone, expected * _LEAST_LEFT)
+    return (1 - fraction) * (expected * (1 - fraction) + gone)
 
 
 def _links(job: Job, url: str) -> dict[str, str]:

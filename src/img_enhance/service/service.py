@@ -44,7 +44,7 @@ class Service:
         self.metrics = Metrics()
         self.live = LiveState()
         self.previews = Shares("previews", most=settings.uploads, most_each=settings.previews_per_key)
-        self.pace = Pace(len(settings.lanes))
+        self.pace = Pace()
         self.spool = Spool(Path(settings.data).resolve())
         self.keys = Keys(settings.api_keys, self.spool.root / "keys")
         if settings.access == "keys" and not self.keys:

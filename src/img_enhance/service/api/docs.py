@@ -8,7 +8,8 @@ from pathlib import Path
 import fastapi_swagger
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
+
+from img_enhance.service.api.whole_files import WholeFiles
 
 STATIC = Path(__file__).parent.parent / "static"
 SWAGGER = Path(fastapi_swagger.__file__).parent / "resources"
@@ -34,7 +35,7 @@ _PAGE = """<!doctype html>
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; base-uri 'none'"
 
 
-class PageFiles(StaticFiles):
+class PageFiles(WholeFiles):
     """The files that the page names, and nothing else of their folders."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:

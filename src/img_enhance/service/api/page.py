@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response
 from starlette.types import Scope
+
+from img_enhance.service.api.whole_files import WholeFile, WholeFiles
 
 PAGE = Path(__file__).parent.parent / "page"
 
@@ -21,7 +22,7 @@ POLICY = (
 HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
 
 
-class PageFiles(StaticFiles):
+class PageFiles(WholeFiles):
     """The page's files, asked for anew whenever they have changed."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -33,4 +34,4 @@ class PageFiles(StaticFiles):
 @router.get("/")
 async def page() -> Response:
     """The page."""
-    return FileResponse(PAGE / "index.html", headers=HEADERS, media_type="text/html; charset=utf-8")
+    return WholeFile(PAGE / "index.html", headers=HEADERS, media_type="text/html; charset=utf-8")
