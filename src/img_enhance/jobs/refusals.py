@@ -114,6 +114,13 @@ class QuotaReached(UserError):
     http_status = 429
 
 
+class DailyQuotaReached(UserError):
+    """The key has sent as much today as it may."""
+
+    code = "daily_quota"
+    http_status = 429
+
+
 class Saturated(MachineError):
     """The service has as much to do as it takes."""
 

@@ -80,6 +80,7 @@ KINDS = (
     Kind(refusals.KeyReused, "use a new Idempotency-Key for another payload"),
     Kind(refusals.WorkTooLong, "ask for a smaller factor or a faster model"),
     Kind(refusals.QuotaReached, "wait for some of your jobs, or cancel them"),
+    Kind(refusals.DailyQuotaReached, "wait for the next day (UTC), or ask the operator for more; GET /api/v1/status shows what is used"),
     Kind(refusals.Saturated, _LATER),
     Kind(refusals.Stopping, _LATER),
     Kind(refusals.StoreBroken, _OPERATOR, private=True),
