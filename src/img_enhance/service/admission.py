@@ -18,6 +18,7 @@ from img_enhance.jobs.refusals import Bug, FileTooLarge, MalformedRequest, Quota
 from img_enhance.jobs.store import JobStore
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
+from img_enhance.service.quotas import check_today
 from img_enhance.service.service import Service
 from img_enhance.service.shares import Held, Shares
 from img_enhance.service.uploads import JSON, media_type
@@ -91,9 +92,11 @@ class Admission:
         with ExitStack() as held:
             try:
                 receive = await self._taken(scope, headers, receive, held)
-            except ImgEnhanceError as error:
+            except (ImgEnhanceError, Problem) as error:
+                problem = error if isinstance(error, Problem) else Problem(as_data(error))
                 await _swallow(headers, receive)
-                await problem_response(as_data(error), headers={"Connection": "close"})(scope, receive, send)
+                close = {**problem.headers, "Connection": "close"}
+                await problem_response(problem.failed, members=problem.members, headers=close)(scope, receive, send)
                 return
             if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):
                 scope = {**scope, "method": "GET"}  # the server, which has the first one, leaves the body out
@@ -123,8 +126,7 @@ class Admission:
         elif (path.startswith(API) and path not in OPEN_PATHS) or (path == "/metrics" and settings.metrics == "keyed"):
             if scope["method"] == "OPTIONS":
                 return
-            owner = self.service.keys.owner(headers)
-            scope[CALLER] = Caller(owner, owner)
+            scope[CALLER] = self.service.keys.caller(headers)
 
     def _most_bytes(self, path: str, headers: Headers) -> int:
         settings = self.service.settings
@@ -151,7 +153,7 @@ class Admission:
     async def _check_queue(self, caller: Caller) -> None:
         """Pass if another job could be taken. What was taken before is not refused when it is asked for again.
 
-        Raises: Saturated, QuotaReached.
+        Raises: Saturated, QuotaReached; Problem of the day's quota.
         """
         service, settings = self.service, self.service.settings
         load = await service.store.ask(JobStore.load)
@@ -162,6 +164,7 @@ class Admission:
             raise QuotaReached(
                 f"{unfinished} of your jobs are unfinished and {settings.jobs_per_key} may be", "wait for some or cancel them"
             )
+        await check_today(service, caller)
 
     async def _check_disk(self, incoming_bytes: int) -> None:
         """Pass if so many bytes more can be kept.

@@ -12,7 +12,7 @@ from typing import Any
 from img_enhance.errors import OptionError
 from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import StorageFull, StoreBroken
-from img_enhance.jobs.rows import Bounds
+from img_enhance.jobs.rows import Bounds, Daily
 from img_enhance.jobs.spool import Spool
 from img_enhance.jobs.store import JobStore
 from img_enhance.service.dispatcher import Dispatcher
@@ -66,9 +66,9 @@ class Service:
         )
         self._tasks: list[asyncio.Task[None]] = []
 
-    @property
-    def bounds(self) -> Bounds:
-        return Bounds(self.settings.queue_jobs, self.settings.queue_seconds, self.settings.jobs_per_key)
+    def bounds_of(self, daily: Daily) -> Bounds:
+        """What is kept to where jobs are accepted of a caller who may send so much a day."""
+        return Bounds(self.settings.queue_jobs, self.settings.queue_seconds, self.settings.jobs_per_key, daily)
 
     @property
     def slots(self) -> tuple[Slot, ...]:

@@ -59,6 +59,26 @@ class JobView(BaseModel):
     links: dict[str, str]
 
 
+class RecordView(BaseModel):
+    """What is kept of a job when its picture is gone; times are seconds since 1970."""
+
+    id: str
+    state: str = Field(description="done, failed, cancelled or expired")
+    batch: str | None = None
+    created: float
+    started: float | None = None
+    finished: float
+    kept_until: float = Field(description="when the service forgets it")
+    attempts: int = Field(description="how often it was started")
+    photo: dict[str, Any] = Field(description="format, size, bytes and sha256, and why steps were chosen or left out")
+    recipe: dict[str, Any]
+    result: dict[str, Any] | None = Field(None, description="format, size, bytes and sha256")
+    record: dict[str, Any] | None = Field(
+        None, description="how the result was made: plan, weights, warnings, seconds and memory of every step"
+    )
+    error: ProblemView | None = Field(None, description="why there is no result")
+
+
 class JobsView(BaseModel):
     """Some of the caller's jobs, the latest first."""
 
