@@ -100,6 +100,20 @@ class KeyReused(UserError):
     http_status = 422
 
 
+class UrlRefused(UserError):
+    """A URL that leads to where the service may not go."""
+
+    code = "url_refused"
+    http_status = 422
+
+
+class UrlFailed(UserError):
+    """A URL that did not answer as it should."""
+
+    code = "url_failed"
+    http_status = 422
+
+
 class WorkTooLong(UserError):
     """Work estimated to take longer than allowed."""
 
