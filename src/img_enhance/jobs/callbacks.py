@@ -41,12 +41,12 @@ def due(database: sqlite3.Connection, *, now: float, busy: Collection[str], most
     return tuple(callback_of(row) for row in rows)
 
 
-def attempted(database: sqlite3.Connection, callback: Callback, *, now: float, answer: str, again: bool) -> bool:
+def attempted(database: sqlite3.Connection, callback: Callback, *, now: float, answer: str, taken: bool, again: bool) -> bool:
     """Note how an attempt went; whether there will be another."""
     pause = pause_after(callback) if again else None
     database.execute(
-        "UPDATE callbacks SET attempts = attempts + 1, answer = ?, due = ? WHERE job = ?",
-        (answer, None if pause is None else now + pause, callback.job),
+        "UPDATE callbacks SET attempts = attempts + 1, answer = ?, due = ?, taken = ? WHERE job = ?",
+        (answer, None if pause is None else now + pause, now if taken else None, callback.job),
     )
     return pause is not None
 

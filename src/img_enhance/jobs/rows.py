@@ -90,7 +90,7 @@ class CallbackAddress:
 @dataclass(frozen=True)
 class Callback:
     """How the telling of a job's end goes. `state` is the job's, None before its end; `due` is when the next attempt is, None when there is
-    none; `answer` is what came of the last one.
+    none; `answer` is what came of the last one, and `taken` when the receiver took the message.
     """
 
     job: str
@@ -101,6 +101,7 @@ class Callback:
     due: float | None
     attempts: int
     answer: str | None
+    taken: float | None = None
 
 
 @dataclass(frozen=True)

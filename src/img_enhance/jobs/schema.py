@@ -20,7 +20,8 @@ CREATE TABLE callbacks (
     state TEXT,
     due REAL,
     attempts INTEGER NOT NULL DEFAULT 0,
-    answer TEXT
+    answer TEXT,
+    taken REAL
 ) STRICT;
 
 CREATE INDEX callbacks_by_due ON callbacks(due) WHERE due IS NOT NULL;

@@ -302,10 +302,10 @@ class JobStore:
         with self._foreseen():
             return callbacks.due(self._db, now=now, busy=busy, most_each=most_each)
 
-    def attempted(self, callback: Callback, *, now: float, answer: str, again: bool) -> bool:
+    def attempted(self, callback: Callback, *, now: float, answer: str, taken: bool, again: bool) -> bool:
         """Note how an attempt to tell went, which is to be made `again` or not; whether there will be another one."""
         with self._transaction():
-            return callbacks.attempted(self._db, callback, now=now, answer=answer, again=again)
+            return callbacks.attempted(self._db, callback, now=now, answer=answer, taken=taken, again=again)
 
     def secret(self, name: str) -> bytes:
         """32 random bytes, always the same ones of this store."""

@@ -14,7 +14,7 @@ from img_enhance.request.recipe import Reason, left_out
 from img_enhance.service.keys import Caller
 from img_enhance.service.problems import Problem, problem_body
 from img_enhance.service.service import FORGET_SECONDS, Service
-from img_enhance.service.views import API, BatchView, JobView, ProblemView, RecordView, ResultView
+from img_enhance.service.views import API, BatchView, CallbackView, JobView, ProblemView, RecordView, ResultView
 from img_enhance.workers.protocol import Failed
 
 
@@ -66,8 +66,18 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
         result=_result_view(job, url),
         record=job.record if record else None,
         error=None if job.error is None else ProblemView(**problem_body(problem_of(job))),
+        callback=await _callback_view(service, job) if record else None,
         links=_links(job, url),
     )
+
+
+async def _callback_view(service: Service, job: Job) -> CallbackView | None:
+    callback = await service.store.ask(JobStore.callback, job.id)
+    if callback is None:
+        return None
+    waits = callback.state is None or callback.due is not None
+    state = "waiting" if waits else "given_up" if callback.taken is None else "taken"
+    return CallbackView(url=callback.url, state=state, attempts=callback.attempts, answer=callback.answer, next=callback.due)
 
 
 async def wait_of(service: Service, job: Job) -> tuple[int, float]:

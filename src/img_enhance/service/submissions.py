@@ -129,8 +129,8 @@ def _header(answer: Checked, upload: Upload) -> dict[str, Any]:
     return header | ({"reasons": list(answer.reasons)} if answer.reasons else {})
 
 
-def fingerprint(path: str, submissions: Sequence[Submission]) -> str:
-    """A hash of all that a request asks for."""
-    recipes = [each.recipe.to_mapping() if isinstance(each.recipe, Recipe) else str(each.recipe) for each in submissions]
-    whole = json.dumps([path, recipes, [each.upload.sha256 for each in submissions]], sort_keys=True)
+def fingerprint(path: str, recipes: Sequence[Recipe | ImgEnhanceError], photos: Sequence[str], callback: CallbackAddress | None) -> str:
+    """A hash of all that a request asks for; `photos` are hashes of files, or URLs."""
+    asked = [each.to_mapping() if isinstance(each, Recipe) else str(each) for each in recipes]
+    whole = json.dumps([path, asked, list(photos), *([callback.url] if callback else [])], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()

@@ -37,6 +37,22 @@ class ResultView(BaseModel):
     bytes: int
 
 
+class CallbackView(BaseModel):
+    """How the telling of a job's end goes."""
+
+    url: str
+    state: str = Field(description="waiting for the end or for the next attempt, taken, or given_up")
+    attempts: int
+    answer: str | None = Field(None, description="what came of the last attempt")
+    next: float | None = Field(None, description="when the next attempt is")
+
+
+class SecretView(BaseModel):
+    """What signs callbacks."""
+
+    secret: str = Field(examples=["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="])
+
+
 class JobView(BaseModel):
     """A job as it is now; times are seconds since 1970."""
 
@@ -56,6 +72,7 @@ class JobView(BaseModel):
     result: ResultView | None = None
     record: dict[str, Any] | None = Field(None, description="how the result was made: plan, weights, seconds and memory of every step")
     error: ProblemView | None = None
+    callback: CallbackView | None = Field(None, description="only where one job is asked for")
     links: dict[str, str]
 
 

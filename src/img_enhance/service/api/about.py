@@ -33,7 +33,7 @@ from img_enhance.workers.supervisor import Slot
 
 router = APIRouter()
 
-_NOT_SHOWN = (*Settings.secret, "host", "port", "data", "fault")
+_NOT_SHOWN = (*Settings.secret, "host", "port", "data", "private_networks", "fault")
 
 
 @router.get(f"{API}/algorithms", tags=["about"], summary="What can be done to a photo")
