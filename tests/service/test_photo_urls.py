@@ -39,10 +39,10 @@ def _takes_them_in_json_and_forms(run: Served) -> None:
         assert run.client.post("/api/v1/enhance", files=form).status_code == 200
         assert enhance(run, server.url, path="/suggest").json()["photo"]["width"] == 24
         assert [path for path, _, _ in server.messages] == ["/hook?token=1"] * 3
-        both = {"photo_url": (None, server.url), "file": ("x", plain_photo((1, 2, 3)))}
+        both: Any = {"photo_url": (None, server.url), "file": ("x", plain_photo((1, 2, 3)))}
         refused = run.client.post("/api/v1/enhance", files=both)
         assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")
-        batch = [("files", ("x", plain_photo((1, 2, 3)))), ("photo_url", (None, server.url))]
+        batch: Any = [("files", ("x", plain_photo((1, 2, 3)))), ("photo_url", (None, server.url))]
         assert run.client.post("/api/v1/enhance/batch", files=batch).status_code == 422
         assert len(server.messages) == 3
     assert run.client.post("/api/v1/enhance", json={"photo_url": 7}).status_code == 422

@@ -149,12 +149,14 @@ class Admission:
         key = headers.get("idempotency-key")
         if key is None or not await self.service.store.ask(JobStore.knows, caller.quota, key):
             await self._check_queue(caller)
+            if scope["path"].startswith(f"{API}/enhance"):  # previews and suggestions count for nothing
+                await check_today(self.service, caller)
         await check_disk(self.service, announced)
 
     async def _check_queue(self, caller: Caller) -> None:
         """Pass if another job could be taken. What was taken before is not refused when it is asked for again.
 
-        Raises: Saturated, QuotaReached; Problem of the day's quota.
+        Raises: Saturated, QuotaReached.
         """
         service, settings = self.service, self.service.settings
         load = await service.store.ask(JobStore.load)
@@ -165,7 +167,6 @@ class Admission:
             raise QuotaReached(
                 f"{unfinished} of your jobs are unfinished and {settings.jobs_per_key} may be", "wait for some or cancel them"
             )
-        await check_today(service, caller)
 
     def _limited(self, receive: Receive, most: int, body: Held) -> Receive:
         """`receive` that counts bytes and keeps a deadline until the body is whole, and makes room for the next one then."""

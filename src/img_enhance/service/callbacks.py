@@ -50,7 +50,7 @@ def callback_in(service: Service, caller: Caller, body: Body) -> CallbackAddress
     url = taken_url(body.form_fields, CALLBACK_URL)
     if url is None:
         return None
-    if not service.settings.callbacks:
+    if service.settings.callbacks == "off":
         raise OptionError(f"this service knows no {CALLBACK_URL}", "ask for the job instead, or ask for ", Setting("callbacks"))
     if not caller.key_hash:
         raise OptionError(f"{CALLBACK_URL} needs an API key, whose secret signs what is sent", "ask for the job instead")

@@ -51,7 +51,9 @@ class Settings:
     )
     sync_seconds: float = option(30, help="work estimated to end later than this is answered with 202", minimum=0, placeholder="SECONDS")
 
-    callbacks: bool = option(True, help="tell the ends of jobs to URLs that holders of a key name (callback_url)")
+    callbacks: str = option(
+        "keyed", help="who is told the ends of jobs at a URL (callback_url): holders of a key, or nobody", choices=("keyed", "off")
+    )
     photo_urls: bool = option(False, help="take photos by their URL (photo_url), fetched from where it leads")
     private_networks: str = option(
         "",
