@@ -39,9 +39,9 @@ def bounds(daily: Daily) -> Bounds:
 def test_a_day_has_so_many_jobs_and_megapixels(store: JobStore) -> None:
     three, two_and_a_half = bounds(Daily(jobs=3)), bounds(Daily(megapixels=2.5))
     store.accept([sized("1"), sized("2")], three)
-    with pytest.raises(DailyQuotaReached, match=r"2 of the 3 jobs a day.*here are 2"):
+    with pytest.raises(DailyQuotaReached, match=r"2 of its 3 jobs a day.*here are 2"):
         store.accept([sized("3"), sized("4")], three)
-    with pytest.raises(DailyQuotaReached, match=r"2 of the 2\.5 megapixels a day.*here are 1"):
+    with pytest.raises(DailyQuotaReached, match=r"2 of its 2\.5 megapixels a day.*here are 1"):
         store.accept([sized("3")], two_and_a_half)
     store.accept([sized("3", width=500)], two_and_a_half)
     for full in (three, two_and_a_half):

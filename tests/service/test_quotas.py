@@ -42,7 +42,7 @@ def test_a_key_has_its_day_and_outlives_a_kill(tmp_path: Path) -> None:
         refused = run.post(plain_photo((7, 8, 9)), headers=keys["few"])
         assert (refused.status_code, refused.json()["code"]) == (429, "daily_quota")
         assert is_problem(refused)
-        assert "2 of the 2 jobs a day" in refused.json()["detail"]
+        assert "2 of its 2 jobs a day" in refused.json()["detail"]
         assert run.client.post("/api/v1/suggest", files={"file": plain_photo((7, 8, 9))}, headers=keys["few"]).status_code == 200
         left = refused.json()["today"]["resets"] - time.time()
         assert abs(int(refused.headers["retry-after"]) - left) < 60

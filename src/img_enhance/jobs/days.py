@@ -37,10 +37,10 @@ def check_day(used: Used, new: Used, daily: Daily) -> None:
     """
     if daily.jobs is not None and used.jobs + new.jobs > daily.jobs:
         more = f", and here are {new.jobs}" if new.jobs > 1 else ""
-        raise DailyQuotaReached(f"{used.jobs} of the {daily.jobs} jobs a day of your key are used{more}", _ADVICE)
+        raise DailyQuotaReached(f"your key has used {used.jobs} of its {daily.jobs} jobs a day{more}", _ADVICE)
     if daily.megapixels is not None and used.pixels + new.pixels > daily.megapixels * 1e6:
         more = f", and here are {new.pixels / 1e6:.3g}" if used.pixels < daily.megapixels * 1e6 else ""
-        says = f"{used.pixels / 1e6:.5g} of the {daily.megapixels:g} megapixels a day of your key are used{more}"
+        says = f"your key has used {used.pixels / 1e6:.5g} of its {daily.megapixels:g} megapixels a day{more}"
         raise DailyQuotaReached(says, _ADVICE)
 
 

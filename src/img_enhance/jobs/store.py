@@ -204,8 +204,8 @@ class JobStore:
             return changed.rowcount == 1
 
     def delete(self, id: str, *, now: float) -> bool:
-        """Whether the job had a result; then it has none any more, its row says why, and its record knows nothing of the photo itself: no
-        hashes, and nothing that was measured of it. Nobody is told of it who was not yet.
+        """Whether the job had a result; then it has none any more, its row says why, and its record has no hashes any more, nor the facts
+        that its steps noted of the photo. Nobody is told of it who was not yet.
         """
         error = {
             "code": ResultExpired.code,
@@ -219,7 +219,7 @@ class JobStore:
             self._db.execute(
                 "UPDATE jobs SET state = 'expired', result_bytes = 0, photo_bytes = 0, header = json_remove(header, '$.sha256'), "
                 "result = json_remove(result, '$.sha256'), record = ?, error = ? WHERE id = ?",
-                (json.dumps(without_measurements(job.record or {})), json.dumps(error), id),
+                (json.dumps(without_facts(job.record or {})), json.dumps(error), id),
             )
             self._db.execute("DELETE FROM callbacks WHERE job = ?", (id,))
             self._note(id, "expired", now)
@@ -446,8 +446,8 @@ class JobStore:
             raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}", "see to its disk and permissions") from error
 
 
-def without_measurements(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record without what its steps measured of the photo, such as where faces are."""
+def without_facts(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without the facts that its steps noted of the photo."""
     steps = [{name: value for name, value in step.items() if name != "facts"} for step in record.get("steps", ())]
     return {**record, "steps": steps}
 

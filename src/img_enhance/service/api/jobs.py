@@ -112,7 +112,7 @@ async def events(request: Request, id: str) -> Response:
     "/jobs/{id}", response_model=JobView, response_model_exclude_none=True, responses=PROBLEMS, summary="Cancel a job, or delete its result"
 )
 async def delete(request: Request, id: str) -> JobView:
-    """The job, cancelled; of one that is done the result is deleted at once. Its record stays without what was seen of the photo."""
+    """The job, cancelled; of one that is done the result is deleted at once. Its record stays, without hashes and facts."""
     service, caller = service_of(request), caller_of(request)
     found = await owned_job(service.store, caller, id)
     if not await service.dispatcher.cancel(found.id) and await service.store.ask(JobStore.delete, found.id, now=time.time()):
