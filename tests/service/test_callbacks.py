@@ -1,6 +1,7 @@
 """The ends of jobs told to whom callers name: signed, again and again until they are taken, and to nobody inside."""
 
 import dataclasses
+import http.client
 import json
 import re
 import threading
@@ -10,9 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import httpx
 import pytest
 from receivers import LOOPBACK, receiver, says
-from served import Served, noisy_photo, plain_photo, served
+from served import RECIPE, Served, noisy_photo, plain_photo, served
 
 from img_enhance.errors import OptionError
 from img_enhance.jobs.callbacks import PAUSES, pause_after
@@ -98,10 +100,25 @@ def test_every_kind_of_end_is_told_and_who_is_gone_is_left(tmp_path: Path) -> No
         assert told[batch["jobs"][1]["id"]]["data"]["error"]["code"] == "unsupported_photo"
         wait_for(lambda: callback(run, cancelled)["state"] == "taken")
 
+        server.messages.clear()
+        _goes_away_while_it_waits(run, server.url)
+        wait_for(lambda: bool(server.messages))
+        assert json.loads(server.messages[0][2])["type"] == "job.done"
+
         left = send(run, plain_photo((1, 2, 3)), gone.url, MINE).json()["id"]
         wait_for(lambda: callback(run, left)["state"] == "given_up")
         assert callback(run, left)["answer"] == "410 Gone"
         assert len(gone.messages) == 1
+
+
+def _goes_away_while_it_waits(run: Served, url: str) -> None:
+    before = run.client.get("/api/v1/jobs", headers=MINE).json()["jobs"][0]["id"]
+    words = {"recipe": json.dumps(RECIPE), "callback_url": url}
+    asked = httpx.Request("POST", run.url, files={"file": ("x", noisy_photo(side=96))}, data=words, headers={"X-API-Key": KEYS[0]})
+    connection = http.client.HTTPConnection("127.0.0.1", run.port, timeout=60)
+    connection.request("POST", "/api/v1/enhance", asked.read(), dict(asked.headers))
+    wait_for(lambda: run.client.get("/api/v1/jobs", headers=MINE).json()["jobs"][0]["id"] != before)
+    connection.close()
 
 
 def test_fifty_slow_receivers_keep_nobody_elses_waiting(tmp_path: Path) -> None:

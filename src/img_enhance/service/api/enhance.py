@@ -73,7 +73,7 @@ async def enhance(request: Request) -> Response:
     _, expected = await wait_of(service, job)
     if _prefers_async(request) or expected > service.settings.sync_seconds:
         return _accepted_response(await job_view(service, job, record=False))
-    return await _waited_for(request, job, kept=claim is not None)
+    return await _waited_for(request, job, kept=claim is not None or callback is not None)
 
 
 @router.post(
@@ -204,7 +204,9 @@ async def _replayed(request: Request, job: Job) -> Response:
 
 
 async def _waited_for(request: Request, job: Job, *, kept: bool) -> Response:
-    """The answer once the job has ended. If the client goes away, nobody wants the work, unless its key lets it be asked for again."""
+    """The answer once the job has ended. If the client goes away, nobody wants the work, unless its key lets it be asked for again, or its
+    end is told elsewhere.
+    """
     service = service_of(request)
     patience = max(service.settings.sync_seconds * _PATIENCE, _LEAST_PATIENCE_SECONDS)
     deadline = time.monotonic() + patience
