@@ -22,6 +22,7 @@ HEAVY = {
     "pi_heif": ("image_io",),
     "psutil": ("machine", "service"),
     "fastapi": ("service",),
+    "h11": ("service",),
     "fastapi_swagger": ("service",),
     "prometheus_client": ("service",),
     "pydantic": ("service",),

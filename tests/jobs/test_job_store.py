@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from img_enhance.jobs.refusals import KeyReused, QuotaReached, Saturated, StoreBroken
-from img_enhance.jobs.rows import Bounds, Claim, Job
+from img_enhance.jobs.rows import Bounds, CallbackAddress, Claim, Job, Used
 from img_enhance.jobs.store import MOST_RETURNS, JobStore
 
 WIDE = Bounds(jobs=100, seconds=1e6, per_quota=100)
@@ -228,8 +228,15 @@ CREATE TABLE events (
 STATES = ("queued", "running", "done", "failed", "cancelled", "expired")
 
 
-def store_of_version_1(path: Path) -> None:
-    """A store as the first version made it, with a job in every state."""
+CHANGES_TO_2 = """
+ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+CREATE TABLE shares (quota TEXT PRIMARY KEY, turn REAL NOT NULL) STRICT;
+PRAGMA user_version = 2;
+"""
+
+
+def old_store(path: Path, version: int) -> None:
+    """A store as an earlier version made it, with a job in every state."""
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode=WAL")
         database.executescript(VERSION_1)
@@ -241,23 +248,32 @@ def store_of_version_1(path: Path) -> None:
         database.execute("INSERT INTO idempotency VALUES ('me', 'key', 'print', 'done', 100.0)")
         database.execute("PRAGMA user_version = 1")
         database.commit()
+        if version == 2:
+            database.executescript(CHANGES_TO_2)
 
 
-def test_a_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
-    store_of_version_1(tmp_path / "jobs.sqlite")
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_store_of_an_earlier_version_goes_on(tmp_path: Path, version: int) -> None:
+    old_store(tmp_path / "jobs.sqlite", version)
     store = JobStore(tmp_path / "jobs.sqlite")
     assert [each.state for state in STATES for each in (store.job(state),) if each is not None] == list(STATES)
     assert store.claimed("me", Claim("key", "print")) == "done"
     assert [job.id for job in [lease(store)]] == ["queued"]
-    store.accept([job("new")], WIDE)
+    store.accept([job("new")], WIDE, callback=CallbackAddress("https://example.org", "signer"))
+    assert store.used("me", day=0).jobs == 1
+    assert store.delete("done", now=300)
     store.close()
     assert JobStore(tmp_path / "jobs.sqlite").job("new") is not None
 
 
-def test_a_change_of_version_that_is_cut_off_is_done_at_the_next_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "cut_after"), [(1, 1), (1, 2), (2, 2)])
+def test_a_change_of_version_that_is_cut_off_is_done_at_the_next_start(tmp_path: Path, version: int, cut_after: int) -> None:
     path = tmp_path / "jobs.sqlite"
-    store_of_version_1(path)
-    cut = "from img_enhance.jobs import schema; schema.CHANGES[1] += 'SELECT die();'; import os, sqlite3, sys; connect = sqlite3.connect\n"
+    old_store(path, version)
+    cut = (
+        f"from img_enhance.jobs import schema; schema.CHANGES[{cut_after}] += 'SELECT die();'; import os, sqlite3, sys\n"
+        "connect = sqlite3.connect\n"
+    )
     dying = (
         "def dying(*words, **more):\n    database = connect(*words, **more)\n"
         "    database.create_function('die', 0, lambda: os.kill(os.getpid(), 9))\n    return database\n"
@@ -265,23 +281,38 @@ def test_a_change_of_version_that_is_cut_off_is_done_at_the_next_start(tmp_path:
     )
     assert subprocess.run([sys.executable, "-c", cut + dying, str(path)], check=False).returncode == -signal.SIGKILL
     with contextlib.closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        assert database.execute("PRAGMA user_version").fetchone() == (version,)
     assert lease(JobStore(path)).id == "queued"
 
 
-def test_a_deleted_result_leaves_a_row_that_says_so(store: JobStore) -> None:
-    store.accept([JOB], WIDE)
+def test_a_deleted_result_leaves_a_row_that_says_so_and_knows_nothing_of_the_photo(store: JobStore) -> None:
+    store.accept([dataclasses.replace(JOB, header={"width": 3, "sha256": "of the photo"})], WIDE)
     running = lease(store)
     assert not store.delete("a", now=250)
-    store.finish(running, now=300, result={"name": "x"}, result_bytes=7, record={"done": "something"})
+    record = {"done": "something", "steps": [{"name": "faces", "seconds": 1.0, "facts": {"boxes": [1, 2, 3, 4]}}]}
+    store.finish(running, now=300, result={"name": "x", "sha256": "of the result"}, result_bytes=7, record=record)
     assert store.delete("a", now=301)
     assert not store.delete("a", now=302)
     row = store.job("a")
     assert row is not None
     assert row.error is not None
-    assert (row.state, row.result, row.record, row.error["code"]) == ("expired", None, None, "result_expired")
+    assert (row.state, row.error["code"]) == ("expired", "result_expired")
+    assert row.header == {"width": 3}
+    assert row.result == {"name": "x"}
+    assert row.record == {"done": "something", "steps": [{"name": "faces", "seconds": 1.0}]}
     assert (store.load().stored_bytes, store.files()) == (0, {})
     assert [state for _, state, _ in store.events("a", after=0)][-2:] == ["done", "expired"]
+
+
+def test_a_job_that_is_forgotten_leaves_nothing_but_what_it_used(store: JobStore) -> None:
+    store.accept([JOB], WIDE, batch="both", claim=Claim("key", "photo"), callback=CallbackAddress("https://example.org", "signer"))
+    assert not store.forget("a")
+    store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=7, record={})
+    assert store.forget("a")
+    assert not store.forget("a")
+    assert (store.job("a"), store.batch("both"), store.callback("a"), store.events("a", after=0)) == (None, (), None, ())
+    assert store.claimed("me", Claim("key", "other photo")) is None
+    assert store.used("me", day=0) == Used(1, 0)
 
 
 def test_an_unknown_version_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ FIGURES = {
     "jobs_ended": "counter",
     "queue_wait_seconds": "histogram",
     "step_seconds": "histogram",
+    "callbacks": "counter",
     "worker_restarts": "counter",
     "worker_overweight": "counter",
     "memory_bytes": "gauge",

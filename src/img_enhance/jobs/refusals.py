@@ -100,6 +100,20 @@ class KeyReused(UserError):
     http_status = 422
 
 
+class UrlRefused(UserError):
+    """A URL that leads to where the service may not go."""
+
+    code = "url_refused"
+    http_status = 422
+
+
+class UrlFailed(UserError):
+    """A URL that did not answer as it should."""
+
+    code = "url_failed"
+    http_status = 422
+
+
 class WorkTooLong(UserError):
     """Work estimated to take longer than allowed."""
 
@@ -111,6 +125,13 @@ class QuotaReached(UserError):
     """The caller has as many unfinished jobs as it may."""
 
     code = "quota"
+    http_status = 429
+
+
+class DailyQuotaReached(UserError):
+    """The key has sent as much today as it may."""
+
+    code = "daily_quota"
     http_status = 429
 
 

@@ -51,12 +51,57 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Daily:
+    """What a caller may send a day; None where that is not bounded."""
+
+    jobs: int | None = None
+    megapixels: float | None = None
+
+
+UNBOUNDED = Daily()
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a caller has sent on a day."""
+
+    jobs: int
+    pixels: int
+
+
+@dataclass(frozen=True)
 class Bounds:
-    """How much may wait: jobs, their estimated seconds, unfinished jobs of one quota."""
+    """How much may wait: jobs, their estimated seconds, unfinished jobs of one quota; and what that quota may send a day."""
 
     jobs: int
     seconds: float
     per_quota: int
+    daily: Daily = UNBOUNDED
+
+
+@dataclass(frozen=True)
+class CallbackAddress:
+    """Where to tell of a job's end, and whose secret signs it: the hash of an API key."""
+
+    url: str
+    signer: str
+
+
+@dataclass(frozen=True)
+class Callback:
+    """How the telling of a job's end goes. `state` is the job's, None before its end; `due` is when the next attempt is, None when there is
+    none; `answer` is what came of the last one, and `taken` when the receiver took the message.
+    """
+
+    job: str
+    quota: str
+    url: str
+    signer: str
+    state: str | None
+    due: float | None
+    attempts: int
+    answer: str | None
+    taken: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,33 @@
 """The tables of the store, and how those of an earlier version become them."""
 
-VERSION = 2
+VERSION = 3
+
+# `state` is the job's, once it has ended. `due` is when to tell of it, NULL before the end and when nothing is left to tell.
+_ADDED_BY_3 = """
+CREATE TABLE days (
+    quota TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    jobs INTEGER NOT NULL,
+    pixels INTEGER NOT NULL,
+    PRIMARY KEY (quota, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE callbacks (
+    job TEXT PRIMARY KEY REFERENCES jobs(id) ON DELETE CASCADE,
+    quota TEXT NOT NULL,
+    url TEXT NOT NULL,
+    signer TEXT NOT NULL,
+    state TEXT,
+    due REAL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    answer TEXT,
+    taken REAL
+) STRICT;
+
+CREATE INDEX callbacks_by_due ON callbacks(due) WHERE due IS NOT NULL;
+
+CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+"""
 
 # What each version lacks that the next one has. A store keeps its jobs from version to version.
 CHANGES = {
@@ -8,9 +35,11 @@ CHANGES = {
 ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT '';
 CREATE TABLE shares (quota TEXT PRIMARY KEY, turn REAL NOT NULL) STRICT;
 """,
+    2: _ADDED_BY_3,
 }
 
-TABLES = """
+TABLES = (
+    """
 CREATE TABLE batches (
     id TEXT PRIMARY KEY,
     owner TEXT NOT NULL,
@@ -66,3 +95,5 @@ CREATE TABLE events (
     PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;
 """
+    + _ADDED_BY_3
+)

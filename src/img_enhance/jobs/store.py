@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import math
 import os
+import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from img_enhance.jobs import callbacks, days
 from img_enhance.jobs.refusals import KeyReused, QuotaReached, ResultExpired, Saturated, StorageFull, StoreBroken
-from img_enhance.jobs.rows import COLUMNS, Bounds, Claim, Job, Load, Queue, Waiting, job_of, values_of
+from img_enhance.jobs.rows import COLUMNS, Bounds, Callback, CallbackAddress, Claim, Job, Load, Queue, Used, Waiting, job_of, values_of
 from img_enhance.jobs.schema import CHANGES, TABLES, VERSION
 from img_enhance.jobs.spool import PHOTO
 
@@ -27,8 +29,12 @@ MOST_DEATHS = 2
 # No job is told to wait longer; one that seems to be was told before the clock was set back.
 LONGEST_WAIT_SECONDS = 60.0
 
+_SECRET_BYTES = 32
 _BUSY_MILLISECONDS = 5_000
 _PRIVATE_FILE = 0o600
+
+# Of the HTTP statuses of errors.
+_OUR_FAULT = 500
 
 # The least that a job counts: reading, starting and answering cost everybody something.
 _LEAST_SECONDS = 0.1
@@ -65,14 +71,23 @@ class JobStore:
     def close(self) -> None:
         self._db.close()
 
-    def accept(self, jobs: Sequence[Job], bounds: Bounds, *, batch: str | None = None, claim: Claim | None = None) -> None:
-        """Take jobs, all or none, finished ones (which failed at once) among them.
+    def accept(
+        self,
+        jobs: Sequence[Job],
+        bounds: Bounds,
+        *,
+        batch: str | None = None,
+        claim: Claim | None = None,
+        callback: CallbackAddress | None = None,
+    ) -> None:
+        """Take jobs, all or none, finished ones (which failed at once, and count for nothing) among them.
 
-        Raises: QuotaReached, Saturated when there are too many; KeyReused when the claim is not new.
+        Raises: QuotaReached, DailyQuotaReached, Saturated when there are too many; KeyReused when the claim is not new.
         """
         first = jobs[0]
         with self._transaction():
-            self._check_bounds([job for job in jobs if job.state == "queued"], bounds)
+            new = [job for job in jobs if job.state == "queued"]
+            self._check_bounds(new, bounds)
             if batch is not None:
                 self._db.execute("INSERT INTO batches VALUES (?, ?, ?)", (batch, first.owner, first.created))
             if claim is not None:
@@ -87,6 +102,9 @@ class JobStore:
                 marks = ", ".join("?" * len(COLUMNS))
                 self._db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", values_of(job))  # noqa: S608 - names of our own columns
                 self._note(job.id, job.state, job.created)
+            days.count(self._db, new)
+            if callback is not None:
+                callbacks.ask_for(self._db, jobs, callback.url, callback.signer)
 
     def knows(self, quota: str, key: str) -> bool:
         """Whether an earlier request of this quota came with this key."""
@@ -154,8 +172,8 @@ class JobStore:
         return self._end(job, "done", now, result=json.dumps(result), result_bytes=result_bytes, record=json.dumps(record))
 
     def fail(self, job: Job, *, now: float, error: Mapping[str, Any]) -> bool:
-        """Say why a job cannot be done, if the lease still holds: whether it did."""
-        return self._end(job, "failed", now, error=json.dumps(error))
+        """Say why a job cannot be done, if the lease still holds: whether it did. What is our fault is not counted to the day."""
+        return self._end(job, "failed", now, error=json.dumps(error), refund=error["status"] >= _OUR_FAULT)
 
     def requeue(self, job: Job, *, now: float, not_before: float = 0.0, deaths: int = 0, returns: int = 0) -> bool:
         """Put a running job back into the queue, if the lease still holds: whether it did."""
@@ -178,24 +196,44 @@ class JobStore:
                 (now, id),
             )
             if changed.rowcount == 1:
+                job = self._jobs("WHERE id = ?", id)[0]
+                if job.token == 0:  # it never began
+                    days.refund(self._db, job)
+                callbacks.ended(self._db, id, "cancelled", now)
                 self._note(id, "cancelled", now)
             return changed.rowcount == 1
 
     def delete(self, id: str, *, now: float) -> bool:
-        """Whether the job had a result; then it has none any more, nor a record, and its row says why."""
+        """Whether the job had a result; then it has none any more, its row says why, and its record has no hashes any more, nor the facts
+        that its steps noted of the photo. Nobody is told of it who was not yet.
+        """
         error = {
             "code": ResultExpired.code,
             "status": ResultExpired.http_status,
             "detail": "deleted, as its owner asked; send the photo again",
         }
         with self._transaction():
-            changed = self._db.execute(
-                "UPDATE jobs SET state = 'expired', result = NULL, record = NULL, result_bytes = 0, photo_bytes = 0, error = ? "
-                "WHERE id = ? AND state = 'done'",
-                (json.dumps(error), id),
+            job = next(iter(self._jobs("WHERE id = ? AND state = 'done'", id)), None)
+            if job is None:
+                return False
+            self._db.execute(
+                "UPDATE jobs SET state = 'expired', result_bytes = 0, photo_bytes = 0, header = json_remove(header, '$.sha256'), "
+                "result = json_remove(result, '$.sha256'), record = ?, error = ? WHERE id = ?",
+                (json.dumps(without_facts(job.record or {})), json.dumps(error), id),
             )
+            self._db.execute("DELETE FROM callbacks WHERE job = ?", (id,))
+            self._note(id, "expired", now)
+            return True
+
+    def forget(self, id: str) -> bool:
+        """Whether the job had ended; then nothing is known of it any more, but that its quota has used it."""
+        with self._transaction():
+            changed = self._db.execute("DELETE FROM jobs WHERE id = ? AND state NOT IN ('queued', 'running')", (id,))
             if changed.rowcount == 1:
-                self._note(id, "expired", now)
+                self._db.execute("DELETE FROM batches WHERE id NOT IN (SELECT batch FROM jobs WHERE batch NOT NULL)")
+                self._db.execute(
+                    "DELETE FROM idempotency WHERE target NOT IN (SELECT id FROM jobs) AND target NOT IN (SELECT id FROM batches)"
+                )
             return changed.rowcount == 1
 
     def recover(self, *, now: float) -> tuple[Job, ...]:
@@ -228,6 +266,7 @@ class JobStore:
             )
             self._db.execute("DELETE FROM idempotency WHERE created < ?", (finished_before,))
             self._db.execute("DELETE FROM shares WHERE quota NOT IN (SELECT quota FROM jobs WHERE state IN ('queued', 'running'))")
+            self._db.execute("DELETE FROM days WHERE day < ?", (days.day_of(forget_before),))
         return tuple(ids)
 
     def queue(self) -> Queue:
@@ -241,6 +280,34 @@ class JobStore:
         with self._foreseen():
             row = self._db.execute("SELECT count(*) FROM jobs WHERE quota = ? AND state IN ('queued', 'running')", (quota,)).fetchone()
         return int(row[0])
+
+    def used(self, quota: str, *, day: int) -> Used:
+        """What this quota has used on a day."""
+        with self._foreseen():
+            return days.used_by(self._db, quota, day)
+
+    def callback(self, id: str) -> Callback | None:
+        """How the telling of a job's end goes, None if nobody asked for it."""
+        with self._foreseen():
+            row = self._db.execute("SELECT * FROM callbacks WHERE job = ?", (id,)).fetchone()
+        return None if row is None else callbacks.callback_of(row)
+
+    def callbacks_due(self, *, now: float, busy: Collection[str], most_each: int) -> tuple[Callback, ...]:
+        """Ends of jobs that are to be told now, but for the `busy` ones, and at most so many of each quota."""
+        with self._foreseen():
+            return callbacks.due(self._db, now=now, busy=busy, most_each=most_each)
+
+    def attempted(self, callback: Callback, *, now: float, answer: str, taken: bool, again: bool) -> bool:
+        """Note how an attempt to tell went, which is to be made `again` or not; whether there will be another one."""
+        with self._transaction():
+            return callbacks.attempted(self._db, callback, now=now, answer=answer, taken=taken, again=again)
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes, always the same ones of this store."""
+        with self._transaction():
+            self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, secrets.token_bytes(_SECRET_BYTES)))
+            value: bytes = self._db.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()[0]
+            return value
 
     def load(self) -> Load:
         """How much there is."""
@@ -295,6 +362,7 @@ class JobStore:
         unfinished = self.unfinished(new[0].quota)
         if unfinished + len(new) > bounds.per_quota:
             raise QuotaReached(f"{unfinished} of your jobs are unfinished and {bounds.per_quota} may be", "wait for some or cancel them")
+        days.check_day(days.used_by(self._db, new[0].quota, days.day_of(new[0].created)), days.sum_of(new), bounds.daily)
 
     def _line_up(self, quota: str) -> None:
         """Let a quota without unfinished jobs begin where the others are: what it did not use before is gone."""
@@ -324,6 +392,7 @@ class JobStore:
         result_bytes: int = 0,
         record: str | None = None,
         error: str | None = None,
+        refund: bool = False,
     ) -> bool:
         with self._transaction():
             changed = self._db.execute(
@@ -332,6 +401,9 @@ class JobStore:
                 (state, now, result, result_bytes, record, error, job.id, job.token),
             )
             if changed.rowcount == 1:
+                if refund:
+                    days.refund(self._db, job)
+                callbacks.ended(self._db, job.id, state, now)
                 self._note(job.id, state, now)
             return changed.rowcount == 1
 
@@ -367,6 +439,12 @@ class JobStore:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
                 raise StorageFull("the disk of the service is full", "try again later") from None
             raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}", "see to its disk and permissions") from error
+
+
+def without_facts(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without the facts that its steps noted of the photo."""
+    steps = [{name: value for name, value in step.items() if name != "facts"} for step in record.get("steps", ())]
+    return {**record, "steps": steps}
 
 
 def _make_private(path: Path) -> None:

@@ -14,10 +14,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.jobs.refusals import Bug, FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, StorageFull, UploadTooSlow
+from img_enhance.jobs.refusals import Bug, FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, UploadTooSlow
 from img_enhance.jobs.store import JobStore
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
+from img_enhance.service.quotas import check_today
+from img_enhance.service.room import check_disk
 from img_enhance.service.service import Service
 from img_enhance.service.shares import Held, Shares
 from img_enhance.service.uploads import JSON, media_type
@@ -91,9 +93,11 @@ class Admission:
         with ExitStack() as held:
             try:
                 receive = await self._taken(scope, headers, receive, held)
-            except ImgEnhanceError as error:
+            except (ImgEnhanceError, Problem) as error:
+                problem = error if isinstance(error, Problem) else Problem(as_data(error))
                 await _swallow(headers, receive)
-                await problem_response(as_data(error), headers={"Connection": "close"})(scope, receive, send)
+                close = {**problem.headers, "Connection": "close"}
+                await problem_response(problem.failed, members=problem.members, headers=close)(scope, receive, send)
                 return
             if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):
                 scope = {**scope, "method": "GET"}  # the server, which has the first one, leaves the body out
@@ -123,8 +127,7 @@ class Admission:
         elif (path.startswith(API) and path not in OPEN_PATHS) or (path == "/metrics" and settings.metrics == "keyed"):
             if scope["method"] == "OPTIONS":
                 return
-            owner = self.service.keys.owner(headers)
-            scope[CALLER] = Caller(owner, owner)
+            scope[CALLER] = self.service.keys.caller(headers)
 
     def _most_bytes(self, path: str, headers: Headers) -> int:
         settings = self.service.settings
@@ -146,7 +149,9 @@ class Admission:
         key = headers.get("idempotency-key")
         if key is None or not await self.service.store.ask(JobStore.knows, caller.quota, key):
             await self._check_queue(caller)
-        await self._check_disk(announced)
+            if scope["path"].startswith(f"{API}/enhance"):  # previews and suggestions count for nothing
+                await check_today(self.service, caller)
+        await check_disk(self.service, announced)
 
     async def _check_queue(self, caller: Caller) -> None:
         """Pass if another job could be taken. What was taken before is not refused when it is asked for again.
@@ -162,21 +167,6 @@ class Admission:
             raise QuotaReached(
                 f"{unfinished} of your jobs are unfinished and {settings.jobs_per_key} may be", "wait for some or cancel them"
             )
-
-    async def _check_disk(self, incoming_bytes: int) -> None:
-        """Pass if so many bytes more can be kept.
-
-        Raises: StorageFull.
-        """
-        settings = self.service.settings
-        most = settings.storage_gb * 1e9
-        stored = (await self.service.store.ask(JobStore.load)).stored_bytes
-        if stored + incoming_bytes > most:
-            raise StorageFull(
-                f"photos and results take {stored / 1e9:.2f} GB of at most {most / 1e9:g}", "try again when older ones have expired"
-            )
-        if self.service.spool.free_bytes() - incoming_bytes < settings.free_disk_mb * 1e6:
-            raise StorageFull("the disk of the service is nearly full", "try again later")
 
     def _limited(self, receive: Receive, most: int, body: Held) -> Receive:
         """`receive` that counts bytes and keeps a deadline until the body is whole, and makes room for the next one then."""

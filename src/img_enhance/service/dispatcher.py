@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
 from pathlib import Path
@@ -175,8 +176,8 @@ class Dispatcher:
         path = folder / Path(end.name).name
         self._die_at("before publishing")
         await asyncio.to_thread(sync_folder, folder)
-        result = {"name": path.name, "format": end.format, "width": end.size[0], "height": end.size[1]}
-        size = path.stat().st_size
+        size, sha256 = path.stat().st_size, await asyncio.to_thread(_sha256, path)
+        result = {"name": path.name, "format": end.format, "width": end.size[0], "height": end.size[1], "bytes": size, "sha256": sha256}
         # The worker was given the steps that a reader had chosen, and does not know why.
         record = end.record | {"reasons": job.header.get("reasons", [])}
         done = await self._store.ask(JobStore.finish, job, now=time.time(), result=result, result_bytes=size, record=record)
@@ -223,3 +224,8 @@ class Dispatcher:
         deadline = time.monotonic() + _CANCEL_GRACE_SECONDS
         while self.running and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

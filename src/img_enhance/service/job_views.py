@@ -14,8 +14,8 @@ from img_enhance.photo import format_named
 from img_enhance.request.recipe import Reason, left_out
 from img_enhance.service.keys import Caller
 from img_enhance.service.problems import Problem, problem_body
-from img_enhance.service.service import Service
-from img_enhance.service.views import API, BatchView, JobView, ProblemView, ResultView
+from img_enhance.service.service import FORGET_SECONDS, Service
+from img_enhance.service.views import API, BatchView, CallbackView, JobView, ProblemView, RecordView, ResultView
 from img_enhance.service.waiting import Awaited, Lane, place_and_seconds
 from img_enhance.workers.protocol import Failed
 
@@ -71,8 +71,18 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
         result=_result_view(job, url),
         record=job.record if record else None,
         error=None if job.error is None else ProblemView(**problem_body(problem_of(job))),
+        callback=await _callback_view(service, job) if record else None,
         links=_links(job, url),
     )
+
+
+async def _callback_view(service: Service, job: Job) -> CallbackView | None:
+    callback = await service.store.ask(JobStore.callback, job.id)
+    if callback is None:
+        return None
+    waits = callback.state is None or callback.due is not None
+    state = "waiting" if waits else "given_up" if callback.taken is None else "taken"
+    return CallbackView(url=callback.url, state=state, attempts=callback.attempts, answer=callback.answer, next=callback.due)
 
 
 async def wait_of(service: Service, job: Job) -> tuple[int, float]:
@@ -100,6 +110,8 @@ def _links(job: Job, url: str) -> dict[str, str]:
     links = {"self": url, "events": f"{url}/events"}
     if job.state == "done":
         links["result"] = f"{url}/result"
+    if job.state in FINAL:
+        links["record"] = f"{url}/record"
     if job.batch:
         links["batch"] = f"{API}/batches/{job.batch}"
     return links
@@ -122,6 +134,27 @@ def job_problem(failed: Failed, job: Job, headers: dict[str, str] | None = None)
     """A problem that names its job."""
     url = f"{API}/jobs/{job.id}"
     return Problem(failed, {"job": job.id, "job_url": url}, {**(headers or {}), "Link": f'<{url}>; rel="describedby"'})
+
+
+def record_view(service: Service, job: Job) -> RecordView:
+    """What is kept of a finished job."""
+    assert job.finished is not None
+    result = None if job.result is None else {name: value for name, value in job.result.items() if name != "name"}
+    return RecordView(
+        id=job.id,
+        state=job.state,
+        batch=job.batch,
+        created=job.created,
+        started=job.started,
+        finished=job.finished,
+        kept_until=job.finished + service.settings.retention_hours * 3600 + FORGET_SECONDS,
+        attempts=job.token,
+        photo=job.header,
+        recipe=job.request,
+        result=result,
+        record=job.record,
+        error=None if job.error is None else ProblemView(**problem_body(problem_of(job))),
+    )
 
 
 def _result_view(job: Job, url: str) -> ResultView | None:

@@ -10,7 +10,7 @@ import re
 from img_enhance.jobs.refusals import MalformedRequest
 from img_enhance.jobs.spool import Spool
 from img_enhance.service.photo_file import Body, PhotoFile
-from img_enhance.service.requests import json_mapping
+from img_enhance.service.requests import PHOTO_URL, json_mapping
 
 # All that may stand beside the photo: a recipe of sixteen steps has 4 KB.
 _MOST_WORD_BYTES = 100_000
@@ -53,9 +53,10 @@ class JsonBody:
     def end(self) -> None:
         """The body is whole."""
         values = json_mapping(bytes(self._words), "the body")
-        if self._image is None or not isinstance(values.pop("image", None), str):
+        if self._image is not None and isinstance(values.pop("image", None), str):
+            self._image.end()
+        elif self._image is not None or PHOTO_URL not in values:
             raise MalformedRequest("the JSON needs 'image', the photo's file in base64")
-        self._image.end()
         self._body.form_fields = values
 
     def close(self) -> None:

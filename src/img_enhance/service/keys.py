@@ -7,17 +7,20 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from img_enhance.errors import DiskError, OptionError
 from img_enhance.jobs.refusals import KeyMissing, KeyUnknown
+from img_enhance.jobs.rows import UNBOUNDED, Daily
 from img_enhance.words import Setting
 
 _log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_JOBS, _MEGAPIXELS = "jobs_a_day", "megapixels_a_day"
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 _LEAST_KEY = 16
 _HASHED = "sha256:"
 
@@ -28,14 +31,24 @@ EVERYBODY = "everybody"
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: `owner` of jobs, and the `quota` that counts them."""
+    """Who asks: `owner` of jobs, the `quota` that counts them, what that may send a day, and the hash of the key; "" without one."""
 
     owner: str
     quota: str
+    daily: Daily = UNBOUNDED
+    key_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is known of a key beside its hash."""
+
+    name: str
+    daily: Daily = UNBOUNDED
 
 
 class Keys:
-    """Names of keys by their hashes: those of the settings, and those of a file, which is read again when it changes.
+    """Keys by their hashes: those of the settings, and those of a file, which is read again when it changes.
 
     A file that cannot be read any more leaves the keys as they were, and `trouble` says why: a slip of the operator's must not lock
     everybody out.
@@ -45,8 +58,8 @@ class Keys:
 
     def __init__(self, texts: str, file: Path) -> None:
         self._file = file
-        self._given = {_hash_of(text): f"key{number}" for number, text in enumerate(filter(None, map(str.strip, texts.split(","))), 1)}
-        self._read: dict[str, str] = {}
+        self._given = {_hash_of(text): Key(f"key{number}") for number, text in enumerate(filter(None, map(str.strip, texts.split(","))), 1)}
+        self._read: dict[str, Key] = {}
         self._stamp: tuple[int, int] | None = None
         self.trouble = ""
         self._read_anew()
@@ -54,8 +67,8 @@ class Keys:
     def __len__(self) -> int:
         return len(self._given) + len(self._read)
 
-    def owner(self, headers: Mapping[str, str]) -> str:
-        """The name of the key in X-API-Key, else in Authorization: Bearer.
+    def caller(self, headers: Mapping[str, str]) -> Caller:
+        """The holder of the key in X-API-Key, else in Authorization: Bearer.
 
         Raises: KeyMissing, KeyUnknown.
         """
@@ -65,10 +78,10 @@ class Keys:
             raise KeyMissing("send your API key as X-API-Key or as Authorization: Bearer")
         self.refresh()
         digest = hashlib.sha256(key.encode()).hexdigest()
-        owner = self._given.get(digest) or self._read.get(digest)
-        if owner is None:
+        found = self._given.get(digest) or self._read.get(digest)
+        if found is None:
             raise KeyUnknown("this API key is not known here", "check it, or ask for a new one")
-        return owner
+        return Caller(found.name, found.name, found.daily, digest)
 
     def refresh(self) -> None:
         """Read the file if it changed."""
@@ -92,20 +105,38 @@ class Keys:
             self._read, self._stamp = read_keys(self._file), stamp
 
 
-def read_keys(file: Path) -> dict[str, str]:
-    """Names by hashes, of the lines "NAME SHA256" of a file.
+def read_keys(file: Path) -> dict[str, Key]:
+    """Keys by hashes, of the lines "NAME SHA256" of a file, perhaps with jobs_a_day=N or megapixels_a_day=N after that.
 
     Raises: OptionError for another line.
     """
     found = {}
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        name, _, digest = line.strip().partition(" ")
-        if not name or name.startswith("#"):
+        words = line.split()
+        if not words or words[0].startswith("#"):
             continue
-        if not re.fullmatch("[0-9a-f]{64}", digest.strip()):
+        if len(words) < 2 or not re.fullmatch("[0-9a-f]{64}", words[1]):
             raise OptionError(f"line {number} of {file} is not NAME SHA256", "make keys with img-enhance serve ", NEW_KEY)
-        found[digest.strip()] = name
+        try:
+            found[words[1]] = Key(words[0], _daily_of(words[2:]))
+        except ValueError as error:
+            raise OptionError(f"line {number} of {file} has {error}", f"after the hash may stand {_JOBS}=N and {_MEGAPIXELS}=N") from None
     return found
+
+
+def _daily_of(words: Sequence[str]) -> Daily:
+    """What these words allow a day.
+
+    Raises: ValueError that says which word is wrong.
+    """
+    values: dict[str, str] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if name not in (_JOBS, _MEGAPIXELS) or name in values or not _NUMBER.fullmatch(text) or (name == _JOBS and "." in text):
+            raise ValueError(f"'{word[:60]}'")
+        values[name] = text
+    jobs, megapixels = values.get(_JOBS), values.get(_MEGAPIXELS)
+    return Daily(None if jobs is None else int(jobs), None if megapixels is None else float(megapixels))
 
 
 def add_key(file: Path, name: str) -> str:
@@ -118,7 +149,7 @@ def add_key(file: Path, name: str) -> str:
     key = "ie_" + secrets.token_urlsafe(32)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if file.exists() and name in read_keys(file).values():
+        if file.exists() and name in (key.name for key in read_keys(file).values()):
             raise OptionError(f"{file} has a key '{name}' already", "take another name, or remove its line first")
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as lines:

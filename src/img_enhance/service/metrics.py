@@ -25,6 +25,7 @@ class Metrics:
         self.jobs_ended = self._counter("jobs_ended", "Jobs that ended, by state.", "state")
         self.queue_wait_seconds = self._histogram("queue_wait_seconds", "Time between a job's acceptance and its start.")
         self.step_seconds = self._histogram("step_seconds", "Time that a step took.", "step")
+        self.callbacks = self._counter("callbacks", "Attempts to tell the end of a job, by outcome.", "outcome")
         self.worker_restarts = self._counter("worker_restarts", "Children replaced.", "role")
         self.worker_overweight = self._counter("worker_overweight", "Children ended because of their memory.", "role")
         self.memory_bytes = self._gauge("memory_bytes", "Anonymous memory of each process.", "process")

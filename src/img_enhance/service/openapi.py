@@ -70,6 +70,19 @@ def _fields() -> dict[str, Any]:
     }
 
 
+_PHOTO_URL = {
+    "type": "string",
+    "maxLength": 2000,
+    "description": "where the photo is, in place of its file, if the service takes such (photo_urls in /status)",
+    "example": "https://photos.example/cat.jpg",
+}
+_CALLBACK_URL = {
+    "type": "string",
+    "maxLength": 2000,
+    "description": "whom to tell of the end by a signed POST (docs/webhooks.md); needs an API key",
+    "example": "https://yours.example/done",
+}
+
 _FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, HEIC, GIF, BMP or camera raw"}
 _IDEMPOTENCY = {
     "name": "Idempotency-Key",
@@ -90,12 +103,23 @@ ENHANCE_REQUEST: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE, **_fields()}}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "anyOf": [{"required": ["file"]}, {"required": ["photo_url"]}],
+                    "properties": {"file": _FILE, **_fields(), "photo_url": _PHOTO_URL, "callback_url": _CALLBACK_URL},
+                }
+            },
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "required": ["image"],
-                    "properties": {"image": {"type": "string", "contentEncoding": "base64"}, **_fields()},
+                    "anyOf": [{"required": ["image"]}, {"required": ["photo_url"]}],
+                    "properties": {
+                        "image": {"type": "string", "contentEncoding": "base64"},
+                        **_fields(),
+                        "photo_url": _PHOTO_URL,
+                        "callback_url": _CALLBACK_URL,
+                    },
                 },
                 "example": {"image": "iVBORw0KGgo...", "recipe": RECIPE_EXAMPLE},
             },
@@ -111,7 +135,7 @@ BATCH_REQUEST: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["files"],
-                    "properties": {"files": {"type": "array", "items": _FILE}, **_fields()},
+                    "properties": {"files": {"type": "array", "items": _FILE}, **_fields(), "callback_url": _CALLBACK_URL},
                 }
             }
         },

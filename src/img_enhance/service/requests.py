@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 from img_enhance.errors import OptionError, RecipeError
@@ -16,6 +16,8 @@ from img_enhance.request.options import STEP_OPTIONS, Enlarging, Output, RealESR
 from img_enhance.request.recipe import AUTO, Recipe
 
 SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
+
+PHOTO_URL, CALLBACK_URL = "photo_url", "callback_url"
 
 # More than anybody needs: every step twice is less.
 _MOST_STEPS, _MOST_OF_A_KIND = 16, 2
@@ -28,8 +30,10 @@ def recipe_of(form_fields: Mapping[str, Any]) -> Recipe:
     Raises: OptionError, RecipeError; MalformedRequest for a recipe that is not JSON.
     """
     for name in form_fields:
+        if name in (PHOTO_URL, CALLBACK_URL):
+            raise OptionError(f"{name} is not for this address", "POST /enhance takes it")
         if name not in (*SIMPLE_FIELDS, "recipe"):
-            raise OptionError(f"unknown field '{name}'", f"known are file, recipe, {', '.join(SIMPLE_FIELDS)}")
+            raise OptionError(f"unknown field '{name}'", f"known are file, recipe, {', '.join((*SIMPLE_FIELDS, PHOTO_URL, CALLBACK_URL))}")
     given = {name: value for name, value in form_fields.items() if value not in (None, "")}
     if "recipe" in given:
         if len(given) > 1:
@@ -38,6 +42,19 @@ def recipe_of(form_fields: Mapping[str, Any]) -> Recipe:
         recipe = given["recipe"]
         return recipe_in(json_mapping(recipe, "the recipe") if isinstance(recipe, str) else _mapping(recipe))
     return Recipe(steps=_steps(given), output=_output(given))
+
+
+def taken_url(form_fields: MutableMapping[str, Any], name: str) -> str | None:
+    """The URL in a field, which is taken out; None where there is none.
+
+    Raises: OptionError for what is no text.
+    """
+    value = form_fields.pop(name, None)
+    if value in (None, ""):
+        return None
+    if not isinstance(value, str):
+        raise OptionError(f"{name} must be a text")
+    return value
 
 
 def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...] | Literal["auto"]:

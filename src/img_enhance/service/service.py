@@ -6,19 +6,22 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from img_enhance.errors import OptionError
 from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import StorageFull, StoreBroken
-from img_enhance.jobs.rows import Bounds
+from img_enhance.jobs.rows import Bounds, Daily
 from img_enhance.jobs.spool import Spool
 from img_enhance.jobs.store import JobStore
+from img_enhance.service.addresses import Guard
 from img_enhance.service.dispatcher import Dispatcher
 from img_enhance.service.keys import NEW_KEY, Keys
 from img_enhance.service.live_state import LiveState
 from img_enhance.service.metrics import Metrics
+from img_enhance.service.outgoing import Outgoing
 from img_enhance.service.pace import Pace
 from img_enhance.service.settings import Settings
 from img_enhance.service.shares import Shares
@@ -44,6 +47,8 @@ class Service:
         self.metrics = Metrics()
         self.live = LiveState()
         self.previews = Shares("previews", most=settings.uploads, most_each=settings.previews_per_key)
+        self.fetches = Shares("photos by URL", most=settings.uploads, most_each=settings.uploads_per_key)
+        self.outgoing = Outgoing(Guard(settings.private_networks))
         self.pace = Pace()
         self.spool = Spool(Path(settings.data).resolve())
         self.keys = Keys(settings.api_keys, self.spool.root / "keys")
@@ -66,9 +71,9 @@ class Service:
         )
         self._tasks: list[asyncio.Task[None]] = []
 
-    @property
-    def bounds(self) -> Bounds:
-        return Bounds(self.settings.queue_jobs, self.settings.queue_seconds, self.settings.jobs_per_key)
+    def bounds_of(self, daily: Daily) -> Bounds:
+        """What is kept to where jobs are accepted of a caller who may send so much a day."""
+        return Bounds(self.settings.queue_jobs, self.settings.queue_seconds, self.settings.jobs_per_key, daily)
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -81,10 +86,10 @@ class Service:
         alive = {slot.role for slot in self.slots if slot.child is not None and slot.child.alive}
         return alive == {"reader", "worker"} and not self.live.stopping
 
-    async def start(self) -> None:
-        """Start the children and the loops around them."""
+    async def start(self, *loops: Coroutine[Any, Any, None]) -> None:
+        """Start the children, the loops around them, and others that go on until the end."""
         self._spawn(watch_memory(self.slots), *(self.dispatcher.serve(worker) for worker in self.dispatcher.slots), self._sweep())
-        self._spawn(*(self._fill(reader) for reader in self.readers.slots))
+        self._spawn(*(self._fill(reader) for reader in self.readers.slots), *loops)
 
     async def stop(self) -> None:
         """Let work end or hand it back, then end the children and close the store."""

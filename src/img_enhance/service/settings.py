@@ -51,6 +51,16 @@ class Settings:
     )
     sync_seconds: float = option(30, help="work estimated to end later than this is answered with 202", minimum=0, placeholder="SECONDS")
 
+    callbacks: str = option(
+        "keyed", help="who is told the ends of jobs at a URL (callback_url): holders of a key, or nobody", choices=("keyed", "off")
+    )
+    photo_urls: bool = option(False, help="take photos by their URL (photo_url), fetched from where it leads")
+    private_networks: str = option(
+        "",
+        help="networks that such URLs may lead to although they are not public, such as 10.1.0.0/16, with commas between",
+        placeholder="NETWORKS",
+    )
+
     header_seconds: float = option(10, help="a request's header must arrive within this", minimum=0.1, placeholder="SECONDS")
     body_seconds: float = option(120, help="a request's body must arrive within this", minimum=0.1, placeholder="SECONDS")
     send_seconds: float = option(60, help="a client must take the next piece of an answer within this", minimum=0.1, placeholder="SECONDS")

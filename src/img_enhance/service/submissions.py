@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.jobs.refusals import WorkTooLong
-from img_enhance.jobs.rows import Claim, Job
+from img_enhance.jobs.refusals import DailyQuotaReached, WorkTooLong
+from img_enhance.jobs.rows import CallbackAddress, Claim, Job
 from img_enhance.jobs.spool import PHOTO
 from img_enhance.jobs.store import JobStore
 from img_enhance.request.recipe import Recipe
 from img_enhance.service.keys import Caller
 from img_enhance.service.pace import kind_of_work
 from img_enhance.service.photo_file import Upload
+from img_enhance.service.quotas import daily_problem
 from img_enhance.service.service import Service
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.faults import die_at
@@ -68,10 +69,11 @@ async def accepted(
     *,
     batch: str | None = None,
     claim: Claim | None = None,
+    callback: CallbackAddress | None = None,
 ) -> list[Job]:
     """Jobs that from now on are kept: photo first, then its folder's name, then the row.
 
-    Raises: as `JobStore.accept`; then nothing was accepted.
+    Raises: as `JobStore.accept`, but a Problem for the day's quota; then nothing was accepted.
     """
     jobs = [_new_job(caller, each, answer, batch, place) for place, (each, answer) in enumerate(submissions)]
     die_at("received", service.settings.fault)
@@ -80,10 +82,13 @@ async def accepted(
         for job in kept:
             await asyncio.to_thread(service.spool.take, job.id)
         die_at("renamed", service.settings.fault)
-        await service.store.ask(JobStore.accept, jobs, service.bounds, batch=batch, claim=claim)
-    except BaseException:
+        bounds = service.bounds_of(caller.daily)
+        await service.store.ask(JobStore.accept, jobs, bounds, batch=batch, claim=claim, callback=callback)
+    except BaseException as error:
         for job in kept:
             service.spool.drop(job.id)
+        if isinstance(error, DailyQuotaReached):
+            raise await daily_problem(service, caller, error) from None
         raise
     die_at("accepted", service.settings.fault)
     service.dispatcher.wake()
@@ -101,7 +106,7 @@ def _new_job(caller: Caller, submission: Submission, answer: Checked | Failed, b
         place=place,
         state="failed" if failed else "queued",
         request=_request(submission, answer),
-        header={} if isinstance(answer, Failed) else _header(answer),
+        header={} if isinstance(answer, Failed) else _header(answer, submission.upload),
         photo_bytes=0 if failed else submission.upload.bytes,
         estimated_seconds=0.0 if isinstance(answer, Failed) else answer.seconds,
         created=now,
@@ -118,13 +123,14 @@ def _request(submission: Submission, answer: Checked | Failed) -> dict[str, Any]
     return submission.recipe.to_mapping() if isinstance(submission.recipe, Recipe) else {}
 
 
-def _header(answer: Checked) -> dict[str, Any]:
+def _header(answer: Checked, upload: Upload) -> dict[str, Any]:
     header: dict[str, Any] = {"format": answer.format, "width": answer.size[0], "height": answer.size[1]}
+    header |= {"bytes": upload.bytes, "sha256": upload.sha256}
     return header | ({"reasons": list(answer.reasons)} if answer.reasons else {})
 
 
-def fingerprint(path: str, submissions: Sequence[Submission]) -> str:
-    """A hash of all that a request asks for."""
-    recipes = [each.recipe.to_mapping() if isinstance(each.recipe, Recipe) else str(each.recipe) for each in submissions]
-    whole = json.dumps([path, recipes, [each.upload.sha256 for each in submissions]], sort_keys=True)
+def fingerprint(path: str, recipes: Sequence[Recipe | ImgEnhanceError], photos: Sequence[str], callback: CallbackAddress | None) -> str:
+    """A hash of all that a request asks for; `photos` are hashes of files, or URLs."""
+    asked = [each.to_mapping() if isinstance(each, Recipe) else str(each) for each in recipes]
+    whole = json.dumps([path, asked, list(photos), *([callback.url] if callback else [])], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()

@@ -37,6 +37,22 @@ class ResultView(BaseModel):
     bytes: int
 
 
+class CallbackView(BaseModel):
+    """How the telling of a job's end goes."""
+
+    url: str
+    state: str = Field(description="waiting for the end or for the next attempt, taken, or given_up")
+    attempts: int
+    answer: str | None = Field(None, description="what came of the last attempt")
+    next: float | None = Field(None, description="when the next attempt is")
+
+
+class SecretView(BaseModel):
+    """What signs callbacks."""
+
+    secret: str = Field(examples=["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="])
+
+
 class JobView(BaseModel):
     """A job as it is now; times are seconds since 1970."""
 
@@ -56,7 +72,28 @@ class JobView(BaseModel):
     result: ResultView | None = None
     record: dict[str, Any] | None = Field(None, description="how the result was made: plan, weights, seconds and memory of every step")
     error: ProblemView | None = None
+    callback: CallbackView | None = Field(None, description="only where one job is asked for")
     links: dict[str, str]
+
+
+class RecordView(BaseModel):
+    """What is kept of a job when its picture is gone; times are seconds since 1970."""
+
+    id: str
+    state: str = Field(description="done, failed, cancelled or expired")
+    batch: str | None = None
+    created: float
+    started: float | None = None
+    finished: float
+    kept_until: float = Field(description="when the service forgets it")
+    attempts: int = Field(description="how often it was started")
+    photo: dict[str, Any] = Field(description="format, size, bytes and sha256, and why steps were chosen or left out")
+    recipe: dict[str, Any]
+    result: dict[str, Any] | None = Field(None, description="format, size, bytes and sha256")
+    record: dict[str, Any] | None = Field(
+        None, description="how the result was made: plan, weights, warnings, seconds and memory of every step"
+    )
+    error: ProblemView | None = Field(None, description="why there is no result")
 
 
 class JobsView(BaseModel):

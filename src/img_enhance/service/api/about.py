@@ -21,9 +21,11 @@ from img_enhance.models.model import Model
 from img_enhance.models.weights.cache import WeightStore, copies
 from img_enhance.request.form import fields
 from img_enhance.request.options import LIGHT_STEPS, STEP_OPTIONS, Output
-from img_enhance.service.api.access import service_of
+from img_enhance.service.api.access import caller_of, service_of
+from img_enhance.service.keys import EVERYBODY
 from img_enhance.service.metrics import MEDIA_TYPE
 from img_enhance.service.openapi import PROBLEMS, field_schema
+from img_enhance.service.quotas import today_of
 from img_enhance.service.settings import Settings
 from img_enhance.service.views import API, ProblemKindView
 from img_enhance.workers.catalogue import KINDS, Kind, is_code, kind_of
@@ -31,7 +33,7 @@ from img_enhance.workers.supervisor import Slot
 
 router = APIRouter()
 
-_NOT_SHOWN = (*Settings.secret, "host", "port", "data", "fault")
+_NOT_SHOWN = (*Settings.secret, "host", "port", "data", "private_networks", "fault")
 
 
 @router.get(f"{API}/algorithms", tags=["about"], summary="What can be done to a photo")
@@ -70,8 +72,8 @@ def _model_row(model: Model, store: WeightStore) -> dict[str, Any]:
 
 @router.get(f"{API}/status", tags=["about"], responses=PROBLEMS, summary="How the service is")
 async def status(request: Request) -> dict[str, Any]:
-    """Version, processes, memory, queue, limits, and what is promised."""
-    service = service_of(request)
+    """Version, processes, memory, queue, limits, and what is promised; `today` is what your key has used, if it needs one."""
+    service, caller = service_of(request), caller_of(request)
     load = await service.store.ask(JobStore.load)
     return {
         "version": __version__,
@@ -88,6 +90,7 @@ async def status(request: Request) -> dict[str, Any]:
         },
         "storage": {"used_bytes": load.stored_bytes, "free_disk_bytes": service.spool.free_bytes()},
         "limits": {field.name: getattr(service.settings, field.name) for field in fields(Settings) if field.name not in _NOT_SHOWN},
+        **({} if caller.owner == EVERYBODY else {"today": await today_of(service, caller)}),
         "durability": "a job is accepted only when its photo and its row are on the disk; it survives a kill of any process",
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,17 +15,19 @@ from starlette.responses import JSONResponse, Response
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.refusals import KeyReused, MalformedRequest, StillRunning, Stopping, WaitedTooLong
-from img_enhance.jobs.rows import FINAL, Claim, Job
+from img_enhance.jobs.rows import FINAL, CallbackAddress, Claim, Job
 from img_enhance.jobs.store import JobStore
 from img_enhance.request.recipe import Recipe
 from img_enhance.service.admission import REQUEST
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.api.jobs import result_response
+from img_enhance.service.callbacks import callback_in
 from img_enhance.service.job_views import batch_view, job_problem, job_view, owned_batch, owned_job, plain, problem_of, wait_of
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
 from img_enhance.service.pace import kind_of_work
 from img_enhance.service.photo_file import Body
+from img_enhance.service.photo_urls import fetched, photo_url_in
 from img_enhance.service.problems import Problem
 from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_in, recipe_of
 from img_enhance.service.submissions import Submission, accepted, all_checked, checked, fingerprint
@@ -48,19 +51,19 @@ async def enhance(request: Request) -> Response:
     service, caller, body = service_of(request), caller_of(request), Body()
     try:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
-        if not body.uploads:
-            raise MalformedRequest("no photo came", "send it in the field 'file'")
-        submission = Submission(body.uploads[0], recipe_of(body.form_fields))
-        claim = _claim(request, [submission])
+        url, callback = photo_url_in(service, body), callback_in(service, caller, body)
+        recipe = recipe_of(body.form_fields)
+        claim = _claim(request, [recipe], [url or body.uploads[0].sha256], callback)
         if claim is not None:
             earlier = await service.store.ask(JobStore.claimed, caller.quota, claim)
             if earlier is not None:
                 return await _replayed(request, await owned_job(service.store, caller, earlier))
+        submission = Submission(await fetched(service, caller, body, url) if url else body.uploads[0], recipe)
         answer = await checked(service, submission)
         if isinstance(answer, Failed):
             raise Problem(answer)
         try:
-            jobs = await accepted(service, caller, [(submission, answer)], claim=claim)
+            jobs = await accepted(service, caller, [(submission, answer)], claim=claim, callback=callback)
         except KeyReused:
             return await _replayed(request, await owned_job(service.store, caller, await _first_with(service.store, caller, claim)))
     finally:
@@ -70,7 +73,7 @@ async def enhance(request: Request) -> Response:
     _, expected = await wait_of(service, job)
     if _prefers_async(request) or expected > service.settings.sync_seconds:
         return _accepted_response(await job_view(service, job, record=False))
-    return await _waited_for(request, job, kept=claim is not None)
+    return await _waited_for(request, job, kept=claim is not None or callback is not None)
 
 
 @router.post(
@@ -87,8 +90,9 @@ async def enhance_batch(request: Request) -> Response:
     settings = service.settings
     try:
         await receive_body(request, body, service.spool, most_files=settings.max_batch_files, most_bytes=settings.max_file_bytes)
+        callback = callback_in(service, caller, body)
         submissions = _submissions(body)
-        claim = _claim(request, submissions)
+        claim = _claim(request, [each.recipe for each in submissions], [each.upload.sha256 for each in submissions], callback)
         if claim is not None:
             earlier = await service.store.ask(JobStore.claimed, caller.quota, claim)
             if earlier is not None:
@@ -96,7 +100,8 @@ async def enhance_batch(request: Request) -> Response:
         answers = await all_checked(service, submissions)
         id = secrets.token_hex(16)
         try:
-            jobs = await accepted(service, caller, list(zip(submissions, answers, strict=True)), batch=id, claim=claim)
+            pairs = list(zip(submissions, answers, strict=True))
+            jobs = await accepted(service, caller, pairs, batch=id, claim=claim, callback=callback)
         except KeyReused:
             earlier = await _first_with(service.store, caller, claim)
             return _batch_response(await batch_view(service, earlier, await owned_batch(service.store, caller, earlier)))
@@ -108,12 +113,12 @@ async def enhance_batch(request: Request) -> Response:
 @router.post("/suggest", responses=PROBLEMS, openapi_extra=SUGGEST_REQUEST, summary="What a photo needs")
 async def suggest(request: Request) -> dict[str, Any]:
     """The recipe that `auto` would run, the reason for every step chosen or not, and how long it would take. Nothing is kept."""
-    service, body = service_of(request), Body()
+    service, caller, body = service_of(request), caller_of(request), Body()
     try:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
-        if not body.uploads:
-            raise MalformedRequest("no photo came", "send it in the field 'file'")
-        answer = await checked(service, Submission(body.uploads[0], recipe_of(body.form_fields)))
+        url, recipe = photo_url_in(service, body), recipe_of(body.form_fields)
+        upload = await fetched(service, caller, body, url) if url else body.uploads[0]
+        answer = await checked(service, Submission(upload, recipe))
     finally:
         await asyncio.to_thread(body.drop, service.spool)
     if isinstance(answer, Failed):
@@ -148,13 +153,15 @@ def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
         return error
 
 
-def _claim(request: Request, submissions: list[Submission]) -> Claim | None:
+def _claim(
+    request: Request, recipes: Sequence[Recipe | ImgEnhanceError], photos: Sequence[str], callback: CallbackAddress | None
+) -> Claim | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not is_idempotency_key(key):
         raise MalformedRequest("an Idempotency-Key has up to 200 visible ASCII characters")
-    return Claim(key, fingerprint(request.url.path, submissions))
+    return Claim(key, fingerprint(request.url.path, recipes, photos, callback))
 
 
 async def _first_with(store: AsyncJobStore, caller: Caller, claim: Claim | None) -> str:
@@ -197,7 +204,9 @@ async def _replayed(request: Request, job: Job) -> Response:
 
 
 async def _waited_for(request: Request, job: Job, *, kept: bool) -> Response:
-    """The answer once the job has ended. If the client goes away, nobody wants the work, unless its key lets it be asked for again."""
+    """The answer once the job has ended. If the client goes away, nobody wants the work, unless its key lets it be asked for again, or its
+    end is told elsewhere.
+    """
     service = service_of(request)
     patience = max(service.settings.sync_seconds * _PATIENCE, _LEAST_PATIENCE_SECONDS)
     deadline = time.monotonic() + patience

@@ -30,12 +30,13 @@ from img_enhance.service.job_views import (
     owned_job,
     plain,
     problem_of,
+    record_view,
     summary,
 )
 from img_enhance.service.keys import EVERYBODY
 from img_enhance.service.live_state import LiveState
 from img_enhance.service.openapi import EVENTS_ANSWER, PICTURE_ANSWER, PROBLEMS
-from img_enhance.service.views import API, BatchView, JobsView, JobView
+from img_enhance.service.views import API, BatchView, JobsView, JobView, RecordView
 from img_enhance.workers.catalogue import as_data
 
 router = APIRouter(prefix=API, tags=["jobs"])
@@ -72,6 +73,30 @@ async def result(request: Request, id: str) -> Response:
     return result_response(request, service.spool, found, retention_hours=service.settings.retention_hours)
 
 
+@router.get(
+    "/jobs/{id}/record", response_model=RecordView, response_model_exclude_none=True, responses=PROBLEMS, summary="What was done to a photo"
+)
+async def record(request: Request, id: str) -> RecordView:
+    """What is kept of a job that has ended, a week longer than its result: 409 while it is not done."""
+    service = service_of(request)
+    found = await owned_job(service.store, caller_of(request), id)
+    if found.state not in FINAL:
+        raise job_problem(as_data(NotFinished(f"the job is {found.state}, it has no record yet")), found, {"Retry-After": "2"})
+    return record_view(service, found)
+
+
+@router.delete("/jobs/{id}/record", status_code=204, responses=PROBLEMS, summary="Forget a job")
+async def forget(request: Request, id: str) -> Response:
+    """Nothing: the job is forgotten with its record, and with its result if there is one. 409 while it is not done."""
+    service = service_of(request)
+    found = await owned_job(service.store, caller_of(request), id)
+    if not await service.store.ask(JobStore.forget, found.id):
+        raise job_problem(as_data(NotFinished(f"the job is {found.state}", "cancel it first")), found)
+    if found.id not in service.dispatcher.running:  # else its worker still lets go of it, and then its folder goes
+        await asyncio.to_thread(service.spool.drop, found.id)
+    return Response(status_code=204)
+
+
 @router.get("/jobs/{id}/events", responses={**EVENTS_ANSWER, **PROBLEMS}, summary="What happens to a job, as it happens")
 async def events(request: Request, id: str) -> Response:
     """Server-sent events `state` and `progress`, until the job has ended. `Last-Event-ID` goes on where a connection broke."""
@@ -87,7 +112,7 @@ async def events(request: Request, id: str) -> Response:
     "/jobs/{id}", response_model=JobView, response_model_exclude_none=True, responses=PROBLEMS, summary="Cancel a job, or delete its result"
 )
 async def delete(request: Request, id: str) -> JobView:
-    """The job, cancelled; of one that is done the result is deleted at once, and its row stays to say so."""
+    """The job, cancelled; of one that is done the result is deleted at once. Its record stays, without hashes and facts."""
     service, caller = service_of(request), caller_of(request)
     found = await owned_job(service.store, caller, id)
     if not await service.dispatcher.cancel(found.id) and await service.store.ask(JobStore.delete, found.id, now=time.time()):
