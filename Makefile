@@ -31,7 +31,7 @@ test-package: dist/made.stamp ## check wheel and source, and install the wheel i
 	$(BIN)/python scripts/try_package.py dist
 
 test-space: .venv/space.stamp ## install Gradio and try the page of a ZeroGPU Space in a browser
-	.venv/space/bin/pytest -m space tests/deploy
+	$(BIN)/pytest -m space
 
 space: dist/made.stamp ## assemble and check the folders that are pushed as Spaces
 	$(BIN)/python scripts/make_space.py dist/*.whl build/space
@@ -115,8 +115,6 @@ dist/made.stamp: .venv/dev.stamp $(shell find src -type f -not -name '*.pyc') py
 	$(BIN)/python -m build --outdir dist . > /dev/null
 	touch $@
 
-# Apart, because Gradio brings half a hundred packages that nothing else is tested with.
-.venv/space.stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv/space
-	.venv/space/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service,space]'
+.venv/space.stamp: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[space]'
 	touch $@
