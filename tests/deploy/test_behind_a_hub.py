@@ -8,11 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fake_service import fake_service, page, saying
 from served import noisy_photo, served
 
 from dockerfile import instructions, pairs
-from img_enhance.client import Client
-from img_enhance.client.checks import CHECKS
+from img_enhance.client import Client, Patience
+from img_enhance.client.checks import CHECKS, Visit
 from img_enhance.jobs.refusals import KeyUnknown
 from space_folders import DEPLOY
 
@@ -64,3 +65,14 @@ def test_visitors_have_quotas_of_their_own_where_the_proxy_is_believed(
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
     assert found == [202, second, 429]
+
+
+def test_a_check_waits_while_a_space_is_built_and_its_service_starts() -> None:
+    patience = Patience(first=60, later=60, least_pause=0.01, most_pause=0.02)
+    acts = {
+        "GET /healthz": [page(503), page(502), saying({"status": "ok"})],
+        "GET /readyz": [saying({"status": "starting"}, 503), saying({"status": "starting"}, 503), saying({"status": "ready"})],
+    }
+    with fake_service(acts) as fake:
+        client = Client(fake.url, patience=patience)
+        assert [check.run(Visit(client, client)) for check in CHECKS[:2]] == ["ok", "ready"]
