@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-torch test-ray soak soak-hour check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light bench-folders clean help
+.PHONY: demo serve test test-torch test-ray test-package test-space space push-space soak soak-hour check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light bench-folders clean help
 
 demo: .venv/base.stamp ## enhance the sample photo
 	mkdir -p demo
@@ -31,6 +31,21 @@ soak-hour: .venv/dev.stamp ## fifty clients for an hour with kills, and an hour 
 
 test-ray: .venv/ray.stamp ## install Ray and run its tests
 	$(BIN)/pytest -m ray
+
+test-package: dist/made.stamp ## check wheel and source, and install the wheel in an empty environment
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/python scripts/try_package.py dist
+
+test-space: .venv/space.stamp ## install Gradio and try the page of a ZeroGPU Space in a browser
+	$(BIN)/pytest -m space
+
+space: dist/made.stamp ## assemble and check the folders that are pushed as Spaces
+	$(BIN)/python scripts/make_space.py dist/*.whl build/space
+
+# SPACE is docker, docker-gpu or zerogpu; PUSH is more for scripts/push_space.py, as PUSH='--name mine --open'.
+SPACE ?= docker
+push-space: space ## push a Space to Hugging Face, wait for it and check it
+	$(BIN)/python scripts/push_space.py build/space/$(SPACE) $(PUSH)
 
 check: .venv/dev.stamp ## format, lint, types, import floors
 	$(BIN)/ruff format --check .
@@ -65,7 +80,7 @@ bench-folders: .venv/dev.stamp ## print how fast folders are done, and that kill
 	$(BIN)/python bench/kills.py
 
 clean: ## remove what the others have made
-	rm -rf .venv .bench demo build
+	rm -rf .venv .bench demo build dist
 
 # The words behind "##".
 help: ## list these targets
@@ -98,4 +113,14 @@ help: ## list these targets
 .venv/torch.stamp: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 	rm -rf .mypy_cache  # it remembers that there was no torch, and reports errors that are none
+	touch $@
+
+# A file of its own, because what is built depends on all of the source.
+dist/made.stamp: .venv/dev.stamp $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md LICENSE NOTICE
+	rm -rf dist build/lib
+	$(BIN)/python -m build --outdir dist . > /dev/null
+	touch $@
+
+.venv/space.stamp: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[space]'
 	touch $@

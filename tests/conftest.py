@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 REQUIRED = "IMG_ENHANCE_BROWSER"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
+# The service does not run on Windows, nor what comes to it; other systems leave these out by -m "not posix".
+POSIX_FOLDERS = ("client", "deploy", "jobs", "page", "service", "workers")
+
 Pixels = npt.NDArray[np.uint8]
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "cat.png"
@@ -46,6 +49,13 @@ settings.load_profile("steady")
 
 # The part with eyes and whiskers: edges in all directions.
 _EYES = (130, 60)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need POSIX."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in POSIX_FOLDERS:
+            item.add_marker(pytest.mark.posix)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from PIL import Image
 COMPACT = "realesr-animevideov3"
 RECIPE = {"version": 1, "steps": [{"step": "real_esrgan", "model": COMPACT, "upscale": 2}], "output": {"format": "png"}}
 SETTINGS = {"ACCESS": "open", "WARM_MODEL": COMPACT, "SHORT_WORKERS": "0", "PRECISION": "f32", "FREE_DISK_MB": "0"}
-START_SECONDS = 180
+START_SECONDS = 240
 
 # By how much the network changes a flat colour, of 255 (measured: 9).
 SHIFT = 15
@@ -31,10 +31,8 @@ SHIFT = 15
 class Served:
     """One run of the service."""
 
-    def __init__(self, data: Path, settings: Mapping[str, str]) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+    def __init__(self, data: Path, settings: Mapping[str, str], *, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = data
         words = {**SETTINGS, "DATA": str(data), "PORT": str(self.port), **settings}
@@ -98,10 +96,16 @@ class Served:
             self.client.close()
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextlib.contextmanager
-def served(data: Path, settings: Mapping[str, str] | None = None) -> Iterator[Served]:
+def served(data: Path, settings: Mapping[str, str] | None = None, *, port: int | None = None) -> Iterator[Served]:
     """A service that is ready, and gone afterwards."""
-    run = Served(data, settings or {})
+    run = Served(data, settings or {}, port=port)
     try:
         yield run.wait_ready()
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from img_enhance.cli.flags import flagged, set_run
 from img_enhance.cli.screen import raising, say
 from img_enhance.errors import ImgEnhanceError, MachineError
-from img_enhance.request.options import KEY_VARIABLE
+from img_enhance.request.options import KEY_VARIABLE, TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from img_enhance.client.checks import Check, Visit
@@ -66,7 +67,8 @@ def _visit(request: CheckServerRequest) -> Visit:
 
     patience = Patience(first=request.wait_seconds, later=request.wait_seconds, most_pause=3.0, poll=0.5)
     client = client_of(request.url, request.key, tell=say, patience=patience)
-    return Visit(client, Client(request.url, patience=Patience(first=_STRANGER_SECONDS, later=_STRANGER_SECONDS)))
+    token = os.environ.get(TOKEN_VARIABLE) or None
+    return Visit(client, Client(request.url, patience=Patience(first=_STRANGER_SECONDS, later=_STRANGER_SECONDS), token=token))
 
 
 def _passes(check: Check, visit: Visit) -> bool:

@@ -21,7 +21,7 @@ from img_enhance.errors import Cancelled, DiskError, OptionError, OutputError
 from img_enhance.files import check_output
 from img_enhance.geometry import Size
 from img_enhance.photo import FORMATS, format_of_ending
-from img_enhance.request.options import KEY_VARIABLE
+from img_enhance.request.options import KEY_VARIABLE, TOKEN_VARIABLE
 from img_enhance.request.recipe import Reason, Recipe
 from img_enhance.units import bytes_text, seconds_text
 
@@ -45,8 +45,9 @@ def enhance_by_server(request: EnhanceRequest) -> int:
 
 
 def client_of(url: str, key: str | None, *, tell: Tell, patience: Patience | None = None) -> Client:
-    """A client that says why it tries again; the key comes from the environment where none is given."""
-    return Client(url, key or os.environ.get(KEY_VARIABLE) or None, patience=patience, warn=lambda text: tell(f"[WARNING] {text}"))
+    """A client that says why it tries again; the key comes from the environment where none is given, the token always."""
+    key, token = key or os.environ.get(KEY_VARIABLE) or None, os.environ.get(TOKEN_VARIABLE) or None
+    return Client(url, key, patience=patience, warn=lambda text: tell(f"[WARNING] {text}"), token=token)
 
 
 def _enhance(request: EnhanceRequest, client: Client, photo: Path, pipe: Path | None) -> int:

@@ -16,7 +16,7 @@ from img_enhance.client.events import events_in
 from img_enhance.client.form import Form
 from img_enhance.client.jobs import JobStatus
 from img_enhance.errors import ImgEnhanceError, UnsupportedPhoto, UserError
-from img_enhance.jobs.refusals import KeyMissing, NotHere
+from img_enhance.jobs.refusals import KeyMissing, KeyUnknown, NotHere
 from img_enhance.request.options import KEY_VARIABLE, RealESRGAN
 from img_enhance.request.recipe import Recipe
 from img_enhance.words import Setting, Words
@@ -67,7 +67,7 @@ def _readyz(visit: Visit) -> str:
 def _access(visit: Visit) -> str:
     try:
         visit.stranger.status()
-    except KeyMissing:
+    except (KeyMissing, KeyUnknown):  # a token for what lies before the service is no key of its
         return "asks for a key"
     return "open to everybody, no key needed"
 

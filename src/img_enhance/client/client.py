@@ -41,7 +41,8 @@ class Enhanced:
 class Client:
     """A service at `url`. It holds nothing open, and may be used from several threads.
 
-    `timeout` is how many seconds a connection may be silent, `warn` is told why a request is tried again.
+    `timeout` is how many seconds a connection may be silent, `warn` is told why a request is tried again. `token` is not the service's but
+    for what lies before it, such as a private Space of Hugging Face.
 
     Raises (every method): the service's refusals as the errors that the engine raises; ServiceUnreachable, IntegrityError.
     """
@@ -54,8 +55,9 @@ class Client:
         timeout: float = 60.0,
         patience: Patience | None = None,
         warn: Callable[[str], None] | None = None,
+        token: str | None = None,
     ) -> None:
-        self.transport = Transport(url, key, timeout=timeout, patience=patience or Patience(), warn=warn or _silent)
+        self.transport = Transport(url, key, timeout=timeout, patience=patience or Patience(), warn=warn or _silent, token=token)
 
     @property
     def url(self) -> str:

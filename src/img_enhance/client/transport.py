@@ -48,20 +48,24 @@ class Patience:
 
 
 class Transport:
-    """The way to one service.
+    """The way to one service. `token` is for what lies before it, and goes as Authorization.
 
-    Raises: OptionError for a URL or a key that cannot be one.
+    Raises: OptionError for a URL, a key or a token that cannot be one.
     """
 
-    def __init__(self, url: str, key: str | None, *, timeout: float, patience: Patience, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, url: str, key: str | None, *, timeout: float, patience: Patience, warn: Callable[[str], None], token: str | None = None
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", url):
             raise OptionError(f"the server's URL must be such as https://photos.example.org, not {url!a}")
-        if key is not None and not re.fullmatch(r"[!-~]+", key):
-            raise OptionError("the server's key must be visible ASCII characters", "copy it again")
+        for name, text in (("key", key), ("token", token)):
+            if text is not None and not re.fullmatch(r"[!-~]+", text):
+                raise OptionError(f"the server's {name} must be visible ASCII characters", "copy it again")
         self.url = url.rstrip("/")
         self.patience = patience
         self._key = key
+        self._token = token
         self._timeout = timeout
         self._warn = warn
         self._met = False
@@ -109,6 +113,8 @@ class Transport:
         sent = {"Accept": "application/json"} | dict(headers or {})
         if self._key is not None:
             sent["X-API-Key"] = self._key
+        if self._token is not None:
+            sent["Authorization"] = f"Bearer {self._token}"
         if form is not None:
             sent |= {"Content-Type": form.content_type, "Content-Length": str(form.length)}
         request = urllib.request.Request(self.url + path, data=form, headers=sent, method=method)  # noqa: S310

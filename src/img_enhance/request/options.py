@@ -353,6 +353,9 @@ class Machine:
 
 KEY_VARIABLE = "IMG_ENHANCE_SERVER_KEY"
 
+# For what lies before a service and wants a token of its own, such as a private Space.
+TOKEN_VARIABLE = "IMG_ENHANCE_SERVER_TOKEN"  # noqa: S105
+
 
 @dataclass(frozen=True)
 class Server:

@@ -18,7 +18,7 @@ PREFIX = "IMG_ENHANCE_"
 PLAIN_NAMES = ("MAX_IMAGE_SIZE_MB", "ENABLE_GPU")
 
 # Of the machine, whatever door is used, and of the client.
-_OTHER_NAMES = ("HOME", "MIRROR", "OFFLINE", "WEIGHTS_PATH", "SERVER_KEY")
+_OTHER_NAMES = ("HOME", "MIRROR", "OFFLINE", "WEIGHTS_PATH", "SERVER_KEY", "SERVER_TOKEN")
 _ALIKE = 0.75
 
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")

@@ -116,6 +116,24 @@ export async function preview(file, steps, signal) {
 
 export const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
+// What a service, or whatever lies before it, says while it starts.
+const PASSING = [429, 502, 503, 504];
+
+const passes = (problem) => !(problem instanceof Problem) || PASSING.includes(problem.status);
+
+/** What `asking` answers in the end; `waiting` is called whenever the service does not answer, or says that it will later. */
+export async function lasting(asking, waiting) {
+  for (;;) {
+    try {
+      return await asking();
+    } catch (problem) {
+      if (!passes(problem)) throw problem;
+      waiting();
+      await pause(1000);
+    }
+  }
+}
+
 /** Call `changed(job)` whenever something happens to a job until it has ended. Events say when to ask; only the job says what is. */
 export async function follow(id, changed) {
   for (;;) {
@@ -136,7 +154,7 @@ export async function follow(id, changed) {
         if (done) break;
       }
     } catch (problem) {
-      if (problem instanceof Problem) throw problem;
+      if (!passes(problem)) throw problem;
       changed(null);
     }
     await pause(1000);

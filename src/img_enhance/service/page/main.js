@@ -70,6 +70,7 @@ function factsOf(shot) {
 
 function headlineOf(shot) {
   if (shot.phase === "new" || shot.phase === "looking") return t("looking");
+  if (shot.lost) return t(shot.file ? "headline_lost" : "headline_lost_file");
   if (shot.phase !== "ready") return t(`headline_${shot.phase}`, { n: shot.position ?? 1 });
   if (shot.own) return t("headline_own");
   const chosen = shot.suggestion.reasons.filter((reason) => reason.chosen);
@@ -148,7 +149,7 @@ function showButtons(shot, editing) {
   $("same").hidden = !editing || ready < 2;
   $("cancel").hidden = !under;
   $("again").hidden = !(["done", "failed", "cancelled", "refused", "gone"].includes(shot.phase) && shot.file);
-  $("again").textContent = t(shot.phase === "refused" ? "retry" : "again");
+  $("again").textContent = t(shot.phase === "refused" ? "retry" : shot.lost ? "send_again" : "again");
   $("delete").textContent = t(shot.phase === "done" ? "delete" : "remove");
   const done = queue.shots.filter((each) => each.phase === "done").length;
   $("all").hidden = shot.phase !== "done" || done < 2;
@@ -264,7 +265,11 @@ function listen() {
   $("run-all").addEventListener("click", runAll);
   $("same").addEventListener("click", () => queue.share(selected));
   $("cancel").addEventListener("click", () => tried(queue.cancel(selected)));
-  $("again").addEventListener("click", () => (selected.phase === "refused" || !selected.choice ? queue.retry(selected) : queue.again(selected)));
+  $("again").addEventListener("click", () => {
+    if (selected.phase === "refused" || !selected.choice) queue.retry(selected);
+    else if (selected.lost) queue.run(selected);
+    else queue.again(selected);
+  });
   $("delete").addEventListener("click", removeSelected);
   $("all").addEventListener("click", () => tried(downloadAll()));
   $("format").addEventListener("change", () => (selected.format = $("format").value));

@@ -38,7 +38,7 @@ export class Queue {
       Object.assign(shot, { job, phase: "queued", small: await blobOf(api.remembered(SMALL + job)) });
       shot.beforeUrl = shot.smallUrl = shot.small ? URL.createObjectURL(shot.small) : "";
       this.shots.push(shot);
-      api.job(job).then((now) => this.#is(shot, now), () => this.#is(shot, { state: "expired", photo: {} }));
+      api.lasting(() => api.job(job), () => this.#is(shot, null)).then((now) => this.#is(shot, now), (problem) => this.#gone(shot, problem));
     }
     if (this.shots.length) this.changed(null);
   }
@@ -146,7 +146,7 @@ export class Queue {
 
   async run(shot) {
     this.#forgetResult(shot);
-    Object.assign(shot, { phase: "queued", problem: null, progress: 0, left: null, position: null });
+    Object.assign(shot, { phase: "queued", problem: null, lost: false, progress: 0, left: null, position: null });
     this.changed(shot);
     try {
       const job = await api.enhance(shot.file, this.recipe(shot), once());
@@ -206,8 +206,9 @@ export class Queue {
       this.changed(shot);
     });
     await shot.fetching.catch((problem) => {
+      if (problem.status === 404) return this.#gone(shot, problem);
       shot.problem = problem;
-      this.changed(shot);
+      return this.changed(shot);
     });
   }
 
@@ -241,7 +242,7 @@ export class Queue {
     for (const shot of unfinished.slice(0, FOLLOWED)) {
       if (shot.followed === shot.job) continue;
       shot.followed = shot.job;
-      api.follow(shot.job, (now) => this.#is(shot, now)).catch((problem) => this.#fails(shot, problem, "gone"));
+      api.follow(shot.job, (now) => this.#is(shot, now)).catch((problem) => this.#gone(shot, problem));
     }
     clearTimeout(this.timer);
     const others = unfinished.slice(FOLLOWED);
@@ -249,11 +250,20 @@ export class Queue {
   }
 
   async #ask(shot) {
-    this.#is(shot, await api.job(shot.job).catch(() => null));
+    const job = await api.job(shot.job).catch((problem) => (problem.status === 404 ? this.#gone(shot, problem) : null));
+    if (job !== undefined) this.#is(shot, job);
   }
 
   async #keepSmall(shot) {
     if (shot.small) api.remember(SMALL + shot.job, await addressOf(shot.small));
+  }
+
+  /** A job that its service does not know any more: it has lost its disk, as some do whenever they restart. */
+  #gone(shot, problem) {
+    shot.lost = problem.status === 404;
+    this.#fails(shot, shot.lost ? null : problem, "gone");
+    this.#save();
+    this.#follow();
   }
 
   #fails(shot, problem, phase) {
