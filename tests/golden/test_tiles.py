@@ -64,8 +64,8 @@ def halves(pixels: Array, number: int) -> Array:
     """Averages of squares of 2 ** number pixels, those at the edges going on there."""
     step = 2**number
     right, lower = -pixels.shape[1] % step, -pixels.shape[0] % step
-    wide = np.pad(pixels.astype(float), ((0, lower), (0, right), *[(0, 0)] * (pixels.ndim - 2)), "edge")
-    return wide.reshape(wide.shape[0] // step, step, wide.shape[1] // step, step, *pixels.shape[2:]).mean(axis=(1, 3))
+    wide: Array = np.pad(pixels.astype(float), ((0, lower), (0, right), *[(0, 0)] * (pixels.ndim - 2)), "edge")
+    return np.asarray(wide.reshape(wide.shape[0] // step, step, wide.shape[1] // step, step, *pixels.shape[2:]).mean(axis=(1, 3)))
 
 
 def test_levels_halve_until_one_tile_holds_all() -> None:

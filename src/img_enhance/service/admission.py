@@ -168,14 +168,15 @@ class Admission:
 
         Raises: StorageFull.
         """
-        settings = self.service.settings
-        most = settings.storage_gb * 1e9
-        stored = (await self.service.store.ask(JobStore.load)).stored_bytes
+        service, settings = self.service, self.service.settings
+        if (lacking := incoming_bytes - await service.room_bytes()) > 0:
+            await service.pyramids.make_room(lacking)
+        stored, most = await service.stored_bytes(), settings.storage_gb * 1e9
         if stored + incoming_bytes > most:
             raise StorageFull(
                 f"photos and results take {stored / 1e9:.2f} GB of at most {most / 1e9:g}", "try again when older ones have expired"
             )
-        if self.service.spool.free_bytes() - incoming_bytes < settings.free_disk_mb * 1e6:
+        if service.spool.free_bytes() - incoming_bytes < settings.free_disk_mb * 1e6:
             raise StorageFull("the disk of the service is nearly full", "try again later")
 
     def _limited(self, receive: Receive, most: int, body: Held) -> Receive:

@@ -16,6 +16,7 @@ from img_enhance.request.options import STEP_OPTIONS, Output, RealESRGAN, StepOp
 from img_enhance.request.recipe import AUTO, Recipe
 
 SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
+KEEP_PHOTO = "keep_photo"
 
 # More than anybody needs: every step twice is less.
 _MOST_STEPS, _MOST_OF_A_KIND = 16, 2
@@ -38,6 +39,20 @@ def recipe_of(form_fields: Mapping[str, Any]) -> Recipe:
         recipe = given["recipe"]
         return recipe_in(json_mapping(recipe, "the recipe") if isinstance(recipe, str) else _mapping(recipe))
     return Recipe(steps=_steps(given), output=_output(given))
+
+
+def keeps_photo(form_fields: dict[str, Any]) -> bool:
+    """Whether the photo is to be kept as long as its result; the field that says so is taken out.
+
+    Raises: OptionError when it says neither yes nor no.
+    """
+    value = form_fields.pop(KEEP_PHOTO, False)
+    known = {"true": True, "false": False, "": False}
+    if isinstance(value, str) and value.lower() in known:
+        return known[value.lower()]
+    if not isinstance(value, bool):
+        raise OptionError(f"{KEEP_PHOTO} is true or false")
+    return value
 
 
 def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...] | Literal["auto"]:

@@ -27,10 +27,11 @@ from img_enhance.workers.protocol import Checked, CheckPhoto, Failed
 
 @dataclass(frozen=True)
 class Submission:
-    """A photo and what to do with it, or why that cannot be read."""
+    """A photo and what to do with it, or why that cannot be read; `keep_photo` is to keep it as long as its result."""
 
     upload: Upload
     recipe: Recipe | ImgEnhanceError
+    keep_photo: bool = False
 
 
 async def checked(service: Service, submission: Submission) -> Checked | Failed:
@@ -101,7 +102,7 @@ def _new_job(caller: Caller, submission: Submission, answer: Checked | Failed, b
         place=place,
         state="failed" if failed else "queued",
         request=_request(submission, answer),
-        header={} if isinstance(answer, Failed) else _header(answer),
+        header={} if isinstance(answer, Failed) else _header(answer, kept=submission.keep_photo),
         photo_bytes=0 if failed else submission.upload.bytes,
         estimated_seconds=0.0 if isinstance(answer, Failed) else answer.seconds,
         created=now,
@@ -118,13 +119,15 @@ def _request(submission: Submission, answer: Checked | Failed) -> dict[str, Any]
     return submission.recipe.to_mapping() if isinstance(submission.recipe, Recipe) else {}
 
 
-def _header(answer: Checked) -> dict[str, Any]:
+def _header(answer: Checked, *, kept: bool) -> dict[str, Any]:
     header: dict[str, Any] = {"format": answer.format, "width": answer.size[0], "height": answer.size[1]}
+    header |= {"kept": True} if kept else {}
     return header | ({"reasons": list(answer.reasons)} if answer.reasons else {})
 
 
 def fingerprint(path: str, submissions: Sequence[Submission]) -> str:
     """A hash of all that a request asks for."""
     recipes = [each.recipe.to_mapping() if isinstance(each.recipe, Recipe) else str(each.recipe) for each in submissions]
-    whole = json.dumps([path, recipes, [each.upload.sha256 for each in submissions]], sort_keys=True)
+    kept = ["keep_photo"] if any(each.keep_photo for each in submissions) else []
+    whole = json.dumps([path, recipes, [each.upload.sha256 for each in submissions], *kept], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()

@@ -78,6 +78,7 @@ KINDS = (
     Kind(refusals.KindRefused, "send multipart/form-data, or application/json with the photo in base64"),
     Kind(refusals.RangeRefused, "ask for bytes that the result has; Content-Range says how many"),
     Kind(refusals.KeyReused, "use a new Idempotency-Key for another payload"),
+    Kind(refusals.NotViewable, "download the result to see it"),
     Kind(refusals.WorkTooLong, "ask for a smaller factor or a faster model"),
     Kind(refusals.QuotaReached, "wait for some of your jobs, or cancel them"),
     Kind(refusals.Saturated, _LATER),

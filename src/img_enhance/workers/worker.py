@@ -1,4 +1,4 @@
-"""A child of the service: a reader that looks at photos, or a worker that owns an Engine.
+"""A child of the service: a reader that looks at photos, a worker that owns an Engine, or a cutter of tiles.
 
 `python -m img_enhance.workers.worker ROLE FD`
 """
@@ -36,6 +36,7 @@ from img_enhance.workers.protocol import (
     Working,
 )
 from img_enhance.workers.public import public
+from img_enhance.workers.tiles import cut_pictures
 
 if TYPE_CHECKING:
     from img_enhance.engine import Engine
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from img_enhance.request.options import Machine
 
 # The API must answer at once while networks use every core, and a photo is looked at while its owner waits.
-_NICE = {"reader": 3, "worker": 10}
+_NICE = {"reader": 3, "worker": 10, "cutter": 8}
 
 # How often a worker at work looks at its socket, and says that it is alive.
 _LOOK_SECONDS = 0.05
@@ -293,7 +294,7 @@ def _pair(size: Size) -> tuple[int, int]:
     return size.width, size.height
 
 
-_SERVE = {"reader": read_photos, "worker": enhance_photos}
+_SERVE = {"reader": read_photos, "worker": enhance_photos, "cutter": cut_pictures}
 
 if __name__ == "__main__":
     main(sys.argv[1], int(sys.argv[2]))

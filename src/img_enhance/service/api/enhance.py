@@ -26,7 +26,7 @@ from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_
 from img_enhance.service.pace import kind_of_work
 from img_enhance.service.photo_file import Body
 from img_enhance.service.problems import Problem
-from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_in, recipe_of
+from img_enhance.service.requests import is_idempotency_key, json_mapping, keeps_photo, recipe_in, recipe_of
 from img_enhance.service.submissions import Submission, accepted, all_checked, checked, fingerprint
 from img_enhance.service.uploads import receive_body
 from img_enhance.service.views import API, BatchView, JobView
@@ -50,7 +50,8 @@ async def enhance(request: Request) -> Response:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
         if not body.uploads:
             raise MalformedRequest("no photo came", "send it in the field 'file'")
-        submission = Submission(body.uploads[0], recipe_of(body.form_fields))
+        keep_photo = keeps_photo(body.form_fields)
+        submission = Submission(body.uploads[0], recipe_of(body.form_fields), keep_photo)
         claim = _claim(request, [submission])
         if claim is not None:
             earlier = await service.store.ask(JobStore.claimed, caller.quota, claim)
@@ -132,13 +133,13 @@ def _submissions(body: Body) -> list[Submission]:
     """Every photo with its recipe: one for all, or as many as photos in their order."""
     if not body.uploads:
         raise MalformedRequest("no photo came", "send them in the field 'files'")
-    recipes = body.repeated_fields.get("recipe", [])
+    keep_photo, recipes = keeps_photo(body.form_fields), body.repeated_fields.get("recipe", [])
     if len(recipes) in (0, 1):
         one = recipe_of(body.form_fields)
-        return [Submission(upload, one) for upload in body.uploads]
+        return [Submission(upload, one, keep_photo) for upload in body.uploads]
     if len(recipes) != len(body.uploads):
         raise MalformedRequest(f"{len(recipes)} recipes came with {len(body.uploads)} photos", "send one for all, or one each")
-    return [Submission(upload, _recipe_or_error(text)) for upload, text in zip(body.uploads, recipes, strict=True)]
+    return [Submission(upload, _recipe_or_error(text), keep_photo) for upload, text in zip(body.uploads, recipes, strict=True)]
 
 
 def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
