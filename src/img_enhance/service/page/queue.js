@@ -246,7 +246,7 @@ export class Queue {
 
   #forgetResult(shot) {
     release(shot.resultUrl);
-    Object.assign(shot, { resultUrl: "", shownUrl: "", view: null, fetching: null, result: null });
+    Object.assign(shot, { resultUrl: "", shownUrl: "", view: null, said: null, fetching: null, result: null });
   }
 
   /** What the service says of a job; null when it does not answer. */
