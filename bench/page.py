@@ -1,6 +1,6 @@
-"""How fast the web page is: its first view, its bytes, a live change, and from a 12 MP photo to its suggestion, in a real browser.
+"""How fast the web page is: its first view, its bytes, a live change, from a 12 MP photo to its suggestion, and a gigapixel result.
 
-Run it on an idle machine: python bench/page.py
+In a real browser. Run it on an idle machine: python bench/page.py
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psutil
 
+from large_result import large_result, large_table
 from machine import header, header_text
 from photos import ROOT, jpeg_photo, main_source, size_of
 from tables import Column, Table, verdict
@@ -65,15 +66,21 @@ CHANGE = """async ([address, steps, count, warm]) => {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="save the table to this file")
+    parser.add_argument("--megapixels", type=float, default=1000, help="size of the large result (default: %(default)s)")
+    parser.add_argument("--only-large", action="store_true", help="measure the large result alone")
     arguments = parser.parse_args()
     facts = header(None, also=("playwright",)) | {"load at the start": f"{os.getloadavg()[0]:.1f}"}
     print(header_text(facts))
-    with tempfile.TemporaryDirectory() as folder, _service(Path(folder)) as address, _page() as page:
-        photo = jpeg_photo(main_source(), size_of(12), Path(folder))
-        table = _measured(page, address, photo)
-    print(table.text())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        large = large_result(folder, arguments.megapixels)
+        with _service(folder) as address, _page() as page:
+            tables = [] if arguments.only_large else [_measured(page, address, jpeg_photo(main_source(), size_of(12), folder))]
+            tables.append(large_table(page, address, large))
+    for table in tables:
+        print(table.text())
     if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": facts, "tables": [table.record()]}, indent=2))
+        arguments.json.write_text(json.dumps({"machine": facts, "tables": [table.record() for table in tables]}, indent=2))
 
 
 def _measured(page: Page, address: str, photo: Path) -> Table:

@@ -121,6 +121,13 @@ class WorkTooLong(UserError):
     http_status = 422
 
 
+class NotViewable(UserError):
+    """A result that is there and cannot be cut into the tiles to look at it by."""
+
+    code = "not_viewable"
+    http_status = 422
+
+
 class QuotaReached(UserError):
     """The caller has as many unfinished jobs as it may."""
 

@@ -7,6 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from img_enhance.jobs.spool import PHOTO
+
 FINAL = ("done", "failed", "cancelled", "expired")
 
 
@@ -40,6 +42,15 @@ class Job:
     record: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     kind: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files: the photo until it is done, then the result, with the photo where that was to be kept."""
+        if self.state in ("queued", "running"):
+            return (PHOTO,)
+        if self.state != "done" or self.result is None:
+            return ()
+        return (self.result["name"], PHOTO) if self.header.get("kept") else (self.result["name"],)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,10 @@ _PRIVATE, _PRIVATE_FILE = 0o700, 0o600
 
 @dataclass(frozen=True)
 class Spool:
-    """`incoming` holds what may yet be refused, `jobs` what was accepted, `scratch` what dies with the process that writes there."""
+    """`incoming` holds what may yet be refused, `jobs` what was accepted, `scratch` what dies with the process that writes there.
+
+    `tiles` holds what a result is looked at by, and is made anew whenever it is asked for.
+    """
 
     root: Path
 
@@ -35,6 +38,10 @@ class Spool:
     @property
     def scratch(self) -> Path:
         return self.root / "scratch"
+
+    @property
+    def tiles(self) -> Path:
+        return self.root / "tiles"
 
     def make_root(self) -> None:
         """Make the folder that holds the others.
@@ -76,10 +83,10 @@ class Spool:
         Raises: DiskError when they cannot be written.
         """
         try:
-            for folder in (self.incoming, self.scratch):
+            for folder in (self.incoming, self.scratch, self.tiles):
                 if folder.exists():
                     shutil.rmtree(folder)
-            for folder in (self.root, self.incoming, self.jobs, self.scratch):
+            for folder in (self.root, self.incoming, self.jobs, self.scratch, self.tiles):
                 folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
                 folder.chmod(_PRIVATE)  # whatever it was before
             sync_folder(self.root)
@@ -116,13 +123,13 @@ class Spool:
                 if path.name not in names:
                     path.unlink(missing_ok=True)
 
-    def sweep(self, files: Mapping[str, str]) -> int:
-        """Remove the folders of jobs that are not in `files`, and from the others all but their file; how many folders went."""
+    def sweep(self, files: Mapping[str, Collection[str]]) -> int:
+        """Remove the folders of jobs that are not in `files`, and from the others all but their files; how many folders went."""
         strays = [path.name for path in self.jobs.iterdir() if path.name not in files]
         for id in strays:
             self.drop(id)
-        for id, name in files.items():
-            self.keep_only(id, [name])
+        for id, names in files.items():
+            self.keep_only(id, names)
         return len(strays)
 
     def free_bytes(self) -> int:

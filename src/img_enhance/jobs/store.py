@@ -20,7 +20,6 @@ from img_enhance.jobs import callbacks, days
 from img_enhance.jobs.refusals import KeyReused, QuotaReached, ResultExpired, Saturated, StorageFull, StoreBroken
 from img_enhance.jobs.rows import COLUMNS, Bounds, Callback, CallbackAddress, Claim, Job, Load, Queue, Used, Waiting, job_of, values_of
 from img_enhance.jobs.schema import CHANGES, TABLES, VERSION
-from img_enhance.jobs.spool import PHOTO
 
 # A job that was running when the service was killed starts again; one that brings the whole machine down must not do so for ever.
 MOST_RETURNS = 20
@@ -323,11 +322,11 @@ class JobStore:
             rows = self._db.execute("SELECT number, state, at FROM events WHERE job = ? AND number > ? ORDER BY number", (id, after))
             return tuple((row["number"], row["state"], row["at"]) for row in rows)
 
-    def files(self) -> dict[str, str]:
-        """The one file of every job that has one, by the job's id: the photo until it is done, then the result."""
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """The files of every job that has any, by the job's id."""
         with self._foreseen():
-            rows = self._db.execute("SELECT id, state, result ->> 'name' AS name FROM jobs WHERE state IN ('queued', 'running', 'done')")
-            return {row["id"]: row["name"] if row["state"] == "done" else PHOTO for row in rows}
+            rows = self._db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running', 'done')")
+            return {row["id"]: job_of(row).files for row in rows}
 
     def check_writable(self) -> None:
         """Pass if the next transaction could be written."""

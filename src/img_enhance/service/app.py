@@ -18,7 +18,7 @@ from img_enhance import __version__
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.jobs.refusals import MalformedRequest, MethodRefused, NotHere
 from img_enhance.service.admission import REQUEST, Admission
-from img_enhance.service.api import about, callbacks, docs, enhance, jobs, page, preview, results
+from img_enhance.service.api import about, callbacks, docs, enhance, jobs, page, preview, results, tiles
 from img_enhance.service.callbacks import tell_ends
 from img_enhance.service.problems import Problem, problem_response
 from img_enhance.service.service import Service
@@ -70,7 +70,7 @@ def make_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for module in (enhance, preview, jobs, results, callbacks, about, docs, page):
+    for module in (enhance, preview, jobs, results, tiles, callbacks, about, docs, page):
         app.include_router(module.router)
     app.mount("/docs/static", docs.PageFiles(), name="static")
     app.mount("/page", page.PageFiles(directory=page.PAGE), name="page")

@@ -206,10 +206,9 @@ class Dispatcher:
         row = await self._store.ask(JobStore.job, job.id)
         if row is None or row.state in ("failed", "cancelled", "expired"):
             await asyncio.to_thread(self._spool.drop, job.id)
-        elif row.state == "done" and row.result is not None:
-            await asyncio.to_thread(self._spool.keep_only, job.id, [row.result["name"]])
-        elif row.state == "queued":
-            await asyncio.to_thread(self._spool.keep_only, job.id, [PHOTO])
+        elif row.state in ("done", "queued"):
+            await asyncio.to_thread(self._spool.keep_only, job.id, row.files)
+        if row is not None and row.state == "queued":
             self.wake()
 
     def _die_at(self, point: str) -> None:

@@ -21,7 +21,7 @@ class Metrics:
         self.request_seconds = self._counter("request_seconds", "Time taken by requests, by method.", "method")
         self.jobs = self._gauge("jobs", "Jobs by state.", "state")
         self.queued_seconds = self._gauge("queued_seconds", "Estimated work that waits.")
-        self.stored_bytes = self._gauge("stored_bytes", "Bytes of photos and results.")
+        self.stored_bytes = self._gauge("stored_bytes", "Bytes of photos, results and their tiles.")
         self.jobs_ended = self._counter("jobs_ended", "Jobs that ended, by state.", "state")
         self.queue_wait_seconds = self._histogram("queue_wait_seconds", "Time between a job's acceptance and its start.")
         self.step_seconds = self._histogram("step_seconds", "Time that a step took.", "step")

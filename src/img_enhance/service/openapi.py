@@ -67,6 +67,11 @@ def _fields() -> dict[str, Any]:
         "output_format": {"type": "string", "enum": list(FORMAT_NAMES), "description": "default: the photo's own"},
         "quality": {"type": "integer", "minimum": 1, "maximum": 100, "description": "of a JPEG, WebP or AVIF"},
         "recipe": recipe_schema(),
+        "keep_photo": {
+            "type": "boolean",
+            "default": False,
+            "description": "keep the photo as long as its result, so that both can be looked at (GET /jobs/ID/view)",
+        },
     }
 
 
@@ -165,6 +170,12 @@ Answers = dict[int | str, dict[str, Any]]
 
 PICTURE_ANSWER: Answers = {200: {"description": "The enhanced photo", "content": _PICTURES}}
 ZIP_ANSWER: Answers = {200: {"description": "The ZIP", "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}}
+TILE_ANSWER: Answers = {
+    200: {
+        "description": "The tile",
+        "content": {f"image/{name}": {"schema": {"type": "string", "format": "binary"}} for name in ("png", "jpeg")},
+    },
+}
 PREVIEW_ANSWER: Answers = {
     200: {"description": "The preview", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 }

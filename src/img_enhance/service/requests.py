@@ -16,8 +16,7 @@ from img_enhance.request.options import STEP_OPTIONS, Enlarging, Output, RealESR
 from img_enhance.request.recipe import AUTO, Recipe
 
 SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
-
-PHOTO_URL, CALLBACK_URL = "photo_url", "callback_url"
+KEEP_PHOTO, PHOTO_URL, CALLBACK_URL = "keep_photo", "photo_url", "callback_url"
 
 # More than anybody needs: every step twice is less.
 _MOST_STEPS, _MOST_OF_A_KIND = 16, 2
@@ -54,6 +53,20 @@ def taken_url(form_fields: MutableMapping[str, Any], name: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise OptionError(f"{name} must be a text")
+    return value
+
+
+def keeps_photo(form_fields: MutableMapping[str, Any]) -> bool:
+    """Whether the photo is to be kept as long as its result; the field that says so is taken out.
+
+    Raises: OptionError when it says neither yes nor no.
+    """
+    value = form_fields.pop(KEEP_PHOTO, False)
+    known = {"true": True, "false": False, "": False}
+    if isinstance(value, str) and value.lower() in known:
+        return known[value.lower()]
+    if not isinstance(value, bool):
+        raise OptionError(f"{KEEP_PHOTO} is true or false")
     return value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from img_enhance.jobs.refusals import StorageFull
-from img_enhance.jobs.store import JobStore
 from img_enhance.service.service import Service
 
 
@@ -13,8 +12,9 @@ async def check_disk(service: Service, incoming_bytes: int) -> None:
     Raises: StorageFull.
     """
     settings = service.settings
-    most = settings.storage_gb * 1e9
-    stored = (await service.store.ask(JobStore.load)).stored_bytes
+    if (lacking := incoming_bytes - await service.room_bytes()) > 0:
+        await service.pyramids.make_room(lacking)
+    stored, most = await service.stored_bytes(), settings.storage_gb * 1e9
     if stored + incoming_bytes > most:
         raise StorageFull(
             f"photos and results take {stored / 1e9:.2f} GB of at most {most / 1e9:g}", "try again when older ones have expired"

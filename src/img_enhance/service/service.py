@@ -23,9 +23,10 @@ from img_enhance.service.live_state import LiveState
 from img_enhance.service.metrics import Metrics
 from img_enhance.service.outgoing import Outgoing
 from img_enhance.service.pace import Pace
+from img_enhance.service.pyramids import Pyramids
 from img_enhance.service.settings import Settings
 from img_enhance.service.shares import Shares
-from img_enhance.service.slots import reader_slots, worker_slots
+from img_enhance.service.slots import cutter_slot, reader_slots, worker_slots
 from img_enhance.words import Setting, Words
 from img_enhance.workers.supervisor import Readers, Slot, watch_memory
 
@@ -69,11 +70,32 @@ class Service:
             pace=self.pace,
             settings=settings,
         )
+        self.pyramids = Pyramids(
+            self.spool,
+            lambda: cutter_slot(settings, self.spool.scratch, self.metrics),
+            cutters=settings.cutters,
+            room=self.room_bytes,
+            fault=settings.fault,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     def bounds_of(self, daily: Daily) -> Bounds:
         """What is kept to where jobs are accepted of a caller who may send so much a day."""
         return Bounds(self.settings.queue_jobs, self.settings.queue_seconds, self.settings.jobs_per_key, daily)
+
+    async def stored_bytes(self) -> int:
+        """What photos, results and what they are looked at by take on the disk."""
+        return (await self.store.ask(JobStore.load)).stored_bytes + self.pyramids.bytes
+
+    async def room_bytes(self) -> int:
+        """How much more may be kept."""
+        allowed = int(self.settings.storage_gb * 1e9) - await self.stored_bytes()
+        return min(allowed, self.spool.free_bytes() - int(self.settings.free_disk_mb * 1e6))
+
+    async def forget(self, job: str) -> None:
+        """Remove all files of a job that has no result any more."""
+        await self.pyramids.drop(job)
+        await asyncio.to_thread(self.spool.drop, job)
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -94,6 +116,7 @@ class Service:
     async def stop(self) -> None:
         """Let work end or hand it back, then end the children and close the store."""
         self.live.stop(self.settings.drain_seconds)
+        await self.pyramids.stop()
         await self.dispatcher.stop()
         for task in self._tasks:
             task.cancel()
@@ -142,7 +165,8 @@ class Service:
             try:
                 expired = await self.store.ask(JobStore.expire, finished_before=kept_since, forget_before=kept_since - FORGET_SECONDS)
                 for id in expired:
-                    await asyncio.to_thread(self.spool.drop, id)
+                    await self.forget(id)
+                await self.pyramids.sweep()
                 for job in await self.store.ask(JobStore.lapsed, now=now):
                     if job.id not in self.dispatcher.running:
                         await self.store.ask(JobStore.requeue, job, now=now, returns=1)

@@ -45,6 +45,12 @@ def reader_slots(settings: Settings, scratch: Path, metrics: Metrics) -> list[Sl
     return [Slot("reader", "", setup, scratch=scratch, most_bytes=most_bytes, counters=metrics) for _ in range(settings.readers)]
 
 
+def cutter_slot(settings: Settings, scratch: Path, metrics: Metrics) -> Slot:
+    """A slot for a cutter, empty yet. It may take as much as the worker that made the result."""
+    setup = setup_of(settings, CPU)
+    return Slot("cutter", "", setup, scratch=scratch, most_bytes=(setup.max_memory or 0) + _SLACK_BYTES, counters=metrics)
+
+
 def setup_of(settings: Settings, device: str) -> Setup:
     """What a child may do; workers share the machine and its graphics card."""
     share = int(psutil.virtual_memory().total * _SHARE_OF_MACHINE / len(settings.lanes))

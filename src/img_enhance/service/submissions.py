@@ -28,10 +28,11 @@ from img_enhance.workers.protocol import Checked, CheckPhoto, Failed
 
 @dataclass(frozen=True)
 class Submission:
-    """A photo and what to do with it, or why that cannot be read."""
+    """A photo and what to do with it, or why that cannot be read; `keep_photo` is to keep it as long as its result."""
 
     upload: Upload
     recipe: Recipe | ImgEnhanceError
+    keep_photo: bool = False
 
 
 async def checked(service: Service, submission: Submission) -> Checked | Failed:
@@ -106,7 +107,7 @@ def _new_job(caller: Caller, submission: Submission, answer: Checked | Failed, b
         place=place,
         state="failed" if failed else "queued",
         request=_request(submission, answer),
-        header={} if isinstance(answer, Failed) else _header(answer, submission.upload),
+        header={} if isinstance(answer, Failed) else _header(answer, submission),
         photo_bytes=0 if failed else submission.upload.bytes,
         estimated_seconds=0.0 if isinstance(answer, Failed) else answer.seconds,
         created=now,
@@ -123,14 +124,18 @@ def _request(submission: Submission, answer: Checked | Failed) -> dict[str, Any]
     return submission.recipe.to_mapping() if isinstance(submission.recipe, Recipe) else {}
 
 
-def _header(answer: Checked, upload: Upload) -> dict[str, Any]:
+def _header(answer: Checked, submission: Submission) -> dict[str, Any]:
     header: dict[str, Any] = {"format": answer.format, "width": answer.size[0], "height": answer.size[1]}
-    header |= {"bytes": upload.bytes, "sha256": upload.sha256}
+    header |= {"bytes": submission.upload.bytes, "sha256": submission.upload.sha256}
+    header |= {"kept": True} if submission.keep_photo else {}
     return header | ({"reasons": list(answer.reasons)} if answer.reasons else {})
 
 
-def fingerprint(path: str, recipes: Sequence[Recipe | ImgEnhanceError], photos: Sequence[str], callback: CallbackAddress | None) -> str:
+def fingerprint(
+    path: str, recipes: Sequence[Recipe | ImgEnhanceError], photos: Sequence[str], callback: CallbackAddress | None, *, kept: bool
+) -> str:
     """A hash of all that a request asks for; `photos` are hashes of files, or URLs."""
     asked = [each.to_mapping() if isinstance(each, Recipe) else str(each) for each in recipes]
-    whole = json.dumps([path, asked, list(photos), *([callback.url] if callback else [])], sort_keys=True)
+    also = [*([callback.url] if callback else []), *(["keep_photo"] if kept else [])]
+    whole = json.dumps([path, asked, list(photos), *also], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()

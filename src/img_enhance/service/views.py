@@ -53,6 +53,33 @@ class SecretView(BaseModel):
     secret: str = Field(examples=["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="])
 
 
+class LevelView(BaseModel):
+    """One level of a picture: its size, its tiles, and how many of their rows are there already, from the top."""
+
+    width: int
+    height: int
+    columns: int
+    rows: int
+    rows_ready: int
+
+
+class PictureView(BaseModel):
+    """A picture to look at: level 0 has all its pixels, each next one half as many across and down."""
+
+    width: int
+    height: int
+    levels: list[LevelView]
+
+
+class LookView(BaseModel):
+    """What a result and the photo before it are looked at by."""
+
+    state: str = Field(description="waiting, cutting or ready", examples=["cutting"])
+    tile: int = Field(description="side of a tile in pixels; those at the right and lower edge are smaller", examples=[512])
+    pictures: dict[str, PictureView] = Field(description="after, and before where the photo was kept; none that is not known yet")
+    tiles: str = Field(description="address of a tile; fill in picture, level, column and row")
+
+
 class JobView(BaseModel):
     """A job as it is now; times are seconds since 1970."""
 

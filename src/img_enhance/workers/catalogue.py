@@ -81,6 +81,7 @@ KINDS = (
     Kind(refusals.KeyReused, "use a new Idempotency-Key for another payload"),
     Kind(refusals.UrlRefused, "name a URL of http or https whose host everybody can reach"),
     Kind(refusals.UrlFailed, "check the URL, or send the photo itself"),
+    Kind(refusals.NotViewable, "download the result to see it"),
     Kind(refusals.WorkTooLong, "ask for a smaller factor or a faster model"),
     Kind(refusals.QuotaReached, "wait for some of your jobs, or cancel them"),
     Kind(refusals.DailyQuotaReached, "wait for the next day (UTC), or ask the operator for more; GET /api/v1/status shows what is used"),

@@ -66,6 +66,15 @@ class EnhancePhoto:
 
 
 @dataclass(frozen=True)
+class CutPictures:
+    """To a cutter: cut the files of these pictures, by their names, into tiles, each in a folder of its name in this one."""
+
+    pictures: dict[str, str]
+    folder: str
+    fault: str
+
+
+@dataclass(frozen=True)
 class Cancel:
     """To a worker: stop what you do."""
 
@@ -134,13 +143,39 @@ class Succeeded:
 
 
 @dataclass(frozen=True)
+class SizeKnown:
+    """From a cutter: the width and height of a picture, None and why where it cannot be seen."""
+
+    picture: str
+    size: tuple[int, int] | None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class RowCut:
+    """From a cutter: so many rows of tiles of a level are on the disk; the last of them takes so many bytes."""
+
+    picture: str
+    level: int
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class TilesCut:
+    """From a cutter: all is done."""
+
+
+@dataclass(frozen=True)
 class Loaded:
     """From a worker: the models it holds now."""
 
     models: tuple[str, ...]
 
 
-Message = Setup | CheckPhoto | PreviewPhoto | EnhancePhoto | Cancel | Ready | Checked | Previewed | Failed | Working | Succeeded | Loaded
+Orders = Setup | CheckPhoto | PreviewPhoto | EnhancePhoto | CutPictures | Cancel
+Answers = Ready | Checked | Previewed | Failed | Working | Succeeded | SizeKnown | RowCut | TilesCut | Loaded
+Message = Orders | Answers
 
 _KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 

@@ -1,4 +1,4 @@
-"""A child of the service: a reader that looks at photos, or a worker that owns an Engine.
+"""A child of the service: a reader that looks at photos, a worker that owns an Engine, or a cutter of tiles.
 
 `python -m img_enhance.workers.worker ROLE FD`
 """
@@ -33,13 +33,14 @@ from img_enhance.workers.protocol import (
     Working,
 )
 from img_enhance.workers.public import public
+from img_enhance.workers.tiles import cut_pictures
 
 if TYPE_CHECKING:
     from img_enhance.engine import Engine
     from img_enhance.progress import Progress
 
 # The API must answer at once while networks use every core, and a photo is looked at while its owner waits.
-_NICE = {"reader": 3, "worker": 10}
+_NICE = {"reader": 3, "worker": 10, "cutter": 8}
 
 # How often a worker at work looks at its socket, and says that it is alive.
 _LOOK_SECONDS = 0.05
@@ -215,7 +216,7 @@ def _limit_seconds(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
-_SERVE = {"reader": read_photos, "worker": enhance_photos}
+_SERVE = {"reader": read_photos, "worker": enhance_photos, "cutter": cut_pictures}
 
 if __name__ == "__main__":
     main(sys.argv[1], int(sys.argv[2]))

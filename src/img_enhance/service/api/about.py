@@ -88,7 +88,7 @@ async def status(request: Request) -> dict[str, Any]:
             "estimated_seconds": round(service.pace.expected_of(load.queued), 1),
             "running": len(service.dispatcher.running),
         },
-        "storage": {"used_bytes": load.stored_bytes, "free_disk_bytes": service.spool.free_bytes()},
+        "storage": {"used_bytes": await service.stored_bytes(), "free_disk_bytes": service.spool.free_bytes()},
         "limits": {field.name: getattr(service.settings, field.name) for field in fields(Settings) if field.name not in _NOT_SHOWN},
         **({} if caller.owner == EVERYBODY else {"today": await today_of(service, caller)}),
         "durability": "a job is accepted only when its photo and its row are on the disk; it survives a kill of any process",
@@ -137,7 +137,7 @@ async def metrics(request: Request) -> Response:
     for state in ("queued", "running", "done", "failed", "cancelled", "expired"):
         service.metrics.jobs.labels(state=state).set(load.states.get(state, 0))
     service.metrics.queued_seconds.set(load.queued_seconds)
-    service.metrics.stored_bytes.set(load.stored_bytes)
+    service.metrics.stored_bytes.set(await service.stored_bytes())
     service.metrics.uptime_seconds.set(time.time() - service.started)
     for name, used in _memory(service.slots).items():
         service.metrics.memory_bytes.labels(process=name).set(used)

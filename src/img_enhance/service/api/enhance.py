@@ -29,7 +29,7 @@ from img_enhance.service.pace import kind_of_work
 from img_enhance.service.photo_file import Body
 from img_enhance.service.photo_urls import fetched, photo_url_in
 from img_enhance.service.problems import Problem
-from img_enhance.service.requests import is_idempotency_key, json_mapping, recipe_in, recipe_of
+from img_enhance.service.requests import is_idempotency_key, json_mapping, keeps_photo, recipe_in, recipe_of
 from img_enhance.service.submissions import Submission, accepted, all_checked, checked, fingerprint
 from img_enhance.service.uploads import receive_body
 from img_enhance.service.views import API, BatchView, JobView
@@ -52,13 +52,13 @@ async def enhance(request: Request) -> Response:
     try:
         await receive_body(request, body, service.spool, most_files=1, most_bytes=service.settings.max_file_bytes)
         url, callback = photo_url_in(service, body), callback_in(service, caller, body)
-        recipe = recipe_of(body.form_fields)
-        claim = _claim(request, [recipe], [url or body.uploads[0].sha256], callback)
+        keep_photo, recipe = keeps_photo(body.form_fields), recipe_of(body.form_fields)
+        claim = _claim(request, [recipe], [url or body.uploads[0].sha256], callback, kept=keep_photo)
         if claim is not None:
             earlier = await service.store.ask(JobStore.claimed, caller.quota, claim)
             if earlier is not None:
                 return await _replayed(request, await owned_job(service.store, caller, earlier))
-        submission = Submission(await fetched(service, caller, body, url) if url else body.uploads[0], recipe)
+        submission = Submission(await fetched(service, caller, body, url) if url else body.uploads[0], recipe, keep_photo)
         answer = await checked(service, submission)
         if isinstance(answer, Failed):
             raise Problem(answer)
@@ -92,7 +92,8 @@ async def enhance_batch(request: Request) -> Response:
         await receive_body(request, body, service.spool, most_files=settings.max_batch_files, most_bytes=settings.max_file_bytes)
         callback = callback_in(service, caller, body)
         submissions = _submissions(body)
-        claim = _claim(request, [each.recipe for each in submissions], [each.upload.sha256 for each in submissions], callback)
+        kept = any(each.keep_photo for each in submissions)
+        claim = _claim(request, [each.recipe for each in submissions], [each.upload.sha256 for each in submissions], callback, kept=kept)
         if claim is not None:
             earlier = await service.store.ask(JobStore.claimed, caller.quota, claim)
             if earlier is not None:
@@ -137,13 +138,13 @@ def _submissions(body: Body) -> list[Submission]:
     """Every photo with its recipe: one for all, or as many as photos in their order."""
     if not body.uploads:
         raise MalformedRequest("no photo came", "send them in the field 'files'")
-    recipes = body.repeated_fields.get("recipe", [])
+    keep_photo, recipes = keeps_photo(body.form_fields), body.repeated_fields.get("recipe", [])
     if len(recipes) in (0, 1):
         one = recipe_of(body.form_fields)
-        return [Submission(upload, one) for upload in body.uploads]
+        return [Submission(upload, one, keep_photo) for upload in body.uploads]
     if len(recipes) != len(body.uploads):
         raise MalformedRequest(f"{len(recipes)} recipes came with {len(body.uploads)} photos", "send one for all, or one each")
-    return [Submission(upload, _recipe_or_error(text)) for upload, text in zip(body.uploads, recipes, strict=True)]
+    return [Submission(upload, _recipe_or_error(text), keep_photo) for upload, text in zip(body.uploads, recipes, strict=True)]
 
 
 def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
@@ -154,14 +155,14 @@ def _recipe_or_error(text: str) -> Recipe | ImgEnhanceError:
 
 
 def _claim(
-    request: Request, recipes: Sequence[Recipe | ImgEnhanceError], photos: Sequence[str], callback: CallbackAddress | None
+    request: Request, recipes: Sequence[Recipe | ImgEnhanceError], photos: Sequence[str], callback: CallbackAddress | None, *, kept: bool
 ) -> Claim | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not is_idempotency_key(key):
         raise MalformedRequest("an Idempotency-Key has up to 200 visible ASCII characters")
-    return Claim(key, fingerprint(request.url.path, recipes, photos, callback))
+    return Claim(key, fingerprint(request.url.path, recipes, photos, callback, kept=kept))
 
 
 async def _first_with(store: AsyncJobStore, caller: Caller, claim: Claim | None) -> str:

@@ -116,7 +116,7 @@ async def delete(request: Request, id: str) -> JobView:
     service, caller = service_of(request), caller_of(request)
     found = await owned_job(service.store, caller, id)
     if not await service.dispatcher.cancel(found.id) and await service.store.ask(JobStore.delete, found.id, now=time.time()):
-        await asyncio.to_thread(service.spool.drop, found.id)
+        await service.forget(found.id)
     return await job_view(service, await owned_job(service.store, caller, id))
 
 

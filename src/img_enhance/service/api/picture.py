@@ -25,7 +25,7 @@ def picture_response(request: Request, path: Path, headers: Mapping[str, str], *
     """
     status = os.stat(path)
     whole = FileResponse(path, headers=headers, media_type=media_type, filename=filename, stat_result=status)
-    if _has(request.headers.get("if-none-match", ""), whole.headers["etag"]):
+    if is_known(request, whole.headers["etag"]):
         kept = ("etag", "cache-control", "last-modified", "link", "x-job-id", "x-summary")
         return Response(status_code=_NOT_MODIFIED, headers={name: whole.headers[name] for name in kept})
     asked = request.headers.get("range")
@@ -38,8 +38,9 @@ def picture_response(request: Request, path: Path, headers: Mapping[str, str], *
     return whole
 
 
-def _has(known: str, tag: str) -> bool:
-    """Whether If-None-Match names this tag."""
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the client says that it has what this tag is of (If-None-Match)."""
+    known = request.headers.get("if-none-match", "")
     return known.strip() == "*" or tag in (each.strip().removeprefix("W/") for each in known.split(","))
 
 

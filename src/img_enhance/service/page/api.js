@@ -56,10 +56,10 @@ export function forgetKey() {
 }
 
 /** An answer of the service; whoever has no key, or a wrong one, is asked for it and the request is sent again. */
-async function ask(path, { headers = {}, ...options } = {}) {
+async function ask(path, { headers = {}, cache = "no-store", ...options } = {}) {
   for (;;) {
     const used = key;
-    const answer = await fetch(API + path, { ...options, headers: { ...headers, ...(used ? { "X-API-Key": used } : {}) }, credentials: "omit", cache: "no-store" });
+    const answer = await fetch(API + path, { ...options, headers: { ...headers, ...(used ? { "X-API-Key": used } : {}) }, credentials: "omit", cache });
     if (answer.ok) return answer;
     const problem = await problemOf(answer);
     if (answer.status !== 401 && answer.status !== 403) throw problem;
@@ -79,9 +79,10 @@ async function problemOf(answer) {
   return new Problem(body, seconds);
 }
 
-function form(file, recipe) {
+function form(file, recipe, more = {}) {
   const body = new FormData();
   body.append("file", file, "photo");
+  for (const [name, value] of Object.entries(more)) body.append(name, value);
   if (recipe) body.append("recipe", JSON.stringify(recipe));
   return body;
 }
@@ -97,10 +98,21 @@ export const results = (ids) => ask(`results?jobs=${ids.join(",")}`).then((answe
 export const result = (id) => ask(`jobs/${id}/result`).then((answer) => answer.blob());
 
 /** The job of a photo; a request that is sent again is not done again. */
-export function enhance(file, recipe, once) {
+/** `keep` is to keep the photo as long as its result. */
+export function enhance(file, recipe, once, { keep = false } = {}) {
   const headers = { Prefer: "respond-async", "Idempotency-Key": once };
-  return ask("enhance", { method: "POST", body: form(file, recipe), headers }).then(json);
+  return ask("enhance", { method: "POST", body: form(file, recipe, keep ? { keep_photo: "true" } : {}), headers }).then(json);
 }
+
+export const view = (id) => ask(`jobs/${id}/view`).then(json);
+
+/** A tile of a result, which the browser may keep. */
+export function tile(id, picture, level, column, row, signal) {
+  return ask(`jobs/${id}/tiles/${picture}/${level}/${column}_${row}`, { signal, cache: "default" }).then((answer) => answer.blob());
+}
+
+/** Where a result lies for everybody; where keys are on, nobody gets it without one. */
+export const resultAddress = (id) => `${API}jobs/${id}/result`;
 
 /** A reduced JPEG of a photo with steps on light done to it. A share that is used up for now is waited for. */
 export async function preview(file, steps, signal) {

@@ -155,8 +155,8 @@ function showButtons(shot, editing) {
   $("all").hidden = shot.phase !== "done" || done < 2;
   $("all").textContent = t("download_all", { n: done });
   const link = $("download");
-  link.hidden = shot.phase !== "done" || !shot.resultUrl;
-  if (!link.hidden) Object.assign(link, { href: shot.resultUrl, download: savedName(shot) });
+  link.hidden = shot.phase !== "done" || !(shot.resultUrl || shot.view || shot.problem);
+  if (!link.hidden) Object.assign(link, { href: shot.resultUrl || api.resultAddress(shot.job), download: savedName(shot) });
 }
 
 function savedName(shot) {
@@ -168,12 +168,15 @@ function showPictures(shot) {
   if (shot.phase === "done" && !shot.fetching) queue.result(shot);
   const size = shot.result ?? shot.estimate?.result ?? shot.last ?? shot.suggestion?.result;
   if (size) shot.last = size;
-  const done = shot.phase === "done" && shot.shownUrl;
+  const tiles = shot.phase === "done" && shot.view?.pictures.after?.levels.at(-1).rows_ready > 0;
+  const done = shot.phase === "done" && (shot.shownUrl || tiles);
   const before = shot.beforeUrl || shot.smallUrl;
-  const after = done || shot.liveUrl || shot.smallUrl || shot.beforeUrl;
+  const after = (shot.phase === "done" && shot.shownUrl) || shot.liveUrl || shot.smallUrl || shot.beforeUrl;
   $("after-tag").textContent = t(done ? "after" : "after_preview");
-  $("busy").hidden = !["new", "looking"].includes(shot.phase);
-  const two = Boolean(done || shot.liveUrl) && Boolean(before);
+  const cutting = shot.phase === "done" && shot.view && shot.view.state !== "ready";
+  $("busy").hidden = !["new", "looking"].includes(shot.phase) && !cutting;
+  sayHowSharp(shot);
+  const two = Boolean(done || shot.liveUrl) && Boolean(before || tilesOf(shot, "before"));
   $("stage").classList.toggle("single", !two);
   $("region").hidden = shot.phase !== "ready";
   if (shot.phase !== "ready" && shot.phase !== "queued" && shot.phase !== "running") viewer.showPart("");
@@ -182,7 +185,23 @@ function showPictures(shot) {
   viewer.of = shot;
   if (size) viewer.show(before, after, size);
   else showUnmeasured(shot, before);
-  if (shot.phase === "done" && shot.resultUrl && !shot.shownUrl && !shot.problem) showProblem({ message: t("too_large") });
+  viewer.showTiles(tilesOf(shot, "before"), tilesOf(shot, "after"));
+}
+
+/** What a picture of a result is drawn of in the viewer, null where the browser shows it itself or there is none. */
+function tilesOf(shot, name) {
+  const picture = shot.phase === "done" && shot.view?.pictures[name];
+  if (!picture) return null;
+  const { job } = shot;
+  return { ...picture, tile: shot.view.tile, of: job, fetch: (...place) => api.tile(job, name, ...place) };
+}
+
+/** Say once that a large result gets sharper, and once that it is. */
+function sayHowSharp(shot) {
+  const state = shot.phase === "done" && shot.view?.state;
+  if (!state || shot.said === state) return;
+  if (state === "ready" || !shot.said) announce(t(state === "ready" ? "sharp" : "sharper"));
+  shot.said = state;
 }
 
 /** Show a photo before the service has said how large it is, or nothing where the browser cannot read it. */
@@ -271,6 +290,11 @@ function listen() {
     else queue.again(selected);
   });
   $("delete").addEventListener("click", removeSelected);
+  $("download").addEventListener("click", (event) => {
+    if (selected.resultUrl || !api.hasKey()) return;
+    event.preventDefault(); // an address alone opens nothing
+    tried(queue.download(selected).then(() => $("download").click()));
+  });
   $("all").addEventListener("click", () => tried(downloadAll()));
   $("format").addEventListener("change", () => (selected.format = $("format").value));
   $("region").addEventListener("click", tryPart);

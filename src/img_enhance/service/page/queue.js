@@ -1,6 +1,7 @@
 // Photos on their way: looked at, changed live, sent, followed. Nothing here touches the page; it is told when a photo has changed.
 
 import * as api from "./api.js";
+import { pause } from "./api.js";
 import { choiceOf, stepsOf } from "./steps.js";
 
 const JOBS = "img-enhance jobs";
@@ -10,6 +11,7 @@ const SMALL = "img-enhance before ";
 const FOLLOWED = 3;
 const LOOKS = 2;
 const ASK_AGAIN = 5000;
+const LOOK_AGAIN = 600;
 
 const UNFINISHED = ["queued", "running"];
 
@@ -58,6 +60,7 @@ export class Queue {
       this.catalogue ??= await api.algorithms();
       const [suggestion] = await Promise.all([api.suggest(shot.file), this.#reduce(shot)]);
       Object.assign(shot, { suggestion, estimate: suggestion, choice: choiceOf(this.catalogue, suggestion.recipe) });
+      if (isLarge(suggestion.photo)) this.#cannotShow(shot);
       shot.phase = "ready";
       this.live(shot);
     } catch (problem) {
@@ -71,8 +74,15 @@ export class Queue {
   async #reduce(shot) {
     shot.small = await api.preview(shot.file, []);
     shot.smallUrl = URL.createObjectURL(shot.small);
-    if (!(await canShow(shot.beforeUrl))) shot.beforeUrl = shot.smallUrl;
+    if (!(await canShow(shot.beforeUrl))) this.#cannotShow(shot);
     this.changed(shot);
+  }
+
+  /** The reduced copy stands for a photo which the browser cannot show; the service keeps that one, so that all of it can be looked at. */
+  #cannotShow(shot) {
+    if (shot.beforeUrl !== shot.smallUrl) release(shot.beforeUrl);
+    shot.beforeUrl = shot.smallUrl;
+    shot.keep = true;
   }
 
   /** Look at a photo again that was refused for a reason which may have passed. */
@@ -149,7 +159,7 @@ export class Queue {
     Object.assign(shot, { phase: "queued", problem: null, lost: false, progress: 0, left: null, position: null });
     this.changed(shot);
     try {
-      const job = await api.enhance(shot.file, this.recipe(shot), once());
+      const job = await api.enhance(shot.file, this.recipe(shot), once(), { keep: shot.keep });
       shot.job = job.id;
       await this.#keepSmall(shot);
       this.#is(shot, job);
@@ -198,13 +208,9 @@ export class Queue {
     this.changed(null);
   }
 
-  /** The result's picture, fetched once. */
+  /** The result's picture, fetched once; its tiles where the browser cannot show all of it. */
   async result(shot) {
-    shot.fetching ??= api.result(shot.job).then(async (blob) => {
-      shot.resultUrl = URL.createObjectURL(blob);
-      shot.shownUrl = (await canShow(shot.resultUrl, shot.result)) ? shot.resultUrl : await this.#reduced(blob);
-      this.changed(shot);
-    });
+    shot.fetching ??= this.#result(shot);
     await shot.fetching.catch((problem) => {
       if (problem.status === 404) return this.#gone(shot, problem);
       shot.problem = problem;
@@ -212,14 +218,36 @@ export class Queue {
     });
   }
 
-  async #reduced(blob) {
-    const small = await api.preview(blob, []).catch(() => null);
-    return small ? URL.createObjectURL(small) : "";
+  async #result(shot) {
+    if (isLarge(shot.result)) return this.#lookAt(shot);
+    await this.download(shot);
+    if (!(await canShow(shot.resultUrl))) return this.#lookAt(shot);
+    shot.shownUrl = shot.resultUrl;
+    return this.changed(shot);
+  }
+
+  /** The result's file, fetched once. */
+  async download(shot) {
+    shot.resultUrl ||= URL.createObjectURL(await api.result(shot.job));
+    this.changed(shot);
+  }
+
+  /** Ask which tiles of a result are there, until all are. */
+  async #lookAt(shot) {
+    for (const { job } = shot; shot.job === job && !shot.removed && shot.view?.state !== "ready"; await pause(LOOK_AGAIN)) {
+      try {
+        const view = await api.view(job);
+        if (shot.job === job) shot.view = view;
+      } catch (problem) {
+        if (problem instanceof api.Problem && problem.code !== "quota") throw problem;
+      }
+      this.changed(shot);
+    }
   }
 
   #forgetResult(shot) {
     release(shot.resultUrl);
-    Object.assign(shot, { resultUrl: "", shownUrl: "", fetching: null, result: null });
+    Object.assign(shot, { resultUrl: "", shownUrl: "", view: null, said: null, fetching: null, result: null });
   }
 
   /** What the service says of a job; null when it does not answer. */
@@ -287,11 +315,12 @@ function once() {
   return [...crypto.getRandomValues(new Uint32Array(4))].map((each) => each.toString(16)).join("-");
 }
 
-// More would take more memory in the browser than it may have.
-const MOST_SHOWN = 80e6;
+// More would take more memory in the browser than it may have: four bytes for each pixel, before and after.
+const MOST_SHOWN = 32e6;
 
-async function canShow(url, size) {
-  if (size && size.width * size.height > MOST_SHOWN) return false;
+const isLarge = ({ width, height }) => width * height > MOST_SHOWN;
+
+async function canShow(url) {
   const image = new Image();
   image.src = url;
   return image.decode().then(() => image.naturalWidth > 0, () => false);

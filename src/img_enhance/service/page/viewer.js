@@ -1,5 +1,7 @@
 // Before and after in one place: both are moved and zoomed together, and share the coordinates of the result.
 
+import { Tiles } from "./tiles.js";
+
 const MOST = 4; // device pixels for a pixel of the result
 const STEP = 1.25;
 
@@ -11,6 +13,8 @@ export class Viewer {
     this.panes = [...stage.querySelectorAll(".pane")];
     this.sheets = this.panes.map((pane) => pane.querySelector(".sheet"));
     this.images = this.sheets.map((sheet) => sheet.querySelector("img"));
+    this.tiles = new Tiles(this.panes.map((pane) => pane.querySelector("canvas")));
+    this.tiles.changed = () => this.#cover();
     this.part = stage.querySelector(".region");
     this.divider = stage.querySelector("#divider");
     this.frame = stage.querySelector("#mark");
@@ -40,6 +44,17 @@ export class Viewer {
     if (same) this.scale /= grown;
     else this.fitted = true;
     this.#layout();
+  }
+
+  /** Draw pictures of tiles over those shown, each null for none; see `Tiles`. */
+  showTiles(before, after) {
+    this.tiles.show([before, after]);
+    this.#layout();
+  }
+
+  /** A picture that tiles cover is not seen below them where they are transparent. */
+  #cover() {
+    for (const [index, image] of this.images.entries()) image.classList.toggle("covered", this.tiles.covers(index));
   }
 
   /** Put a picture in the place of the last one once it is decoded, so that nothing flickers, unless another is wanted by then. */
@@ -173,8 +188,10 @@ export class Viewer {
     for (const [index, sheet] of this.sheets.entries()) {
       Object.assign(sheet.style, { width: `${this.size.width}px`, height: `${this.size.height}px` });
       sheet.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
-      this.images[index].classList.toggle("crisp", this.#crisp(this.images[index]));
+      this.images[index].classList.toggle("crisp", this.#crisp(this.images[index].naturalWidth));
+      this.#placeTiles(index);
     }
+    this.#cover();
     this.part.classList.toggle("crisp", this.zoom >= 0.999);
     // The divider keeps to the photo, so that it is never lost beside it.
     const left = Math.max(0, this.x);
@@ -187,9 +204,20 @@ export class Viewer {
     this.told({ zoom: this.zoom, divider: this.at, mode: this.mode });
   }
 
-  /** Whether every pixel of a picture, which has as many as the result, is shown as a square of its own. */
-  #crisp(image) {
-    return image.naturalWidth === this.size.width && !this.fitted && this.zoom >= 0.999;
+  /** Tell where on the screen the tiles of a pane lie. */
+  #placeTiles(index) {
+    const picture = this.tiles.pictures[index];
+    if (!picture) return;
+    const { clientWidth, clientHeight } = this.panes[index];
+    const [width, height] = [Math.round(clientWidth * this.ratio), Math.round(clientHeight * this.ratio)];
+    const [across, down] = [(this.zoom * this.size.width) / picture.width, (this.zoom * this.size.height) / picture.height];
+    const [left, top] = [Math.round(this.x * this.ratio), Math.round(this.y * this.ratio)];
+    this.tiles.place(index, { left, top, across, down, width, height, crisp: this.#crisp(picture.width) });
+  }
+
+  /** Whether every pixel of a picture so wide, which has as many as the result, is shown as a square of its own. */
+  #crisp(width) {
+    return width === this.size.width && !this.fitted && this.zoom >= 0.999;
   }
 
   #listen() {
