@@ -50,6 +50,12 @@ export function asksForKey(ask) {
 
 export const hasKey = () => key !== "";
 
+/** Use this key from now on. */
+export function useKey(text) {
+  key = text;
+  remember(KEY, text);
+}
+
 export function forgetKey() {
   key = "";
   remember(KEY, null);
@@ -69,8 +75,7 @@ async function ask(path, { headers = {}, ...options } = {}) {
 
 async function newKey(problem) {
   keyAsked ??= askForKey(problem).finally(() => (keyAsked = null));
-  key = await keyAsked;
-  remember(KEY, key);
+  useKey(await keyAsked);
 }
 
 async function problemOf(answer) {
@@ -142,3 +147,20 @@ export async function follow(id, changed) {
     await pause(1000);
   }
 }
+
+// What only `img-enhance open` answers.
+
+/** The key for a one-time key. */
+export async function keyFor(once) {
+  const answer = await fetch("home/key", { method: "POST", headers: { "X-One-Time-Key": once }, credentials: "omit", cache: "no-store" });
+  if (!answer.ok) throw await problemOf(answer);
+  return (await answer.json()).key;
+}
+
+export const atHome = () => ask("home").then(json);
+export const ownPhoto = (number) => ask(`home/photos/${number}`).then((answer) => answer.blob());
+export const belongs = (id, number) => ask(`home/jobs/${id}?photo=${number}`, { method: "PUT" });
+export const saveBeside = (id) => ask(`home/jobs/${id}/saved`, { method: "PUT" }).then(json);
+export const here = (tab) => ask(`home/tabs/${tab}`, { method: "PUT" });
+/** Sent even when the page is gone before the answer comes. */
+export const gone = (tab) => ask(`home/tabs/${tab}`, { method: "DELETE", keepalive: true }).catch(() => {});

@@ -1,6 +1,7 @@
 // The page: what a person does goes to the queue and the viewer, and what they know is shown.
 
 import * as api from "./api.js";
+import * as home from "./home.js";
 import { Queue } from "./queue.js";
 import { make, nameOf, showSteps } from "./steps.js";
 import { duration, percent, speak, t } from "./strings.js";
@@ -22,11 +23,33 @@ $("divider").setAttribute("aria-label", t("divider"));
 $("tools").setAttribute("aria-label", t("tools"));
 $("modes").setAttribute("aria-label", t("modes"));
 viewer.setMode("slider");
-api.asksForKey(askKey);
 offerSamples();
 listen();
-queue.restore().then(() => select(selected ?? queue.shots[0] ?? null));
-api.status().then(sayHowLong, () => {});
+start();
+
+async function start() {
+  const atHome = await home.enter().catch(({ message }) => lost(message));
+  if (atHome === undefined) return;
+  api.asksForKey(atHome ? () => Promise.reject(new Error(t("home_over"))) : askKey);
+  await (atHome ? moveIn() : queue.restore());
+  select(selected ?? queue.shots[0] ?? null);
+  api.status().then(sayHowLong, () => {});
+}
+
+/** As a program of one's own: with the photos that it was opened with, and what is left of the last time. */
+async function moveIn() {
+  document.body.classList.add("home");
+  home.stay(() => lost(t("home_over")));
+  const { photos, jobs } = await api.atHome();
+  await queue.restore(jobs.map(({ id, name, ...beside }) => ({ job: id, name: name || t("earlier"), ...beside })));
+  take(await home.photos(photos));
+}
+
+/** Nothing can be done here any more, for this reason. */
+function lost(words) {
+  if ($("lost").hidden) announce(words);
+  Object.assign($("lost"), { hidden: false, textContent: words });
+}
 
 // What is shown
 
@@ -153,6 +176,12 @@ function showButtons(shot, editing) {
   const done = queue.shots.filter((each) => each.phase === "done").length;
   $("all").hidden = shot.phase !== "done" || done < 2;
   $("all").textContent = t("download_all", { n: done });
+  $("beside").hidden = shot.phase !== "done" || !shot.beside;
+  $("beside").textContent = shot.saved ? t("saved", { name: shot.saved }) : t("beside");
+  $("beside").disabled = Boolean(shot.saved);
+  const unsaved = queue.shots.filter((each) => each.phase === "done" && each.beside && !each.saved).length;
+  $("beside-all").hidden = $("beside").hidden || unsaved < 2;
+  $("beside-all").textContent = t("beside_all", { n: unsaved });
   const link = $("download");
   link.hidden = shot.phase !== "done" || !shot.resultUrl;
   if (!link.hidden) Object.assign(link, { href: shot.resultUrl, download: savedName(shot) });
@@ -243,7 +272,7 @@ function announce(words) {
 function sayHowLong(status) {
   mostAtOnce = status.limits.max_batch_files;
   const hours = status.limits.retention_hours;
-  const kept = t("kept", { hours: hours < 1 ? duration(hours * 3600) : t("hours", { n: Number(hours.toFixed(1)) }) });
+  const kept = t(document.body.classList.contains("home") ? "kept_home" : "kept", { hours: hours < 1 ? duration(hours * 3600) : t("hours", { n: Number(hours.toFixed(1)) }) });
   $("kept").textContent = $("kept-too").textContent = kept;
 }
 
@@ -263,6 +292,8 @@ function listen() {
   $("run").addEventListener("click", () => queue.run(selected));
   $("run-all").addEventListener("click", runAll);
   $("same").addEventListener("click", () => queue.share(selected));
+  $("beside").addEventListener("click", () => tried(saveBeside([selected])));
+  $("beside-all").addEventListener("click", () => tried(saveBeside(queue.shots.filter((each) => each.phase === "done" && each.beside && !each.saved))));
   $("cancel").addEventListener("click", () => tried(queue.cancel(selected)));
   $("again").addEventListener("click", () => (selected.phase === "refused" || !selected.choice ? queue.retry(selected) : queue.again(selected)));
   $("delete").addEventListener("click", removeSelected);
@@ -328,6 +359,13 @@ async function downloadAll() {
     const href = URL.createObjectURL(await api.results(ids.slice(from, from + mostAtOnce)));
     make("a", { href, download: "enhanced.zip" }).click();
     setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  }
+}
+
+async function saveBeside(shots) {
+  for (const shot of shots) {
+    await queue.saveBeside(shot);
+    announce(t("saved", { name: shot.saved }));
   }
 }
 

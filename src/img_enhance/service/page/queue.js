@@ -31,11 +31,11 @@ export class Queue {
     return shots[0];
   }
 
-  /** Come back to the jobs that this tab has sent before. */
-  async restore() {
-    for (const { job, name } of JSON.parse(api.remembered(JOBS) ?? "[]")) {
+  /** Come back to jobs; by default to those that this tab has sent before. */
+  async restore(jobs = JSON.parse(api.remembered(JOBS) ?? "[]")) {
+    for (const { job, name, ...beside } of jobs) {
       const shot = newShot(name, null);
-      Object.assign(shot, { job, phase: "queued", small: await blobOf(api.remembered(SMALL + job)) });
+      Object.assign(shot, { job, ...beside, phase: "queued", small: await blobOf(api.remembered(SMALL + job)) });
       shot.beforeUrl = shot.smallUrl = shot.small ? URL.createObjectURL(shot.small) : "";
       this.shots.push(shot);
       api.job(job).then((now) => this.#is(shot, now), () => this.#is(shot, { state: "expired", photo: {} }));
@@ -151,6 +151,7 @@ export class Queue {
     try {
       const job = await api.enhance(shot.file, this.recipe(shot), once());
       shot.job = job.id;
+      if (shot.beside) await api.belongs(job.id, shot.file.number);
       await this.#keepSmall(shot);
       this.#is(shot, job);
     } catch (problem) {
@@ -182,6 +183,12 @@ export class Queue {
     Object.assign(shot, { phase: "ready", job: null, record: null, problem: null });
     this.#save();
     this.live(shot);
+    this.changed(shot);
+  }
+
+  /** Save the result in the photo's folder. */
+  async saveBeside(shot) {
+    shot.saved = (await api.saveBeside(shot.job)).name;
     this.changed(shot);
   }
 
@@ -218,7 +225,7 @@ export class Queue {
 
   #forgetResult(shot) {
     release(shot.resultUrl);
-    Object.assign(shot, { resultUrl: "", shownUrl: "", fetching: null, result: null });
+    Object.assign(shot, { resultUrl: "", shownUrl: "", fetching: null, result: null, saved: "" });
   }
 
   /** What the service says of a job; null when it does not answer. */
@@ -264,7 +271,7 @@ export class Queue {
 
 function newShot(name, file) {
   const url = file ? URL.createObjectURL(file) : "";
-  return { name, file, phase: file ? "new" : "queued", beforeUrl: url, smallUrl: "", liveUrl: "", resultUrl: "", shownUrl: "", format: "" };
+  return { name, file, phase: file ? "new" : "queued", beforeUrl: url, smallUrl: "", liveUrl: "", resultUrl: "", shownUrl: "", format: "", beside: file?.number !== undefined, saved: "" };
 }
 
 /** Let go of a picture, once nobody can be about to show it. */
