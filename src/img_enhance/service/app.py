@@ -21,7 +21,7 @@ from img_enhance.errors import ImgEnhanceError
 from img_enhance.jobs.refusals import MalformedRequest, MethodRefused, NotHere
 from img_enhance.jobs.store import JobStore
 from img_enhance.service.admission import REQUEST, Admission
-from img_enhance.service.api import about, docs, enhance, home, jobs, page, preview, results
+from img_enhance.service.api import about, docs, enhance, faces, home, jobs, page, preview, results
 from img_enhance.service.guard import Guard
 from img_enhance.service.home import Home
 from img_enhance.service.problems import Problem, problem_response
@@ -77,7 +77,7 @@ def make_app(settings: Settings, at_home: Home | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for module in (enhance, preview, jobs, results, about, docs, page):
+    for module in (enhance, preview, faces, jobs, results, about, docs, page):
         app.include_router(module.router)
     app.mount("/docs/static", docs.PageFiles(), name="static")
     app.mount("/page", page.PageFiles(directory=page.PAGE), name="page")

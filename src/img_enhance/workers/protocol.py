@@ -54,6 +54,14 @@ class PreviewPhoto:
 
 
 @dataclass(frozen=True)
+class FindFaces:
+    """To a reader: look for the faces that a step on faces with these options would find."""
+
+    photo: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class EnhancePhoto:
     """To a worker: do this. `result` is the path of the result without its ending."""
 
@@ -101,6 +109,14 @@ class Previewed:
 
 
 @dataclass(frozen=True)
+class FacesFound:
+    """From a reader: the photo's width and height, and its faces: each with its box as "X,Y,W,H", its score, and why it would be left."""
+
+    size: tuple[int, int]
+    faces: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class Failed:
     """An error of the tree, as data. `detail` is for anybody, `private` for the log only."""
 
@@ -138,7 +154,8 @@ class Loaded:
     models: tuple[str, ...]
 
 
-Message = Setup | CheckPhoto | PreviewPhoto | EnhancePhoto | Cancel | Ready | Checked | Previewed | Failed | Working | Succeeded | Loaded
+Question = CheckPhoto | PreviewPhoto | FindFaces
+Message = Setup | Question | EnhancePhoto | Cancel | Ready | Checked | Previewed | FacesFound | Failed | Working | Succeeded | Loaded
 
 _KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
