@@ -44,6 +44,8 @@ class Service:
         self.metrics = Metrics()
         self.live = LiveState()
         self.previews = Shares("previews", most=settings.uploads, most_each=settings.previews_per_key)
+        # As many as readers, whose memory each may take too.
+        self.conversions = Shares("conversions", most=settings.readers, most_each=1)
         self.pace = Pace(len(settings.lanes))
         self.spool = Spool(Path(settings.data).resolve())
         self.keys = Keys(settings.api_keys, self.spool.root / "keys")

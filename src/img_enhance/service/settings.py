@@ -91,6 +91,9 @@ class Settings:
     )
     reader_seconds: float = option(20, help="processor time for looking at one file", minimum=1, placeholder="SECONDS")
 
+    convert_seconds: float = option(
+        120, help="processor time for a result that is downloaded in another format", minimum=1, placeholder="SECONDS"
+    )
     retention_hours: float = option(24, help="results are kept so long", minimum=0.0001, placeholder="HOURS")
     storage_gb: float = option(20, help="most that photos and results may take on the disk", minimum=0.001, placeholder="GB")
     free_disk_mb: float = option(500, help="room on the disk that is left free", minimum=0, placeholder="MB")
