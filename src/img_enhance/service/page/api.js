@@ -96,10 +96,12 @@ const json = (answer) => answer.json();
 export const algorithms = () => ask("algorithms").then(json);
 export const status = () => ask("status").then(json);
 export const suggest = (file, recipe, signal) => ask("suggest", { method: "POST", body: form(file, recipe), signal }).then(json);
+export const faces = (file, recipe) => ask("faces", { method: "POST", body: form(file, recipe) }).then(json);
 export const job = (id) => ask(`jobs/${id}`).then(json);
 export const end = (id) => ask(`jobs/${id}`, { method: "DELETE" }).then(json);
-export const results = (ids) => ask(`results?jobs=${ids.join(",")}`).then((answer) => answer.blob());
-export const result = (id) => ask(`jobs/${id}/result`).then((answer) => answer.blob());
+export const results = (ids, output) => ask(`results?jobs=${ids.join(",")}&${query(output)}`).then((answer) => answer.blob());
+export const result = (id, output = {}) => ask(`jobs/${id}/result?${query(output)}`).then((answer) => answer.blob());
+const query = (values) => new URLSearchParams(values).toString();
 
 /** The job of a photo; a request that is sent again is not done again. */
 export function enhance(file, recipe, once) {
