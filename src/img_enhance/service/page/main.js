@@ -6,7 +6,7 @@ import { endingOf, showFormats } from "./formats.js";
 import { Histogram } from "./histogram.js";
 import * as home from "./home.js";
 import { Queue } from "./queue.js";
-import { make, nameOf, showSteps } from "./steps.js";
+import { make, nameOf, optionsText, showSteps } from "./steps.js";
 import { bytesText, duration, number, percent, refusal, said, speak, t } from "./strings.js";
 import { Viewer } from "./viewer.js";
 
@@ -155,9 +155,12 @@ function showRecord(shot) {
   box.hidden = !shot.record && !under;
   if (under) box.replaceChildren(...(shot.recipe?.steps ?? []).map(({ step }) => make("p", { textContent: nameOf(step) })));
   if (!shot.record) return;
-  const lines = [shot.record.done, ...(shot.record.warnings ?? [])].filter(Boolean);
-  const steps = (shot.record.steps ?? []).flatMap((step) => [`${step.name}: ${duration(step.seconds)}`, ...facesIn(step.facts)]);
-  box.replaceChildren(...lines.map((line) => make("p", { textContent: line, lang: "en" })));
+  const told = shot.record.done ?? "";
+  // What was done is said in the reader's words; that something was left as it is, and why, in the service's.
+  const lines = [...(/unchanged|copied|nothing/.test(told) ? [told] : []), ...(shot.record.warnings ?? [])];
+  const steps = [told, ...(shot.record.steps ?? []).flatMap((step) => [`${step.name}: ${duration(step.seconds)}`, ...facesIn(step.facts)])];
+  const done = (shot.recipe?.steps ?? []).map(({ step, ...options }) => make("p", {}, make("b", { textContent: nameOf(step) }), ` ${optionsText(options)}`));
+  box.replaceChildren(...done, ...lines.map((line) => make("p", { textContent: line, lang: "en" })));
   box.append(make("details", {}, make("summary", { textContent: t("more") }), ...steps.map((line) => make("p", { textContent: line, lang: "en" }))));
 }
 

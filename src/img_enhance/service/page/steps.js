@@ -5,6 +5,9 @@ import { has, number, said, t } from "./strings.js";
 export const nameOf = (step) => (has(`step_${step}`) ? t(`step_${step}`) : step.replaceAll("_", " "));
 const labelOf = (option) => (has(`option_${option}`) ? t(`option_${option}`) : option.replaceAll("_", " "));
 
+/** The options of a step in one line. */
+export const optionsText = (options) => Object.entries(options).map(([name, value]) => `${labelOf(name)}: ${typeof value === "number" ? number(value, 2) : value}`).join(", ");
+
 const STRENGTH = "enhance_level";
 
 /** Which steps are on, and their options, as a recipe has them. */
