@@ -1,10 +1,11 @@
 """Sizes and boxes."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img_enhance.geometry import Box, Size
+from img_enhance.geometry import Box, Size, share_in_common
 
 LENGTHS = st.integers(1, 10_000)
 SIZES = st.builds(Size, LENGTHS, LENGTHS)
@@ -71,3 +72,10 @@ def test_halves_are_the_box_cut_across_its_longer_side(pair: tuple[Box, Box]) ->
     assert (other.right, other.bottom) == (box.right, box.bottom)
     assert max(one.size.width, one.size.height) <= max(box.size.width, box.size.height)
     assert abs(one.size.pixels - other.size.pixels) <= min(box.size.width, box.size.height)
+
+
+def test_boxes_share_what_both_cover() -> None:
+    one = Box(0, 0, 10, 10)
+    assert share_in_common(one, one) == 1
+    assert share_in_common(one, Box(5, 0, 15, 10)) == pytest.approx(1 / 3)
+    assert share_in_common(one, Box(10, 0, 20, 10)) == share_in_common(one, Box(20, 20, 30, 30)) == 0

@@ -92,6 +92,14 @@ class Box:
         return f"{self.left},{self.top},{self.size.width},{self.size.height}"
 
 
+def share_in_common(one: Box, other: Box) -> float:
+    """Which part of all that two boxes cover both cover, 0 to 1."""
+    across = min(one.right, other.right) - max(one.left, other.left)
+    down = min(one.bottom, other.bottom) - max(one.top, other.top)
+    common = max(0, across) * max(0, down)
+    return common / (one.size.pixels + other.size.pixels - common)
+
+
 @dataclass(frozen=True, slots=True)
 class Framing:
     """How a picture came of another one: that was of `size`, was brought to the size `result`, and this is the `part` of it."""

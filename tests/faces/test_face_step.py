@@ -22,7 +22,7 @@ from img_enhance.errors import IntegrityError, NotFinite, WeightsMissing
 from img_enhance.faces.align import alignment, crop, inside
 from img_enhance.faces.detect import Face
 from img_enhance.faces.paste import paste, patch
-from img_enhance.faces.restore import restore_faces
+from img_enhance.faces.restore import SKIPPED, restore_faces
 from img_enhance.geometry import Box
 from img_enhance.machine import settings
 from img_enhance.machine.memory import anonymous_bytes, give_back
@@ -107,6 +107,26 @@ def test_faces_are_found_before_and_pasted_after_the_photo_is_enlarged(engine: E
     for face in faces:
         changed[square_of(face, 4, Photo(plain).size.box).slices] = False
     assert not changed.any()
+
+
+def test_a_face_that_is_skipped_keeps_its_bits(engine: Engine, group: Pixels) -> None:
+    first, *others = faces_of(run(engine, Photo(group), GFPGAN()))
+    box = Box(**first["box"])
+    # Steps on light before may move a box a little.
+    skip = f"{box.left + 2},{box.top - 1},{box.size.width},{box.size.height} 0,0,5,5"
+    result = run(engine, Photo(group), GFPGAN(skip=skip))
+    faces = faces_of(result)
+    assert [face["restored"] for face in faces] == [True] * len(others) + [False]
+    assert (faces[-1]["box"], faces[-1]["why"]) == (first["box"], SKIPPED)
+    assert np.array_equal(result.photo.pixels[box.slices], group[box.slices])
+    other = Box(**others[0]["box"])
+    assert (result.photo.pixels[other.slices] != group[other.slices]).any(2).mean() > 0.9
+    both = " ".join(str(Box(**face["box"])) for face in (first, *others))
+    unchanged = run(engine, Photo(group), GFPGAN(skip=both))
+    assert np.shares_memory(unchanged.photo.pixels, group)
+    assert "skipped" in unchanged.done_text
+    # The largest is chosen first, and nobody else takes its place.
+    assert not any(face["restored"] for face in faces_of(run(engine, Photo(group), GFPGAN(which="largest", skip=str(box)))))
 
 
 @needs_torch
@@ -361,6 +381,9 @@ def test_command_lists_and_draws_faces(
     assert main(["faces", str(photo), "--at-most", "1", "--json", "--overwrite"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [not row["why"] for row in rows] == [True] + [False] * (len(rows) - 1)
+    skip = ",".join(map(str, rows[0]["box"]))
+    assert main(["faces", str(photo), "--skip", skip, "--json", "--overwrite"]) == 0
+    assert {str(row["box"]): row["why"] for row in json.loads(capsys.readouterr().out)}[str(rows[0]["box"])] == SKIPPED
     assert main(["faces", str(photo)]) == 2  # the drawing exists
 
 

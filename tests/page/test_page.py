@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import Image
-from served import COMPACT, Served, noisy_photo, png, served
+from served import COMPACT, Served, mean_colour, noisy_photo, png, served
 from visits import Visit, visiting
 
 if TYPE_CHECKING:
@@ -119,15 +119,52 @@ def test_a_slider_is_seen_live_and_the_result_is_the_apis(visit: Visit) -> None:
     assert not any("key" in address for address in visit.asked)
 
 
-def test_another_format_can_be_taken_home(visit: Visit) -> None:
+def test_another_format_can_be_chosen_before_and_at_the_download(visit: Visit) -> None:
     visit.open()
     brightened(visit)
-    visit.page.select_option("#format", "webp")
+    visit.page.select_option("#formats select", "webp")
     visit.run()
     visit.wait_done()
     assert visit.page.get_attribute("#download", "download") == "dunes_enhanced.webp"
-    with Image.open(io.BytesIO(visit.download())) as picture:
+    kept = visit.download()
+    with Image.open(io.BytesIO(kept)) as picture:
         assert picture.format == "WEBP"
+    visit.page.select_option("#formats select", "jpeg")
+    range_of = "(range, value) => { range.value = value; range.dispatchEvent(new Event('input', { bubbles: true })); }"
+    visit.page.locator("#formats input[type=range]").evaluate(range_of, 20)
+    assert visit.page.get_attribute("#download", "download") == "dunes_enhanced.jpg"
+    small = visit.download()
+    visit.page.locator("#formats input[type=range]").evaluate(range_of, 95)
+    large = visit.download()
+    assert len(small) < len(large)
+    visit.page.select_option("#formats select", "tiff")
+    assert visit.page.is_hidden("#formats input[type=range]")  # it loses nothing
+    for data, format in ((small, "JPEG"), (large, "JPEG"), (visit.download(), "TIFF")):
+        with Image.open(io.BytesIO(data)) as picture:
+            assert (picture.format, picture.size) == (format, (240, 160))
+    visit.page.select_option("#formats select", "")
+    assert visit.download() == kept
+
+
+def test_a_histogram_of_before_and_after_follows_the_sliders(visit: Visit) -> None:
+    def brightness() -> dict[str, int]:
+        label = str(visit.page.get_attribute("#histogram svg", "aria-label"))
+        return {name.lower(): int(share) for name, share in re.findall(r"(Before|After): (\d+) % bright", label)}
+
+    visit.open()
+    brightened(visit)
+    visit.page.wait_for_function("() => document.querySelector('#histogram svg').getAttribute('aria-label')?.includes('After')")
+    shown = brightness()
+    expected = round(100 * float(np.dot(mean_colour(visit.picture(".before img")), (0.2126, 0.7152, 0.0722))) / 255)
+    assert abs(shown["before"] - expected) <= 1
+    assert shown["after"] > shown["before"]
+    visit.set_range("exposure_correction", "Stops", 3)
+    visit.page.wait_for_function(
+        "(than) => Number(document.querySelector('#histogram svg').getAttribute('aria-label').match(/After: (\\d+)/)?.[1]) > than",
+        arg=shown["after"],
+    )
+    assert brightness()["before"] == shown["before"]
+    assert visit.text("#facts").startswith("240 \u00d7 160, 0 MP, ")
 
 
 def test_photos_can_be_dropped_and_pasted(visit: Visit) -> None:

@@ -32,7 +32,9 @@ def test_shows_a_photo_and_what_it_needs(browser: Browser, service: Served, tmp_
                 "(n) => document.querySelectorAll('#film [data-phase=ready]').length >= (n > 1 ? n : 0)", arg=number
             )
         visit.wait_ready()
-        visit.page.wait_for_function("() => document.querySelector('.after img').src !== document.querySelector('.before img').src")
+        # Before and after are two pictures, and both are in the histogram.
+        visit.page.wait_for_selector("#stage:not(.single)")
+        visit.page.wait_for_function("() => document.querySelector('#histogram svg').getAttribute('aria-label').includes('After')")
         visit.page.wait_for_timeout(500)
         visit.page.screenshot(path=path, type="jpeg", quality=88)
     with Image.open(path) as picture:

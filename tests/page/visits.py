@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Photos of tests are small, but machines may be busy.
 
-PATIENCE_MILLISECONDS = 60_000
+PATIENCE_MILLISECONDS = 240_000
 
 
 class Visit:

@@ -19,9 +19,8 @@ from img_enhance.request.options import GFPGAN, Input, Machine, Output
 
 if TYPE_CHECKING:
     from img_enhance.faces.detect import Face
-    from img_enhance.machine.canvas import Pixels
 
-_SEARCH = ("which", "at_most", "min_face", "score_threshold", "leave_sharp")
+_SEARCH = ("which", "at_most", "min_face", "score_threshold", "leave_sharp", "skip")
 _MACHINE = ("max_memory", "max_pixels", "scratch")
 _LAYOUT = "{:>4}  {:<22} {:>5}  {}"
 
@@ -78,6 +77,7 @@ def _faces(request: FacesRequest) -> int:
 
 def _find(request: FacesRequest, tick: Tick) -> int:
     from img_enhance.faces.drawing import draw_faces
+    from img_enhance.faces.restore import faces_judged
     from img_enhance.image_io import check_output, open_photo, read_whole, write_photo
     from img_enhance.machine.devices import detect_cpu
     from img_enhance.planning.planner import CANVAS_SHARE, allowed_bytes
@@ -93,7 +93,7 @@ def _find(request: FacesRequest, tick: Tick) -> int:
     photo = read_whole(file, most_in_memory=in_memory, scratch=machine.scratch, tick=tick)
     for warning in photo.warnings:
         say(f"[WARNING] {flagged(warning)}")
-    rows = _rows(photo.pixels, detector, request.options, tick)
+    rows = faces_judged(photo.pixels, detector, request.options, tick=tick)
     draw_faces(photo.pixels, [(face, not why) for face, why in rows])
     write_photo(photo, output, format=output_format, output=Output(), overwrite=request.overwrite, note="faces marked", tick=tick)
     records = [_record(face, why) for face, why in rows]
@@ -108,14 +108,6 @@ def _detector(request: FacesRequest, tick: Tick) -> Path:
     store, detector = store_of(offline=request.offline), model_table().detector
     offer((detector,), store, ask=True, tick=tick)
     return located(detector, store)
-
-
-def _rows(pixels: Pixels, detector: Path, options: GFPGAN, tick: Tick) -> list[tuple[Face, str]]:
-    """The faces and why each would be left alone, "" where it would be restored."""
-    from img_enhance.faces.restore import faces_wanted, left_alone
-
-    wanted, others = faces_wanted(pixels, detector, options, tick=tick)
-    return [(face, left_alone(face, pixels) if options.leave_sharp else "") for face in wanted] + others
 
 
 def _record(face: Face, why: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from img_enhance.cli.enhance import add_enhance
 from img_enhance.cli.faces import add_faces
 from img_enhance.cli.flags import EXIT_CODES, flagged
 from img_enhance.cli.models import add_models
+from img_enhance.cli.open_page import add_open
 from img_enhance.cli.screen import give_up, open_streams, say
 from img_enhance.cli.serve import add_serve
 from img_enhance.cli.suggest import add_suggest
@@ -23,6 +24,7 @@ from img_enhance.errors import DiskError, ImgEnhanceError, MemoryBudgetError
 
 _COMMANDS = {
     "enhance": add_enhance,
+    "open": add_open,
     "compare": add_compare,
     "suggest": add_suggest,
     "faces": add_faces,

@@ -65,8 +65,13 @@ def _serve(request: ServeRequest) -> int:
     try:
         from img_enhance.service.server import serve
     except ModuleNotFoundError as error:
-        raise OptionError(f"the service needs more packages ({error.name} is missing)", "run: pip install 'img-enhance[service]'") from None
+        raise lacking(error) from None
     return serve(request.settings, _say_address)
+
+
+def lacking(error: ModuleNotFoundError) -> OptionError:
+    """What to raise where the service's packages are not installed."""
+    return OptionError(f"the service needs more packages ({error.name} is missing)", "run: pip install 'img-enhance[service]'")
 
 
 def _say_address(address: str) -> None:

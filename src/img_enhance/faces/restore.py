@@ -10,12 +10,16 @@ from img_enhance.faces.align import SIDE, Array, alignment, crop, enlarged, insi
 from img_enhance.faces.detect import Face, Tick, chosen, find_faces
 from img_enhance.faces.paste import Patch, mask, paste, patch
 from img_enhance.faces.sharpness import SHARP, sharpness
-from img_enhance.geometry import Box, Size
+from img_enhance.geometry import Box, Size, share_in_common
 from img_enhance.machine.canvas import Pixels
 from img_enhance.request.options import GFPGAN
 
 # From a face in GFPGAN's square, (512, 512, 3) RGB from -1 to 1, to the restored one.
 Restore = Callable[[Array], Array]
+
+# A face is found at nearly the same place before and after steps on light; two faces share less than this of what they cover together.
+_SAME_FACE = 0.5
+SKIPPED = "skipped, as was asked"
 
 # Faces are pasted in windows of this size, so that a face as wide as a huge photo takes no more memory than another.
 _PASTE_ROWS, _PASTE_COLUMNS = 32, 4096
@@ -48,7 +52,19 @@ def faces_wanted(
     height, width = source.shape[:2]
     wanted = list(chosen(list(found), Box(0, 0, width, height), options.which, options.at_most))  # type: ignore[arg-type]
     why = f"not the {options.which} face" if options.which != "all" else f"not one of the {options.at_most} largest"
-    return wanted, [(face, why) for face in found if face not in wanted]
+    others = [(face, why) for face in found if face not in wanted]
+    # Chosen first: who wants the largest face and skips it wants none.
+    skipped = [face for face in wanted if any(share_in_common(face.box, box) >= _SAME_FACE for box in options.skipped)]
+    return [face for face in wanted if face not in skipped], [(face, SKIPPED) for face in skipped] + others
+
+
+def faces_judged(source: Pixels, detector: Path, options: GFPGAN, *, tick: Tick = lambda: None) -> list[tuple[Face, str]]:
+    """The faces of a photo and why each would be left alone, "" where it would be restored.
+
+    Raises: as `find_faces`.
+    """
+    wanted, others = faces_wanted(source, detector, options, tick=tick)
+    return [(face, left_alone(face, source) if options.leave_sharp else "") for face in wanted] + others
 
 
 def left_alone(face: Face, source: Pixels) -> str:

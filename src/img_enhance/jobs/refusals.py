@@ -23,6 +23,20 @@ class KeyUnknown(UserError):
     http_status = 403
 
 
+class StrangeSite(UserError):
+    """A request that names another host, or comes from another site's page."""
+
+    code = "strange_site"
+    http_status = 403
+
+
+class OneTimeKeyRefused(UserError):
+    """A one-time key that was used already, or that somebody else holds."""
+
+    code = "one_time_key"
+    http_status = 403
+
+
 class NotHere(UserError):
     """No such address, job or batch, or not the caller's."""
 

@@ -33,6 +33,19 @@ def weight_store(environment: Mapping[str, str], *, platform: str = sys.platform
     )
 
 
+def user_data(environment: Mapping[str, str], *, platform: str = sys.platform) -> Path:
+    """The folder in which programs of this person keep what is theirs (XDG on Linux).
+
+    Raises: OptionError where there is none.
+    """
+    asked, home = environment.get("XDG_DATA_HOME", ""), environment.get("HOME", "")
+    if os.path.isabs(asked) and platform != "darwin":
+        return Path(asked)
+    if not home:
+        raise OptionError("there is no folder for your data: HOME is not set", "set it")
+    return Path(home, "Library/Application Support" if platform == "darwin" else ".local/share")
+
+
 def _home(environment: Mapping[str, str], platform: str) -> Path:
     given = environment.get("IMG_ENHANCE_HOME")
     if given:

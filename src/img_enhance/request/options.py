@@ -155,6 +155,10 @@ class CLAHE:
         check(self)
 
 
+# Beyond this nobody switches faces off one by one.
+MOST_SKIPPED = 200
+
+
 @dataclass(frozen=True)
 class GFPGAN:
     """Faces restored with GFPGAN.
@@ -180,9 +184,26 @@ class GFPGAN:
         placeholder="SCORE",
     )
     leave_sharp: bool | None = option(None, help="leave alone faces of 512 pixels and more that are sharp already")
+    skip: str | None = option(
+        None,
+        help="leave alone the faces in these boxes of the photo, as img-enhance faces lists them: X,Y,W,H, with spaces between several",
+        placeholder="BOXES",
+    )
 
     def __post_init__(self) -> None:
         check(self)
+        self.skipped  # noqa: B018 - boxes that cannot be read are refused now
+
+    @property
+    def skipped(self) -> tuple[Box, ...]:
+        """The boxes in which faces are left alone.
+
+        Raises: OptionError when they are none, or too many.
+        """
+        texts = (self.skip or "").split()
+        if len(texts) > MOST_SKIPPED:
+            raise OptionError(f"skip names {len(texts)} boxes and {MOST_SKIPPED} may be", "raise min_face, or lower at_most")
+        return tuple(box_from_text("skip", text, largest_side=LONGEST_SIDE) for text in texts)
 
 
 StepOptions = WhiteBalance | ExposureCorrection | CLAHE | RealESRGAN | SuperImage | GFPGAN

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,9 +19,12 @@ from starlette.responses import Response
 from img_enhance import __version__
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.jobs.refusals import MalformedRequest, MethodRefused, NotHere
+from img_enhance.jobs.store import JobStore
 from img_enhance.service.admission import REQUEST, Admission
-from img_enhance.service.api import about, callbacks, docs, enhance, jobs, page, preview, results, tiles
+from img_enhance.service.api import about, callbacks, docs, enhance, faces, home, jobs, page, preview, results, tiles
 from img_enhance.service.callbacks import tell_ends
+from img_enhance.service.guard import Guard
+from img_enhance.service.home import Home
 from img_enhance.service.problems import Problem, problem_response
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
@@ -47,8 +52,8 @@ _DESCRIPTION = """Makes ordinary photos better: super-resolution, light and colo
 Send a photo to `POST /api/v1/enhance`. Errors are `application/problem+json` with a stable `code`."""
 
 
-def make_app(settings: Settings) -> FastAPI:
-    """The application over a service of its own, which starts and stops with it.
+def make_app(settings: Settings, at_home: Home | None = None) -> FastAPI:
+    """The application over a service of its own, which starts and stops with it; `at_home` for one person's own page.
 
     Raises: as `Service`.
     """
@@ -57,7 +62,10 @@ def make_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start(tell_ends(service))
+        watch = None if at_home is None else asyncio.create_task(_watch(service, at_home))
         yield
+        if watch is not None:
+            watch.cancel()
         await service.stop()
 
     app = FastAPI(
@@ -70,7 +78,7 @@ def make_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for module in (enhance, preview, jobs, results, tiles, callbacks, about, docs, page):
+    for module in (enhance, preview, faces, jobs, results, tiles, callbacks, about, docs, page):
         app.include_router(module.router)
     app.mount("/docs/static", docs.PageFiles(), name="static")
     app.mount("/page", page.PageFiles(directory=page.PAGE), name="page")
@@ -79,10 +87,26 @@ def make_app(settings: Settings) -> FastAPI:
     if origins:
         methods = ["GET", "HEAD", "POST", "DELETE"]
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=["*"], expose_headers=_EXPOSED)
+    if at_home is not None:
+        app.state.home = at_home
+        app.include_router(home.entrance)
+        app.include_router(home.router)
+        app.add_middleware(Guard)
     _answer_errors(app)
     if settings.access == "keys":
         _describe_keys(app)
     return app
+
+
+async def _watch(service: Service, at_home: Home) -> None:
+    """End the service once its person has gone and its work is done."""
+
+    async def busy() -> bool:
+        states = (await service.store.ask(JobStore.load)).states
+        return states.get("queued", 0) + states.get("running", 0) > 0
+
+    at_home.keep_only(set(await service.store.ask(JobStore.files)))
+    await at_home.watch(busy, lambda: signal.raise_signal(signal.SIGTERM))
 
 
 def _answer_errors(app: FastAPI) -> None:

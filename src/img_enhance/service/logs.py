@@ -25,9 +25,9 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def log_as_json() -> None:
-    """Send everything of this process to standard error so."""
+def log_as_json(level: int = logging.INFO) -> None:
+    """Send everything of this process, from `level` on, to standard error so."""
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=[lines], force=True)
+    logging.basicConfig(level=level, handlers=[lines], force=True)
     logging.getLogger("uvicorn.access").disabled = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from prometheus_client import disable_created_metrics
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from img_enhance.service.app import make_app
+from img_enhance.service.home import Home
 from img_enhance.service.live_state import LiveState
 from img_enhance.service.logs import log_as_json
 from img_enhance.service.settings import Settings
@@ -27,15 +29,17 @@ _KEEP_ALIVE_SECONDS = 30
 _GRACE_SECONDS = 2
 
 
-def serve(settings: Settings, listening: Callable[[str], None]) -> int:
+def serve(settings: Settings, listening: Callable[[str], None], at_home: Home | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. `listening` is called once, with the address of the page.
+
+    `at_home` makes it the page of one person, who reads no log of requests, and ends it when they have gone.
 
     Raises: as `make_app`.
     """
-    log_as_json()
+    log_as_json(logging.INFO if at_home is None else logging.WARNING)
     # Else there is a second series beside each of ours, of when it began.
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    app = make_app(settings)
+    app = make_app(settings, at_home)
     server = _Server(_configured(app, settings), app.state.service.live, settings.drain_seconds, listening)
     # uvicorn raises the signal again at its end; by then it has done what was asked.
     for number in (signal.SIGTERM, signal.SIGINT):

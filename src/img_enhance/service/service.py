@@ -49,6 +49,8 @@ class Service:
         self.live = LiveState()
         self.previews = Shares("previews", most=settings.uploads, most_each=settings.previews_per_key)
         self.fetches = Shares("photos by URL", most=settings.uploads, most_each=settings.uploads_per_key)
+        # As many as readers, whose memory each may take too.
+        self.conversions = Shares("conversions", most=settings.readers, most_each=1)
         self.outgoing = Outgoing(Guard(settings.private_networks))
         self.pace = Pace()
         self.spool = Spool(Path(settings.data).resolve())

@@ -110,6 +110,9 @@ class Settings:
         1, help="processes that cut results into tiles to look at, at the same time", minimum=1, maximum=64, placeholder="N"
     )
 
+    convert_seconds: float = option(
+        120, help="processor time for a result that is downloaded in another format", minimum=1, placeholder="SECONDS"
+    )
     retention_hours: float = option(24, help="results are kept so long", minimum=0.0001, placeholder="HOURS")
     storage_gb: float = option(20, help="most that photos, results and their tiles may take on the disk", minimum=0.001, placeholder="GB")
     free_disk_mb: float = option(500, help="room on the disk that is left free", minimum=0, placeholder="MB")

@@ -68,6 +68,8 @@ KINDS = (
     Kind(refusals.MalformedRequest, "send the request as docs/api.md and the schema show it"),
     Kind(refusals.KeyMissing, "send your API key as X-API-Key or as Authorization: Bearer"),
     Kind(refusals.KeyUnknown, "check the key, or ask the operator for a new one"),
+    Kind(refusals.StrangeSite, "open the page at the address that img-enhance open says"),
+    Kind(refusals.OneTimeKeyRefused, "run img-enhance open again"),
     Kind(refusals.NotHere, "check the address; jobs are forgotten a week after their results"),
     Kind(refusals.MethodRefused, "use a method that the schema names for this address"),
     Kind(refusals.UploadTooSlow, "use a faster connection or a smaller file"),

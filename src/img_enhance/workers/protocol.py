@@ -56,6 +56,14 @@ class PreviewPhoto:
 
 
 @dataclass(frozen=True)
+class FindFaces:
+    """To a reader: look for the faces that a step on faces with these options would find."""
+
+    photo: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class EnhancePhoto:
     """To a worker: do this. `result` is the path of the result without its ending."""
 
@@ -109,6 +117,14 @@ class Previewed:
     """From a reader: a JPEG in base64, which few megapixels fit into one message."""
 
     jpeg: str
+
+
+@dataclass(frozen=True)
+class FacesFound:
+    """From a reader: the photo's width and height, and its faces: each with its box as "X,Y,W,H", its score, and why it would be left."""
+
+    size: tuple[int, int]
+    faces: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -173,8 +189,9 @@ class Loaded:
     models: tuple[str, ...]
 
 
-Orders = Setup | CheckPhoto | PreviewPhoto | EnhancePhoto | CutPictures | Cancel
-Answers = Ready | Checked | Previewed | Failed | Working | Succeeded | SizeKnown | RowCut | TilesCut | Loaded
+Question = CheckPhoto | PreviewPhoto | FindFaces
+Orders = Setup | Question | EnhancePhoto | CutPictures | Cancel
+Answers = Ready | Checked | Previewed | FacesFound | Failed | Working | Succeeded | SizeKnown | RowCut | TilesCut | Loaded
 Message = Orders | Answers
 
 _KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}

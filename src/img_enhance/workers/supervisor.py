@@ -14,7 +14,7 @@ from img_enhance.errors import PhotoError
 from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.child import Child, start_child
-from img_enhance.workers.protocol import Checked, CheckPhoto, Failed, Previewed, PreviewPhoto, Setup
+from img_enhance.workers.protocol import Checked, CheckPhoto, FacesFound, Failed, FindFaces, Previewed, PreviewPhoto, Question, Setup
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _TRIES = 2
 _READER_GRACE_SECONDS = 30.0
 
 # What a reader answers with, by what it was asked.
-_Answer = TypeVar("_Answer", Checked, Previewed)
+_Answer = TypeVar("_Answer", Checked, Previewed, FacesFound)
 
 
 class ChildCounters(Protocol):
@@ -121,7 +121,11 @@ class Readers:
         """What a photo would look like, or why it is refused."""
         return await self._answer(message, Previewed)
 
-    async def _answer(self, message: CheckPhoto | PreviewPhoto, kind: type[_Answer]) -> _Answer | Failed:
+    async def find(self, message: FindFaces) -> FacesFound | Failed:
+        """Which faces a photo has, or why it is refused."""
+        return await self._answer(message, FacesFound)
+
+    async def _answer(self, message: Question, kind: type[_Answer]) -> _Answer | Failed:
         slot = await self._free.get()
         try:
             for _ in range(_TRIES):
@@ -135,7 +139,7 @@ class Readers:
             self._free.put_nowait(slot)
         return as_data(PhotoError("the photo took too much memory or time to decode", "save it anew, without interlacing"))
 
-    async def _ask(self, slot: Slot, message: CheckPhoto | PreviewPhoto, kind: type[_Answer]) -> _Answer | Failed | None:
+    async def _ask(self, slot: Slot, message: Question, kind: type[_Answer]) -> _Answer | Failed | None:
         child = await slot.filled()
         answered = False
         try:

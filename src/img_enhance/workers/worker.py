@@ -23,10 +23,13 @@ from img_enhance.workers.protocol import (
     Checked,
     CheckPhoto,
     EnhancePhoto,
+    FacesFound,
     Failed,
+    FindFaces,
     Loaded,
     Previewed,
     PreviewPhoto,
+    Question,
     Ready,
     Setup,
     Succeeded,
@@ -37,7 +40,9 @@ from img_enhance.workers.tiles import cut_pictures
 
 if TYPE_CHECKING:
     from img_enhance.engine import Engine
+    from img_enhance.engine.prepared_run import PreparedRun
     from img_enhance.progress import Progress
+    from img_enhance.request.recipe import Recipe
 
 # The API must answer at once while networks use every core, and a photo is looked at while its owner waits.
 _NICE = {"reader": 3, "worker": 10, "cutter": 8}
@@ -80,12 +85,18 @@ def read_photos(channel: Channel, setup: Setup) -> None:
         channel.send(Ready())
         while True:
             message = channel.receive()
-            assert isinstance(message, CheckPhoto | PreviewPhoto)
+            assert isinstance(message, Question)
             _limit_seconds(setup.reader_seconds)
             try:
-                channel.send(check(engine, message, setup) if isinstance(message, CheckPhoto) else preview(engine, message))
+                channel.send(_answer(engine, message, setup))
             except (ImgEnhanceError, MemoryError) as error:
                 channel.send(failure(error, Path(message.photo)))
+
+
+def _answer(engine: Engine, message: Question, setup: Setup) -> Checked | Previewed | FacesFound:
+    if isinstance(message, CheckPhoto):
+        return check(engine, message, setup)
+    return preview(engine, message) if isinstance(message, PreviewPhoto) else find(engine, message)
 
 
 def check(engine: Engine, message: CheckPhoto, setup: Setup) -> Checked:
@@ -132,13 +143,43 @@ def preview(engine: Engine, message: PreviewPhoto) -> Previewed:
     from img_enhance.request.recipe import Recipe
 
     photo, recipe = Path(message.photo), Recipe.from_mapping(message.request)
-    whole = engine.prepare(photo, dataclasses.replace(recipe, steps=()))
-    if whole.plan.source_medium == "disk":
-        raise PhotoTooLarge(f"{whole.header.size} pixels are too many for a preview", "send a smaller photo")
+    whole = _in_memory(engine, photo, dataclasses.replace(recipe, steps=()), "a preview")
     if whole.header.size.pixels > message.most_pixels:
         recipe = dataclasses.replace(recipe, steps=(RealESRGAN(megapixels=message.most_pixels / 1e6), *recipe.steps))
     shown = engine.enhance(photo, recipe).photo
     return Previewed(base64.b64encode(encoded_jpeg(shown, _PREVIEW_QUALITY)).decode())
+
+
+def find(engine: Engine, message: FindFaces) -> FacesFound:
+    """The faces of a photo, which is read as it is.
+
+    Raises: every UserError and MachineError that the request would meet; PhotoTooLarge for what has no room in memory; WeightsMissing
+    where the network that finds faces is not here.
+    """
+    from img_enhance.faces.restore import faces_judged
+    from img_enhance.models.weights.cache import located
+    from img_enhance.request.form import from_mapping
+    from img_enhance.request.options import GFPGAN
+    from img_enhance.request.recipe import Recipe
+
+    detector = located(engine.models.detector, engine.store)
+    photo, recipe = Path(message.photo), Recipe(steps=())
+    _in_memory(engine, photo, recipe, "finding faces")
+    pixels = engine.enhance(photo, recipe).photo.pixels
+    rows = faces_judged(pixels, detector, from_mapping(GFPGAN, message.options))
+    faces = tuple({"box": str(face.box), "score": round(face.score, 3), "why": why} for face, why in rows)
+    return FacesFound((pixels.shape[1], pixels.shape[0]), faces)
+
+
+def _in_memory(engine: Engine, photo: Path, recipe: Recipe, what: str) -> PreparedRun:
+    """A run that changes nothing, prepared, for a photo that has room in memory.
+
+    Raises: PhotoTooLarge.
+    """
+    whole = engine.prepare(photo, recipe)
+    if whole.plan.source_medium == "disk":
+        raise PhotoTooLarge(f"{whole.header.size} pixels are too many for {what}", "send a smaller photo")
+    return whole
 
 
 def enhance_photos(channel: Channel, setup: Setup) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -19,8 +20,10 @@ from img_enhance.jobs.rows import FINAL, Job
 from img_enhance.jobs.spool import Spool
 from img_enhance.jobs.store import JobStore
 from img_enhance.photo import format_named
+from img_enhance.request.options import Output
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.api.picture import picture_response
+from img_enhance.service.conversions import converted_file, output_of
 from img_enhance.service.job_views import (
     batch_view,
     job_problem,
@@ -44,6 +47,10 @@ router = APIRouter(prefix=API, tags=["jobs"])
 # Proxies close connections on which nothing is said.
 _KEEP_ALIVE_SECONDS = 10.0
 _RETRY_MILLISECONDS = 2000
+_BLOCK_BYTES = 1_000_000
+
+Format = Annotated[str | None, Query(description="another format than the result has, as in a recipe's output")]
+Quality = Annotated[int | None, Query(description="its quality, as in a recipe's output")]
 
 
 @router.get("/jobs", response_model=JobsView, response_model_exclude_none=True, responses=PROBLEMS, summary="Your jobs, the latest first")
@@ -66,11 +73,38 @@ async def job(request: Request, id: str) -> JobView:
 
 
 @router.get("/jobs/{id}/result", responses={**PICTURE_ANSWER, **PROBLEMS}, summary="The enhanced photo")
-async def result(request: Request, id: str) -> Response:
-    """The photo: 409 while it is not done, 410 when it has expired, the job's own error if it failed."""
-    service = service_of(request)
-    found = await owned_job(service.store, caller_of(request), id)
-    return result_response(request, service.spool, found, retention_hours=service.settings.retention_hours)
+async def result(request: Request, id: str, format: Format = None, quality: Quality = None) -> Response:
+    """The photo: 409 while it is not done, 410 when it has expired, the job's own error if it failed.
+
+    With `format` or `quality` it is written anew for this answer. Whoever wants the least loss asks for the format with the photo.
+    """
+    service, caller = service_of(request), caller_of(request)
+    found = await owned_job(service.store, caller, id)
+    path, stored = result_file(service.spool, found, retention_hours=service.settings.retention_hours)
+    output = output_of(format, quality, stored)
+    if output is None:
+        return result_response(request, service.spool, found, retention_hours=service.settings.retention_hours)
+    with service.conversions.held(caller.quota):
+        file = await converted_file(service, path, stored, output)
+    return _converted_response(found, output, file)
+
+
+def _converted_response(job: Job, output: Output, file: BinaryIO) -> Response:
+    """What was written for this answer only."""
+    assert output.format is not None
+    headers = {
+        **_result_headers(job),
+        "Cache-Control": "no-store",
+        "Content-Length": str(os.fstat(file.fileno()).st_size),
+        "Content-Disposition": f'attachment; filename="enhanced{format_named(output.format).endings[0]}"',
+    }
+    return StreamingResponse(_blocks(file), media_type=media_type(output.format), headers=headers)
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while block := file.read(_BLOCK_BYTES):
+            yield block
 
 
 @router.get(
@@ -135,14 +169,17 @@ def result_response(request: Request, spool: Spool, job: Job, *, retention_hours
     """
     path, stored = result_file(spool, job, retention_hours=retention_hours)
     ending = format_named(stored["format"]).endings[0]
-    headers = {
-        "Cache-Control": "private, max-age=3600",
+    headers = {"Cache-Control": "private, max-age=3600", **_result_headers(job)}
+    return picture_response(request, path, headers, media_type=media_type(stored["format"]), filename=f"enhanced{ending}")
+
+
+def _result_headers(job: Job) -> dict[str, str]:
+    return {
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Link": f'<{API}/jobs/{job.id}>; rel="describedby"',
         "X-Job-ID": job.id,
         "X-Summary": summary(job),
     }
-    return picture_response(request, path, headers, media_type=media_type(stored["format"]), filename=f"enhanced{ending}")
 
 
 def result_file(spool: Spool, job: Job, *, retention_hours: float) -> tuple[Path, dict[str, Any]]:

@@ -50,6 +50,12 @@ export function asksForKey(ask) {
 
 export const hasKey = () => key !== "";
 
+/** Use this key from now on. */
+export function useKey(text) {
+  key = text;
+  remember(KEY, text);
+}
+
 export function forgetKey() {
   key = "";
   remember(KEY, null);
@@ -69,8 +75,7 @@ async function ask(path, { headers = {}, cache = "no-store", ...options } = {}) 
 
 async function newKey(problem) {
   keyAsked ??= askForKey(problem).finally(() => (keyAsked = null));
-  key = await keyAsked;
-  remember(KEY, key);
+  useKey(await keyAsked);
 }
 
 async function problemOf(answer) {
@@ -92,10 +97,12 @@ const json = (answer) => answer.json();
 export const algorithms = () => ask("algorithms").then(json);
 export const status = () => ask("status").then(json);
 export const suggest = (file, recipe, signal) => ask("suggest", { method: "POST", body: form(file, recipe), signal }).then(json);
+export const faces = (file, recipe) => ask("faces", { method: "POST", body: form(file, recipe) }).then(json);
 export const job = (id) => ask(`jobs/${id}`).then(json);
 export const end = (id) => ask(`jobs/${id}`, { method: "DELETE" }).then(json);
-export const results = (ids) => ask(`results?jobs=${ids.join(",")}`).then((answer) => answer.blob());
-export const result = (id) => ask(`jobs/${id}/result`).then((answer) => answer.blob());
+export const results = (ids, output) => ask(`results?jobs=${ids.join(",")}&${query(output)}`).then((answer) => answer.blob());
+export const result = (id, output = {}) => ask(`jobs/${id}/result?${query(output)}`).then((answer) => answer.blob());
+const query = (values) => new URLSearchParams(values).toString();
 
 /** The job of a photo; a request that is sent again is not done again. */
 /** `keep` is to keep the photo as long as its result. */
@@ -172,3 +179,20 @@ export async function follow(id, changed) {
     await pause(1000);
   }
 }
+
+// What only `img-enhance open` answers.
+
+/** The key for a one-time key. */
+export async function keyFor(once) {
+  const answer = await fetch("home/key", { method: "POST", headers: { "X-One-Time-Key": once }, credentials: "omit", cache: "no-store" });
+  if (!answer.ok) throw await problemOf(answer);
+  return (await answer.json()).key;
+}
+
+export const atHome = () => ask("home").then(json);
+export const ownPhoto = (number) => ask(`home/photos/${number}`).then((answer) => answer.blob());
+export const belongs = (id, number) => ask(`home/jobs/${id}?photo=${number}`, { method: "PUT" });
+export const saveBeside = (id) => ask(`home/jobs/${id}/saved`, { method: "PUT" }).then(json);
+export const here = (tab) => ask(`home/tabs/${tab}`, { method: "PUT" });
+/** Sent even when the page is gone before the answer comes. */
+export const gone = (tab) => ask(`home/tabs/${tab}`, { method: "DELETE", keepalive: true }).catch(() => {});

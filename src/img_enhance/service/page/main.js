@@ -1,9 +1,13 @@
 // The page: what a person does goes to the queue and the viewer, and what they know is shown.
 
 import * as api from "./api.js";
+import { markFaces, showFaces, stepOnFaces } from "./faces.js";
+import { endingOf, showFormats } from "./formats.js";
+import { Histogram } from "./histogram.js";
+import * as home from "./home.js";
 import { Queue } from "./queue.js";
-import { make, nameOf, showSteps } from "./steps.js";
-import { duration, percent, speak, t } from "./strings.js";
+import { make, nameOf, optionsText, showSteps } from "./steps.js";
+import { bytesText, duration, number, percent, refusal, said, speak, t } from "./strings.js";
 import { Viewer } from "./viewer.js";
 
 const SAMPLES = ["forest", "falcon", "curies"];
@@ -17,16 +21,40 @@ let mostAtOnce = 1; // results in one ZIP, as the service says
 let built = null; // what the cards of steps are of
 
 speak(document);
+const histogram = new Histogram($("histogram"));
 $("stage").setAttribute("aria-label", t("viewer"));
 $("divider").setAttribute("aria-label", t("divider"));
 $("tools").setAttribute("aria-label", t("tools"));
 $("modes").setAttribute("aria-label", t("modes"));
 viewer.setMode("slider");
-api.asksForKey(askKey);
 offerSamples();
 listen();
-queue.restore().then(() => select(selected ?? queue.shots[0] ?? null));
-api.status().then(sayHowLong, () => {});
+start();
+
+async function start() {
+  const atHome = await home.enter().catch(({ message }) => lost(message));
+  if (atHome === undefined) return;
+  api.asksForKey(atHome ? () => Promise.reject(new Error(t("home_over"))) : askKey);
+  await (atHome ? moveIn() : queue.restore());
+  select(selected ?? queue.shots[0] ?? null);
+  queue.learn().then(() => selected && show(), () => {});
+  api.status().then(sayHowLong, () => {});
+}
+
+/** As a program of one's own: with the photos that it was opened with, and what is left of the last time. */
+async function moveIn() {
+  document.body.classList.add("home");
+  home.stay(() => lost(t("home_over")));
+  const { photos, jobs } = await api.atHome();
+  await queue.restore(jobs.map(({ id, name, ...beside }) => ({ job: id, name: name || t("earlier"), ...beside })));
+  take(await home.photos(photos));
+}
+
+/** Nothing can be done here any more, for this reason. */
+function lost(words) {
+  if ($("lost").hidden) announce(words);
+  Object.assign($("lost"), { hidden: false, textContent: words });
+}
 
 // What is shown
 
@@ -55,17 +83,19 @@ function show() {
   showProblem(shot.problem);
   showStepsOf(shot, editing);
   showRecord(shot);
-  showFormats(shot, editing);
+  showFormatsOf(shot, editing);
   showProgress(shot);
   showButtons(shot, editing);
   showPictures(shot);
+  showFacesOf(shot, editing);
 }
 
 function factsOf(shot) {
   const photo = shot.suggestion?.photo ?? shot.photo;
   if (!photo?.width) return "";
-  const size = (each) => `${each.width} \u00d7 ${each.height}`;
-  return shot.result ? `${size(photo)} \u2192 ${size(shot.result)}` : size(photo);
+  const size = (each, bytes) =>
+    [`${each.width} \u00d7 ${each.height}`, t("megapixels", { n: number((each.width * each.height) / 1e6, 1) }), ...(bytes ? [bytesText(bytes)] : [])].join(", ");
+  return shot.result ? `${size(photo, shot.file?.size)} \u2192 ${size(shot.result, shot.result.bytes)}` : size(photo, shot.file?.size);
 }
 
 function headlineOf(shot) {
@@ -83,10 +113,12 @@ function showProblem(problem) {
   if (!problem || box.of === problem) return;
   box.of = problem;
   const [words, fix] = box.children;
-  words.textContent = problem instanceof TypeError ? t("offline") : problem.message;
-  fix.textContent = "";
+  const own = refusal(problem.code ?? problem.type?.split("/").pop());
+  words.textContent = problem instanceof TypeError ? t("offline") : own || problem.message;
+  words.lang = own || !problem.type ? "" : "en";
+  fix.textContent = own && problem.message ? t("service_says", { words: problem.message }) : "";
   announce(words.textContent);
-  if (problem.fix) problem.fix().then((text) => (fix.textContent = problem.message.includes(text) ? "" : text));
+  if (!own && problem.fix) problem.fix().then((text) => (fix.textContent = problem.message.includes(text) ? "" : text));
 }
 
 function showStepsOf(shot, editing) {
@@ -100,29 +132,50 @@ function showStepsOf(shot, editing) {
   });
 }
 
+function showFacesOf(shot, editing) {
+  const step = stepOnFaces(queue.catalogue);
+  const state = editing && step && shot.choice[step];
+  const size = shot.last ?? shot.suggestion?.result;
+  const values = state?.values ?? {};
+  if (size) markFaces(document.querySelectorAll(".sheet"), state?.on ? shot.faces : null, values, size);
+  if (!state?.on) return;
+  const options = document.querySelector(`[data-step="${step}"] .options`);
+  const list = options.querySelector(".faces") ?? options.appendChild(make("ul", { className: "faces" }));
+  if (list.of === shot.faces && list.of !== undefined) return;
+  list.of = shot.faces;
+  const changed = () => queue.choose(shot, { light: false });
+  showFaces(list, { found: shot.faces, picture: shot.smallUrl, values, changed });
+}
+
+/** What became of the faces. */
+const facesIn = ({ faces = [] } = {}) => faces.map(({ restored, why }, index) => `${t("face", { n: index + 1 })}: ${restored ? t("face_restored") : said(why).text}`);
+
 function showRecord(shot) {
   const box = $("record");
   const under = ["queued", "running"].includes(shot.phase);
   box.hidden = !shot.record && !under;
   if (under) box.replaceChildren(...(shot.recipe?.steps ?? []).map(({ step }) => make("p", { textContent: nameOf(step) })));
   if (!shot.record) return;
-  const lines = [shot.record.done, ...(shot.record.warnings ?? [])].filter(Boolean);
-  const steps = (shot.record.steps ?? []).map((step) => `${step.name}: ${duration(step.seconds)}`);
-  box.replaceChildren(...lines.map((line) => make("p", { textContent: line, lang: "en" })));
+  const told = shot.record.done ?? "";
+  // What was done is said in the reader's words; that something was left as it is, and why, in the service's.
+  const lines = [...(/unchanged|copied|nothing/.test(told) ? [told] : []), ...(shot.record.warnings ?? [])];
+  const steps = [told, ...(shot.record.steps ?? []).flatMap((step) => [`${step.name}: ${duration(step.seconds)}`, ...facesIn(step.facts)])];
+  const done = (shot.recipe?.steps ?? []).map(({ step, ...options }) => make("p", {}, make("b", { textContent: nameOf(step) }), ` ${optionsText(options)}`));
+  box.replaceChildren(...done, ...lines.map((line) => make("p", { textContent: line, lang: "en" })));
   box.append(make("details", {}, make("summary", { textContent: t("more") }), ...steps.map((line) => make("p", { textContent: line, lang: "en" }))));
 }
 
-function showFormats(shot, editing) {
-  $("format-row").hidden = !editing;
-  if (!editing) return;
-  const list = $("format");
-  if (list.of !== shot) {
-    list.of = shot;
-    const names = queue.catalogue.output.format.enum;
-    const own = t("format_own", { format: shot.suggestion.result.format.toUpperCase() });
-    list.replaceChildren(make("option", { value: "", textContent: own }), ...names.map((name) => make("option", { value: name, textContent: name.toUpperCase() })));
-  }
-  list.value = shot.format;
+/** What format the result is to have, or once it is done what is taken home. */
+function showFormatsOf(shot, editing) {
+  const done = shot.phase === "done" && queue.catalogue;
+  const box = $("formats");
+  box.hidden = !editing && !done;
+  const output = done ? shot.taken : shot.output;
+  if (box.hidden || box.of === output) return;
+  box.of = output;
+  const own = done ? shot.result.format : shot.suggestion.result.format;
+  const words = t(done ? "format_same" : "format_own", { format: own.toUpperCase() });
+  showFormats(box, { names: queue.catalogue.output.format.enum, own, words, output, changed: () => showButtons(shot, editing) });
 }
 
 function showProgress(shot) {
@@ -154,14 +207,42 @@ function showButtons(shot, editing) {
   const done = queue.shots.filter((each) => each.phase === "done").length;
   $("all").hidden = shot.phase !== "done" || done < 2;
   $("all").textContent = t("download_all", { n: done });
+  $("beside").hidden = shot.phase !== "done" || !shot.beside;
+  $("beside").textContent = shot.saved ? t("saved", { name: shot.saved }) : t("beside");
+  $("beside").disabled = Boolean(shot.saved);
+  const unsaved = queue.shots.filter((each) => each.phase === "done" && each.beside && !each.saved).length;
+  $("beside-all").hidden = $("beside").hidden || unsaved < 2;
+  $("beside-all").textContent = t("beside_all", { n: unsaved });
   const link = $("download");
   link.hidden = shot.phase !== "done" || !(shot.resultUrl || shot.view || shot.problem);
   if (!link.hidden) Object.assign(link, { href: shot.resultUrl || api.resultAddress(shot.job), download: savedName(shot) });
 }
 
 function savedName(shot) {
-  const ending = { jpeg: "jpg", tiff: "tif" }[shot.result.format] ?? shot.result.format;
-  return `${shot.name.replace(/\.[^.]*$/, "")}_enhanced.${ending}`;
+  return `${shot.name.replace(/\.[^.]*$/, "")}_enhanced.${endingOf(shot.taken.format ?? shot.result.format)}`;
+}
+
+/** Let the link do it, unless the result is to be written anew first, or is not here and its address alone opens nothing. */
+async function download(event) {
+  const shot = selected;
+  if (!Object.keys(shot.taken).length) {
+    if (shot.resultUrl || !api.hasKey()) return;
+    event.preventDefault();
+    await tried(queue.download(shot).then(() => $("download").click()));
+    return;
+  }
+  event.preventDefault();
+  if (event.target.getAttribute("aria-busy")) return;
+  event.target.setAttribute("aria-busy", "true");
+  announce(t("converting"));
+  await tried(queue.taken(shot).then((blob) => save(blob, savedName(shot))));
+  event.target.removeAttribute("aria-busy");
+}
+
+function save(blob, name) {
+  const href = URL.createObjectURL(blob);
+  make("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
 function showPictures(shot) {
@@ -178,6 +259,7 @@ function showPictures(shot) {
   sayHowSharp(shot);
   const two = Boolean(done || shot.liveUrl) && Boolean(before || tilesOf(shot, "before"));
   $("stage").classList.toggle("single", !two);
+  histogram.show(shot.smallUrl || before, two ? after : "");
   $("region").hidden = shot.phase !== "ready";
   if (shot.phase !== "ready" && shot.phase !== "queued" && shot.phase !== "running") viewer.showPart("");
   if (viewer.of !== shot) viewer.showPart("");
@@ -263,7 +345,7 @@ function announce(words) {
 function sayHowLong(status) {
   mostAtOnce = status.limits.max_batch_files;
   const hours = status.limits.retention_hours;
-  const kept = t("kept", { hours: hours < 1 ? duration(hours * 3600) : t("hours", { n: Number(hours.toFixed(1)) }) });
+  const kept = t(document.body.classList.contains("home") ? "kept_home" : "kept", { hours: hours < 1 ? duration(hours * 3600) : t("hours", { n: Number(hours.toFixed(1)) }) });
   $("kept").textContent = $("kept-too").textContent = kept;
 }
 
@@ -283,6 +365,8 @@ function listen() {
   $("run").addEventListener("click", () => queue.run(selected));
   $("run-all").addEventListener("click", runAll);
   $("same").addEventListener("click", () => queue.share(selected));
+  $("beside").addEventListener("click", () => tried(saveBeside([selected])));
+  $("beside-all").addEventListener("click", () => tried(saveBeside(queue.shots.filter((each) => each.phase === "done" && each.beside && !each.saved))));
   $("cancel").addEventListener("click", () => tried(queue.cancel(selected)));
   $("again").addEventListener("click", () => {
     if (selected.phase === "refused" || !selected.choice) queue.retry(selected);
@@ -290,13 +374,8 @@ function listen() {
     else queue.again(selected);
   });
   $("delete").addEventListener("click", removeSelected);
-  $("download").addEventListener("click", (event) => {
-    if (selected.resultUrl || !api.hasKey()) return;
-    event.preventDefault(); // an address alone opens nothing
-    tried(queue.download(selected).then(() => $("download").click()));
-  });
   $("all").addEventListener("click", () => tried(downloadAll()));
-  $("format").addEventListener("change", () => (selected.format = $("format").value));
+  $("download").addEventListener("click", download);
   $("region").addEventListener("click", tryPart);
   $("forget").addEventListener("click", () => {
     api.forgetKey();
@@ -350,13 +429,18 @@ async function runAll() {
   for (const shot of queue.shots.filter((each) => each.phase === "ready")) await queue.run(shot);
 }
 
-/** All results in files of as many as the service puts into one. */
+/** All results, in the format chosen for this one, in files of as many as the service puts into one. */
 async function downloadAll() {
   const ids = queue.shots.filter((each) => each.phase === "done").map((each) => each.job);
   for (let from = 0; from < ids.length; from += mostAtOnce) {
-    const href = URL.createObjectURL(await api.results(ids.slice(from, from + mostAtOnce)));
-    make("a", { href, download: "enhanced.zip" }).click();
-    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+    save(await api.results(ids.slice(from, from + mostAtOnce), selected.taken), "enhanced.zip");
+  }
+}
+
+async function saveBeside(shots) {
+  for (const shot of shots) {
+    await queue.saveBeside(shot);
+    announce(t("saved", { name: shot.saved }));
   }
 }
 

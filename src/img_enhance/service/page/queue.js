@@ -1,7 +1,7 @@
 // Photos on their way: looked at, changed live, sent, followed. Nothing here touches the page; it is told when a photo has changed.
 
 import * as api from "./api.js";
-import { pause } from "./api.js";
+import { stepOnFaces } from "./faces.js";
 import { choiceOf, stepsOf } from "./steps.js";
 
 const JOBS = "img-enhance jobs";
@@ -33,11 +33,11 @@ export class Queue {
     return shots[0];
   }
 
-  /** Come back to the jobs that this tab has sent before. */
-  async restore() {
-    for (const { job, name } of JSON.parse(api.remembered(JOBS) ?? "[]")) {
+  /** Come back to jobs; by default to those that this tab has sent before. */
+  async restore(jobs = JSON.parse(api.remembered(JOBS) ?? "[]")) {
+    for (const { job, name, ...beside } of jobs) {
       const shot = newShot(name, null);
-      Object.assign(shot, { job, phase: "queued", small: await blobOf(api.remembered(SMALL + job)) });
+      Object.assign(shot, { job, ...beside, phase: "queued", small: await blobOf(api.remembered(SMALL + job)) });
       shot.beforeUrl = shot.smallUrl = shot.small ? URL.createObjectURL(shot.small) : "";
       this.shots.push(shot);
       api.lasting(() => api.job(job), () => this.#is(shot, null)).then((now) => this.#is(shot, now), (problem) => this.#gone(shot, problem));
@@ -57,18 +57,24 @@ export class Queue {
     shot.phase = "looking";
     this.#look();
     try {
-      this.catalogue ??= await api.algorithms();
+      await this.learn();
       const [suggestion] = await Promise.all([api.suggest(shot.file), this.#reduce(shot)]);
       Object.assign(shot, { suggestion, estimate: suggestion, choice: choiceOf(this.catalogue, suggestion.recipe) });
       if (isLarge(suggestion.photo)) this.#cannotShow(shot);
       shot.phase = "ready";
       this.live(shot);
+      this.#findFaces(shot);
     } catch (problem) {
       this.#fails(shot, problem, "refused");
     }
     this.looking -= 1;
     this.changed(shot);
     this.#look();
+  }
+
+  /** Ask what can be done here, once. */
+  async learn() {
+    this.catalogue ??= await api.algorithms();
   }
 
   async #reduce(shot) {
@@ -98,16 +104,42 @@ export class Queue {
     this.changed(shot);
     if (row.light) this.live(shot);
     else this.#estimate(shot);
+    this.#findFaces(shot);
+  }
+
+  /** Ask which faces there are, where they are to be restored, and again where they are to be found in another way. */
+  async #findFaces(shot) {
+    const step = stepOnFaces(this.catalogue);
+    if (!step || !shot.file) return;
+    const { on, values } = shot.choice[step];
+    const { skip: _, ...search } = values;
+    const asked = on ? JSON.stringify(search) : "";
+    if (shot.facesAsked === asked) return;
+    Object.assign(shot, { facesAsked: asked, faces: null });
+    if (!on) return;
+    await api.pause(300); // a slider may still move
+    if (shot.facesAsked !== asked) return;
+    try {
+      const found = await api.faces(shot.file, { version: 1, steps: [{ step, ...search }] });
+      if (shot.facesAsked === asked) shot.faces = found;
+    } catch (problem) {
+      if (problem.code === "quota") shot.facesAsked = null;
+      else if (shot.facesAsked === asked) shot.problem = problem;
+    }
+    this.changed(shot);
+    if (shot.facesAsked === null) this.#findFaces(shot);
   }
 
   /** Give every photo that is not sent yet the steps of this one. */
   share(shot) {
     for (const other of this.shots.filter((each) => each.phase === "ready" && each !== shot)) {
       other.choice = structuredClone(shot.choice);
-      other.format = shot.format;
+      for (const { values } of Object.values(other.choice)) delete values.skip; // its faces are others
+      other.output = { ...shot.output };
       other.own = true;
       this.live(other);
       this.#estimate(other);
+      this.#findFaces(other);
     }
   }
 
@@ -150,8 +182,7 @@ export class Queue {
   /** What a photo is sent with. */
   recipe(shot, output = {}) {
     const { version, steps: _, output: suggested = {}, ...others } = shot.suggestion.recipe;
-    const format = shot.format ? { format: shot.format } : {};
-    return { version, steps: stepsOf(this.catalogue, shot.choice), output: { ...suggested, ...format, ...output }, ...others };
+    return { version, steps: stepsOf(this.catalogue, shot.choice), output: { ...suggested, ...shot.output, ...output }, ...others };
   }
 
   async run(shot) {
@@ -161,6 +192,7 @@ export class Queue {
     try {
       const job = await api.enhance(shot.file, this.recipe(shot), once(), { keep: shot.keep });
       shot.job = job.id;
+      if (shot.beside) await api.belongs(job.id, shot.file.number);
       await this.#keepSmall(shot);
       this.#is(shot, job);
     } catch (problem) {
@@ -171,7 +203,7 @@ export class Queue {
 
   /** A part of the result computed first: its picture's address. The job is deleted as soon as the picture is here. */
   async part(shot, { x, y, width, height }) {
-    const recipe = this.recipe(shot, { crop: [x, y, width, height].join(","), format: "png" });
+    const recipe = this.recipe(shot, { crop: [x, y, width, height].join(","), format: "png", quality: undefined });
     const job = await api.enhance(shot.file, recipe, once());
     let last = job;
     await api.follow(job.id, (now) => (last = now ?? last));
@@ -192,6 +224,12 @@ export class Queue {
     Object.assign(shot, { phase: "ready", job: null, record: null, problem: null });
     this.#save();
     this.live(shot);
+    this.changed(shot);
+  }
+
+  /** Save the result in the photo's folder. */
+  async saveBeside(shot) {
+    shot.saved = (await api.saveBeside(shot.job)).name;
     this.changed(shot);
   }
 
@@ -232,9 +270,21 @@ export class Queue {
     this.changed(shot);
   }
 
+  /** The result as it was chosen to be taken home. One of ours that is written for somebody else just now is waited for. */
+  async taken(shot) {
+    for (;;) {
+      try {
+        return await api.result(shot.job, shot.taken);
+      } catch (problem) {
+        if (problem.code !== "quota") throw problem;
+        await api.pause(500);
+      }
+    }
+  }
+
   /** Ask which tiles of a result are there, until all are. */
   async #lookAt(shot) {
-    for (const { job } = shot; shot.job === job && !shot.removed && shot.view?.state !== "ready"; await pause(LOOK_AGAIN)) {
+    for (const { job } = shot; shot.job === job && !shot.removed && shot.view?.state !== "ready"; await api.pause(LOOK_AGAIN)) {
       try {
         const view = await api.view(job);
         if (shot.job === job) shot.view = view;
@@ -247,7 +297,7 @@ export class Queue {
 
   #forgetResult(shot) {
     release(shot.resultUrl);
-    Object.assign(shot, { resultUrl: "", shownUrl: "", view: null, said: null, fetching: null, result: null });
+    Object.assign(shot, { resultUrl: "", shownUrl: "", view: null, said: null, fetching: null, result: null, saved: "" });
   }
 
   /** What the service says of a job; null when it does not answer. */
@@ -302,7 +352,7 @@ export class Queue {
 
 function newShot(name, file) {
   const url = file ? URL.createObjectURL(file) : "";
-  return { name, file, phase: file ? "new" : "queued", beforeUrl: url, smallUrl: "", liveUrl: "", resultUrl: "", shownUrl: "", format: "" };
+  return { name, file, phase: file ? "new" : "queued", beforeUrl: url, smallUrl: "", liveUrl: "", resultUrl: "", shownUrl: "", output: {}, taken: {}, beside: file?.number !== undefined, saved: "" };
 }
 
 /** Let go of a picture, once nobody can be about to show it. */

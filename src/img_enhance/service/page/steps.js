@@ -1,9 +1,12 @@
 // Steps with their switches and strengths, built from what GET /algorithms says of them.
 
-import { has, number, t } from "./strings.js";
+import { has, number, said, t } from "./strings.js";
 
 export const nameOf = (step) => (has(`step_${step}`) ? t(`step_${step}`) : step.replaceAll("_", " "));
 const labelOf = (option) => (has(`option_${option}`) ? t(`option_${option}`) : option.replaceAll("_", " "));
+
+/** The options of a step in one line. */
+export const optionsText = (options) => Object.entries(options).map(([name, value]) => `${labelOf(name)}: ${typeof value === "number" ? number(value, 2) : value}`).join(", ");
 
 const STRENGTH = "enhance_level";
 
@@ -35,9 +38,10 @@ function card(row, models, state, reason, changed) {
     section.classList.toggle("on", state.on);
     changed();
   });
-  const strength = make("span", { className: "strength", textContent: reason?.chosen ? reason.strength : "" });
+  const strength = make("span", { className: "strength", textContent: reason?.chosen ? said(reason.strength).text : "" });
   const label = make("label", { className: "switch", title: row.summary }, box, make("i"), make("b", { textContent: nameOf(row.name) }));
-  const why = make("p", { className: "why", textContent: lacking || reason?.words || row.summary, lang: "en" });
+  const { text, lang } = said(lacking || reason?.words || row.summary);
+  const why = make("p", { className: "why", textContent: text, lang });
   const [shown, others] = divided(row);
   const controls = (names) => names.map((name) => control(row, name, models, state.values, changed));
   body.append(...controls(shown));
@@ -57,7 +61,7 @@ function missing(row, models) {
 /** What is shown at once, the strength and the first value that is measured unless it is set, and what only on request. */
 function divided({ options }) {
   const bounded = (option) => option.type === "number" && option.minimum !== undefined && option.maximum !== undefined;
-  const names = Object.keys(options);
+  const names = Object.keys(options).filter((name) => name !== "skip"); // faces have a switch each
   const measured = names.find((name) => bounded(options[name]) && options[name].default === undefined);
   const shown = names.filter((name) => name === STRENGTH || name === measured);
   return [shown, names.filter((name) => !shown.includes(name))];

@@ -1,4 +1,5 @@
-// Every text of the page, in every language it speaks. The service's own words (reasons, errors) come in English.
+// Every text of the page, in every language it speaks. The service speaks English: what it says of a photo is translated by sentences
+// (`phrases`), its refusals by their codes (`problems`).
 
 const en = {
   welcome: "Make a photo better",
@@ -12,6 +13,12 @@ const en = {
   sample_falcon: "Falcon, too bright",
   sample_curies: "Laboratory, old and dark",
   kept: "Photos stay with this service: each is deleted once it is done, or with its result where this browser cannot show all of it. Results are deleted after {hours}, or at once when you say so.",
+  kept_home: "Photos stay on this computer. What you do not save is kept for {hours}, or deleted at once when you say so.",
+  beside: "Save beside the photo",
+  beside_all: "Save all {n} beside their photos",
+  saved: "Saved as {name}",
+  earlier: "Photo of an earlier time",
+  home_over: "The program behind this page has ended. Run img-enhance open again.",
   hours: { one: "{n} hour", other: "{n} hours" },
   minutes: { one: "{n} minute", other: "{n} minutes" },
   seconds: { one: "{n} second", other: "{n} seconds" },
@@ -36,6 +43,14 @@ const en = {
   region_mark: "Drag over the part to compute first, or press Enter for the middle",
   region_run: "Computing this part ...",
   region_done: "This part is final",
+  histogram: "Light, from dark to bright",
+  histogram_before: "Before: {mean} bright, {black} black, {white} white",
+  histogram_after: "After: {mean} bright, {black} black, {white} white",
+  faces_looking: "Looking for faces ...",
+  faces_none: "No face was found",
+  face: "Face {n}",
+  face_score: "{share} sure",
+  face_restored: "restored",
   photos: "Photos",
   panel: "What to do",
   looking: "Looking at the photo ...",
@@ -60,6 +75,9 @@ const en = {
   off: "off",
   format: "File format",
   format_own: "The photo's own ({format})",
+  format_same: "As it is ({format})",
+  quality: "Quality",
+  converting: "Writing the file ...",
   estimate: "About {time}, to {size}",
   estimate_asking: "Estimating ...",
   run: "Enhance",
@@ -78,6 +96,7 @@ const en = {
   sharper: "The result is large. It is seen coarsely now and gets sharper.",
   sharp: "The result can be seen in full.",
   no_before: "The photo before is not at hand any more",
+  service_says: "The service says: {words}",
   offline: "The service does not answer. Trying again ...",
   retry: "Try again",
   key_title: "This service asks for a key",
@@ -134,6 +153,12 @@ const de = {
   sample_falcon: "Falke, zu hell",
   sample_curies: "Labor, alt und dunkel",
   kept: "Fotos bleiben bei diesem Dienst: Jedes wird gelöscht, sobald es fertig ist, oder mit seinem Ergebnis, wenn dieser Browser es nicht ganz zeigen kann. Ergebnisse werden nach {hours} gelöscht, oder sofort auf Ihren Wunsch.",
+  kept_home: "Fotos bleiben auf diesem Computer. Was Sie nicht speichern, bleibt {hours} erhalten, oder wird auf Ihren Wunsch sofort gelöscht.",
+  beside: "Neben dem Foto speichern",
+  beside_all: "Alle {n} neben ihren Fotos speichern",
+  saved: "Gespeichert als {name}",
+  earlier: "Foto von einem früheren Mal",
+  home_over: "Das Programm hinter dieser Seite ist beendet. Starten Sie img-enhance open noch einmal.",
   hours: { one: "{n} Stunde", other: "{n} Stunden" },
   minutes: { one: "{n} Minute", other: "{n} Minuten" },
   seconds: { one: "{n} Sekunde", other: "{n} Sekunden" },
@@ -158,6 +183,14 @@ const de = {
   region_mark: "Über den Ausschnitt ziehen, der zuerst gerechnet wird, oder Enter für die Mitte",
   region_run: "Dieser Ausschnitt wird gerechnet ...",
   region_done: "Dieser Ausschnitt ist endgültig",
+  histogram: "Licht, von dunkel nach hell",
+  histogram_before: "Vorher: {mean} hell, {black} schwarz, {white} weiß",
+  histogram_after: "Nachher: {mean} hell, {black} schwarz, {white} weiß",
+  faces_looking: "Gesichter werden gesucht ...",
+  faces_none: "Es wurde kein Gesicht gefunden",
+  face: "Gesicht {n}",
+  face_score: "zu {share} sicher",
+  face_restored: "wiederhergestellt",
   photos: "Fotos",
   panel: "Was zu tun ist",
   looking: "Das Foto wird angesehen ...",
@@ -182,6 +215,9 @@ const de = {
   off: "aus",
   format: "Dateiformat",
   format_own: "Das des Fotos ({format})",
+  format_same: "Wie es ist ({format})",
+  quality: "Qualität",
+  converting: "Die Datei wird geschrieben ...",
   estimate: "Etwa {time}, auf {size}",
   estimate_asking: "Wird geschätzt ...",
   run: "Verbessern",
@@ -200,6 +236,7 @@ const de = {
   sharper: "Das Ergebnis ist groß. Es ist jetzt grob zu sehen und wird schärfer.",
   sharp: "Das Ergebnis ist ganz zu sehen.",
   no_before: "Das Foto von vorher ist nicht mehr zur Hand",
+  service_says: "Der Dienst sagt: {words}",
   offline: "Der Dienst antwortet nicht. Neuer Versuch ...",
   retry: "Noch einmal versuchen",
   key_title: "Dieser Dienst verlangt einen Schlüssel",
@@ -244,6 +281,126 @@ const de = {
   option_leave_sharp: "Scharfe lassen",
 };
 
+// Sentences of the service and their translation. What stands for {words} is translated too, where it is a sentence of these.
+const phrases = {
+  de: [
+    ["the photo is fully transparent", "das Foto ist ganz durchsichtig"],
+    ["the photo is of one colour", "das Foto ist einfarbig"],
+    ["this looks like {what}, not a photo (confidence {n})", "das sieht nach {what} aus, nicht nach einem Foto (Sicherheit {n})"],
+    ["a drawing, a page or a screenshot", "einer Zeichnung, einer Seite oder einem Bildschirmfoto"],
+    ["a painting or a print", "einem Gemälde oder Druck"],
+    ["a picture in false colours", "einem Bild in Falschfarben"],
+    ["the photo is grey", "das Foto ist schwarzweiß"],
+    ["perhaps {cast}, so only a part is taken out", "vielleicht {cast}, darum wird nur ein Teil herausgenommen"],
+    ["{natural}; such light belongs to what is shown, as at a sunset or on a stage", "{natural}; solches Licht gehört zum Motiv, wie bei einem Sonnenuntergang oder auf einer Bühne"],
+    ["the colours look natural: {light} is daylight, or near it", "die Farben wirken natürlich: {light} ist Tageslicht oder nahe daran"],
+    ["the colours look natural: {cast}, is unlikely (confidence {n})", "die Farben wirken natürlich: {cast} ist unwahrscheinlich (Sicherheit {n})"],
+    ["a {tint} cast, as from {light} (confidence {n})", "ein {tint} Farbstich wie von {light} (Sicherheit {n})"],
+    ["a {tint} cast, as from {light}", "ein {tint} Farbstich wie von {light}"],
+    ["yellowish", "gelblicher"],
+    ["bluish", "bläulicher"],
+    ["greenish", "grünlicher"],
+    ["pinkish", "rötlicher"],
+    ["light of {kelvin} K (Duv {duv})", "Licht von {kelvin} K (Duv {duv})"],
+    ["median luminance {m}: {rest}", "mittlere Helligkeit {m}: {rest}"],
+    ["well exposed", "gut belichtet"],
+    ["perhaps {n} EV too {side}, but it may be meant so (confidence {c})", "vielleicht {n} EV zu {side}, aber es kann so gewollt sein (Sicherheit {c})"],
+    ["{n} EV too {side}, or meant so (confidence {c}): corrected as far as that", "{n} EV zu {side}, oder so gewollt (Sicherheit {c}): so weit korrigiert"],
+    ["{n} EV too {side}", "{n} EV zu {side}"],
+    ["dark", "dunkel"],
+    ["bright", "hell"],
+    ["lightness spans {n} of 100: contrast is fine ({m} or more)", "die Helligkeit umfasst {n} von 100: der Kontrast ist gut ({m} oder mehr)"],
+    ["lightness spans {n} of 100: low contrast (less than {m})", "die Helligkeit umfasst {n} von 100: geringer Kontrast (weniger als {m})"],
+    ["lightness spans {n} of 100, but raised contrast would raise the noise too (sigma {s} of 255)", "die Helligkeit umfasst {n} von 100, aber mehr Kontrast würde auch das Rauschen verstärken (Sigma {s} von 255)"],
+    ["{a} MP becomes {b} MP, with {flaws} taken away", "aus {a} MP werden {b} MP; bereinigt: {flaws}"],
+    ["{a} MP becomes {b} MP", "aus {a} MP werden {b} MP"],
+    ["{a} MP would become {b} MP if twice as wide, more than the {m} MP allowed for a result", "aus {a} MP würden bei doppelter Breite {b} MP, mehr als die {m} MP, die ein Ergebnis haben darf"],
+    ["{a} MP is large enough, but there is {flaws}", "{a} MP sind groß genug, aber es gibt {flaws}"],
+    ["{a} MP is large enough, but there are {flaws}", "{a} MP sind groß genug, aber es gibt {flaws}"],
+    ["{a} MP is large enough", "{a} MP sind groß genug"],
+    ["there is {flaws}, but {rest}", "es gibt {flaws}, aber {rest}"],
+    ["there are {flaws}, but {rest}", "es gibt {flaws}, aber {rest}"],
+    ["{n} MP is more than the {m} MP allowed for a result", "{n} MP sind mehr als die {m} MP, die ein Ergebnis haben darf"],
+    ["{n} MP would take very long; {setting} takes it away all the same", "{n} MP würden sehr lange dauern; mit {setting} geschieht es trotzdem"],
+    ["{n} MP would take very long; {setting} takes them away all the same", "{n} MP würden sehr lange dauern; mit {setting} geschieht es trotzdem"],
+    ["JPEG blocks (borders {n} times as strong as the rest, file of quality {q})", "JPEG-Blöcke (Ränder {n}-mal so stark wie der Rest, Datei der Qualität {q})"],
+    ["JPEG blocks (borders {n} times as strong as the rest)", "JPEG-Blöcke (Ränder {n}-mal so stark wie der Rest)"],
+    ["{x}, {y} and {z}", "{x}, {y} und {z}"],
+    ["{x} and {y}", "{x} und {y}"],
+    ["noise (sigma {n} of 255)", "Rauschen (Sigma {n} von 255)"],
+    ["blur ({n} of 1)", "Unschärfe ({n} von 1)"],
+    ["faces stay as they are where nothing is enlarged or repaired", "Gesichter bleiben, wie sie sind, wo nichts vergrößert oder repariert wird"],
+    ["faces were not looked for: no detector on this machine; {how}", "Gesichter wurden nicht gesucht: Der Detektor fehlt auf diesem Rechner ({how})"],
+    ["{faces} left alone: {why}", "{faces} nicht verbessert: {why}"],
+    ["the weights {name} ({size}) are not on this machine; {how}", "die Gewichte {name} ({size}) fehlen auf diesem Rechner ({how})"],
+    ["{command} (ask the operator)", "{command}; fragen Sie den Betreiber"],
+    ["run: {command}", "Befehl: {command}"],
+    ["no face was found", "kein Gesicht gefunden"],
+    ["{faces} in a photo that is enlarged or repaired", "{faces} in einem Foto, das vergrößert oder repariert wird"],
+    ["1 face", "1 Gesicht"],
+    ["{n} faces", "{n} Gesichter"],
+    ["to daylight", "zu Tageslicht"],
+    ["{n} % of the way to daylight", "{n} % des Weges zu Tageslicht"],
+    ["level {n}", "Stufe {n}"],
+    ["1x, restored at its size", "1x, in der Größe des Fotos"],
+    ["not on the server: {files}", "nicht auf dem Server: {files}"],
+    ["skipped, as was asked", "ausgelassen, wie gewünscht"],
+    ["not one of the {n} largest", "keines der {n} größten"],
+    ["not the largest face", "nicht das größte Gesicht"],
+    ["not the centre face", "nicht das Gesicht in der Mitte"],
+    ["sharp already ({a}, at least {b}), and larger than the network's {n} pixels", "schon scharf ({a}, mindestens {b}) und größer als die {n} Pixel des Netzes"],
+  ],
+};
+
+// Refusals of the service by their codes: what is wrong, and what to do. What exactly was refused the service says in English.
+const problems = {
+  de: {
+    bad_request: "Die Anfrage geht so nicht. Ändern Sie sie, wie es unten steht.",
+    invalid_option: "Eine Einstellung geht so nicht. Ändern Sie sie, wie es unten steht.",
+    invalid_recipe: "Diese Schritte können nicht gelesen werden. Ändern Sie sie, wie es unten steht.",
+    unreadable_photo: "Das Foto kann nicht gelesen werden. Speichern Sie es in einem Bildprogramm neu und nehmen Sie diese Datei.",
+    unsupported_photo: "Diese Art von Datei wird nicht genommen. Nehmen Sie JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, HEIC, GIF, BMP oder Rohdaten einer Kamera.",
+    photo_too_large: "Das Foto oder sein Ergebnis hat mehr Pixel als erlaubt. Verkleinern Sie das Foto, oder vergrößern Sie es weniger.",
+    output_refused: "Das Ergebnis kann so nicht geschrieben werden. Nehmen Sie ein anderes Dateiformat.",
+    machine: "Dieser Rechner kann das nicht. Fragen Sie den Betreiber.",
+    memory_budget: "Das braucht mehr Speicher als erlaubt. Vergrößern Sie weniger, nehmen Sie ein schnelleres Modell oder ein kleineres Foto.",
+    gpu_memory_full: "Der Speicher der Grafikkarte reicht nicht. Vergrößern Sie weniger, nehmen Sie ein schnelleres Modell, oder versuchen Sie es später.",
+    disk: "Der Dienst kann nicht auf seine Festplatte schreiben. Fragen Sie den Betreiber.",
+    device: "Ein Prozessor, der gebraucht wird, ist nicht da. Fragen Sie den Betreiber.",
+    weights_missing: "Die Gewichte eines Modells fehlen auf diesem Rechner. Nehmen Sie ein anderes Modell, oder fragen Sie den Betreiber.",
+    download: "Eine Datei kann nicht geholt werden. Nehmen Sie ein anderes Modell, oder fragen Sie den Betreiber.",
+    integrity: "Das Ergebnis wäre falsch und wird nicht herausgegeben. Fragen Sie den Betreiber.",
+    weights_corrupt: "Die Gewichte eines Modells sind beschädigt. Nehmen Sie ein anderes Modell, oder fragen Sie den Betreiber.",
+    not_finite: "Das Netz hat sich verrechnet, und das Ergebnis wird nicht herausgegeben. Nehmen Sie ein anderes Modell, oder fragen Sie den Betreiber.",
+    cancelled: "Die Arbeit wurde auf Wunsch beendet. Schicken Sie das Foto noch einmal, wenn Sie es doch wollen.",
+    malformed_request: "Die Anfrage kann nicht gelesen werden.",
+    key_missing: "Es fehlt ein Schlüssel.",
+    key_unknown: "Dieser Schlüssel ist hier nicht bekannt. Prüfen Sie ihn, oder fragen Sie den Betreiber nach einem neuen.",
+    strange_site: "Dieser Dienst ist nur für seine eigene Seite da. Öffnen Sie sie unter der Adresse, die img-enhance open nennt.",
+    one_time_key: "Diese Adresse wurde schon benutzt und gilt nur einmal. Starten Sie img-enhance open noch einmal.",
+    not_found: "Das gibt es hier nicht, oder nicht mehr.",
+    method_not_allowed: "Diese Adresse kennt das nicht.",
+    upload_too_slow: "Das Foto kam nicht rechtzeitig an. Nehmen Sie eine schnellere Verbindung oder eine kleinere Datei.",
+    not_finished: "Das Ergebnis gibt es noch nicht. Fragen Sie später noch einmal.",
+    idempotency_running: "An derselben Anfrage wird schon gearbeitet. Warten Sie auf sie.",
+    job_cancelled: "Das wurde abgebrochen und hat kein Ergebnis. Schicken Sie das Foto noch einmal, wenn Sie es doch wollen.",
+    result_expired: "Das Ergebnis wird nicht mehr aufbewahrt. Schicken Sie das Foto noch einmal.",
+    file_too_large: "Die Datei ist größer als erlaubt. Nehmen Sie eine kleinere.",
+    unsupported_body: "Eine Anfrage dieser Art wird hier nicht genommen.",
+    range_not_satisfiable: "So lang ist das Ergebnis nicht.",
+    idempotency_reused: "Diese Anfrage gab es schon mit einem anderen Foto.",
+    work_too_long: "Die Arbeit würde länger dauern als erlaubt. Vergrößern Sie weniger, oder nehmen Sie ein schnelleres Modell.",
+    quota: "Von Ihnen sind schon so viele Arbeiten unterwegs, wie es sein dürfen. Warten Sie auf einige, oder brechen Sie sie ab.",
+    saturated: "Der Dienst hat gerade so viel zu tun, wie er annimmt. Versuchen Sie es in einigen Sekunden noch einmal.",
+    stopping: "Der Dienst wird gerade beendet. Versuchen Sie es in einer Minute noch einmal.",
+    store: "Die Liste der Arbeiten kann nicht gelesen oder geschrieben werden. Fragen Sie den Betreiber.",
+    worker_died: "An diesem Foto ist die Arbeit mehrmals gescheitert. Vergrößern Sie weniger, oder nehmen Sie ein kleineres Foto.",
+    waited_too_long: "Das dauert länger, als eine Anfrage wartet. Die Arbeit geht weiter.",
+    storage_full: "Für ein weiteres Foto und sein Ergebnis ist kein Platz. Versuchen Sie es später.",
+    bug: "Das ist ein Fehler von uns. Nennen Sie ihn dem Betreiber.",
+  },
+};
+
 export const languages = { en, de };
 
 /** The first of a browser's languages that is spoken here. */
@@ -262,12 +419,37 @@ export function t(key, words = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => words[name]);
 }
 
+const rules = (phrases[language] ?? []).map(([from, to]) => {
+  const plain = from.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
+  return [new RegExp(`^${plain.replace(/\{(\w+)\}/g, "(?<$1>.+?)")}$`), to];
+});
+
+/** What the service says of a photo: `text` and the language `lang` that it is in, which is English where no sentence fits. */
+export function said(words) {
+  const text = translated(words);
+  return { text: text ?? words, lang: text === null && language !== "en" ? "en" : language };
+}
+
+function translated(words, { part = false } = {}) {
+  for (const [pattern, to] of rules) {
+    const found = (part || !to.startsWith("{x}")) && pattern.exec(words); // lists are parts of sentences only
+    if (found) return to.replace(/\{(\w+)\}/g, (_, name) => translated(found.groups[name], { part: true }) ?? found.groups[name]);
+  }
+  return null;
+}
+
+/** A refusal in the reader's language, "" where there is none but the service's own English. */
+export const refusal = (code) => problems[language]?.[code] ?? "";
+
 /** Whether a key has a text. */
 export const has = (key) => key in en;
 
 export const number = (value, digits = 0) => value.toLocaleString(language, { maximumFractionDigits: digits });
 
 export const percent = (fraction) => fraction.toLocaleString(language, { style: "percent" });
+
+/** So many bytes in words. */
+export const bytesText = (bytes) => (bytes < 1e6 ? `${number(Math.max(1, bytes / 1e3))} kB` : `${number(bytes / 1e6, 1)} MB`);
 
 /** So many seconds in words. */
 export function duration(seconds) {
