@@ -444,7 +444,7 @@ def test_json_holds_recipe_reasons_and_facts_and_is_read_as_a_recipe() -> None:
     text = suggestion.to_json()
     assert text.isascii()
     values = json.loads(text)
-    assert sorted(values) == ["facts", "reasons", "recipe"]
+    assert sorted(values) == ["facts", "reasons", "recipe", "warnings"]
     assert [reason["step"] for reason in values["reasons"]] == list(STEPS)
     assert values["facts"]["cast"] == {"kelvin": 6504, "duv": 0.003, "confidence": 0.9, "strength": 1.0}
     assert Recipe.from_json(text) == suggestion.recipe
