@@ -151,7 +151,7 @@ def test_nobody_inside_is_told(tmp_path: Path) -> None:
             assert (refused.status_code, refused.json()["code"]) == (422, "url_refused")
         # A name is looked up when it is used.
         id = send(run, plain_photo((1, 2, 3)), f"http://localhost:{inside.port}/", MINE).json()["id"]
-        wait_for(lambda: callback(run, id)["attempts"] == 1)
+        wait_for(lambda: callback(run, id)["attempts"] >= 1)
         assert callback(run, id)["answer"] == "the URL leads to an address that is not public"
         assert inside.messages == []
         assert "private_networks" not in run.client.get("/api/v1/status", headers=MINE).json()["limits"]
