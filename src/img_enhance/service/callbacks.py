@@ -15,8 +15,8 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 
-from img_enhance.errors import ImgEnhanceError, OptionError
-from img_enhance.jobs.refusals import StorageFull, StoreBroken
+from img_enhance.errors import OptionError
+from img_enhance.jobs.refusals import StorageFull, StoreBroken, UrlFailed, UrlRefused
 from img_enhance.jobs.rows import Callback, CallbackAddress
 from img_enhance.jobs.store import JobStore
 from img_enhance.service.addresses import target_of
@@ -151,8 +151,6 @@ async def _told(service: Service, callback: Callback) -> tuple[int, str]:
     headers = signed(await secret_of(service, callback.signer), f"msg_{job.id}", body, now=time.time())
     try:
         status = await service.outgoing.ask("POST", target_of(callback.url), seconds=ATTEMPT_SECONDS, headers=headers, body=body)
-    except (StoreBroken, StorageFull):
-        raise
-    except ImgEnhanceError as error:
+    except (UrlRefused, UrlFailed) as error:
         return 0, error.says
     return status, status_text(status)
