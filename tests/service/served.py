@@ -22,7 +22,7 @@ from PIL import Image
 COMPACT = "realesr-animevideov3"
 RECIPE = {"version": 1, "steps": [{"step": "real_esrgan", "model": COMPACT, "upscale": 2}], "output": {"format": "png"}}
 SETTINGS = {"ACCESS": "open", "WARM_MODEL": COMPACT, "SHORT_WORKERS": "0", "PRECISION": "f32", "FREE_DISK_MB": "0"}
-START_SECONDS = 60
+START_SECONDS = 180
 
 # By how much the network changes a flat colour, of 255 (measured: 9).
 SHIFT = 15
