@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import OpenImageIO  # noqa: F401 - without it no JPEG XL is written
-from mutations import mutated
 
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.image_io import open_photo, read_whole, write_photo
 from img_enhance.photo import WRITTEN, Photo
 from img_enhance.request.options import Output
+from mutations import mutated
 
 _ROOT = Path(__file__).parents[1]
 _READ_ONLY = sorted([*(_ROOT / "tests/heic").glob("*.heic"), *(_ROOT / "src/img_enhance/doctor").glob("tiny.*")])

@@ -211,7 +211,7 @@ def test_with_keys_tiles_come_with_the_key_only(browser: Browser, tmp_path: Path
     data, result = tmp_path / "data", tmp_path / "result"
     result.write_bytes(png(value(*np.meshgrid(np.arange(1200), np.arange(800)))))
     # It is said to be larger than it is, so that the page takes it for one that no browser shows.
-    id = put_finished(data, result, size=(WIDTH, HEIGHT), owner=Keys(KEY, data / "keys").owner({"x-api-key": KEY}))
+    id = put_finished(data, result, size=(WIDTH, HEIGHT), owner=Keys(KEY, data / "keys").caller({"x-api-key": KEY}).owner)
     with served(data, {"ACCESS": "keys", "API_KEYS": KEY}) as run, visiting(browser, run) as visit:
         opened_at(visit, id)
         visit.page.fill("#key-text", KEY)

@@ -1,5 +1,7 @@
 """An enlarged picture has the colours of the one it was made of, and as much of the network's change as was asked for."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -11,7 +13,7 @@ from img_enhance.photo import Photo
 from img_enhance.request.options import Machine, Output, RealESRGAN
 from img_enhance.request.recipe import Recipe
 
-Pixels = npt.NDArray[np.uint8 | np.uint16]
+Pixels = npt.NDArray[Any]
 COMPACT = "realesr-animevideov3"
 
 

@@ -61,7 +61,7 @@ def test_a_photo_keeps_its_depth(engine: Engine, cat: Pixels, depth: int) -> Non
 
 
 def test_a_step_at_level_zero_changes_no_bit(engine: Engine, cat: Pixels, options: StepOptions) -> None:
-    off = type(options)(enhance_level=0.0)  # type: ignore[call-arg]
+    off = type(options)(enhance_level=0.0)
     alpha = np.zeros(cat.shape[:2], np.uint8)
     alpha[:, 20:] = 255
     result = engine.enhance(Photo(cat, alpha=alpha), Recipe(steps=(off,)))

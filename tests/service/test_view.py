@@ -154,7 +154,7 @@ def _has_files(service: Served, id: str, count: int) -> bool:
 def test_nobody_else_sees_it(tmp_path: Path) -> None:
     data = tmp_path / "data"
     id = put_finished(
-        data, saved(tmp_path / "r", pixels(20, 30)), size=(30, 20), owner=Keys(KEYS[0], data / "keys").owner({"x-api-key": KEYS[0]})
+        data, saved(tmp_path / "r", pixels(20, 30)), size=(30, 20), owner=Keys(KEYS[0], data / "keys").caller({"x-api-key": KEYS[0]}).owner
     )
     with served(data, {"ACCESS": "keys", "API_KEYS": ",".join(KEYS)}) as run:
         for path in ("view", "tiles/after/0/0_0"):
