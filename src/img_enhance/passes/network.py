@@ -12,12 +12,13 @@ import numpy as np
 
 from img_enhance.cancelling import Tick
 from img_enhance.geometry import Box, Size
+from img_enhance.light.low_band import REACH
 from img_enhance.machine.canvas import Pixels
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes.context import Networks, PassContext
 from img_enhance.passes.elsewhere import made, mapped
-from img_enhance.passes.own_colours import OWN_COLOURS_BYTES, REACH, Enlarged, blend, keep_colours, looks_grey
+from img_enhance.passes.own_colours import OWN_COLOURS_BYTES, Enlarged, blend, keep_colours, looks_grey
 from img_enhance.passes.sweep import AreaSweep, Read, Write, sweep
 from img_enhance.photo import Photo
 from img_enhance.planning.area_task import AreaTask

@@ -1,0 +1,104 @@
+"""By how much the low frequencies of an enlarged picture differ from those of the one it was made of, and how that is mended.
+
+All sums are of whole numbers that float32 holds exactly, so that a part of a picture gets the bits of the whole one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.float32]
+
+# A Gaussian of one pixel of the picture in whole numbers, which sum to 64. Of photos with known truth it does best where they are noisy,
+# compressed and blurred; wider ones leave colours further off, a narrower one brings noise back (docs/models.md).
+KERNEL = np.array([1, 3, 15, 26, 15, 3, 1], np.float32)
+# How far it sees, one pixel more for what lies between two, and one for the contrast around each.
+REACH = len(KERNEL) // 2 + 2
+
+# 8-bit levels of contrast around a pixel at which it counts half: what networks do to hard edges is to draw them, and to spread the
+# difference would make halos beside the lines of a drawing.
+_EDGE = 96
+_MOST_WEIGHT, _LEAST_WEIGHT = 64, 13
+
+# Colours count in sixteenths of an 8-bit level. 64 * 64 times the largest of them is less than the 2^24 up to which float32 holds whole
+# numbers.
+STEPS = 255 * 16
+
+_SQUARE = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Of some rows of a picture, in steps: by how much it is brighter than the result, as far as that is of low frequency, (h + 2, w + 2,
+    3) with a row and a column around; and the least and the most that each pixel's neighbours have, (h, w, 3)."""
+
+    differences: Values
+    least: Values
+    most: Values
+
+
+def correction_of(picture: Values, differences: Values) -> Correction:
+    """What a part of a picture needs.
+
+    Both arrays, (h, w, 3) in steps, go on for REACH around that part: the picture, and by how much it is brighter than the result's means.
+    """
+    least, most = cv2.erode(picture, _SQUARE), cv2.dilate(picture, _SQUARE)
+    inner = slice(REACH, -REACH)
+    low = _low(differences[1:-1, 1:-1], _weights((most - least)[1:-1, 1:-1]))
+    return Correction(low, np.asarray(least[inner, inner], np.float32), np.asarray(most[inner, inner], np.float32))
+
+
+def corrected(values: Values, correction: Correction, scale: int, step: np.float32) -> Values:
+    """The result's values, `scale` times as large as the part, after the correction; a `step` is so much of them.
+
+    None is moved out of the range that the picture has around it.
+    """
+    moved = values + _enlarged_smoothly(correction.differences, scale) * step
+    least, most = (_repeated(bound * step, scale) for bound in (correction.least, correction.most))
+    return np.clip(moved, np.minimum(values, least, out=least), np.maximum(values, most, out=most), out=moved)
+
+
+def _weights(contrast: Values) -> Values:
+    """How much each pixel counts, (h, w, 1), a whole number: less at hard edges."""
+    strongest = contrast.max(2, keepdims=True) / np.float32(_EDGE * STEPS / 255)
+    squared = strongest * strongest
+    return np.asarray(np.rint(np.float32(_MOST_WEIGHT) / (1 + squared * squared)), np.float32)
+
+
+def _low(differences: Values, weights: Values) -> Values:
+    """The low frequencies of (h, w, 3) steps, in steps, without the rows and columns that it looks at around."""
+
+    def smoothed(values: Values) -> Values:
+        sums = cv2.sepFilter2D(values, cv2.CV_32F, KERNEL, KERNEL, borderType=cv2.BORDER_REPLICATE)
+        inner = slice(len(KERNEL) // 2, -(len(KERNEL) // 2))
+        return np.asarray(sums[inner, inner], np.float32)
+
+    weighed = smoothed(np.rint(differences * weights / np.float32(_MOST_WEIGHT)))
+    weight = smoothed(weights[..., 0])[..., None] / np.float32(_MOST_WEIGHT)
+    least = np.float32(KERNEL.sum() ** 2 * _LEAST_WEIGHT / _MOST_WEIGHT)
+    return np.asarray(np.rint(weighed / np.maximum(weight, least)), np.float32)
+
+
+def _enlarged_smoothly(values: Values, scale: int) -> Values:
+    """Linearly between pixels' centres; a row and a column around are only looked at."""
+    return np.asarray(_between(_between(values, scale, 0), scale, 1) / np.float32(4 * scale * scale))
+
+
+def _repeated(values: Values, scale: int) -> Values:
+    return np.repeat(np.repeat(values, scale, axis=0), scale, axis=1)
+
+
+def _between(values: Values, scale: int, axis: int) -> Values:
+    """2 * scale times as much along an axis, so that it stays whole."""
+    moved = np.moveaxis(values, axis, 0)
+    before, middle, after = moved[:-2], moved[1:-1], moved[2:]
+    result = np.empty((len(middle), scale, *moved.shape[1:]), np.float32)
+    for phase in range(scale):
+        # The centre of this one of `scale` pixels, from that of their whole, in parts of 2 * scale.
+        off = 2 * phase + 1 - scale
+        result[:, phase] = (2 * scale - abs(off)) * middle + abs(off) * (before if off < 0 else after)
+    return np.moveaxis(result.reshape(len(middle) * scale, *moved.shape[1:]), 0, axis)
