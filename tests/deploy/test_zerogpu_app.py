@@ -69,10 +69,10 @@ def test_faces_and_light_are_kept_whatever_size_is_asked_for(size: str) -> None:
 def test_a_result_lies_where_gradio_deletes_it_with_the_photo(tmp_path: Path) -> None:
     app = loaded()
     photo = tmp_path / "dark.png"
-    Image.fromarray(np.full((900, 1200, 3), 30, np.uint8) + np.arange(1200, dtype=np.uint8)[None, :, None] // 60).save(photo)
+    Image.fromarray(np.full((1200, 1800, 3), 30, np.uint8) + (np.arange(1800) // 60).astype(np.uint8)[None, :, None]).save(photo)
     (before, after), file, words = app.computed(str(photo), app.AS_NEEDED)
     assert Path(file).is_relative_to(tmp_path)
-    assert before.shape == after.shape == (900, 1200, 3)
+    assert before.shape == after.shape == (1067, 1600, 3)
     assert words
     with Image.open(file) as result:
-        assert result.size == (1200, 900)
+        assert result.size == (1800, 1200)  # large enough to need light only
