@@ -96,7 +96,7 @@ def test_what_is_written_counts_by_its_values() -> None:
 def test_a_network_takes_what_was_measured_of_it_in_the_way_it_is_cut(size: Size, cut: Cut) -> None:
     def plan(cut: Cut) -> NetworkPlan:
         speeds = {network_work(MODEL.title, "f32", cut): Speed(7, 1e12)}
-        (network,) = planned(NetworkPass(MODEL), speeds=speeds, size=size).passes
+        (network,) = planned(NetworkPass(MODEL, keeps_colours=False), speeds=speeds, size=size).passes
         assert isinstance(network, NetworkPlan)
         return network
 

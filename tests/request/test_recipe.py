@@ -15,7 +15,7 @@ from img_enhance.request.options import Output, RealESRGAN
 from img_enhance.request.recipe import VERSION, Recipe
 
 STEP = {"step": "real_esrgan"}
-KNOWN = "white_balance, exposure_correction, clahe, real_esrgan, gfpgan"
+KNOWN = "white_balance, exposure_correction, clahe, real_esrgan, super_image, gfpgan"
 ENTRIES = "version, input, steps, output, limits"
 
 SIZES: st.SearchStrategy[dict[str, Any]] = st.one_of(
@@ -91,7 +91,8 @@ def test_refuses_a_version_that_only_equals_one() -> None:
         (
             {"scale": 4},
             {},
-            "step 1 (real_esrgan): unknown option 'scale'; known are model, upscale, width, height, megapixels, print, denoise",
+            "step 1 (real_esrgan): unknown option 'scale'; known are model, upscale, width, height, megapixels, print, enhance_level, "
+            "keep_colours, denoise",
         ),
         ({"upscale": 17}, {}, "step 1 (real_esrgan): upscale must be a number from 1 to 16, not 17"),
         ({"upscale": float("nan")}, {}, "step 1 (real_esrgan): upscale must be a number from 1 to 16, not nan"),
@@ -99,7 +100,8 @@ def test_refuses_a_version_that_only_equals_one() -> None:
         (
             {"name": "x"},
             {},
-            "step 1 (real_esrgan): unknown option 'name'; known are model, upscale, width, height, megapixels, print, denoise",
+            "step 1 (real_esrgan): unknown option 'name'; known are model, upscale, width, height, megapixels, print, enhance_level, "
+            "keep_colours, denoise",
         ),
         ({}, {"quality": 0}, "quality must be a whole number from 1 to 100, not 0"),
         (

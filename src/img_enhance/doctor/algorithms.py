@@ -29,7 +29,7 @@ from img_enhance.models.model import Model
 from img_enhance.models.weights.cache import found
 from img_enhance.photo import Photo
 from img_enhance.planning.speeds import DETECTING, RESAMPLING, step_work
-from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, SuperImage, WhiteBalance
 from img_enhance.units import bytes_text, seconds_text
 from img_enhance.words import Pull, Words
 
@@ -50,12 +50,20 @@ def algorithms(patient: Patient) -> Iterator[Finding]:
         if patient.includes(RealESRGAN.name) and patient.models.enlarging:
             yield _guarded("Reducing", partial(_reducing, photo, engine, patient))
         for model in (model for model in models_of(patient) if _can_run(model, patient)):  # of others the models' lines speak
-            step, work = (RealESRGAN, _enlarging) if model in patient.models.enlarging else (GFPGAN, _faces)
-            yield _guarded(f"Algorithm {step.name} ({model.name})", partial(work, model, photo, engine, patient))
+            options = _options_for(model, patient)
+            work = partial(_faces, options) if isinstance(options, GFPGAN) else partial(_enlarging, options)
+            yield _guarded(f"Algorithm {options.name} ({model.name})", partial(work, model, photo, engine, patient))
     if patient.algorithm == GFPGAN.name and not any(_can_run(model, patient) for model in models_of(patient)):
         wanted = (*patient.models.faces[0].weights.files, patient.models.detector)
         names = tuple(file.name for file in wanted if found(file, patient.store) is None)
         yield warning(f"Algorithm {GFPGAN.name}", "not run: its models are not on this machine", Words(Pull(names)))
+
+
+def _options_for(model: Model, patient: Patient) -> RealESRGAN | SuperImage | GFPGAN:
+    """The step that runs a model."""
+    if model in patient.models.faces:
+        return GFPGAN(model=model.name)
+    return SuperImage(model=model.name) if model in patient.models.faithful else RealESRGAN(model=model.name)
 
 
 def _can_run(model: Model, patient: Patient) -> bool:
@@ -81,8 +89,7 @@ def _on_light(options: StepOptions, photo: Photo, engine: Engine, patient: Patie
     return _judged(title, options.name, run(engine, small, options))
 
 
-def _enlarging(model: Model, photo: Photo, engine: Engine, patient: Patient, title: str) -> Finding:
-    options = RealESRGAN(model=model.name)
+def _enlarging(options: RealESRGAN | SuperImage, model: Model, photo: Photo, engine: Engine, patient: Patient, title: str) -> Finding:
     engine.close()
     finding = _judged(title, model.name, run(engine, part_of(photo, CHECKED), options))
     for work, samples in network_samples(model, options, photo, engine):
@@ -90,8 +97,7 @@ def _enlarging(model: Model, photo: Photo, engine: Engine, patient: Patient, tit
     return finding
 
 
-def _faces(model: Model, photo: Photo, engine: Engine, patient: Patient, title: str) -> Finding:
-    options = GFPGAN(model=model.name)
+def _faces(options: GFPGAN, model: Model, photo: Photo, engine: Engine, patient: Patient, title: str) -> Finding:
     small, large = detection_samples(options, photo, engine)
     patient.learn(DETECTING, small, large)
     work, speed, result = restored_face(model, options, small[1], engine)

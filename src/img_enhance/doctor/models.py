@@ -9,15 +9,16 @@ from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weight_sources import WheelWeights
 from img_enhance.models.weights.cache import WeightStore, copies, found, missing
-from img_enhance.request.options import GFPGAN, RealESRGAN
+from img_enhance.request.options import GFPGAN, RealESRGAN, SuperImage
 from img_enhance.units import bytes_text
 from img_enhance.words import Pull, Words
 
 
 def models_of(patient: Patient) -> tuple[Model, ...]:
     """The models of the steps that are examined."""
-    enlarging = patient.models.enlarging if patient.includes(RealESRGAN.name) else ()
-    return (*enlarging, *(patient.models.faces if patient.includes(GFPGAN.name) else ()))
+    models = patient.models
+    of_steps = ((RealESRGAN, models.enlarging), (SuperImage, models.faithful), (GFPGAN, models.faces))
+    return tuple(model for step, those in of_steps if patient.includes(step.name) for model in those)
 
 
 def models(patient: Patient) -> Iterator[Finding]:

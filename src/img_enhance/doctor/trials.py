@@ -25,7 +25,7 @@ from img_enhance.planning.plan import Device
 from img_enhance.planning.planner import choose_precision
 from img_enhance.planning.speeds import Cut, Speed, network_work
 from img_enhance.planning.sweep_planner import WHOLE_PIXELS, cut_of, stages_of
-from img_enhance.request.options import GFPGAN, RealESRGAN, StepOptions
+from img_enhance.request.options import GFPGAN, RealESRGAN, StepOptions, SuperImage
 from img_enhance.request.recipe import Recipe
 
 # What networks' answers are checked on.
@@ -59,7 +59,9 @@ def timed(work: Callable[[], float]) -> float:
     return min(work() for _ in range(_BEST_OF))
 
 
-def network_samples(model: Model, options: RealESRGAN, photo: Photo, engine: Engine) -> Iterator[tuple[str, tuple[Sample, Sample]]]:
+def network_samples(
+    model: Model, options: RealESRGAN | SuperImage, photo: Photo, engine: Engine
+) -> Iterator[tuple[str, tuple[Sample, Sample]]]:
     """How long a network takes in each way in which it may be cut up, on two sizes; started anew each time, as it is for one photo."""
     for cut in _cuts(model, engine.device):
         runs = [_network_run(model, options, part_of(photo, size), engine, cut) for size in (CHECKED, _size_for(model, engine))]
@@ -67,7 +69,7 @@ def network_samples(model: Model, options: RealESRGAN, photo: Photo, engine: Eng
         yield work, (small, large)
 
 
-def _network_run(model: Model, options: RealESRGAN, photo: Photo, engine: Engine, cut: Cut) -> tuple[str, Sample]:
+def _network_run(model: Model, options: RealESRGAN | SuperImage, photo: Photo, engine: Engine, cut: Cut) -> tuple[str, Sample]:
     """The name of the work, the operations, and the seconds that they took."""
     engine.close()
     prepared = _cut(engine.prepare(photo, Recipe(steps=(options,))), model, cut)

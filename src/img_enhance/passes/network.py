@@ -18,7 +18,7 @@ from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes.context import Networks, PassContext
 from img_enhance.passes.elsewhere import made, mapped
-from img_enhance.passes.own_colours import OWN_COLOURS_BYTES, Enlarged, blend, keep_colours, looks_grey
+from img_enhance.passes.own_colours import Enlarged, blend, keep_colours, looks_grey, own_colours_bytes
 from img_enhance.passes.sweep import AreaSweep, Read, Write, sweep
 from img_enhance.photo import Photo
 from img_enhance.planning.area_task import AreaTask
@@ -64,10 +64,12 @@ class NetworkPass:
         sweeping = self._sweep(size, part, resources)
         fields = {field.name: getattr(sweeping, field.name) for field in dataclasses.fields(sweeping)}
         finishing = self.keeps_colours + (self.level < 1)
+        source = part.covered(1 / self.model.scale, 1 / self.model.scale).size
+        finishing_bytes = own_colours_bytes(source, self.model.scale, blends=self.level < 1) if finishing else 0
         fields |= {
             "depth": resources.depth,
             "seconds": likely_seconds(sweeping, resources.device) + finishing * part.size.pixels / _PIXELS_PER_SECOND,
-            "projected_bytes": max(sweeping.projected_bytes, resources.below + OWN_COLOURS_BYTES if finishing else 0),
+            "projected_bytes": max(sweeping.projected_bytes, resources.below + finishing_bytes),
         }
         return NetworkPlan(**fields, level=self.level, keeps_colours=self.keeps_colours)
 

@@ -17,12 +17,13 @@ import numpy as np
 from img_enhance.cancelling import Tick
 from img_enhance.geometry import Box, Size
 from img_enhance.image_io import resample
-from img_enhance.light.low_band import REACH, STEPS, Correction, Values, corrected, correction_of
+from img_enhance.light.low_band import REACH, STEPS, Values, corrected, correction_of, means
 from img_enhance.machine.canvas import Pixels
+from img_enhance.planning.planner import STREAM_BYTES
 
-_STRIP_PIXELS = 256 * 1024
-# A strip's copies in float32, and libvips' buffers while it enlarges.
-OWN_COLOURS_BYTES = 100_000_000
+_STRIP_PIXELS = 192 * 1024
+# float32 copies at one time of a strip of the result, and of what is looked at of the picture.
+_COPIES = 8
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,26 @@ class Enlarged:
         """The means of the result's pixels that stand for each of the picture's, (h, w, 3) in steps."""
         k, top = self.scale, self.part.top
         values = self.canvas[(rows.start - top) * k : (rows.stop - top) * k].astype(np.float32)
-        # A sum of whole numbers, exact in any order: 16 * 16 values of 16 bits stay below 2^24.
-        sums = values.reshape(len(rows), k, -1, 3).sum(1).reshape(len(rows), -1, k, 3).sum(2)
-        return self._in_steps(sums, self.white * k * k)
+        return self._in_steps(means(values, k), self.white)
 
     @staticmethod
     def _in_steps(values: Values, white: float) -> Values:
         return np.asarray(np.rint(values * np.float32(STEPS / white)), np.float32)
 
 
-def keep_colours(enlarged: Enlarged, tick: Tick) -> None:
-    """Give the result the low frequencies of its picture, in place; `part` may end where the picture goes on, where its edge is repeated.
+def own_colours_bytes(part: Size, scale: int, *, blends: bool) -> int:
+    """What making a result true takes at most, for a part of a picture that becomes `scale` times as large."""
+    rows = _rows(part.width, scale)
+    strip, around = rows * part.width * scale**2, (rows + 2 * REACH) * (part.width + 2 * REACH)
+    return 4 * 3 * _COPIES * (strip + around) + blends * STREAM_BYTES
 
-    No value is moved out of the range that the picture has around it: beside the lines of a drawing paper stays white.
+
+def keep_colours(enlarged: Enlarged, tick: Tick) -> None:
+    """Give the result the low frequencies of its picture, in place.
+
+    Where its part ends and the picture goes on, the edge is repeated: what lies REACH inside has the bits of the whole.
     """
-    step = np.float32(enlarged.white / STEPS)
+    step = enlarged.white / STEPS
     for rows, correction in _corrections(enlarged, tick):
         place = _strip(enlarged, rows)
         place[:] = _rounded(corrected(place.astype(np.float32), correction, enlarged.scale, step), enlarged)
@@ -91,9 +97,14 @@ def looks_grey(pixels: Pixels) -> bool:
 def _strips(enlarged: Enlarged) -> Iterator[range]:
     """The picture's rows, some at a time."""
     part = enlarged.part
-    height = max(1, _STRIP_PIXELS // (part.size.width * enlarged.scale**2))
+    height = _rows(part.size.width, enlarged.scale)
     for top in range(part.top, part.bottom, height):
         yield range(top, min(top + height, part.bottom))
+
+
+def _rows(width: int, scale: int) -> int:
+    """How many rows of a picture so wide go at a time."""
+    return max(1, _STRIP_PIXELS // (width * scale**2))
 
 
 def _strip(enlarged: Enlarged, rows: range) -> Pixels:
@@ -102,11 +113,11 @@ def _strip(enlarged: Enlarged, rows: range) -> Pixels:
     return enlarged.canvas[(rows.start - top) * k : (rows.stop - top) * k]
 
 
-def _rounded(values: Values, enlarged: Enlarged) -> Values:
-    return np.clip(np.rint(values, out=values), 0, np.float32(enlarged.white), out=values)
+def _rounded(values: Values, enlarged: Enlarged) -> Pixels:
+    return np.clip(np.rint(values, out=values), 0, np.float32(enlarged.white), out=values).astype(enlarged.canvas.dtype)
 
 
-def _corrections(enlarged: Enlarged, tick: Tick) -> Iterator[tuple[range, Correction]]:
+def _corrections(enlarged: Enlarged, tick: Tick) -> Iterator[tuple[range, Values]]:
     """Strip by strip; of one that is yielded the result may be changed: what the next one needs of it has been looked at."""
     part = enlarged.part
     known, seen = np.empty((2, 0, part.size.width, 3), np.float32), part.top
