@@ -33,7 +33,8 @@ def correction_of(picture: Values, differences: Values) -> Values:
     """By how much a part of a result is to be brighter, (h + 2, w + 2, 3) in steps, with a row and a column around.
 
     Both arrays, (h, w, 3) in steps, go on for REACH around that part: the picture, and by how much it is brighter than the result's means,
-    of which the low frequencies are taken. No mean is moved out of the range that the picture has around it: beside the lines of a drawing paper stays white.
+    of which the low frequencies are taken. No mean is moved out of the range that the picture has around it: beside the lines of a
+    drawing paper stays white.
     """
     least, most = cv2.erode(picture, _SQUARE), cv2.dilate(picture, _SQUARE)
     low = _low(differences[1:-1, 1:-1], _weights((most - least)[1:-1, 1:-1]))
