@@ -229,7 +229,9 @@ def test_report_says_how_the_result_was_made(run: Run, photo: Path, tmp_path: Pa
     assert run("enhance", photo, *COMPACT, "--upscale", "3", "--report", report).code == 0
     record = json.loads(report.read_text())
     assert record["version"] == __version__
-    assert record["recipe"]["steps"] == [{"step": "real_esrgan", "model": "realesr-animevideov3", "upscale": 3.0}]
+    assert record["recipe"]["steps"] == [
+        {"step": "real_esrgan", "model": "realesr-animevideov3", "upscale": 3.0, "enhance_level": 1.0, "keep_colours": True}
+    ]
     assert record["plan"]["result"] == {"width": 72, "height": 60}
     assert record["weights_sha256"].keys() == {"realesr-animevideov3"}
     assert [step["name"] for step in record["steps"]] == ["read", "realesr-animevideov3", "resample"]

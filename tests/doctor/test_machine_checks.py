@@ -148,4 +148,4 @@ def test_every_extra_that_users_may_want_is_told_of(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(extras, "find_spec", lambda _: None)
     known = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     told = [finding.remedy.split("img-enhance[")[1].split("]")[0] for finding in extras.extras(patient_with(tmp_path))]
-    assert sorted(told) == sorted(name for name in known if name not in ("dev", "bench-quality"))
+    assert sorted(told) == sorted(name for name in known if name not in ("dev", "bench-quality", "space"))
