@@ -193,7 +193,7 @@ def test_a_kind_that_the_browser_does_not_know_is_seen_all_the_same(visit: Visit
     visit.open().choose(("photo.png", png(picture)))
     visit.wait_ready()
     visit.only()
-    visit.page.select_option("#format", "tiff")
+    visit.page.select_option("#formats select", "tiff")
     visit.run()
     visit.wait_done()
     wait_covered(visit)

@@ -392,7 +392,7 @@ const problems = {
     url_refused: "Diese Adresse führt dorthin, wohin der Dienst nicht darf. Nennen Sie eine, die alle erreichen können.",
     url_failed: "Diese Adresse hat nicht so geantwortet, wie sie soll. Prüfen Sie sie, oder schicken Sie das Foto selbst.",
     not_viewable: "Das Ergebnis ist da, kann aber nicht Stück für Stück gezeigt werden. Zum Ansehen herunterladen.",
-    daily_quota: "Für heute ist mit diesem Schlüssel so viel geschickt worden, wie es sein darf. Warten Sie bis morgen (UTC), oder fragen Sie den Betreiber.",
+    daily_quota: "Für heute ist mit diesem Schlüssel so viel geschickt worden, wie es sein darf. Warten Sie bis morgen (nach der Weltzeit), oder fragen Sie den Betreiber.",
     work_too_long: "Die Arbeit würde länger dauern als erlaubt. Vergrößern Sie weniger, oder nehmen Sie ein schnelleres Modell.",
     quota: "Von Ihnen sind schon so viele Arbeiten unterwegs, wie es sein dürfen. Warten Sie auf einige, oder brechen Sie sie ab.",
     saturated: "Der Dienst hat gerade so viel zu tun, wie er annimmt. Versuchen Sie es in einigen Sekunden noch einmal.",
