@@ -23,7 +23,7 @@ FLAG = re.compile(r"(?<![\w-])--?[a-z]")
 # What this package passes to Python.
 ARGUMENTS = ("-m",)
 # Of another program.
-OTHERS = ("pip install --force-reinstall", "ray start --head")
+OTHERS = ("pip install --force-reinstall", "ray start --head", "ulimit -v", " MB of addresses (ulimit -v)", "-v unlimited")
 
 WORDS = Words("try ", Setting("format", "png"), ", or a larger ", Setting("max_memory"))
 

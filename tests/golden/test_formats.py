@@ -25,7 +25,7 @@ BANDS = {"grey": 1, "grey and alpha": 2, "rgb": 3, "rgb and alpha": 4}
 
 # Levels of 255 by which a slowly varying picture may differ after coding at the default quality; measured: 4, 10 (WebP halves the
 # resolution of colour) and 9.
-LOSSY = {"jpeg": 6, "webp": 13, "avif": 11, "jxl": 11}
+LOSSY = {"jpeg": 8, "webp": 13, "avif": 11, "jxl": 11}
 # The same at JPEG's quality 100, which rounds three times.
 JPEG_ROUNDING = 4
 # AVIF keeps 12 bits: half a step of 65,535 / 4,095, and the rounding of either side.

@@ -223,7 +223,7 @@ def test_the_result_of_an_engine_has_the_new_size_and_the_recipe_in_its_metadata
     with Image.open(tmp_path / "out.jpg") as picture:
         below = picture.getexif().get_ifd(0x8769)
         assert (below[0xA002], below[0xA003]) == picture.size == (128, 192)
-        assert b"real_esrgan(model=realesr-animevideov3)" in picture.info["xmp"]
+        assert b"real_esrgan(model=realesr-animevideov3, " in picture.info["xmp"]
         assert result.warnings == ()
 
 

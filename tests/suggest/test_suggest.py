@@ -454,7 +454,7 @@ def test_suggestions_name_every_option_that_matters() -> None:
     mapping = suggest_for(dataclasses.replace(sized(600, 600), exposure_stops=2.0), Limits()).recipe.to_mapping()
     assert mapping["steps"] == [
         {"step": "exposure_correction", "enhance_level": 1.0, "local": "auto"},
-        {"step": "real_esrgan", "model": "realesrgan-x4plus", "upscale": 4},
+        {"step": "real_esrgan", "model": "realesrgan-x4plus", "upscale": 4, "enhance_level": 1.0, "keep_colours": True},
     ]
 
 

@@ -43,7 +43,7 @@ class AreasElsewhere:
         self._passes += 1
         stem = f"{self.stem}-{self._passes}"
         height, width = photo.pixels.shape[:2]
-        picture = PixelFile(str(self.folder / f"{stem}-picture"), Size(width, height), photo.depth)
+        picture = PixelFile(str(self.folder / f"{stem}.picture"), Size(width, height), photo.depth)
         try:
             write_pixels(photo.pixels, picture, tick)
             waiting = deque(self._tasks(plan, photo, held, canvas, picture, stem))
@@ -64,7 +64,7 @@ class AreasElsewhere:
         scale, depth = plan.cell * plan.result.width // plan.size.width, 8 * canvas.dtype.itemsize
         for number, area in enumerate(self.areas(plan)):
             part = area.core.scaled(scale).grown(0, within=plan.result.box)
-            result = PixelFile(str(self.folder / f"{stem}-area{number}"), part.size, depth)
+            result = PixelFile(str(self.folder / f"{stem}.area{number}"), part.size, depth)
             yield AreaTask(plan, area, picture, held, photo.grey, result)
 
     def _ended(self, waiting: deque[AreaTask], tick: Tick) -> Iterator[AreaTask]:

@@ -29,7 +29,7 @@ def photo_url_in(service: Service, body: Body) -> str | None:
             raise MalformedRequest("no photo came", "send it in the field 'file'")
         return None
     if not service.settings.photo_urls:
-        raise OptionError("this service takes no photos by their URL", "send the file itself, or ask for ", Setting(PHOTO_URL + "s"))
+        raise OptionError("this service takes no photos by their URL", "send the file itself, or ask for ", Setting("photo_urls"))
     if body.uploads:
         raise MalformedRequest(f"a photo came and {PHOTO_URL} too", "send one of them")
     service.outgoing.guard.check_literal(target_of(url))
