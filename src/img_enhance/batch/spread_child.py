@@ -55,7 +55,7 @@ class AreasElsewhere:
         except OSError as error:
             raise DiskError(f"areas of a photo cannot be kept in {self.folder}: {error.strerror}", "free some of that disk") from None
         finally:
-            for path in self.folder.glob(f"{stem}-*"):
+            for path in self.folder.glob(f"{stem}.*"):
                 with contextlib.suppress(OSError):
                     path.unlink()
         return 0
