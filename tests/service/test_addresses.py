@@ -6,7 +6,7 @@ import pytest
 
 from img_enhance.errors import OptionError
 from img_enhance.jobs.refusals import UrlRefused
-from img_enhance.service.addresses import Guard, is_public, own_addresses, target_of
+from img_enhance.service.addresses import AddressGuard, is_public, own_addresses, target_of
 
 PUBLIC = [
     "1.1.1.1",
@@ -79,7 +79,7 @@ NOT_PUBLIC = [
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_may_be_reached(address: str) -> None:
-    assert Guard("").checked([address]) == (address,)
+    assert AddressGuard("").checked([address]) == (address,)
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
@@ -87,18 +87,18 @@ def test_others_may_not(address: str) -> None:
     assert not is_public(ip_address(address))
     for found in ([address], ["8.8.8.8", address]):
         with pytest.raises(UrlRefused, match="not public") as refused:
-            Guard("").checked(found)
+            AddressGuard("").checked(found)
         assert address not in str(refused.value)
 
 
 @pytest.mark.parametrize("found", [[], ["fe80::1%eth0"], ["2606:4700:4700::1111%eth0"], ["nonsense"]])
 def test_what_is_no_address_leads_nowhere(found: list[str]) -> None:
     with pytest.raises(UrlRefused):
-        Guard("0.0.0.0/0, ::/0").checked(found)
+        AddressGuard("0.0.0.0/0, ::/0").checked(found)
 
 
 def test_the_operator_may_allow_networks() -> None:
-    guard = Guard("10.1.0.0/16, 127.0.0.1, ::1")
+    guard = AddressGuard("10.1.0.0/16, 127.0.0.1, ::1")
     for address in ("10.1.2.3", "127.0.0.1", "::1", "::ffff:10.1.2.3", "8.8.8.8"):
         assert guard.checked([address]) == (address,)
     for address in ("10.2.0.1", "127.0.0.2", "169.254.169.254"):
@@ -109,7 +109,7 @@ def test_the_operator_may_allow_networks() -> None:
 @pytest.mark.parametrize("text", ["10.1", "all", "10.0.0.0/33", "fe80::1%eth0/64"])
 def test_what_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(OptionError, match="is no network"):
-        Guard(f"10.0.0.0/8,{text}")
+        AddressGuard(f"10.0.0.0/8,{text}")
 
 
 def test_this_machines_own_addresses_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +118,8 @@ def test_this_machines_own_addresses_are_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("img_enhance.service.addresses.own_addresses", lambda: own)
     for address in ("8.8.8.8", "::ffff:8.8.8.8"):
         with pytest.raises(UrlRefused):
-            Guard("").checked([address])
-    assert Guard("8.8.8.8").checked(["8.8.8.8"])
+            AddressGuard("").checked([address])
+    assert AddressGuard("8.8.8.8").checked(["8.8.8.8"])
 
 
 @pytest.mark.parametrize(

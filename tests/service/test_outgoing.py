@@ -13,14 +13,14 @@ import pytest
 from receivers import LOOPBACK, receiver, says
 
 from img_enhance.jobs.refusals import FileTooLarge, UrlFailed, UrlRefused
-from img_enhance.service.addresses import Guard, target_of
+from img_enhance.service.addresses import AddressGuard, target_of
 from img_enhance.service.outgoing import Outgoing
 
 LONG = 20.0
 
 
 def ask(url: str, *, seconds: float = LONG, allowed: str = LOOPBACK, take: Any = None, body: bytes = b"") -> int:
-    outgoing = Outgoing(Guard(allowed))
+    outgoing = Outgoing(AddressGuard(allowed))
     return asyncio.run(
         outgoing.ask("POST" if body else "GET", target_of(url), seconds=seconds, headers={"Accept": "x/y"}, body=body, take=take)
     )

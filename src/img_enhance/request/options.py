@@ -25,7 +25,7 @@ class Enlarging:
     Factor 1 is the network's restoration at the photo's own size. A size below the photo's own is made by reducing it, without a network.
     """
 
-    model: str | None
+    model: str | None = option(None, help="the network to use")
     upscale: float | None = option(None, help="enlarge so many times", minimum=1, maximum=16, exclusive="size", placeholder="N")
     width: int | None = option(None, help="enlarge or reduce to this width in pixels", minimum=1, exclusive="size", placeholder="W")
     height: int | None = option(None, help="enlarge or reduce to this height in pixels", minimum=1, exclusive="size", placeholder="H")

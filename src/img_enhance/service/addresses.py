@@ -103,7 +103,7 @@ def target_of(url: str) -> Target:
     return Target(parts.scheme == "https", parts.hostname, port, path)
 
 
-class Guard:
+class AddressGuard:
     """Decides where to go. `allowed` are networks with commas between that may be reached although they are not public.
 
     Raises: OptionError for what is no network.

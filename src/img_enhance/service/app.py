@@ -23,8 +23,8 @@ from img_enhance.jobs.store import JobStore
 from img_enhance.service.admission import REQUEST, Admission
 from img_enhance.service.api import about, callbacks, docs, enhance, faces, home, jobs, page, preview, results, tiles
 from img_enhance.service.callbacks import tell_ends
-from img_enhance.service.guard import Guard
 from img_enhance.service.home import Home
+from img_enhance.service.own_page import OwnPageOnly
 from img_enhance.service.problems import Problem, problem_response
 from img_enhance.service.service import Service
 from img_enhance.service.settings import Settings
@@ -91,7 +91,7 @@ def make_app(settings: Settings, at_home: Home | None = None) -> FastAPI:
         app.state.home = at_home
         app.include_router(home.entrance)
         app.include_router(home.router)
-        app.add_middleware(Guard)
+        app.add_middleware(OwnPageOnly)
     _answer_errors(app)
     if settings.access == "keys":
         _describe_keys(app)

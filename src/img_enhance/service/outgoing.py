@@ -15,7 +15,7 @@ from functools import cached_property
 import h11
 
 from img_enhance.jobs.refusals import UrlFailed
-from img_enhance.service.addresses import Guard, Target
+from img_enhance.service.addresses import AddressGuard, Target
 from img_enhance.web import AGENT, error_text
 
 Take = Callable[[bytes], Awaitable[None]]
@@ -28,7 +28,7 @@ _OK = 200
 class Outgoing:
     """The way to where callers point, with a guard before it."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: AddressGuard) -> None:
         self.guard = guard
 
     async def ask(

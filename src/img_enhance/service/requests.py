@@ -84,7 +84,7 @@ def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...] | Literal["auto"
         enlarging = [kind.name for kind in STEP_OPTIONS if issubclass(kind, Enlarging)]
         if not any(name in values for name in enlarging):
             raise OptionError(f"upscale_factor needs {' or '.join(enlarging)} among the algorithms")
-        factor = _value(_field(RealESRGAN, "upscale"), given["upscale_factor"], "upscale_factor")
+        factor = _value(_field(Enlarging, "upscale"), given["upscale_factor"], "upscale_factor")
         for name in enlarging:
             if name in values:
                 values[name]["upscale"] = factor

@@ -16,7 +16,7 @@ from img_enhance.jobs.refusals import StorageFull, StoreBroken
 from img_enhance.jobs.rows import Bounds, Daily
 from img_enhance.jobs.spool import Spool
 from img_enhance.jobs.store import JobStore
-from img_enhance.service.addresses import Guard
+from img_enhance.service.addresses import AddressGuard
 from img_enhance.service.dispatcher import Dispatcher
 from img_enhance.service.keys import NEW_KEY, Keys
 from img_enhance.service.live_state import LiveState
@@ -51,7 +51,7 @@ class Service:
         self.fetches = Shares("photos by URL", most=settings.uploads, most_each=settings.uploads_per_key)
         # As many as readers, whose memory each may take too.
         self.conversions = Shares("conversions", most=settings.readers, most_each=1)
-        self.outgoing = Outgoing(Guard(settings.private_networks))
+        self.outgoing = Outgoing(AddressGuard(settings.private_networks))
         self.pace = Pace()
         self.spool = Spool(Path(settings.data).resolve())
         self.keys = Keys(settings.api_keys, self.spool.root / "keys")

@@ -10,7 +10,7 @@ from img_enhance.service.problems import problem_response
 from img_enhance.workers.catalogue import as_data
 
 
-class Guard:
+class OwnPageOnly:
     """Refuses requests that name another host, as after DNS rebinding, or that another site's page makes; is shown in no frame."""
 
     def __init__(self, app: ASGIApp) -> None:
