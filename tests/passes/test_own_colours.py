@@ -108,6 +108,16 @@ def test_paper_beside_lines_stays_white() -> None:
     assert kept[:, 90:].min() >= 253
 
 
+def test_paper_beside_lines_that_a_network_sharpens_stays_white() -> None:
+    picture = np.full((40, 40, 3), 255, np.uint8)
+    picture[:, 17:22] = np.array([128, 0, 0, 0, 128])[:, None]
+    result = np.full((160, 160, 3), 255, np.uint8)
+    result[:, 72:84] = 0
+    kept = made(picture, result)
+    assert kept[:, :68].min() >= 250
+    assert kept[:, 88:].min() >= 250
+
+
 def test_a_grey_photo_stored_as_colour_stays_grey(small_cat: Pixels) -> None:
     grey = np.ascontiguousarray(np.repeat(small_cat[..., 1:2], 3, axis=2))
     bare, kept = enhanced(grey, keep_colours=False), enhanced(grey)
