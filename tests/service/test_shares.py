@@ -1,6 +1,7 @@
 """One caller cannot keep the others out, nor fill the memory."""
 
 import contextlib
+import select
 import socket
 import sys
 import threading
@@ -45,9 +46,10 @@ def _slow_body(run: Served, address: str) -> socket.socket:
 
 def test_slow_bodies_of_one_address_leave_room_for_others(tmp_path: Path) -> None:
     with served(tmp_path / "data", {"UPLOADS": "8", "UPLOADS_PER_KEY": "4"}) as run, contextlib.ExitStack() as opened:
-        for _ in range(20):
-            opened.enter_context(_slow_body(run, "192.0.2.1"))
-        wait_for(lambda: run.post(plain_photo((1, 2, 3)), headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 429)
+        bodies = [opened.enter_context(_slow_body(run, "192.0.2.1")) for _ in range(20)]
+        # All have been judged: a photo of theirs that came earlier would hold one of the four places while the others are refused.
+        wait_for(lambda: len(select.select(bodies, [], [], 0)[0]) == 16)
+        assert run.post(plain_photo((1, 2, 3)), headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 429
         assert run.post(plain_photo((1, 2, 3)), headers={"X-Forwarded-For": "192.0.2.2"}).status_code == 200
 
 
