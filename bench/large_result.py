@@ -39,6 +39,10 @@ class LargeResult:
     height: int
     bytes: int
 
+    @property
+    def megapixels(self) -> float:
+        return self.width * self.height / 1e6
+
 
 def large_result(folder: Path, megapixels: float) -> LargeResult:
     """A JPEG of so many megapixels with the detail and the grain of a photo, put into the data of a service before it starts."""
@@ -77,7 +81,6 @@ def large_table(page: Page, address: str, large: LargeResult) -> Table:
     seconds, each = _tiles(address, large)
     p95 = statistics.quantiles(seconds, n=20)[-1]
     moves = _moves(page)
-    pixels = large.width * large.height
     stored = httpx.get(f"{address}api/v1/status").json()["storage"]["used_bytes"] - large.bytes
     rows: list[tuple[Any, ...]] = [
         ("seen coarsely, from an empty tab", coarse, "s", ""),
@@ -89,7 +92,7 @@ def large_table(page: Page, address: str, large: LargeResult) -> Table:
         ("tiles a second", each, "", ""),
         ("in the browser: from a jump at 100 % until it is sharp, median", moves * 1000, "ms", ""),
     ]
-    size = f"{large.width} x {large.height} pixels ({pixels / 1e6:.0f} megapixels, {large.bytes / 1e6:.0f} MB)"
+    size = f"{large.width} x {large.height} pixels ({large.megapixels:.0f} megapixels, {large.bytes / 1e6:.0f} MB)"
     about = f"A JPEG of {size}; {TILES} random tiles."
     return Table("A large result", about, (Column("what"), Column("measured", ".1f"), Column("unit"), Column("goal")), tuple(rows))
 
@@ -105,7 +108,7 @@ def _until_cut(address: str, large: LargeResult) -> tuple[float, float, int]:
     cutter = _cutter()
     processor, memory = 0.0, 0
     started = time.time() if cutter is None else cutter.create_time()
-    while httpx.get(f"{address}api/v1/jobs/{large.job}/view").json()["state"] != "ready":
+    while httpx.get(f"{address}api/v1/jobs/{large.job}/view").raise_for_status().json()["state"] != "ready":
         if cutter is not None and cutter.is_running():
             try:
                 with cutter.oneshot():

@@ -74,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         large = large_result(folder, arguments.megapixels)
-        with _service(folder) as address, _page() as page:
+        with _service(folder, large.megapixels) as address, _page() as page:
             tables = [] if arguments.only_large else [_measured(page, address, jpeg_photo(main_source(), size_of(12), folder))]
             tables.append(large_table(page, address, large))
     for table in tables:
@@ -135,9 +135,10 @@ def _small(address: str, photo: Path) -> str:
 
 
 @contextmanager
-def _service(folder: Path) -> Iterator[str]:
-    """The address of a service that is ready, with the settings that it has by default."""
+def _service(folder: Path, result_megapixels: float) -> Iterator[str]:
+    """The address of a service that is ready and may make such a result, with the settings that it has by default besides."""
     command = [sys.executable, "-m", "img_enhance", "serve", "--access", "open", "--port", "0", "--data", str(folder / "data")]
+    command += ["--max-result-megapixels", str(result_megapixels)]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as service:
         assert service.stdout is not None
         said = re.search(r"http://\S+", service.stdout.readline())
