@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from img_enhance.jobs.refusals import KeyReused, QuotaReached, Saturated, StoreBroken
-from img_enhance.jobs.rows import Bounds, CallbackAddress, Claim, Job, Used
+from img_enhance.jobs.rows import Bounds, CallbackAddress, Claim, Job, Used, Worked
 from img_enhance.jobs.store import MOST_RETURNS, JobStore
 
 WIDE = Bounds(jobs=100, seconds=1e6, per_quota=100)
@@ -161,6 +161,16 @@ def test_the_place_in_the_queue_is_the_order_of_the_leases(store: JobStore) -> N
         store.accept([of(quota, f"{n}", seconds=float(random.uniform(1, 60)), created=100 + n)], WIDE)
     order = [each.id for each in store.queue().waiting]
     assert [lease(store).id for _ in range(40)] == order
+
+
+def test_what_was_done_lately_tells_how_long_it_took(store: JobStore) -> None:
+    store.accept([job(f"{n}", seconds=1 + n, created=100 + n) for n in range(5)], WIDE)
+    for n in range(4):
+        leased = store.lease(short_seconds=1e9, now=200.0, until=260.0)
+        assert leased is not None
+        store.finish(leased, now=210 + n, result={"name": "x"}, result_bytes=1, record={})
+    store.cancel("4", now=300)
+    assert store.worked(most=3) == (Worked("", 2.0, 11.0), Worked("", 3.0, 12.0), Worked("", 4.0, 13.0))
 
 
 def test_who_comes_back_has_saved_nothing_up(store: JobStore) -> None:

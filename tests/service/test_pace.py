@@ -1,7 +1,13 @@
 """Estimates become what this machine needs, and no one job turns them upside down."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from served import COMPACT, noisy_photo, served
+
+from img_enhance.jobs.rows import Bounds, Job
+from img_enhance.jobs.spool import Spool
+from img_enhance.jobs.store import JobStore
 from img_enhance.service.pace import TONES, Pace, kind_of_work
 
 
@@ -56,3 +62,24 @@ def test_work_is_of_the_kind_of_its_network() -> None:
     assert kind_of_work({"steps": steps}) == "realesrgan-x4plus"
     assert kind_of_work({"steps": steps[:1]}) == TONES
     assert kind_of_work({"steps": "auto"}) == TONES
+
+
+def test_a_start_learns_from_what_was_done_before(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "data")
+    spool.make()
+    store = JobStore(spool.root / "jobs.sqlite")
+    for n in range(20):
+        job = Job(f"{n}", "a", "a", None, 0, "queued", {}, {}, photo_bytes=1, estimated_seconds=10.0, created=float(n), kind=COMPACT)
+        store.accept([job], Bounds(1, 1e9, 1))
+        leased = store.lease(short_seconds=1e9, now=1000.0, until=2000.0)
+        assert leased is not None
+        store.finish(leased, now=1150.0, result={"name": "x"}, result_bytes=1, record={})
+    store.close()
+    with served(tmp_path / "data", {"RETENTION_HOURS": "1000000"}) as run:
+        id = run.later(noisy_photo(side=900))
+        told = run.job(id)["estimated_seconds_left"]
+    store = JobStore(spool.root / "jobs.sqlite")
+    estimated = store.job(id)
+    store.close()
+    assert estimated is not None
+    assert told > 3 * estimated.estimated_seconds

@@ -138,6 +138,15 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Worked:
+    """How long a job of a kind was estimated to take, and how long it took."""
+
+    kind: str
+    estimated_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Queue:
     """Jobs that wait, in the order in which they will be taken, and those that run."""
 

@@ -18,7 +18,21 @@ from typing import Any
 
 from img_enhance.jobs import callbacks, days
 from img_enhance.jobs.refusals import KeyReused, QuotaReached, ResultExpired, Saturated, StorageFull, StoreBroken
-from img_enhance.jobs.rows import COLUMNS, Bounds, Callback, CallbackAddress, Claim, Job, Load, Queue, Used, Waiting, job_of, values_of
+from img_enhance.jobs.rows import (
+    COLUMNS,
+    Bounds,
+    Callback,
+    CallbackAddress,
+    Claim,
+    Job,
+    Load,
+    Queue,
+    Used,
+    Waiting,
+    Worked,
+    job_of,
+    values_of,
+)
 from img_enhance.jobs.schema import CHANGES, TABLES, VERSION
 
 # A job that was running when the service was killed starts again; one that brings the whole machine down must not do so for ever.
@@ -273,6 +287,16 @@ class JobStore:
         with self._foreseen():
             rows = self._db.execute(f"{_WAITING} SELECT id, kind, estimated_seconds FROM waiting ORDER BY {_ORDER}").fetchall()  # noqa: S608
         return Queue(tuple(Waiting(*row) for row in rows), self._jobs("WHERE state = 'running'"))
+
+    def worked(self, *, most: int) -> tuple[Worked, ...]:
+        """How long the latest jobs that are done took, the latest last."""
+        with self._foreseen():
+            rows = self._db.execute(
+                "SELECT kind, estimated_seconds, finished - started FROM jobs"
+                " WHERE state = 'done' AND started IS NOT NULL ORDER BY created DESC LIMIT ?",
+                (most,),
+            ).fetchall()
+        return tuple(Worked(*row) for row in reversed(rows))
 
     def unfinished(self, quota: str) -> int:
         """How many jobs of this quota wait or run."""

@@ -1,4 +1,4 @@
-"""How fast this machine is, compared with estimates: of each kind of work by itself, learned anew by every run of the service."""
+"""How fast this machine is, compared with estimates: of each kind of work by itself, learned from the jobs that it has done."""
 
 from __future__ import annotations
 

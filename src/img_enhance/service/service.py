@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 30.0
 FORGET_SECONDS = 7 * 86_400.0
+# Of so many jobs that were done before a start it is learned how fast this machine is.
+_PACED_BY_JOBS = 200
 
 
 class Service:
@@ -112,6 +114,8 @@ class Service:
 
     async def start(self, *loops: Coroutine[Any, Any, None]) -> None:
         """Start the children, the loops around them, and others that go on until the end."""
+        for job in await self.store.ask(JobStore.worked, most=_PACED_BY_JOBS):
+            self.pace.learn(job.kind, job.estimated_seconds, job.seconds)
         self._spawn(watch_memory(self.slots), *(self.dispatcher.serve(worker) for worker in self.dispatcher.slots), self._sweep())
         self._spawn(*(self._fill(reader) for reader in self.readers.slots), *loops)
 
