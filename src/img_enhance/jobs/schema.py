@@ -27,6 +27,9 @@ CREATE TABLE callbacks (
 CREATE INDEX callbacks_by_due ON callbacks(due) WHERE due IS NOT NULL;
 
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+
+CREATE INDEX jobs_by_end ON jobs(state, finished);
+CREATE INDEX jobs_by_bytes ON jobs(photo_bytes, result_bytes);
 """
 
 # What each version lacks that the next one has. A store keeps its jobs from version to version.

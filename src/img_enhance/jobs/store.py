@@ -293,7 +293,7 @@ class JobStore:
         with self._foreseen():
             rows = self._db.execute(
                 "SELECT kind, estimated_seconds, finished - started FROM jobs"
-                " WHERE state = 'done' AND started IS NOT NULL ORDER BY created DESC LIMIT ?",
+                " WHERE state = 'done' AND started IS NOT NULL ORDER BY finished DESC LIMIT ?",
                 (most,),
             ).fetchall()
         return tuple(Worked(*row) for row in reversed(rows))
