@@ -74,7 +74,7 @@ def processor_seconds() -> float:
 def measured(folder: Path) -> WeightStore:
     """A store without downloaded weights, in whose folder the speeds of this machine are kept."""
     store = WeightStore(folder / "home", offline=True)
-    patient = Patient(store, model_table())
+    patient = Patient(store, model_table(store))
     for finding in (*formats(patient), *algorithms(patient)):
         assert finding.status != "error", finding
     keep_speeds(find_device(), patient.measured, store.home)

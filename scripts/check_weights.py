@@ -31,14 +31,15 @@ RELATIVE = 1e-4
 def main() -> int:
     """Exit code 1 where a file or a network is not what it should be."""
     store, wrong = weight_store(os.environ), 0
-    for file in model_table().files:
+    table = model_table(store)
+    for file in table.files:
         try:
             print(f"[OK] {file.name}: {pull(file, store)}", flush=True)
         except ImgEnhanceError as error:
             print(f"[ERROR] {file.name}: {error}", flush=True)
             wrong += 1
-    faces = {model.name for model in model_table().faces}
-    for model in model_table().models:
+    faces = {model.name for model in table.faces}
+    for model in table.models:
         if not isinstance(model.weights, DownloadedWeights):
             continue
         path = pull(model.weights.file, store)

@@ -36,7 +36,7 @@ def main() -> None:
             result = run(engine, part_of(photo, SMALL), options)
             assert not result.is_unchanged, f"{options.name} has nothing to do"
             known[options.name] = golden.sample_of(result.photo.pixels)
-        for model in model_table().enlarging:
+        for model in model_table(store).enlarging:
             if is_whole(model, store):
                 known[model.name] = golden.sample_of(run(engine, part_of(photo, CHECKED), RealESRGAN(model=model.name)).photo.pixels)
     for entry in FORMATS:

@@ -14,6 +14,7 @@
     |   +-- DiskError               the disk is full or cannot be written     507
     |   +-- DeviceError             a device or a precision it does not have  503
     |   +-- WeightsMissing          weights that are not on this machine      503
+    |   +-- UnsupportedModel        a file of a network not known here        503
     |   +-- DownloadError           weights that cannot be fetched            503
     |   +-- ServiceUnreachable      a service that does not answer as one     503
     +-- IntegrityError              never hand this on                        exit 4
@@ -137,6 +138,12 @@ class WeightsMissing(MachineError):
     """A model's weights are not on this machine."""
 
     code = "weights_missing"
+
+
+class UnsupportedModel(MachineError):
+    """A model's file is of a network that this version does not know, or does not do what networks that enlarge do."""
+
+    code = "unsupported_model"
 
 
 class DownloadError(MachineError):

@@ -93,7 +93,7 @@ def test_faces_without_their_models_are_a_warning_with_the_command(tmp_path: Pat
 
 def test_every_algorithm_that_needs_no_download_has_golden_values(tmp_path: Path) -> None:
     store = WeightStore(tmp_path, offline=True)
-    here = {model.name for model in models_of(Patient(store, model_table())) if not model.weights.files}
+    here = {model.name for model in models_of(Patient(store, model_table(store))) if not model.weights.files}
     assert here
     assert {*STEPS, *here} <= set(golden.golden())
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture
 def patient(tmp_path: Path) -> Patient:
-    return Patient(WeightStore(tmp_path / "home", offline=True), model_table())
+    return Patient(WeightStore(tmp_path / "home", offline=True), model_table(WeightStore(tmp_path)))
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:

@@ -23,7 +23,7 @@ from img_enhance.planning.speeds import reading_work, writing_work
 def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patient:
     """Who is examined on smaller photos than usual."""
     monkeypatch.setattr(formats, "LARGE", Size(384, 256))
-    return Patient(WeightStore(tmp_path), model_table())
+    return Patient(WeightStore(tmp_path), model_table(WeightStore(tmp_path)))
 
 
 def examined(entry: Format, patient: Patient, monkeypatch: pytest.MonkeyPatch) -> Finding:

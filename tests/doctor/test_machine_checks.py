@@ -21,7 +21,7 @@ from img_enhance.planning.speeds import Speed
 
 
 def patient_with(home: Path) -> Patient:
-    return Patient(WeightStore(home), model_table(), measured={"read jpeg": Speed(0.01, 1e7)})
+    return Patient(WeightStore(home), model_table(WeightStore(home)), measured={"read jpeg": Speed(0.01, 1e7)})
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def store(detectors: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     home = tmp_path_factory.mktemp("weights")
     with pytest.MonkeyPatch.context() as patch:
         table = random_weights_table(home, SMALL)
-        patch.setattr(settings, "BUILT_IN", dataclasses.replace(table, detector=settings.model_table().detector))
+        patch.setattr(settings, "BUILT_IN", dataclasses.replace(table, detector=BUILT_IN.detector))
         yield WeightStore(home, searched=(detectors,))
 
 
@@ -273,7 +273,7 @@ def test_runs_keep_no_memory(engine: Engine) -> None:
 
 
 def test_a_face_that_is_not_finite_fails_the_photo(store: WeightStore, group: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = {name: np.array(values) for name, values in load(settings.model_table().named("gfpgan-1.4"), store).items()}
+    broken = {name: np.array(values) for name, values in load(settings.model_table(store).named("gfpgan-1.4"), store).items()}
     broken["final_linear.bias"][0] = np.nan
     monkeypatch.setattr("img_enhance.engine.networks.load", lambda *_: broken)
     with Engine(Machine(precision="f32"), store) as engine, pytest.raises(NotFinite, match=r"gfpgan-1\.4"):
@@ -329,9 +329,9 @@ def test_auto_restores_faces_of_a_photo_that_it_enlarges(engine: Engine, group: 
 
 def test_faces_are_counted_where_they_matter_and_else_not_known(store: WeightStore, group: Pixels) -> None:
     assert suggest(Photo(group)).facts.faces is None
-    assert (suggest(Photo(group), store=store, models=settings.model_table()).facts.faces or 0) >= 2
+    assert (suggest(Photo(group), store=store, models=settings.model_table(store)).facts.faces or 0) >= 2
     large = np.asarray(Image.fromarray(group).resize((2800, 2200), Image.Resampling.NEAREST))
-    assert suggest(Photo(large), store=store, models=settings.model_table()).facts.faces is None
+    assert suggest(Photo(large), store=store, models=settings.model_table(store)).facts.faces is None
 
 
 def test_auto_says_so_where_it_cannot(detectors: Path, tmp_path: Path, store: WeightStore, group: Pixels) -> None:

@@ -47,7 +47,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, Values]:
 
 
 def denoising(strength: float) -> Model:
-    return BUILT_IN.named(GENERAL.name, denoise=strength)
+    return BUILT_IN.enlarger(GENERAL.name, denoise=strength)
 
 
 def mixed(files: dict[str, Values], share: float) -> Values:

@@ -56,6 +56,12 @@ def test_every_choice_is_accepted_and_nothing_else(pair: tuple[type[Any], Field]
     options, field = pair
     for choice in field.choices:
         options(**{field.name: choice})
+    if field.extensible:  # what there is besides is known where the work is done
+        options(**{field.name: "other"})
+        for value in ("", "a\nb", "x" * 5000):
+            with pytest.raises(OptionError, match=f"^{field.name} must be a name of up to 4096 characters"):
+                options(**{field.name: value})
+        return
     with pytest.raises(OptionError, match=f"^{field.name} must be one of {', '.join(field.choices)}, not 'other'"):
         options(**{field.name: "other"})
 

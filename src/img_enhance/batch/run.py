@@ -29,7 +29,7 @@ from img_enhance.models.model import Model
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import sha256_of
 from img_enhance.photo import format_named
-from img_enhance.request.options import GFPGAN, RealESRGAN, SuperImage
+from img_enhance.request.options import GFPGAN, RealESRGAN, StepOptions, SuperImage
 from img_enhance.request.recipe import AUTO, Recipe
 from img_enhance.words import Setting, Words
 
@@ -82,10 +82,16 @@ class Planned:
 def models_of(recipe: Recipe, table: ModelTable) -> tuple[Model, ...]:
     """The models whose weights decide the results: those that the steps name, all where steps are chosen for each photo."""
     if recipe.steps == AUTO:
-        return table.models
-    named = (step.model for step in recipe.steps if isinstance(step, RealESRGAN | SuperImage | GFPGAN))
-    # A step that names none takes one of those that are faithful, by the size of each photo.
-    return tuple(model for name in named for model in (table.faithful if name is None else (table.named(name),)))
+        return tuple(model for model in table.models if model not in table.own)  # those are taken where they are named only
+    return tuple(model for step in recipe.steps for model in _models_of(step, table))
+
+
+def _models_of(step: StepOptions, table: ModelTable) -> tuple[Model, ...]:
+    if isinstance(step, RealESRGAN):
+        return (table.enlarger(step.model),)
+    if isinstance(step, SuperImage) and step.model is None:
+        return table.faithful  # one of them, by the size of each photo
+    return (table.named(step.model),) if isinstance(step, SuperImage | GFPGAN) and step.model is not None else ()
 
 
 def made_by(recipe: Recipe, template: NameTemplate, table: ModelTable) -> str:

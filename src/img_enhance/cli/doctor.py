@@ -49,7 +49,8 @@ def _doctor(request: DoctorRequest) -> int:
     from img_enhance.doctor.examination import examine, record, worst
     from img_enhance.doctor.patient import Patient
 
-    patient = Patient(store_of(offline=False), model_table(), request.algorithm)
+    store = store_of(offline=False)
+    patient = Patient(store, model_table(store), request.algorithm)
     findings = []
     with raising():
         for finding in examine(patient):

@@ -21,7 +21,7 @@ from img_enhance.cli.recipes import read_recipe
 from img_enhance.errors import OptionError
 from img_enhance.machine.threads import limit_threads
 from img_enhance.request.options import STEP_OPTIONS, Enlarging, Input, Limits, Machine, Output, Server, StepOptions
-from img_enhance.request.recipe import AUTO, Recipe
+from img_enhance.request.recipe import AUTO, Recipe, files_named
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest | FolderRequest:
         file=arguments.recipe,
     )
     recipe, server = _recipe(asked), read(arguments, Server)
+    _check_no_own_file(recipe, "--server" if server.server is not None else "--ray" if arguments.ray is not None else "")
     if server.server is not None:
         _check_no_local_flags(given(arguments, Machine), offline=arguments.offline)
         if not _is_many(arguments) and arguments.name is not None and "{scale}" in arguments.name:
@@ -184,6 +185,13 @@ def _folder_request(arguments: argparse.Namespace, recipe: Recipe) -> FolderRequ
         dry_run=arguments.dry_run,
         quiet=arguments.quiet,
     )
+
+
+def _check_no_own_file(recipe: Recipe, elsewhere: str) -> None:
+    """Pass unless the recipe names a model's file that lies here, and the work is done `elsewhere`."""
+    for name in files_named(recipe) if elsewhere else ():
+        advice = "there, run: img-enhance models add, and give the name that it gets"
+        raise OptionError(f"the model {name} is a file of this machine, and with {elsewhere} others do the work", advice)
 
 
 def _check_no_local_flags(machine: Mapping[str, Any], *, offline: bool) -> None:

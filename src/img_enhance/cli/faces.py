@@ -105,7 +105,8 @@ def _detector(request: FacesRequest, tick: Tick) -> Path:
     """Where the weights of the detector lie, once they are here."""
     from img_enhance.models.weights.cache import located
 
-    store, detector = store_of(offline=request.offline), model_table().detector
+    store = store_of(offline=request.offline)
+    detector = model_table(store).detector
     offer((detector,), store, ask=True, tick=tick)
     return located(detector, store)
 

@@ -28,9 +28,14 @@ def set_run(command: argparse.ArgumentParser, run: Callable[[Request], int], rea
 def add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
     """Flags of a step: for all but the default one they begin with its name, and the name alone asks for the step as it is."""
     title = f"{options.name}: {(options.__doc__ or '').splitlines()[0]}"
-    group = add_flags(command, title, options)
+    group = add_flags(command, title, options, note=_also_files)
     if prefix_of(options):
         group.add_argument(_flag(options.name), dest=options.name, action="store_true", help="run this step")
+
+
+def _also_files(field: Field) -> str:
+    """What else may stand for a model here, where no other machine does the work."""
+    return ", or a file of your own: .pth, .safetensors, or .param beside .bin" if field.extensible else ""
 
 
 def prefix_of(options: type[Any]) -> str:

@@ -31,8 +31,9 @@ from img_enhance.cli.server import client_of
 from img_enhance.client import Client
 from img_enhance.errors import Cancelled, ImgEnhanceError, OptionError
 from img_enhance.machine.settings import model_table
+from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
-from img_enhance.request.recipe import AUTO
+from img_enhance.request.recipe import AUTO, files_named
 from img_enhance.units import count_text, file_bytes_text
 
 
@@ -50,13 +51,14 @@ def _enhance(request: FolderRequest, cancelled: IsCancelled) -> int:
     named = (*request.named, *(name for path in request.lists for name in _listed(path)))
     check_out(named, request.out)
     client = None if request.server.server is None else client_of(request.server.server, request.server.server_key, tell=tell)
-    order = _order(request, client)
+    models = _models(request, store)
+    order = _order(request, client, models)
     found = Found(()) if request.watch else _found(named, request.out, tell)
     manifest, names = Manifest(request.out), Names(request.template)
     if request.dry_run:
         _say_plan(plan_run(found.photos, order, manifest, names), tell)
         return 0
-    _offer(request, store, cancelled)
+    _offer(request, store, models, cancelled)
     make_folder(request.out)
     with manifest:
         begin = _watch if request.watch else _go_through
@@ -131,9 +133,22 @@ def _watch(run: _Run, tell: Tell) -> int:
     return _ended(summary, run)
 
 
-def _order(request: FolderRequest, client: Client | None) -> Order:
+def _models(request: FolderRequest, store: WeightStore) -> ModelTable:
+    """The models there are on this machine, with those in files that the recipe names.
+
+    Raises: as `with_files`.
+    """
+    models = model_table(store)
+    if not files_named(request.recipe):
+        return models
+    from img_enhance.engine.own_files import with_files
+
+    return with_files(models, request.recipe)
+
+
+def _order(request: FolderRequest, client: Client | None, models: ModelTable) -> Order:
     if client is None:
-        hashed = made_by(request.recipe, request.template, model_table())
+        hashed = made_by(request.recipe, request.template, models)
     else:
         hashed = made_by_server(client, {"recipe": request.recipe.to_mapping(), "name": request.template.text})
     return Order(
@@ -169,10 +184,10 @@ def _found(named: Sequence[Path], out: Path, tell: Tell) -> Found:
     return found
 
 
-def _offer(request: FolderRequest, store: WeightStore, cancelled: IsCancelled) -> None:
+def _offer(request: FolderRequest, store: WeightStore, models: ModelTable, cancelled: IsCancelled) -> None:
     """Pass if the weights that the steps name are here, or the person at the terminal agrees to download them."""
     if request.recipe.steps != AUTO and request.server.server is None:
-        files = (file for model in models_of(request.recipe, model_table()) for file in model.weights.files)
+        files = (file for model in models_of(request.recipe, models) for file in model.weights.files)
         offer(tuple(files), store, ask=not request.quiet, tick=ticking(cancelled))
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from img_enhance.cli.flags import flagged, set_run
+from img_enhance.cli.own_models import add_own_models, facts_of
 from img_enhance.cli.screen import bytes_bar, say, silent
 from img_enhance.errors import ImgEnhanceError, OptionError, WeightsCorrupt
 from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.models.model import Model
+from img_enhance.models.own import broken_records, own_models
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.models.weights.cache import WeightStore, check_located, copies, found, missing
@@ -42,8 +44,9 @@ def add_models(commands: Any) -> None:
     """Put the command `models` and its own commands among `commands`."""
     parser = commands.add_parser(
         "models",
-        help="list, show, download and verify the models",
-        description="Lists the models; with a command: shows one, downloads, verifies. Nothing is downloaded unless asked for.",
+        help="list, show, download and verify the models, and add your own",
+        description="Lists the models; with a command: shows one, downloads, verifies, adds one of your own. Nothing is downloaded unless "
+        "asked for.",
     )
     set_run(parser, _list, _store)
     own = parser.add_subparsers(metavar="COMMAND")
@@ -57,6 +60,7 @@ def add_models(commands: Any) -> None:
     pull.add_argument("--quiet", action="store_true", help="say nothing but errors")
     set_run(pull, _pull, _pull_request)
     set_run(own.add_parser("verify", help="read every weight file on this machine and compare its hash"), _verify, _store)
+    add_own_models(own)
 
 
 def store_of(*, offline: bool) -> WeightStore:
@@ -97,7 +101,7 @@ def _pull_request(arguments: argparse.Namespace) -> PullRequest:
 def _list(store: WeightStore) -> int:
     header = ("name", "scale", "size", "license", "present", "from", "for")
     lines = [header]
-    for row in _rows():
+    for row in _rows(store):
         weights = row.weights if isinstance(row, Model) else row
         scale = f"{row.scale}x" if isinstance(row, Model) else "-"
         here = "yes" if _present(row, store) else "no"
@@ -111,7 +115,8 @@ def _list(store: WeightStore) -> int:
 
 
 def _show(name: str) -> int:
-    row, store = _named(name), store_of(offline=False)
+    store = store_of(offline=False)
+    row = _named(name, store)
     file, weights = _file(row), row.weights if isinstance(row, Model) else row
     if file is not None and not file.is_pinned:
         file = weights = pinned(file, store.home)
@@ -126,6 +131,7 @@ def _show(name: str) -> int:
         "size": f"{bytes_text(weights.bytes)} ({weights.bytes:,} bytes)",
         "sha256": weights.sha256 or "unpinned: recorded at the first download",
         "place": _place(row, store),
+        **next((facts_of(own) for own in own_models(store) if own.model == row), {}),
     }
     for title, fact in facts.items():
         if fact:
@@ -136,7 +142,7 @@ def _show(name: str) -> int:
 
 def _pull(request: PullRequest) -> int:
     store = store_of(offline=request.offline)
-    for row in [_named(name) for name in request.names]:
+    for row in [_named(name, store) for name in request.names]:
         file = _file(row)
         if file is None:
             path = _installed(row)
@@ -152,7 +158,7 @@ def _pull(request: PullRequest) -> int:
 
 def _verify(store: WeightStore) -> int:
     code = 0
-    for row in _rows():
+    for row in _rows(store):
         if not _present(row, store):
             print(f"[--] {row.name}: not on this machine")
             continue
@@ -161,6 +167,9 @@ def _verify(store: WeightStore) -> int:
         except ImgEnhanceError as error:
             print(f"[ERROR] {row.name}: {flagged(error.words)}")
             code = max(code, error.exit_code)
+    for broken in broken_records(store):
+        print(f"[ERROR] {broken.path}: {broken.why}; delete it, and add the model again")
+        code = max(code, WeightsCorrupt.exit_code)
     return code
 
 
@@ -186,10 +195,10 @@ def _present(row: Row, store: WeightStore) -> bool:
 
 
 def _installed(row: Row) -> Path:
-    from img_enhance.models.weights.store import verified_binary
+    from img_enhance.models.weights.store import verified
 
     assert isinstance(row, Model)
-    return verified_binary(row)
+    return verified(row)
 
 
 def _place(row: Row, store: WeightStore) -> str:
@@ -199,16 +208,16 @@ def _place(row: Row, store: WeightStore) -> str:
     return str(next(copies(file, store)) if file else _installed(row))
 
 
-def _rows() -> list[Row]:
+def _rows(store: WeightStore) -> list[Row]:
     """Every model, and every weight file that is none."""
-    table = model_table()
+    table = model_table(store)
     names = {model.name for model in table.models}
     return [*table.models, *(file for file in table.files if file.name not in names)]
 
 
-def _named(name: str) -> Row:
+def _named(name: str, store: WeightStore) -> Row:
     """The row of this name, or the only one whose name begins with it: yunet is yunet-2026may."""
-    rows = {row.name: row for row in _rows()}
+    rows = {row.name: row for row in _rows(store)}
     fitting = [name] if name in rows else [known for known in rows if known.startswith(f"{name}-")]
     if len(fitting) != 1:
         raise OptionError(f"no model is called {name!a}", f"there are {', '.join(rows)}")
@@ -216,7 +225,7 @@ def _named(name: str) -> Row:
 
 
 def _file(row: Row) -> WeightFile | None:
-    """The file to download, None for a model that comes with a package."""
+    """The file to download, None for a model that comes with a package, or is a person's own."""
     if isinstance(row, WeightFile):
         return row
     return row.weights.file if isinstance(row.weights, DownloadedWeights) else None

@@ -75,13 +75,14 @@ def _suggest(request: SuggestRequest) -> int:
 def _suggestion(request: SuggestRequest, photo: Path, cancelled: Callable[[], bool]) -> Suggestion:
     from img_enhance.suggest.suggest import suggest_file
 
+    store = store_of(offline=False)
     return suggest_file(
         photo,
         request.limits,
         machine=request.machine,
         reading=request.reading,
-        store=store_of(offline=False),
-        models=model_table(),
+        store=store,
+        models=model_table(store),
         tick=ticking(cancelled),
     )
 

@@ -26,6 +26,7 @@ from img_enhance.engine import Engine
 from img_enhance.engine.result import Result
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.models.model import Model
+from img_enhance.models.own import own_models
 from img_enhance.models.weights.cache import found
 from img_enhance.photo import Photo
 from img_enhance.planning.speeds import DETECTING, RESAMPLING, step_work
@@ -91,7 +92,8 @@ def _on_light(options: StepOptions, photo: Photo, engine: Engine, patient: Patie
 
 def _enlarging(options: RealESRGAN | SuperImage, model: Model, photo: Photo, engine: Engine, patient: Patient, title: str) -> Finding:
     engine.close()
-    finding = _judged(title, model.name, run(engine, part_of(photo, CHECKED), options))
+    sample = next((own.sample for own in own_models(patient.store) if own.model == model), b"")
+    finding = _judged(title, model.name, run(engine, part_of(photo, CHECKED), options), sample)
     for work, samples in network_samples(model, options, photo, engine):
         patient.learn(work, *samples)
     return finding
@@ -117,9 +119,9 @@ def _seconds(engine: Engine, photo: Photo, options: StepOptions) -> float:
     return taken
 
 
-def _judged(title: str, name: str, result: Result) -> Finding:
-    """What there is to say of an answer, which is compared with what is known to be right."""
-    near = agreement(name, result.photo.pixels)
+def _judged(title: str, name: str, result: Result, sample: bytes = b"") -> Finding:
+    """What there is to say of an answer, which is compared with what is known to be right, by its name or as a sample."""
+    near = agreement(name, result.photo.pixels, sample)
     seconds, peak = sum(record.seconds for record in result.phases), max(record.measured_bytes for record in result.phases)
     took = f"{result.photo.size} in {f'{seconds:.2f} s' if seconds < 1 else seconds_text(seconds)} and {bytes_text(peak)} of memory"
     if near is None:  # networks have been compared with plain arithmetic by the engine itself

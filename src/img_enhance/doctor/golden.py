@@ -32,10 +32,16 @@ def sample_of(pixels: Pixels) -> Sample:
     return np.asarray(chosen if chosen.dtype == np.uint8 else np.rint(chosen / 257), np.uint8)
 
 
-def agreement(name: str, pixels: Pixels) -> float | None:
-    """How near a picture is to what is known to be right, in decibels (PSNR); None where nothing is known."""
-    known = golden().get(name)
-    return None if known is None else decibels(sample_of(pixels), known)
+def agreement(name: str, pixels: Pixels, sample: bytes = b"") -> float | None:
+    """How near a picture is to what is known to be right, in decibels (PSNR); None where nothing is known.
+
+    `sample` are the values of `sample_of` where they are not known by the name.
+    """
+    found, known = sample_of(pixels), golden().get(name)
+    if known is None and sample:
+        known = np.frombuffer(sample, np.uint8)
+        known = known.reshape(found.shape) if known.size == found.size else known
+    return None if known is None else decibels(found, known)
 
 
 def decibels(found: Pixels, expected: Pixels) -> float:

@@ -7,7 +7,6 @@ from img_enhance.doctor.patient import Patient
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
-from img_enhance.models.weight_sources import WheelWeights
 from img_enhance.models.weights.cache import WeightStore, copies, found, missing
 from img_enhance.request.options import GFPGAN, RealESRGAN, SuperImage
 from img_enhance.units import bytes_text
@@ -17,7 +16,7 @@ from img_enhance.words import Pull, Words
 def models_of(patient: Patient) -> tuple[Model, ...]:
     """The models of the steps that are examined."""
     models = patient.models
-    of_steps = ((RealESRGAN, models.enlarging), (SuperImage, models.faithful), (GFPGAN, models.faces))
+    of_steps = ((RealESRGAN, (*models.enlarging, *models.own)), (SuperImage, models.faithful), (GFPGAN, models.faces))
     return tuple(model for step, those in of_steps if patient.includes(step.name) for model in those)
 
 
@@ -37,13 +36,13 @@ def is_whole(model: Model, store: WeightStore) -> bool:
 
 def _model(model: Model, store: WeightStore) -> Finding:
     title = f"Model {model.name}"
-    if not isinstance(model.weights, WheelWeights):
+    if model.weights.files:
         (file,) = model.weights.files
         return _file(file, title, model.summary, store)
-    from img_enhance.models.weights.store import verified_binary
+    from img_enhance.models.weights.store import verified
 
     try:
-        verified_binary(model)
+        verified(model)
     except ImgEnhanceError as problem:
         return failed(title, problem, "run: img-enhance models verify")
     return ok(title, f"whole; {model.summary}")

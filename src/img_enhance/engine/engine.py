@@ -9,6 +9,7 @@ from types import TracebackType
 
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.engine.device_engine import DeviceEngine
+from img_enhance.engine.own_files import with_files
 from img_enhance.engine.prepared_run import (
     Decoded,
     PreparedRun,
@@ -51,8 +52,9 @@ class Engine:
     """Owns compiled networks; use it as a context manager, from one thread at a time.
 
     `store` is where downloaded weights are, `models` the models there are; without them they are what the environment says, for this is the
-    door for Python. `gpu_share` is the part of a GPU's free memory that is for this engine, where `machine` names no bytes: others may
-    work beside it. `elsewhere` are machines that do areas of networks; `device` is then the one that they have.
+    door for Python. Only then may a recipe name a file in place of a model: who gives `models` gives all there are. `gpu_share` is the part
+    of a GPU's free memory that is for this engine, where `machine` names no bytes: others may work beside it. `elsewhere` are machines that
+    do areas of networks; `device` is then the one that they have.
     """
 
     def __init__(
@@ -67,7 +69,8 @@ class Engine:
     ) -> None:
         self.machine = machine or Machine()
         self.store = store or weight_store(os.environ)
-        self.models = models or model_table()
+        self.models = models or model_table(self.store)
+        self._takes_files = models is None
         if device is None:
             device = informed(find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu)), self.store.home)
         self.device = with_threads(device, self.machine.threads)
@@ -140,7 +143,7 @@ class Engine:
         else:
             header = source.header
         output_format = output_format_of(header, recipe, output)
-        passes, size = all_passes(recipe, header, self.models)
+        passes, size = all_passes(recipe, header, with_files(self.models, recipe) if self._takes_files else self.models)
         high_range = kept_high_range(source, recipe.output, output_format)
         if high_range is not None and (passes or not can_be_copied(source, output_format, recipe.output)):
             passes += (HighRangePass(high_range),)

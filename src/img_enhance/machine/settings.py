@@ -1,5 +1,6 @@
 """What the environment says, read by the doors only and passed on as values."""
 
+import dataclasses
 import os
 import sys
 import tempfile
@@ -8,15 +9,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from img_enhance.errors import OptionError
+from img_enhance.models.own import own_models
 from img_enhance.models.table import BUILT_IN, ModelTable
 from img_enhance.models.weights.cache import WeightStore
 
 _FOLDER = "img-enhance"
 
 
-def model_table() -> ModelTable:
-    """The models that there are."""
-    return BUILT_IN
+def model_table(store: WeightStore) -> ModelTable:
+    """The models that there are, with those that people added to this store."""
+    return dataclasses.replace(BUILT_IN, own=tuple(row.model for row in own_models(store)))
 
 
 def weight_store(environment: Mapping[str, str], *, platform: str = sys.platform, offline: bool = False) -> WeightStore:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from img_enhance.models.architecture import Architecture
 from img_enhance.models.networks.segment import Scratch, Segment
-from img_enhance.models.weight_sources import DownloadedWeights, MixedWeights, WeightSource
+from img_enhance.models.weight_sources import DownloadedWeights, FileWeights, MixedWeights, WeightSource
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Model:
     """A network with its weights.
 
     `keeps_noise` are weights of the same network that leave noise where it is. `denoise` is the share of `weights` in what runs, the rest
-    being `keeps_noise`: 1 removes all the noise it can, None is the model as it was published.
+    being `keeps_noise`: 1 removes all the noise it can, None is the model as it was published. `scratch_factor` is how many times the
+    memory that its architecture says it was measured to need.
     """
 
     name: str
@@ -25,8 +26,9 @@ class Model:
     license: str
     source: str
     paper: str
-    keeps_noise: DownloadedWeights | None = None
+    keeps_noise: DownloadedWeights | FileWeights | None = None
     denoise: float | None = None
+    scratch_factor: float = 1.0
 
     @property
     def title(self) -> str:
@@ -49,13 +51,16 @@ class Model:
     def features(self) -> int:
         return self.architecture.features
 
-    @property
+    @cached_property
     def segments(self) -> tuple[Segment, ...]:
-        return self.architecture.segments
+        segments = self.architecture.segments
+        if self.scratch_factor == 1:
+            return segments
+        return tuple(replace(segment, scratch=segment.scratch.times(self.scratch_factor)) for segment in segments)
 
     @property
     def whole(self) -> Scratch:
-        return self.architecture.whole
+        return self.architecture.whole.times(self.scratch_factor)
 
     @cached_property
     def flops_of_segments(self) -> tuple[int, ...]:
@@ -78,7 +83,7 @@ class Model:
         It must have weights that keep noise.
         """
         assert self.keeps_noise is not None
-        assert isinstance(self.weights, DownloadedWeights)
+        assert isinstance(self.weights, DownloadedWeights | FileWeights)
         if strength == 1:
             return self
         weights = MixedWeights(self.weights, self.keeps_noise, strength) if strength else self.keeps_noise

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from img_enhance.errors import OptionError
 from img_enhance.models.model import Model
+from img_enhance.models.names import is_file
 from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.networks.rrdbnet import RRDBNet
@@ -31,18 +32,19 @@ from img_enhance.words import Setting
 
 @dataclass(frozen=True)
 class ModelTable:
-    """Networks that enlarge, networks for faces, the file of the network that finds faces, networks that enlarge and draw nothing anew, and
-    files for which there is no network yet."""
+    """Networks that enlarge, networks for faces, the file of the network that finds faces, networks that enlarge and draw nothing anew,
+    files for which there is no network yet, and networks that people added, which enlarge too and are chosen by nobody else."""
 
     enlarging: tuple[Model, ...]
     faces: tuple[Model, ...]
     detector: WeightFile
     faithful: tuple[Model, ...] = ()
     other_files: tuple[WeightFile, ...] = ()
+    own: tuple[Model, ...] = ()
 
     @property
     def models(self) -> tuple[Model, ...]:
-        return (*self.enlarging, *self.faithful, *self.faces)
+        return (*self.enlarging, *self.own, *self.faithful, *self.faces)
 
     @property
     def files(self) -> tuple[WeightFile, ...]:
@@ -52,16 +54,30 @@ class ModelTable:
         )
         return tuple(dict.fromkeys((*of_models, self.detector, *self.other_files)))
 
-    def named(self, name: str, *, denoise: float | None = None) -> Model:
-        """The model with this name, taking out so much noise.
+    def named(self, name: str) -> Model:
+        """The model with this name.
 
-        Raises: KeyError when there is none, options check names before they get here; OptionError when it has no such setting.
+        Raises: KeyError when there is none.
         """
-        model = {model.name: model for model in self.models}[name]
+        return {model.name: model for model in self.models}[name]
+
+    def enlarger(self, name: str, *, denoise: float | None = None) -> Model:
+        """The model with this name among those of super-resolution that draw detail, taking out so much noise.
+
+        Raises: OptionError when there is none, or it has no such setting.
+        """
+        by_name = {model.name: model for model in (*self.enlarging, *self.own)}
+        if name not in by_name:
+            if is_file(name):
+                raise OptionError(
+                    f"the model {name[:100]!a} is a file, and none is taken here", "name a model: ", Setting("model", ", ".join(by_name))
+                )
+            raise OptionError(f"no model is called {name[:100]!a}", "there are ", Setting("model", ", ".join(by_name)))
+        model = by_name[name]
         if denoise is None:
             return model
         if model.keeps_noise is None:
-            able = ", ".join(other.name for other in self.enlarging if other.keeps_noise)
+            able = ", ".join(other.name for other in by_name.values() if other.keeps_noise)
             raise OptionError(f"{model.name} has no denoise", "leave it out, or use ", Setting("model", able))
         return model.with_denoise(denoise)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from img_enhance.models.weight_files import WeightFile
 
@@ -62,14 +63,40 @@ class DownloadedWeights:
 
 
 @dataclass(frozen=True)
+class FileWeights:
+    """Weights in a file of the person's own, which had so many bytes and this hash when it was looked at.
+
+    Of a pair of ncnn files `path` is the one with the network, and `bytes` and hash are those of both, one after the other.
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+
+    @property
+    def values(self) -> int:
+        """At most about how many: they may be float16."""
+        return self.bytes // 2
+
+    @property
+    def files(self) -> tuple[WeightFile, ...]:
+        """What must be downloaded: nothing."""
+        return ()
+
+    @property
+    def origin(self) -> str:
+        return "your own file"
+
+
+@dataclass(frozen=True)
 class MixedWeights:
     """`share` of the first weights plus the rest of the second, value by value.
 
     Source: Wang et al., Deep Network Interpolation, CVPR 2019, arXiv:1811.10515.
     """
 
-    first: DownloadedWeights
-    second: DownloadedWeights
+    first: DownloadedWeights | FileWeights
+    second: DownloadedWeights | FileWeights
     share: float
 
     @property
@@ -88,11 +115,11 @@ class MixedWeights:
     @property
     def files(self) -> tuple[WeightFile, ...]:
         """What must be downloaded."""
-        return self.first.file, self.second.file
+        return (*self.first.files, *self.second.files)
 
     @property
     def origin(self) -> str:
         return self.first.origin
 
 
-WeightSource = WheelWeights | DownloadedWeights | MixedWeights
+WeightSource = WheelWeights | DownloadedWeights | FileWeights | MixedWeights

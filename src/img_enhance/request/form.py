@@ -19,13 +19,19 @@ Unit = Literal["", "bytes", "pixels"]
 # No option has a use for more; NaN and infinity are outside too.
 LARGEST = 10**18
 
+# Of what may be a path: the most that systems take.
+LONGEST_TEXT = 4096
+
 _SUFFIX = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 Options = TypeVar("Options")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One option as a door sees it. `exclusive` names the group of which at most one may be given."""
+    """One option as a door sees it. `exclusive` names the group of which at most one may be given.
+
+    `extensible` says that `choices` are those that are always there: more may be known where the work is done, and there they are checked.
+    """
 
     name: str
     type: type[int] | type[float] | type[str] | type[bool]
@@ -34,6 +40,7 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    extensible: bool = False
     unit: Unit = ""
     exclusive: str = ""
     placeholder: str = ""
@@ -50,12 +57,13 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    extensible: bool = False,
     unit: Unit = "",
     exclusive: str = "",
     placeholder: str = "",
 ) -> Any:
     """A dataclass field with what doors need to know of it; a default of None means it may be left out."""
-    facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
+    facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices, "extensible": extensible}
     facts |= {"unit": unit, "exclusive": exclusive, "placeholder": placeholder}
     return dataclasses.field(default=default, metadata=facts)
 
@@ -92,7 +100,9 @@ def _check_value(field: Field, value: Any) -> None:
     accepted = (int, float) if field.type is float else field.type
     if not isinstance(value, accepted) or isinstance(value, bool) != (field.type is bool):
         raise OptionError(f"{field.name} must be {_described(field)}, not {value!r}")
-    if field.choices and value not in field.choices:
+    if field.extensible and isinstance(value, str) and not (0 < len(value) <= LONGEST_TEXT and value.isprintable()):
+        raise OptionError(f"{field.name} must be a name of up to {LONGEST_TEXT} characters, not {value[:100]!a}")
+    if field.choices and not field.extensible and value not in field.choices:
         raise OptionError(f"{field.name} must be one of {', '.join(field.choices)}, not '{value}'")
     if isinstance(value, str | bool):
         return

@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 from img_enhance.errors import RecipeError
+from img_enhance.models.names import is_file
 from img_enhance.request.form import Field, fields, from_text, to_mapping
-from img_enhance.request.options import STEP_OPTIONS, StepOptions
+from img_enhance.request.options import STEP_OPTIONS, RealESRGAN, StepOptions
 
 # A step with its options. What is no step says how large photo and result are.
 _STEP = re.compile(r"(\w+)\((.*)\)")
@@ -18,7 +19,15 @@ def note_of(steps: tuple[StepOptions, ...]) -> str:
     >>> note_of((RealESRGAN(upscale=2.0),))
     'real_esrgan(model=realesrgan-x4plus, upscale=2.0)'
     """
-    return "; ".join(f"{step.name}({', '.join(f'{name}={value}' for name, value in to_mapping(step).items())})" for step in steps)
+    return "; ".join(f"{step.name}({', '.join(f'{name}={value}' for name, value in _told(step).items())})" for step in steps)
+
+
+def _told(step: StepOptions) -> dict[str, Any]:
+    """The options of a step. Of a model's file only its name: a photo that others see does not say what folders somebody has."""
+    options = to_mapping(step)
+    if isinstance(step, RealESRGAN) and is_file(step.model):
+        options["model"] = re.sub(r"[^\w.+-]", "_", re.split(r"[/\\]", step.model)[-1])
+    return options
 
 
 def steps_in(note: str) -> tuple[StepOptions, ...]:

@@ -66,7 +66,13 @@ class RealESRGAN(Enlarging):
 
     name: ClassVar[str] = "real_esrgan"
 
-    model: str = option("realesrgan-x4plus", help="the network to use", choices=MODEL_NAMES)
+    model: str = option(
+        "realesrgan-x4plus",
+        help=f"the network to use: {', '.join(MODEL_NAMES)}, or one that was added",
+        choices=MODEL_NAMES,
+        extensible=True,
+        placeholder="MODEL",
+    )
     denoise: float | None = option(
         None,
         help="how much noise to remove, from 0 (keep it) to 1 (default); for realesr-general-x4v3 only",

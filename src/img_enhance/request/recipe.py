@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from img_enhance.errors import OptionError, RecipeError
+from img_enhance.models.names import is_file
 from img_enhance.request.form import from_mapping, to_mapping
-from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Output, StepOptions
+from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Output, RealESRGAN, StepOptions
 from img_enhance.words import Words
 
 VERSION = 1
@@ -93,6 +94,13 @@ class Reason:
     def from_mapping(cls, values: Mapping[str, Any]) -> "Reason":
         """The reason in these JSON values, which may be of a later version that says more."""
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+
+def files_named(recipe: Recipe) -> tuple[str, ...]:
+    """The files that the recipe names in the place of models."""
+    if recipe.steps == AUTO:
+        return ()
+    return tuple(dict.fromkeys(step.model for step in recipe.steps if isinstance(step, RealESRGAN) and is_file(step.model)))
 
 
 def left_out(reasons: Iterable[Reason]) -> tuple[Words, ...]:

@@ -20,11 +20,11 @@ RECIPE_EXAMPLE = {
 }
 
 
-def field_schema(field: Field) -> dict[str, Any]:
-    """JSON Schema of an option."""
+def field_schema(field: Field, known: tuple[str, ...] = ()) -> dict[str, Any]:
+    """JSON Schema of an option; `known` are all choices where more are known than those that are always there."""
     schema: dict[str, Any] = {"type": _TYPES[field.type], "description": field.help}
     if field.choices:
-        schema["enum"] = list(field.choices)
+        schema["examples" if field.extensible and not known else "enum"] = list(known or field.choices)
     if field.minimum is not None:
         schema["minimum"] = field.minimum
     if field.maximum is not None:

@@ -13,7 +13,7 @@ from img_enhance.errors import OptionError, RecipeError
 from img_enhance.jobs.refusals import MalformedRequest
 from img_enhance.request.form import Field, fields, from_text
 from img_enhance.request.options import STEP_OPTIONS, Enlarging, Output, RealESRGAN, StepOptions
-from img_enhance.request.recipe import AUTO, Recipe
+from img_enhance.request.recipe import AUTO, Recipe, files_named
 
 SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
 KEEP_PHOTO, PHOTO_URL, CALLBACK_URL = "keep_photo", "photo_url", "callback_url"
@@ -148,7 +148,10 @@ def recipe_in(values: Mapping[str, Any]) -> Recipe:
         for name, count in counts.items():
             if count > _MOST_OF_A_KIND:
                 raise RecipeError(f"the recipe has {name} {count} times and {_MOST_OF_A_KIND} are allowed")
-    return Recipe.from_mapping(inner)
+    recipe = Recipe.from_mapping(inner)
+    for name in files_named(recipe):
+        raise OptionError(f"model must be the name of a model, not {name[:100]!a}: no file is taken", "GET /api/v1/algorithms lists them")
+    return recipe
 
 
 def json_mapping(text: str | bytes, what: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def real_esrgan_passes(size: Size, options: RealESRGAN, models: ModelTable, wrap
 
     Raises: OptionError as `output_size`, and for a denoise that the model does not have.
     """
-    model = models.named(options.model, denoise=options.denoise)
+    model = models.enlarger(options.model, denoise=options.denoise)
     return _passes(size, output_size(size, options, model.scale), options, lambda _: model, wraps)
 
 

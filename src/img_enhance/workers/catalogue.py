@@ -60,6 +60,7 @@ KINDS = (
     Kind(errors.DiskError, _OPERATOR, private=True),
     Kind(errors.DeviceError, _OPERATOR, private=True),
     Kind(errors.WeightsMissing, f"take another model, or {_OPERATOR}", private=True),
+    Kind(errors.UnsupportedModel, f"take another model, or {_OPERATOR}", private=True),
     Kind(errors.DownloadError, f"take another model, or {_OPERATOR}", private=True),
     Kind(errors.IntegrityError, _OPERATOR, private=True),
     Kind(errors.WeightsCorrupt, f"take another model, or {_OPERATOR}", private=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,8 @@ class EngineWorker:
     """Owns an engine, whose warm model is ready."""
 
     def __init__(self, setup: Setup) -> None:
-        from img_enhance.engine import Engine
-
         self._setup = setup
-        self._engine = Engine(machine_of(setup), gpu_share=setup.gpu_share)
+        self._engine = engine_of(setup, gpu_share=setup.gpu_share)
         _warm(self._engine, setup.warm_model)
 
     @property
@@ -95,9 +94,11 @@ def prepared_for(
     engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None, most_in_memory: int | None = None
 ) -> PreparedRun:
     """The run as planned; steps chosen automatically make no more pixels than `most_pixels`."""
+    from img_enhance.machine.settings import model_table
     from img_enhance.request.options import Limits
     from img_enhance.request.recipe import Recipe
 
+    engine.models = model_table(engine.store)  # the operator may have added one since
     recipe = Recipe.from_mapping(request)
     if most_pixels is not None:
         megapixels = min(recipe.limits.max_output_megapixels, most_pixels / 1e6)
@@ -114,6 +115,15 @@ def _warm(engine: Engine, model: str) -> None:
     from img_enhance.request.recipe import Recipe
 
     engine.enhance(Photo(np.zeros((16, 16, 3), np.uint8)), Recipe(steps=(RealESRGAN(model=model),)))
+
+
+def engine_of(setup: Setup, *, gpu_share: float = 1.0) -> Engine:
+    """An engine for requests of others: it has the models of this machine, and takes no files in their place."""
+    from img_enhance.engine import Engine
+    from img_enhance.machine.settings import model_table, weight_store
+
+    store = weight_store(os.environ)
+    return Engine(machine_of(setup), store, models=model_table(store), gpu_share=gpu_share)
 
 
 def machine_of(setup: Setup) -> Machine:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
 from img_enhance.workers.channel import Channel, Gone
-from img_enhance.workers.engine_worker import EngineWorker, failure, machine_of, pair, prepared_for, without_paths
+from img_enhance.workers.engine_worker import EngineWorker, engine_of, failure, pair, prepared_for, without_paths
 from img_enhance.workers.parent import die_with_parent
 from img_enhance.workers.protocol import (
     Cancel,
@@ -78,9 +78,7 @@ def main(role: str, number: int) -> None:
 
 def read_photos(channel: Channel, setup: Setup) -> None:
     """Look at photos, within limits that only this process has."""
-    from img_enhance.engine import Engine
-
-    with Engine(machine_of(setup)) as engine:
+    with engine_of(setup) as engine:
         _limit(setup)
         channel.send(Ready())
         while True:

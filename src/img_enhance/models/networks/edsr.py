@@ -14,13 +14,14 @@ from typing import Any, ClassVar
 from img_enhance.models.networks.ops import Ops
 from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment, Shapes
 
-FEATURES = 64
 SCALES = (2, 3, 4)
 
-# Measured 2026-11 with `scripts/measure_model.py`, as the widest windows: beyond these a window runs no faster.
+# The paper's large network, of 256 features, adds a tenth of what each of its blocks finds (section 3.3); the others add all.
+LARGE, RESIDUAL_OF_LARGE = 256, 0.1
+
+# Measured 2026-11 with `scripts/measure_model.py` for 64 features, as the widest windows: beyond these a window runs no faster.
 _BODY, _TAIL = Scratch(f32=1_100, bf16=600), Scratch(f32=8_900, bf16=4_600)
 _BODY_WINDOW, _TAIL_WINDOW = 640, 320
-_WHOLE = Scratch(f32=8_900, bf16=4_600)
 
 # The tail's convolutions see a pixel each: at the photo's size, at twice it where the network is 4x, and at the result's.
 _TAIL_REACH = 2
@@ -28,14 +29,22 @@ _TAIL_REACH = 2
 
 @dataclass(frozen=True)
 class EDSR:
-    """`blocks` residual blocks of two convolutions, 64 features, then one or two shuffles of pixels to the larger size."""
+    """`blocks` residual blocks of two convolutions, then one or two shuffles of pixels to the larger size."""
 
     blocks: int
     scale: int
+    features: int = 64
 
     cell: ClassVar[int] = 1
-    features: ClassVar[int] = FEATURES
-    whole: ClassVar[Scratch] = _WHOLE
+
+    @property
+    def whole(self) -> Scratch:
+        return _TAIL.times(self.features / 64)
+
+    @property
+    def residual(self) -> float:
+        """How much of what a block finds is added."""
+        return RESIDUAL_OF_LARGE if self.features == LARGE else 1.0
 
     @property
     def halo(self) -> int:
@@ -50,11 +59,11 @@ class EDSR:
     def segments(self) -> tuple[Segment, ...]:
         body = Segment(
             "body",
-            partial(_body, self.blocks),
+            partial(_body, self.blocks, self.residual),
             ("picture",),
             reach=self._body_reach,
-            channels_out=FEATURES,
-            scratch=_BODY,
+            channels_out=self.features,
+            scratch=_BODY.times(self.features / 64),
             window=_BODY_WINDOW,
         )
         tail = Segment(
@@ -63,23 +72,24 @@ class EDSR:
             ("features",),
             reach=_TAIL_REACH,
             channels_out=3,
-            features_in=FEATURES,
+            features_in=self.features,
             scale=self.scale,
-            scratch=_TAIL,
+            scratch=self.whole,
             window=_TAIL_WINDOW,
         )
         return body, tail
 
     @cached_property
     def shapes(self) -> Shapes:
-        return _shapes(self.blocks, self.scale)
+        return _shapes(self)
 
     @classmethod
     def of_shapes(cls, shapes: Shapes) -> EDSR | None:
         blocks = len({name.split(".")[1] for name in shapes if name.startswith("body.") and ".body.2." in name})
         shuffled = [shapes[name][0] for name in ("tail.0.0.weight", "tail.0.2.weight") if shapes.get(name)]
-        scale = 4 if len(shuffled) == 2 else isqrt(shuffled[0] // FEATURES) if shuffled else 0
-        return cls(blocks, scale) if blocks and scale in SCALES else None
+        features, *_ = shapes.get("head.0.weight") or (0,)
+        scale = 4 if len(shuffled) == 2 else isqrt(shuffled[0] // features) if shuffled and features else 0
+        return cls(blocks, scale, features) if blocks and features and scale in SCALES else None
 
 
 def _factors(scale: int) -> tuple[int, ...]:
@@ -87,21 +97,22 @@ def _factors(scale: int) -> tuple[int, ...]:
     return (2, 2) if scale == 4 else (scale,)
 
 
-def _shapes(blocks: int, scale: int) -> Shapes:
+def _shapes(network: EDSR) -> Shapes:
     shapes: Shapes = {}
+    blocks, features = network.blocks, network.features
 
     def conv(name: str, channels_in: int, channels_out: int) -> None:
         shapes[f"{name}.weight"] = (channels_out, channels_in, 3, 3)
         shapes[f"{name}.bias"] = (channels_out,)
 
-    conv("head.0", 3, FEATURES)
+    conv("head.0", 3, features)
     for block in range(blocks):
-        conv(f"body.{block}.body.0", FEATURES, FEATURES)
-        conv(f"body.{block}.body.2", FEATURES, FEATURES)
-    conv(f"body.{blocks}", FEATURES, FEATURES)
-    for number, factor in enumerate(_factors(scale)):
-        conv(f"tail.0.{2 * number}", FEATURES, FEATURES * factor**2)
-    conv("tail.1", FEATURES, 3)
+        conv(f"body.{block}.body.0", features, features)
+        conv(f"body.{block}.body.2", features, features)
+    conv(f"body.{blocks}", features, features)
+    for number, factor in enumerate(_factors(network.scale)):
+        conv(f"tail.0.{2 * number}", features, features * factor**2)
+    conv("tail.1", features, 3)
     return shapes
 
 
@@ -109,11 +120,12 @@ def _conv(ops: Ops[Any], weights: NamedWeights, name: str, x: Any) -> Any:
     return ops.conv(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
 
 
-def _body(blocks: int, ops: Ops[Any], weights: NamedWeights, picture: Any) -> Any:
+def _body(blocks: int, residual: float, ops: Ops[Any], weights: NamedWeights, picture: Any) -> Any:
     head = x = _conv(ops, weights, "head.0", picture)
     for block in range(blocks):
         inner = ops.leaky_relu(_conv(ops, weights, f"body.{block}.body.0", x), 0.0)
-        x = ops.add(_conv(ops, weights, f"body.{block}.body.2", inner), x)
+        found = _conv(ops, weights, f"body.{block}.body.2", inner)
+        x = ops.add(found if residual == 1 else ops.scale(found, residual), x)
     return ops.add(_conv(ops, weights, f"body.{blocks}", x), head)
 
 

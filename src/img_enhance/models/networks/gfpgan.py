@@ -72,12 +72,12 @@ class GFPGANClean:
 
     @classmethod
     def of_shapes(cls, shapes: Shapes) -> GFPGANClean | None:
-        constant = shapes.get(f"{_DECODER}.constant_input.weight")
-        style, _ = shapes.get(f"{_DECODER}.style_mlp.1.weight", (0, 0))
-        noises = [shape for name, shape in shapes.items() if name.startswith(f"{_DECODER}.noises.")]
-        if constant is None or not style or not noises:
+        constant = shapes.get(f"{_DECODER}.constant_input.weight", ())
+        style, *_ = shapes.get(f"{_DECODER}.style_mlp.1.weight") or (0,)
+        sides = [shape[-1] for name, shape in shapes.items() if name.startswith(f"{_DECODER}.noises.") and shape]
+        if len(constant) != 4 or not style or not sides:
             return None
-        return cls(side=max(shape[-1] for shape in noises), channels=constant[1], style=style)
+        return cls(side=max(sides), channels=constant[1], style=style)
 
 
 def _shapes(architecture: GFPGANClean) -> Shapes:

@@ -13,103 +13,137 @@ from typing import Any, ClassVar
 from img_enhance.models.networks.ops import Ops
 from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment, Shapes
 
-FEATURES = 64
-GROWTH = 32
 SLOPE = 0.2
 RESIDUAL = 0.2
 
-# Measured 2026-11 with `scripts/measure_model.py`, as the widest windows: beyond these a window runs no faster.
+# Measured 2026-11 with `scripts/measure_model.py` for 64 features, growth 32 and 4x, as the widest windows: beyond these a window runs no
+# faster.
 _HEAD, _BLOCK, _TAIL = Scratch(f32=810, bf16=430), Scratch(f32=4_000, bf16=1_900), Scratch(f32=9_500, bf16=4_800)
 _WINDOW, _TAIL_WINDOW = 640, 320
 _WHOLE, _WHOLE_OF_CELLS = Scratch(f32=14_000, bf16=7_000), Scratch(f32=16_000, bf16=8_000)
 
+# So many times may a network double the size: 8x is the most that is published.
+MOST_DOUBLINGS = 3
+
 
 @dataclass(frozen=True)
 class RRDBNet:
-    """Residual-in-residual dense blocks, 64 features, growth 32, 4x.
+    """Residual-in-residual dense blocks of so many features and so much growth, then as many doublings of the size.
 
-    Squares of `cell` x `cell` pixels become channels first (pixel unshuffle), so that with 2 the whole is 2x.
+    Squares of `cell` x `cell` pixels become channels first (pixel unshuffle), so that with 2 cells and two doublings the whole is 2x.
     """
 
     blocks: int
     cell: int = 1
+    doublings: int = 2
+    features: int = 64
+    growth: int = 32
 
-    features: ClassVar[int] = FEATURES
     # Of areas: on f32 tiles that leaves 75 dB and at most 2/255 against the untiled picture (2026-11), while the theoretical reach of 23
     # blocks is 349 px.
     halo: ClassVar[int] = 64
 
     @property
     def scale(self) -> int:
-        return 4 // self.cell
+        return (1 << self.doublings) // self.cell
 
     @property
     def whole(self) -> Scratch:
-        return _WHOLE if self.cell == 1 else _WHOLE_OF_CELLS
+        whole = _WHOLE if self.cell == 1 else _WHOLE_OF_CELLS
+        return whole.times(max(self._tail_size, self._block_size))
+
+    @property
+    def _block_size(self) -> float:
+        """How much wider the maps of a block are than those that were measured."""
+        return (self.features + 4 * self.growth) / (64 + 4 * 32)
+
+    @property
+    def _tail_size(self) -> float:
+        """How much larger the maps of the tail are than those that were measured."""
+        return self.features / 64 * (1 << 2 * self.doublings) / 4**2
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
-        return _segments(self.blocks, self.cell)
+        return _segments(self)
 
     @cached_property
     def shapes(self) -> Shapes:
-        return _shapes(self.blocks, self.cell)
+        return _shapes(self)
 
     @classmethod
     def of_shapes(cls, shapes: Shapes) -> RRDBNet | None:
         blocks = len({name.split(".")[1] for name in shapes if name.startswith("body.") and ".rdb1." in name})
-        _, channels, *_ = shapes.get("conv_first.weight", (0, 0))
-        cell = {3: 1, 12: 2}.get(channels)
-        return cls(blocks, cell) if blocks and cell else None
+        growth = shapes.get("body.0.rdb1.conv1.bias", (0,))
+        features = shapes.get("conv_body.bias", (0,))
+        first = shapes.get("conv_first.weight", ())
+        doublings = sum(1 for name in shapes if name.startswith("conv_up") and name.endswith(".weight"))
+        if not (blocks and any(growth) and any(features)) or doublings > MOST_DOUBLINGS:
+            return None
+        cell = {12: 2, 48: 4}.get(first[1], 1) if len(first) == 4 else 1
+        return cls(blocks, cell, doublings, features[0], growth[0]) if 1 << doublings >= cell else None
 
 
-def _segments(blocks: int, cell: int) -> tuple[Segment, ...]:
-    """Head, blocks and tail of the network, whose answer is four times as large as its picture of cells."""
-    head = Segment("head", partial(_head, cell), ("picture",), reach=1, channels_out=FEATURES, cell=cell, scratch=_HEAD, window=_WINDOW)
-    # A block is 15 convolutions deep. The tail sees 1 pixel by the body's last convolution, 1 at twice and 3 at four times the size.
-    body = (
+def _segments(network: RRDBNet) -> tuple[Segment, ...]:
+    """Head, blocks and tail of the network, whose answer is up to eight times as large as its picture of cells."""
+    blocks, cell, features, doublings = network.blocks, network.cell, network.features, network.doublings
+    body = _BLOCK.times(network._block_size)
+    head = Segment(
+        name="head",
+        function=partial(_head, cell),
+        inputs=("picture",),
+        reach=1,
+        channels_out=features,
+        cell=cell,
+        scratch=_HEAD.times(features / 64),
+        window=_WINDOW,
+    )
+    # A block is 15 convolutions deep. The tail sees 1 pixel by the body's last convolution, and by the others less than 2: two at the
+    # size of the result and one at every doubling of the size.
+    middle = (
         Segment(
             name=f"block {i}",
             function=partial(_block, i),
             inputs=("features",),
             reach=15,
-            channels_out=FEATURES,
-            features_in=FEATURES,
-            scratch=_BLOCK,
+            channels_out=features,
+            features_in=features,
+            scratch=body,
             window=_WINDOW,
         )
         for i in range(blocks)
     )
     tail = Segment(
         name="tail",
-        function=partial(_tail, cell),
+        function=partial(_tail, cell, doublings),
         inputs=("picture", "features"),
         reach=3,
         channels_out=3,
-        features_in=FEATURES,
-        scale=4,
+        features_in=features,
+        scale=1 << doublings,
         cell=cell,
-        scratch=_TAIL,
-        window=_TAIL_WINDOW,
+        # Below 4x the maps are smaller, and what is read and kept at the photo's size weighs more: never less than half.
+        scratch=_TAIL.times(max(network._tail_size, features / 128)),
+        window=_TAIL_WINDOW if doublings <= 2 else _TAIL_WINDOW // 2,
     )
-    return (head, *body, tail)
+    return (head, *middle, tail)
 
 
-def _shapes(blocks: int, cell: int) -> Shapes:
+def _shapes(network: RRDBNet) -> Shapes:
     shapes: Shapes = {}
+    blocks, cell, features, growth = network.blocks, network.cell, network.features, network.growth
 
     def conv(name: str, channels_in: int, channels_out: int) -> None:
         shapes[f"{name}.weight"] = (channels_out, channels_in, 3, 3)
         shapes[f"{name}.bias"] = (channels_out,)
 
-    conv("conv_first", 3 * cell * cell, FEATURES)
+    conv("conv_first", 3 * cell * cell, features)
     for block in range(blocks):
         for dense in (1, 2, 3):
             for k in range(1, 6):
-                conv(f"body.{block}.rdb{dense}.conv{k}", FEATURES + (k - 1) * GROWTH, GROWTH if k < 5 else FEATURES)
-    for name in ("conv_body", "conv_up1", "conv_up2", "conv_hr"):
-        conv(name, FEATURES, FEATURES)
-    conv("conv_last", FEATURES, 3)
+                conv(f"body.{block}.rdb{dense}.conv{k}", features + (k - 1) * growth, growth if k < 5 else features)
+    for name in ("conv_body", *(f"conv_up{n}" for n in range(1, network.doublings + 1)), "conv_hr"):
+        conv(name, features, features)
+    conv("conv_last", features, 3)
     return shapes
 
 
@@ -135,11 +169,11 @@ def _block(block: int, ops: Ops[Any], weights: NamedWeights, features: Any) -> A
     return ops.add(ops.scale(x, RESIDUAL), features)
 
 
-def _tail(cell: int, ops: Ops[Any], weights: NamedWeights, picture: Any, features: Any) -> Any:
+def _tail(cell: int, doublings: int, ops: Ops[Any], weights: NamedWeights, picture: Any, features: Any) -> Any:
     # The head's answer is computed again rather than kept: one convolution of 350 is cheaper than a third map of features. The order of
     # the sum matters: a runtime adds its second term to the accumulator of the convolution before it, and it is the head's answer
     # that was rounded to bf16 where both are one graph. The other way round the bits differ.
     x = ops.add(_conv(ops, weights, "conv_body", features), _head(cell, ops, weights, picture))
-    x = ops.leaky_relu(_conv(ops, weights, "conv_up1", ops.nearest(x, 2)), SLOPE)
-    x = ops.leaky_relu(_conv(ops, weights, "conv_up2", ops.nearest(x, 2)), SLOPE)
+    for n in range(1, doublings + 1):
+        x = ops.leaky_relu(_conv(ops, weights, f"conv_up{n}", ops.nearest(x, 2)), SLOPE)
     return _conv(ops, weights, "conv_last", ops.leaky_relu(_conv(ops, weights, "conv_hr", x), SLOPE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Literal, Protocol
 
 from img_enhance.models.networks.ops import Ops, Weights
@@ -29,6 +30,10 @@ class Scratch:
 
     def bytes_per_pixel(self, precision: Precision) -> int:
         return self.bf16 if precision == "bf16" else self.f32
+
+    def times(self, factor: float) -> Scratch:
+        """So many times as much."""
+        return Scratch(ceil(self.f32 * factor), ceil(self.bf16 * factor))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from img_enhance.errors import WeightsCorrupt
 from img_enhance.models.networks.ops import Weights
 from img_enhance.models.networks.segment import Shapes
 
-_MAGIC = "7767517"
-_FLOAT16_FLAG = 0x01306B47
+MAGIC = "7767517"
+FLOAT16_FLAG = 0x01306B47
 _WEIGHTED = ("Convolution", "PReLU")
 
 
@@ -36,7 +36,7 @@ def read_ncnn(param: Path, binary: Path, shapes: Shapes) -> dict[str, Weights]:
         if flagged:
             (flag,) = struct.unpack_from("<I", data, offset)
             offset += 4
-            if flag != _FLOAT16_FLAG:
+            if flag != FLOAT16_FLAG:
                 raise WeightsCorrupt(f"{binary.name}: {name} is not stored as float16 (flag {flag:#x})")
         shape = shapes[name]
         count = int(np.prod(shape))
@@ -61,7 +61,7 @@ def read_ncnn(param: Path, binary: Path, shapes: Shapes) -> dict[str, Weights]:
 def _layers(param: Path) -> list[str]:
     """The types of the layers that have weights, in order."""
     lines = param.read_text(encoding="ascii", errors="replace").splitlines()
-    if not lines or lines[0].strip() != _MAGIC:
+    if not lines or lines[0].strip() != MAGIC:
         raise WeightsCorrupt(f"{param.name} is not an ncnn network")
     types = (line.split(maxsplit=1)[0] for line in lines[2:] if line.strip())
     return [layer for layer in types if layer in _WEIGHTED]

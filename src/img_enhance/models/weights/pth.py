@@ -16,8 +16,9 @@ from img_enhance.models.weights.stored_zip import Span, stored_entries
 from img_enhance.models.weights.tensor_pickle import LARGEST_PICKLE, Storage, Tensor, read_pickle
 from img_enhance.models.weights.tensors import DTYPES, Array, Malformed, array_at, mapped
 
-# Where training code keeps the averaged weights, which are the better ones, and the plain ones.
-_TABLES = ("params_ema", "params")
+# Where training code keeps the averaged weights, which are the better ones, the plain ones, and a table that may hold either.
+_TABLES = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net")
+_MOST_TABLES = 3
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
@@ -27,7 +28,8 @@ Locate = Callable[[Storage], Span]
 
 
 def read_pth(path: Path) -> dict[str, Array]:
-    """The tensors by name, read-only arrays over the file (bfloat16 widened to float32): of `params_ema`, else `params`, else all.
+    """The tensors by name, read-only arrays over the file (bfloat16 widened to float32): of `params_ema`, else `params`, else
+    one of the other tables that programs put them in, else all.
 
     Raises: WeightsMissing when the file cannot be read; WeightsCorrupt when it holds anything but tensors, or is damaged.
     """
@@ -38,13 +40,17 @@ def read_pth(path: Path) -> dict[str, Array]:
 
 def _table(root: Any) -> dict[str, Tensor]:
     """The mapping of names to tensors in what a file holds."""
-    if not isinstance(root, dict):
-        raise Malformed("it does not hold a mapping")
-    table = next((root[name] for name in _TABLES if isinstance(root.get(name), dict)), root)
+    table = root
+    for _ in range(_MOST_TABLES):
+        if not isinstance(table, dict):
+            raise Malformed("it does not hold a mapping")
+        table = next((table[name] for name in _TABLES if isinstance(table.get(name), dict)), table)
+    tensors = dict[str, Tensor]()
     for name, value in table.items():
         if not isinstance(value, Tensor):
             raise Malformed(f"{name[:100]!a} is not a tensor")
-    return table
+        tensors[name] = value
+    return tensors
 
 
 def _arrays(data: mmap.mmap, table: dict[str, Tensor], locate: Locate) -> dict[str, Array]:

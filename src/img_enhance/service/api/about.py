@@ -19,7 +19,7 @@ from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.models.model import Model
 from img_enhance.models.weights.cache import WeightStore, copies
-from img_enhance.request.form import fields
+from img_enhance.request.form import Field, fields
 from img_enhance.request.options import LIGHT_STEPS, STEP_OPTIONS, Output
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.keys import EVERYBODY
@@ -43,18 +43,23 @@ async def algorithms() -> dict[str, Any]:
     Those on `light` can be seen in a preview.
     """
     store = weight_store(os.environ)
+    models = model_table(store)
+
+    def known(field: Field) -> tuple[str, ...]:
+        return (*field.choices, *(model.name for model in models.own)) if field.extensible else ()
+
     return {
         "algorithms": [
             {
                 "name": kind.name,
                 "summary": (kind.__doc__ or "").splitlines()[0],
                 "light": kind in LIGHT_STEPS,
-                "options": {field.name: field_schema(field) for field in fields(kind)},
+                "options": {field.name: field_schema(field, known(field)) for field in fields(kind)},
             }
             for kind in STEP_OPTIONS
         ],
         "output": {field.name: field_schema(field) for field in fields(Output)},
-        "models": [_model_row(model, store) for model in model_table().models],
+        "models": [_model_row(model, store) for model in models.models],
     }
 
 

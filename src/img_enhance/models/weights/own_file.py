@@ -1,0 +1,124 @@
+"""A person's own file of weights: PyTorch's, safetensors, or a pair of ncnn, whatever it is called, and the network that it is of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from img_enhance.errors import UnsupportedModel, WeightsMissing
+from img_enhance.models.architecture import Architecture
+from img_enhance.models.recognition import enlarging_network, title_of, used
+from img_enhance.models.weights.layouts import published
+from img_enhance.models.weights.ncnn import MAGIC
+from img_enhance.models.weights.ncnn_graph import difference, read_pair
+from img_enhance.models.weights.pth import read_pth
+from img_enhance.models.weights.safetensors import read_safetensors
+from img_enhance.models.weights.tensors import Array
+from img_enhance.units import bytes_text
+
+# The largest networks that enlarge have 0.2 GB; whatever is larger is something else, and would take long to hash.
+LARGEST_FILE = 2_000_000_000
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """What a file holds: a network, and its weights by their published names, arrays over the mapped file."""
+
+    architecture: Architecture
+    weights: dict[str, Array]
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The files that a model is in, of which any may be named: two of ncnn, one otherwise.
+
+    Raises: WeightsMissing when one is not there, or cannot be read.
+    """
+    twin = {".param": ".bin", ".bin": ".param"}.get(path.suffix.lower())
+    if twin is not None and (path.suffix.lower() == ".param" or path.with_suffix(twin).is_file()):
+        files: tuple[Path, ...] = (path.with_suffix(".param"), path.with_suffix(".bin"))
+    else:
+        files = (path,)
+    for file in files:
+        if not file.is_file():
+            advice = "a model of ncnn is two files, NAME.param and NAME.bin, side by side" if len(files) > 1 else "check its name"
+            raise WeightsMissing(f"there is no file {file}", advice)
+    return files
+
+
+def size_and_hash(files: tuple[Path, ...]) -> tuple[int, str]:
+    """The bytes of the files, one after the other, and their sha256.
+
+    Raises: WeightsMissing when one cannot be read; UnsupportedModel when they are larger than any network.
+    """
+    digest, size = hashlib.sha256(), 0
+    for block in _blocks(files):
+        size += len(block)
+        digest.update(block)
+    return size, digest.hexdigest()
+
+
+def _blocks(files: tuple[Path, ...]) -> Iterator[bytes]:
+    try:
+        size = sum(file.stat().st_size for file in files)
+        if size > LARGEST_FILE:
+            raise UnsupportedModel(f"{files[0]} has {bytes_text(size)}; files of at most {bytes_text(LARGEST_FILE)} are taken as models")
+        for file in files:
+            with file.open("rb") as data:
+                while block := data.read(_BLOCK_BYTES):
+                    yield block
+    except OSError as error:
+        raise WeightsMissing(f"cannot read the weights {files[0]}: {error.strerror}") from None
+
+
+def read_own(files: tuple[Path, ...]) -> OwnFile:
+    """What the files hold, by their contents.
+
+    Raises: UnsupportedModel for a network that is not known here, or a file of another kind; WeightsCorrupt for a damaged one;
+    WeightsMissing when it cannot be read.
+    """
+    name = files[0].name
+    if len(files) == 2:
+        layers, values = read_pair(*files)
+        network = enlarging_network({key: array.shape for key, array in values.items()}, name)
+        other = difference(layers, network)
+        if other:
+            raise UnsupportedModel(
+                f"{name} has the weights of {title_of(network)}, but {other} is not in that network",
+                "take the PyTorch or safetensors file of the model instead",
+            )
+        return OwnFile(network, values)
+    found = published(_tensors(files[0]))
+    tensors = {key: _as_float(values) for key, values in found.items() if np.issubdtype(values.dtype, np.floating)}
+    shapes = used({key: values.shape for key, values in tensors.items()})
+    return OwnFile(enlarging_network(shapes, name), {key: tensors[key] for key in shapes})
+
+
+def _as_float(values: Array) -> Array:
+    return values.astype(np.float32) if values.dtype == np.float64 else values
+
+
+def _tensors(file: Path) -> dict[str, Array]:
+    """The tensors of a file of PyTorch or safetensors."""
+    try:
+        with file.open("rb") as data:
+            head = data.read(16)
+    except OSError as error:
+        raise WeightsMissing(f"cannot read the weights {file}: {error.strerror}") from None
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        return read_pth(file)
+    if head[8:9] == b"{":
+        return read_safetensors(file)
+    if head.startswith(MAGIC.encode()):
+        raise UnsupportedModel(
+            f"{file.name} is one of the two files of an ncnn model", "call them NAME.param and NAME.bin, and name either"
+        )
+    raise UnsupportedModel(
+        f"{file.name} is neither a PyTorch file of weights nor safetensors",
+        "take a .pth or .safetensors file, or both files of an ncnn model (.param and .bin)",
+    )
