@@ -39,7 +39,7 @@ _TRIED = Size(128, 96)
 
 # Between the answer, reduced to the picture's size, and the picture. Networks that enlarge photos, anime networks and networks of
 # random weights are told apart by far: see docs/models.md.
-_LEAST_CORRELATION = 0.8
+_LEAST_CORRELATION = 0.9
 _LEAST_CONTRAST, _MOST_CONTRAST = 0.6, 1.6
 _MOST_DIFFERENCE = 0.12
 

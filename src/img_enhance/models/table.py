@@ -70,9 +70,9 @@ class ModelTable:
         if name not in by_name:
             if is_file(name):
                 raise OptionError(
-                    f"the model {name[:100]!a} is a file, and none is taken here", "name a model: ", Setting("model", ", ".join(by_name))
+                    f"the model {name[:100]!a} is a file, and none is taken here", "use one of ", Setting("model", ", ".join(by_name))
                 )
-            raise OptionError(f"no model is called {name[:100]!a}", "there are ", Setting("model", ", ".join(by_name)))
+            raise OptionError(f"no model is called {name[:100]!a}", "use one of ", Setting("model", ", ".join(by_name)))
         model = by_name[name]
         if denoise is None:
             return model

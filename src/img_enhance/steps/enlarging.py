@@ -12,6 +12,7 @@ from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
 from img_enhance.planning.plan import Pass
 from img_enhance.request.options import Enlarging, RealESRGAN, SuperImage
+from img_enhance.words import Setting
 
 LARGEST_FACTOR = 16
 
@@ -50,10 +51,16 @@ _MARGIN = 64
 def real_esrgan_passes(size: Size, options: RealESRGAN, models: ModelTable, wraps: bool) -> tuple[Pass, ...]:
     """What Real-ESRGAN's step asks for.
 
-    Raises: OptionError as `output_size`, and for a denoise that the model does not have.
+    Raises: OptionError as `output_size`, and for a denoise that the model does not have, or a larger size than one that restores only makes.
     """
     model = models.enlarger(options.model, denoise=options.denoise)
-    return _passes(size, output_size(size, options, model.scale), options, lambda _: model, wraps)
+    target = output_size(size, options, model.scale)
+    if model.scale == 1 and not _covers(size, target):
+        raise OptionError(
+            f"the model {model.name} works at the photo's own size, {size}, and {target} is asked for",
+            *("ask for no larger size, or enlarge with another: ", Setting("model")),
+        )
+    return _passes(size, target, options, lambda _: model, wraps)
 
 
 def super_image_passes(size: Size, options: SuperImage, models: ModelTable, wraps: bool) -> tuple[Pass, ...]:
