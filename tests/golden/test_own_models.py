@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from own_models_golden import CASES, GOLDEN, picture_of, shapes_of, weights_of
 
 from img_enhance.models.weights.own_file import files_of, read_own
 from img_enhance.models.weights.safetensors import write_safetensors
 from img_enhance.runtimes.reference import run_reference
-from own_models_golden import CASES, GOLDEN, picture_of, shapes_of, weights_of
 
 
 @pytest.fixture(scope="module")

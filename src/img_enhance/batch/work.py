@@ -170,7 +170,7 @@ def _runs(engine: Engine, prepared: PreparedRun, result: Result) -> tuple[tuple[
     """The steps that ran, and all phases, each with the step that asked for it."""
     from img_enhance.engine.prepared_run import steps_of_passes
 
-    steps = steps_of_passes(result.recipe, prepared.header, engine.models)
+    steps = steps_of_passes(result.recipe, prepared.header, engine.models_for(result.recipe))
     owners = ["", *steps, *[""] * (len(result.phases) - len(steps) - 1)]
     phases = tuple(
         Phase(phase.name, owner, phase.seconds, phase.measured_bytes, phase.unchanged)

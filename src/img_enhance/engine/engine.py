@@ -123,6 +123,13 @@ class Engine:
                 decoded.take()  # and dropped: it may stay neither in memory nor go to a disk
         return dataclasses.replace(prepared, decoded=decoded)
 
+    def models_for(self, recipe: Recipe) -> ModelTable:
+        """The models there are, and where this engine takes them those in files that the recipe names.
+
+        Raises: as `with_files`.
+        """
+        return with_files(self.models, recipe) if self._takes_files else self.models
+
     def _source(self, photo: Photo | str | Path, recipe: Recipe) -> Photo | PhotoFile:
         if isinstance(photo, Photo):
             check_photo(photo)
@@ -143,7 +150,7 @@ class Engine:
         else:
             header = source.header
         output_format = output_format_of(header, recipe, output)
-        passes, size = all_passes(recipe, header, with_files(self.models, recipe) if self._takes_files else self.models)
+        passes, size = all_passes(recipe, header, self.models_for(recipe))
         high_range = kept_high_range(source, recipe.output, output_format)
         if high_range is not None and (passes or not can_be_copied(source, output_format, recipe.output)):
             passes += (HighRangePass(high_range),)

@@ -51,7 +51,7 @@ _MARGIN = 64
 def real_esrgan_passes(size: Size, options: RealESRGAN, models: ModelTable, wraps: bool) -> tuple[Pass, ...]:
     """What Real-ESRGAN's step asks for.
 
-    Raises: OptionError as `output_size`, and for a denoise that the model does not have, or a larger size than one that restores only makes.
+    Raises: OptionError as `output_size`, for a denoise that the model does not have, and for a larger size where it only restores.
     """
     model = models.enlarger(options.model, denoise=options.denoise)
     target = output_size(size, options, model.scale)

@@ -295,6 +295,21 @@ def test_a_pickle_without_an_end_is_refused(file: Callable[..., Path]) -> None:
     refusal(file(b""))
 
 
+@pytest.mark.parametrize("tables", [("params",), ("state_dict",), ("model", "params_ema"), ("net", "state_dict", "params")])
+def test_tables_that_programs_put_weights_into_are_opened(tables: tuple[str, ...], file: Callable[..., Path]) -> None:
+    program = plain(4)
+    for name in reversed(tables):
+        program = mapping(("epoch", whole(3)), (name, program[2:-1]))
+    assert list(read_pth(file(program))) == ["a"]
+
+
+def test_tables_without_end_are_not_followed(file: Callable[..., Path]) -> None:
+    program = plain(4)
+    for _ in range(40):
+        program = mapping(("params", program[2:-1]))
+    assert "'params' is not a tensor" in refusal(file(program))
+
+
 @pytest.mark.parametrize("value", [whole(1), text("x"), b"N", b"\x88", b"]", DICT, b"G" + struct.pack(">d", 0.5)])
 def test_what_is_not_a_tensor_is_refused(value: bytes, file: Callable[..., Path]) -> None:
     assert "'a' is not a tensor" in refusal(file(mapping(("a", value))))

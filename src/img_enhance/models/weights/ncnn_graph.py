@@ -25,6 +25,9 @@ from img_enhance.models.weights.tensors import Array, Malformed, array_at, mappe
 # RRDBNet of 23 blocks has 1,100 layers in 0.1 MB.
 LARGEST_PARAM, MOST_LAYERS = 4_000_000, 20_000
 
+# So many times may a layer enlarge.
+_FACTORS = range(1, 17)
+
 _FLOAT32_FLAGS = (0, 0x0002C056)
 _FLAG = struct.Struct("<I")
 
@@ -48,7 +51,7 @@ class Layer(NamedTuple):
         Raises: Malformed when it cannot.
         """
         value = self.values.get(key, default)
-        if value != int(value) or not 0 <= value < 2**31:
+        if not 0 <= value < 2**31 or value != int(value):
             raise Malformed(f"the layer {self.name[:100]!a} has {value:g} where a count should be")
         return int(value)
 
@@ -199,13 +202,13 @@ class _Symbols:
         return x if factor == 1 else self._of("scale", x, float(np.float32(factor)))
 
     def nearest(self, x: int, factor: int) -> int:
-        return self._of("nearest", x, int(factor))
+        return self._of("nearest", x, factor) if factor > 1 else x
 
     def pixel_shuffle(self, x: int, factor: int) -> int:
-        return self._of("pixel_shuffle", x, int(factor))
+        return self._of("pixel_shuffle", x, factor) if factor > 1 else x
 
     def pixel_unshuffle(self, x: int, factor: int) -> int:
-        return self._of("pixel_unshuffle", x, int(factor))
+        return self._of("pixel_unshuffle", x, factor) if factor > 1 else x
 
 
 def _answer_of(architecture: Architecture, symbols: _Symbols) -> int:
@@ -242,7 +245,7 @@ def _sum(symbols: _Symbols, layer: Layer, inputs: list[int], _: Iterator[str]) -
 
 def _interp(symbols: _Symbols, layer: Layer, inputs: list[int], _: Iterator[str]) -> int | None:
     high, wide = layer.value(1, 1), layer.value(2, 1)
-    return symbols.nearest(inputs[0], int(wide)) if layer.count(0) == 1 and high == wide == int(wide) else None
+    return symbols.nearest(inputs[0], int(wide)) if layer.count(0) == 1 and high == wide in _FACTORS else None
 
 
 def _shuffle(symbols: _Symbols, layer: Layer, inputs: list[int], _: Iterator[str]) -> int | None:

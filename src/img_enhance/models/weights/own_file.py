@@ -110,10 +110,10 @@ def _tensors(file: Path) -> dict[str, Array]:
             head = data.read(16)
     except OSError as error:
         raise WeightsMissing(f"cannot read the weights {file}: {error.strerror}") from None
+    if head[8:9] == b"{":  # after the header's length, which may begin as anything does
+        return read_safetensors(file)
     if head[:2] == b"PK" or head[:1] == b"\x80":
         return read_pth(file)
-    if head[8:9] == b"{":
-        return read_safetensors(file)
     if head.startswith(MAGIC.encode()):
         raise UnsupportedModel(
             f"{file.name} is one of the two files of an ncnn model", "call them NAME.param and NAME.bin, and name either"
