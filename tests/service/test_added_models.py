@@ -25,7 +25,7 @@ def recipe(model: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("model", FILES)
 def test_no_file_is_taken(model: str) -> None:
-    with pytest.raises(OptionError, match="model must be the name of a model, not .*: no file is taken; GET .* lists them"):
+    with pytest.raises(OptionError, match=r"model must be the name of a model, not .*: no file is taken; GET .* lists them"):
         recipe_in(recipe(model))
 
 

@@ -17,7 +17,7 @@ _FIRST_ESRGAN = re.compile(r"model\.1\.sub\.\d+\.RDB1\.conv1\.0\.weight")
 _SECOND_ESRGAN = re.compile(r"RRDB_trunk\.\d+\.RDB1\.conv1\.weight")
 _BLOCKS = (
     (re.compile(r"model\.1\.sub\.(\d+)\.RDB([123])\.conv([1-5])\.0\."), r"body.\1.rdb\2.conv\3."),
-    (re.compile(r"model\.1\.sub\.\d+\."), "conv_body."),
+    (re.compile(r"model\.1\.sub\.\d+\.(?=weight|bias)"), "conv_body."),
     (re.compile(r"model\.0\."), "conv_first."),
 )
 _SECOND = (
