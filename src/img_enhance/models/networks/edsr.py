@@ -39,7 +39,7 @@ class EDSR:
 
     @property
     def whole(self) -> Scratch:
-        return _TAIL.times(self.features / 64)
+        return _TAIL.of_width(self.features / 64)
 
     @property
     def residual(self) -> float:
@@ -63,7 +63,7 @@ class EDSR:
             ("picture",),
             reach=self._body_reach,
             channels_out=self.features,
-            scratch=_BODY.times(self.features / 64),
+            scratch=_BODY.of_width(self.features / 64),
             window=_BODY_WINDOW,
         )
         tail = Segment(

@@ -32,7 +32,7 @@ class SRVGGNetCompact:
     @property
     def whole(self) -> Scratch:
         # Two maps of the stack at the photo's size, or what is shuffled to the result's and added to.
-        return _SCRATCH.times(max(self.width / 64, self.scale**2 / 4**2))
+        return _SCRATCH.of_width(max(self.width / 64, self.scale**2 / 4**2))
 
     @property
     def halo(self) -> int:
