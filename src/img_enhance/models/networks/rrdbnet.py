@@ -20,6 +20,8 @@ RESIDUAL = 0.2
 # faster.
 _HEAD, _BLOCK, _TAIL = Scratch(f32=810, bf16=430), Scratch(f32=4_000, bf16=1_900), Scratch(f32=9_500, bf16=4_800)
 _WINDOW, _TAIL_WINDOW = 640, 320
+# With sixteen pixels in a cell the picture itself weighs.
+_TAIL_OF_LARGE_CELLS = Scratch(f32=9_800, bf16=5_000)
 _WHOLE, _WHOLE_OF_CELLS = Scratch(f32=14_000, bf16=7_000), Scratch(f32=16_000, bf16=8_000)
 
 # So many times may a network double the size: 8x is the most that is published.
@@ -122,7 +124,7 @@ def _segments(network: RRDBNet) -> tuple[Segment, ...]:
         scale=1 << doublings,
         cell=cell,
         # Below 4x the maps are smaller, and what is read and kept at the photo's size weighs more: never less than half.
-        scratch=_TAIL.of_width(max(network._tail_size, features / 128)),
+        scratch=(_TAIL if cell < 4 else _TAIL_OF_LARGE_CELLS).of_width(max(network._tail_size, features / 128)),
         window=_TAIL_WINDOW if doublings <= 2 else _TAIL_WINDOW // 2,
     )
     return (head, *middle, tail)
