@@ -64,8 +64,16 @@ def every_kind_of_facts() -> Iterator[PhotoFacts]:
     flaws = [Texture(noise, blur, blocks) for noise in (0.0, 0.04) for blur in (0.1, 0.9) for blocks in (0.0, 2.0)]
     for width, height in ((300, 200), (1400, 1000), (3000, 1000), (6000, 4000), (20_000, 10_000)):
         for texture in flaws:
-            for quality, faces in ((None, None), (20, 0), (None, 1), (20, 3)):
-                yield dataclasses.replace(hazy, width=width, height=height, texture=texture, jpeg_quality=quality, faces=faces)
+            for quality, faces, maybe in (
+                (None, None, None),
+                (None, None, True),
+                (20, None, False),
+                (20, 0, None),
+                (None, 1, None),
+                (20, 3, None),
+            ):
+                found = {"jpeg_quality": quality, "faces": faces, "maybe_faces": maybe}
+                yield dataclasses.replace(hazy, width=width, height=height, texture=texture, **found)
 
 
 def every_sentence(tmp_path: Path) -> list[str]:

@@ -66,7 +66,7 @@ class PhotoFacts:
     complex images, 1990). `exposure_stops` is what exposure_correction would change, `exposure_confidence` in [0, 1] how sure that is,
     `cast` what white_balance finds (nothing in a grey photo). `kind` is one of KINDS (`kind.py`) and `kind_confidence`, in [0.5, 1], how
     sure that is; `flatness`, in [0, 1], is the share of neighbours that do not differ. `jpeg_quality` is that of the file's own tables,
-    `faces` what a detector counted (`suggest.py`).
+    `faces` what a detector counted, and where there is none `maybe_faces` whether there may be some (`suggest.py`).
     """
 
     width: int
@@ -88,6 +88,7 @@ class PhotoFacts:
     flatness: float | None = None
     jpeg_quality: int | None = None
     faces: int | None = None
+    maybe_faces: bool | None = None
 
     @property
     def megapixels(self) -> float:

@@ -30,6 +30,7 @@ from img_enhance.steps.white_balance import LEAST_CAST_DIFFERENCE, looks_natural
 from img_enhance.suggest.analysis import PhotoFacts, analyse, lightness
 from img_enhance.suggest.kind import DRAWING, FALSE_COLOUR, PAINTING
 from img_enhance.suggest.network import FOR_NOISE, Here, here, is_flat_drawing, network_for
+from img_enhance.suggest.skin import may_show_a_face
 from img_enhance.words import Pull, Setting, Words
 
 # How much of a cast is taken out follows from what is to be expected, differences being those of a grey in CIEDE2000. All of it, where the
@@ -154,8 +155,9 @@ def suggest(
         return suggest_for(facts, limits, networks)
     detector = usable(models.detector, store)
     # Finding faces takes longer than all other measurements together.
-    if detector is not None and _may_have_faces(facts, limits, networks):
-        facts = dataclasses.replace(facts, faces=len(find_faces(photo.pixels, detector, tick=tick)))
+    if _restores_faces(facts, limits, networks):
+        faces = None if detector is None else len(find_faces(photo.pixels, detector, tick=tick))
+        facts = dataclasses.replace(facts, faces=faces, maybe_faces=may_show_a_face(photo) if detector is None else None)
     suggestion = suggest_for(facts, limits, networks)
     (network,) = models.faces[0].weights.files
     return suggestion if usable(network, store) is not None else suggestion.without_faces(missing(network, store).words)
@@ -325,17 +327,19 @@ def _enlarging(facts: PhotoFacts, limits: Limits, networks: Here) -> _Verdict:
 def _gfpgan(facts: PhotoFacts, limits: Limits, networks: Here) -> _Verdict:
     if is_flat_drawing(facts):
         return _Verdict(None, "faces in drawings stay as they are")
-    if not _may_have_faces(facts, limits, networks):
+    if not _restores_faces(facts, limits, networks):
         return _Verdict(None, "faces stay as they are where nothing is enlarged or repaired")
-    if facts.faces is None:
+    if facts.faces is None and facts.maybe_faces:
         needed = Pull((BUILT_IN.detector.name, GFPGAN().model))
-        return _Verdict(None, Words("faces were not looked for: no detector on this machine; ", needed), lacking=True)
+        return _Verdict(None, Words("there may be a face, which could be looked for and restored; ", needed))
+    if facts.faces is None:
+        return _Verdict(None, "faces were not looked for" if facts.maybe_faces is None else "nothing looks like a face")
     if facts.faces == 0:
         return _Verdict(None, "no face was found")
     return _Verdict(GFPGAN(leave_sharp=True), f"{_counted(facts.faces)} in a photo that is enlarged or repaired", _counted(facts.faces))
 
 
-def _may_have_faces(facts: PhotoFacts, limits: Limits, networks: Here) -> bool:
+def _restores_faces(facts: PhotoFacts, limits: Limits, networks: Here) -> bool:
     """Whether faces in it would be restored."""
     return not is_flat_drawing(facts) and _real_esrgan(facts, limits, networks).options is not None
 
