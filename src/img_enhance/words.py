@@ -29,8 +29,12 @@ class Pull:
 
     names: tuple[str, ...]
 
+    @property
+    def command(self) -> str:
+        return f"img-enhance models pull {' '.join(self.names)}"
+
     def __str__(self) -> str:
-        return f"run: img-enhance models pull {' '.join(self.names)}"
+        return f"run: {self.command}"
 
 
 # What stands in a sentence as a value, for each door to say in its own way.

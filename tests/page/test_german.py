@@ -17,7 +17,9 @@ from img_enhance.models.weights.cache import WeightStore, missing
 from img_enhance.photo import Photo
 from img_enhance.request.options import Limits
 from img_enhance.suggest.analysis import Cast, PhotoFacts, analyse
-from img_enhance.suggest.suggest import LOOKS_LIKE, suggest_for
+from img_enhance.suggest.kind import PHOTO
+from img_enhance.suggest.network import FOR_NOISE
+from img_enhance.suggest.suggest import INSTALLED, LOOKS_LIKE, suggest_for
 from img_enhance.suggest.texture import Texture
 from img_enhance.workers.catalogue import KINDS
 from img_enhance.workers.public import public
@@ -43,12 +45,13 @@ def every_kind_of_facts() -> Iterator[PhotoFacts]:
     """Facts for which each rule gives each of its verdicts."""
     ramp = np.broadcast_to(np.linspace(10, 245, 96)[None, :, None], (64, 96, 3)).astype(np.uint8)
     good = dataclasses.replace(
-        facts_of(ramp), grey=False, kind="", cast=Cast(6504, 0.003, 0.9), exposure_stops=0.0, exposure_confidence=1.0
+        facts_of(ramp), grey=False, kind=PHOTO, cast=Cast(6504, 0.003, 0.9), exposure_stops=0.0, exposure_confidence=1.0
     )
     yield facts_of(np.zeros((8, 8, 3), np.uint8))
     yield dataclasses.replace(good, visible_fraction=0.0)
     for kind in LOOKS_LIKE:
-        yield dataclasses.replace(good, kind=kind)
+        for sure in (0.6, 1.0):
+            yield dataclasses.replace(good, kind=kind, kind_confidence=sure)
     yield dataclasses.replace(good, cast=None)
     for kelvin, duv in ((3000, 0.0), (9000, 0.0), (6000, 0.03), (6000, -0.03), (6504, 0.003)):
         for sure in (0.02, 0.1, 0.3, 0.6, 0.99):
@@ -61,15 +64,23 @@ def every_kind_of_facts() -> Iterator[PhotoFacts]:
     flaws = [Texture(noise, blur, blocks) for noise in (0.0, 0.04) for blur in (0.1, 0.9) for blocks in (0.0, 2.0)]
     for width, height in ((300, 200), (1400, 1000), (3000, 1000), (6000, 4000), (20_000, 10_000)):
         for texture in flaws:
-            for quality, faces in ((None, None), (20, 0), (None, 1), (20, 3)):
-                yield dataclasses.replace(hazy, width=width, height=height, texture=texture, jpeg_quality=quality, faces=faces)
+            for quality, faces, maybe in (
+                (None, None, None),
+                (None, None, True),
+                (20, None, False),
+                (20, 0, None),
+                (None, 1, None),
+                (20, 3, None),
+            ):
+                found = {"jpeg_quality": quality, "faces": faces, "maybe_faces": maybe}
+                yield dataclasses.replace(hazy, width=width, height=height, texture=texture, **found)
 
 
 def every_sentence(tmp_path: Path) -> list[str]:
     found: set[str] = set()
     for facts in every_kind_of_facts():
-        for most in (5.0, 100.0):
-            suggestion = suggest_for(facts, Limits(max_output_megapixels=most))
+        for most, networks in ((5.0, INSTALLED), (100.0, INSTALLED), (100.0, INSTALLED | {FOR_NOISE})):
+            suggestion = suggest_for(facts, Limits(max_output_megapixels=most), networks)
             lacking = suggestion.without_faces(missing(BUILT_IN.detector, WeightStore(tmp_path)).words)
             for reason in (*suggestion.reasons, *lacking.reasons):
                 found |= {public(reason.words), public(reason.strength)}

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from served import COMPACT, Served, is_problem, noisy_photo, served
 
 from img_enhance.errors import DiskError, WeightsMissing
+from img_enhance.machine.settings import model_table
 from img_enhance.words import Pull
 from img_enhance.workers.catalogue import as_data
 
@@ -62,15 +64,25 @@ def test_a_preview_shows_no_such_step(service: Served) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_option")
 
 
-def test_auto_leaves_faces_out_and_says_why(service: Served) -> None:
+def test_auto_has_no_word_of_weights_where_no_face_is_likely(service: Served) -> None:
     words = {"algorithms": "auto"}
     answer = service.client.post("/api/v1/suggest", files={"file": noisy_photo(side=48)}, data=words)
     assert answer.status_code == 200, answer.text
     assert "gfpgan" not in [step["step"] for step in answer.json()["recipe"]["steps"]]
     why = next(reason for reason in answer.json()["reasons"] if reason["step"] == "gfpgan")
     assert not why["chosen"]
-    assert why["lacking"]
-    assert "img-enhance models pull" in why["words"]
+    assert why["words"] == "nothing looks like a face"
+    assert not why["lacking"]
+
+
+def test_auto_names_the_detector_where_there_may_be_a_face(service: Served, data: Path) -> None:
+    photo = (data / "photos" / "group_of_faces.png").read_bytes()
+    answer = service.client.post("/api/v1/suggest", files={"file": photo}, data={"algorithms": "auto"})
+    assert answer.status_code == 200, answer.text
+    assert "gfpgan" not in [step["step"] for step in answer.json()["recipe"]["steps"]]
+    why = next(reason for reason in answer.json()["reasons"] if reason["step"] == "gfpgan")
+    assert why["words"].endswith(f"{PULL.removeprefix('ask the operator to run: ')} yunet-2026may gfpgan-1.4 (ask the operator)")
+    assert not answer.json()["warnings"]
 
 
 def test_the_log_has_what_strangers_are_not_told(service: Served) -> None:
@@ -82,6 +94,22 @@ def test_a_folder_is_not_named_beside_the_command() -> None:
     failed = as_data(WeightsMissing("the copy /srv/weights/gfpgan.pth is damaged", Pull(("gfpgan-1.4",))))
     assert failed.detail == f"A model's weights are not on this machine; take another model, or {PULL} gfpgan-1.4"
     assert "models pull" not in as_data(DiskError("/srv is full", "make room")).detail
+
+
+def test_models_are_listed_with_terms_size_and_origin_and_how_what_lacks_is_got(service: Served) -> None:
+    rows = {row["name"]: row for row in service.client.get("/api/v1/algorithms").json()["models"]}
+    table = model_table()
+    assert set(rows) == {model.name for model in table.models}
+    for model in table.models:
+        row = rows[model.name]
+        assert (row["license"], row["bytes"], row["source"]) == (model.license, model.weights.bytes, model.source)
+        assert row["origin"] == model.weights.origin
+        files = (*model.weights.files, *((table.detector,) if model in table.faces else ()))
+        assert row["present"] == (not files)
+        assert row["command"] == (f"img-enhance models pull {' '.join(file.name for file in files)}" if files else "")
+        for told, file in zip(row["lacking"], files, strict=True):
+            assert told == {key: getattr(file, key) for key in ("name", "bytes", "license", "license_note", "url")}
+    assert [file["name"] for file in rows["gfpgan-1.4"]["lacking"]] == ["gfpgan-1.4", "yunet-2026may"]
 
 
 def test_what_is_installed_is_done(service: Served) -> None:

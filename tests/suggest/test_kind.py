@@ -190,6 +190,16 @@ def test_what_is_tiny_is_of_no_kind(cat: npt.NDArray[np.uint8]) -> None:
     assert (facts.kind, facts.kind_confidence) == (None, None)
 
 
+def test_flatness_is_the_share_of_neighbours_that_do_not_differ(cat: npt.NDArray[np.uint8]) -> None:
+    striped = np.zeros((100, 100, 3), np.uint8)
+    striped[:, ::2] = 200
+    for pixels, share in ((striped, 0.5), (np.full_like(striped, 9), 1.0)):
+        kind = kind_of(Photo(np.ascontiguousarray(pixels)))
+        assert kind is not None
+        assert kind.flatness == pytest.approx(share, abs=0.01)
+    assert (analyse(Photo(cat)).flatness or 0) < 0.3
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (5, 200), (200, 5), (33, 32)])
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_odd_pictures_have_an_appearance_too(shape: tuple[int, int], value: int) -> None:
@@ -198,7 +208,7 @@ def test_odd_pictures_have_an_appearance_too(shape: tuple[int, int], value: int)
 
 def test_the_kind_is_a_fact_and_the_same_wherever_the_photo_lies(cat: npt.NDArray[np.uint8]) -> None:
     facts = analyse(Photo(np.asfortranarray(cat)))
-    assert Kind(str(facts.kind), float(facts.kind_confidence or 0)) == kind_of(Photo(cat))
+    assert Kind(str(facts.kind), float(facts.kind_confidence or 0), float(facts.flatness or 0)) == kind_of(Photo(cat))
     record = facts.record()
     assert record["kind"] == PHOTO
     assert 0.5 <= record["kind_confidence"] <= 1

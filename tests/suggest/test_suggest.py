@@ -278,6 +278,7 @@ def test_flaws_of_detail_are_restored_at_the_size_of_a_larger_photo(flaw: Textur
         assert said in words(suggestion, "real_esrgan")
 
 
+AS_PHOTO = "realesrgan-x4plus because it looks like a photo"
 NOISE, BLUR, BLOCKS = "noise (sigma 9.0 of 255)", "blur (0.70 of 1)", "JPEG blocks (borders 2.5 times as strong as the rest)"
 
 
@@ -295,9 +296,9 @@ def test_flaws_are_told_in_sentences(flaws: dict[str, float], seen: str, remedy:
     said = words(suggested(texture=texture(**flaws)), "real_esrgan")
     assert said == f"{seen}, but 24 MP would take very long; upscale 1 {remedy} all the same"
     small = suggest_for(dataclasses.replace(sized(1200, 1200), texture=texture(**flaws)), Limits(max_output_megapixels=2))
-    assert words(small, "real_esrgan") == f"1.4 MP is large enough, but {seen}"
+    assert words(small, "real_esrgan") == f"1.4 MP is large enough, but {seen}; {AS_PHOTO}"
     enlarged = suggest_for(dataclasses.replace(sized(600, 600), texture=texture(**flaws)), Limits())
-    assert words(enlarged, "real_esrgan") == f"0.36 MP becomes 5.8 MP, with {seen.split(' ', 2)[2]} taken away"
+    assert words(enlarged, "real_esrgan") == f"0.36 MP becomes 5.8 MP, with {seen.split(' ', 2)[2]} taken away; {AS_PHOTO}"
 
 
 def test_low_contrast_is_not_rounded_to_fine_contrast() -> None:

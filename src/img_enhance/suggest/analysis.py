@@ -65,7 +65,8 @@ class PhotoFacts:
     `white_fraction` of those with a channel at 255. `rms_contrast` is the standard deviation of CIE lightness, 0 to 50 (Peli, Contrast in
     complex images, 1990). `exposure_stops` is what exposure_correction would change, `exposure_confidence` in [0, 1] how sure that is,
     `cast` what white_balance finds (nothing in a grey photo). `kind` is one of KINDS (`kind.py`) and `kind_confidence`, in [0.5, 1], how
-    sure that is. `jpeg_quality` is that of the file's own tables, `faces` what a detector counted (`suggest.py`).
+    sure that is; `flatness`, in [0, 1], is the share of neighbours that do not differ. `jpeg_quality` is that of the file's own tables,
+    `faces` what a detector counted, and where there is none `maybe_faces` whether there may be some (`suggest.py`).
     """
 
     width: int
@@ -84,8 +85,10 @@ class PhotoFacts:
     texture: Texture
     kind: str | None = None
     kind_confidence: float | None = None
+    flatness: float | None = None
     jpeg_quality: int | None = None
     faces: int | None = None
+    maybe_faces: bool | None = None
 
     @property
     def megapixels(self) -> float:
@@ -125,6 +128,7 @@ def analyse(photo: Photo, *, jpeg_quality: int | None = None) -> PhotoFacts:
         texture=measure_texture(photo),
         kind=kind.name if kind else None,
         kind_confidence=kind.confidence if kind else None,
+        flatness=kind.flatness if kind else None,
         jpeg_quality=jpeg_quality,
     )
 

@@ -64,6 +64,12 @@ def appearance(photo: Photo) -> Floats:
     return np.concatenate([np.asarray(part, np.float32) for part in parts])
 
 
+def equal_neighbours(numbers: Floats) -> float:
+    """Of the numbers of an appearance: the share of neighbours in its whole pixels that do not differ, in [0, 1]."""
+    # The first is that of the smallest steps (`_steps`), as a root.
+    return float(numbers[0]) ** 2
+
+
 def _tiles(photo: Photo) -> list[Bytes]:
     height, width = photo.pixels.shape[:2]
     return [_seen(photo, slice(y, y + _TILE), slice(x, x + _TILE)) for y in _starts(height) for x in _starts(width)]

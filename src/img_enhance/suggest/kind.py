@@ -7,7 +7,7 @@ from functools import cache
 
 from img_enhance.light.learned import Perceptron, arrays, probability
 from img_enhance.photo import Photo
-from img_enhance.suggest.appearance import Floats, appearance
+from img_enhance.suggest.appearance import Floats, appearance, equal_neighbours
 
 PHOTO, DRAWING, PAINTING, FALSE_COLOUR = "photo", "drawing", "painting", "false_colour"
 
@@ -20,10 +20,14 @@ LEAST_SIDE = 32
 
 @dataclass(frozen=True)
 class Kind:
-    """One of KINDS, and in [0.5, 1] how sure it is against a photo, or if it is one, against the likeliest other kind."""
+    """One of KINDS, and in [0.5, 1] how sure it is against a photo, or if it is one, against the likeliest other kind.
+
+    `flatness` is the share of neighbours, in [0, 1], that do not differ at all.
+    """
 
     name: str
     confidence: float
+    flatness: float
 
 
 def kind_of(photo: Photo) -> Kind | None:
@@ -41,7 +45,7 @@ def told_by(numbers: Floats) -> Kind:
     """The kind of the picture with this appearance."""
     odds = _network()(numbers)
     likeliest, other = int(odds.argmax()), 1 + int(odds[1:].argmax())
-    return Kind(KINDS[likeliest], float(probability(abs(float(odds[other]) - float(odds[0])))))
+    return Kind(KINDS[likeliest], float(probability(abs(float(odds[other]) - float(odds[0])))), equal_neighbours(numbers))
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from math import floor, log, log10
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from img_enhance.cancelling import Tick
-from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.faces.detect import find_faces
 from img_enhance.image_io import PhotoFile, open_photo, read_whole
 from img_enhance.light.exposure_curve import exposed
@@ -23,8 +21,7 @@ from img_enhance.light.learned import log_odds_of, probability
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.metadata.jpeg import jpeg_quality
 from img_enhance.models.table import BUILT_IN, ModelTable
-from img_enhance.models.weight_files import WeightFile
-from img_enhance.models.weights.cache import WeightStore, found, missing
+from img_enhance.models.weights.cache import WeightStore, missing, usable
 from img_enhance.photo import Photo
 from img_enhance.planning.planner import allowed_bytes, canvas_bytes
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Input, Limits, Machine, RealESRGAN, StepOptions, WhiteBalance
@@ -32,6 +29,8 @@ from img_enhance.request.recipe import Reason, Recipe
 from img_enhance.steps.white_balance import LEAST_CAST_DIFFERENCE, looks_natural
 from img_enhance.suggest.analysis import PhotoFacts, analyse, lightness
 from img_enhance.suggest.kind import DRAWING, FALSE_COLOUR, PAINTING
+from img_enhance.suggest.network import FOR_NOISE, Here, here, is_flat_drawing, network_for
+from img_enhance.suggest.skin import may_show_a_face
 from img_enhance.words import Pull, Setting, Words
 
 # How much of a cast is taken out follows from what is to be expected, differences being those of a grey in CIEDE2000. All of it, where the
@@ -82,6 +81,11 @@ MOST_NETWORK_MEGAPIXELS = 16.0
 MOST_READ_MEGAPIXELS = 2.0
 FACTORS = (16, 8, 4, 2)
 _ONE_PASS = 4
+# The network for noise reads as many more in that time (2026-11, `models/table.py`).
+QUICKER = 15
+
+# The networks that come with the installation.
+INSTALLED = here(BUILT_IN, None)
 
 # The one flaw whose name is a plural.
 _BLOCKS = "JPEG blocks"
@@ -146,23 +150,17 @@ def suggest(
     tick: Tick = lambda: None,
 ) -> Suggestion:
     """What would make `photo` better; `jpeg_quality` is what its file says, `store` as for `suggest_file`."""
-    limits, facts = limits or Limits(), analyse(photo, jpeg_quality=jpeg_quality)
+    limits, facts, networks = limits or Limits(), analyse(photo, jpeg_quality=jpeg_quality), here(models, store)
     if store is None:
-        return suggest_for(facts, limits)
-    detector = _found(models.detector, store)
+        return suggest_for(facts, limits, networks)
+    detector = usable(models.detector, store)
     # Finding faces takes longer than all other measurements together.
-    if detector is not None and _real_esrgan(facts, limits).options is not None:
-        facts = dataclasses.replace(facts, faces=len(find_faces(photo.pixels, detector, tick=tick)))
-    suggestion = suggest_for(facts, limits)
+    if _restores_faces(facts, limits, networks):
+        faces = None if detector is None else len(find_faces(photo.pixels, detector, tick=tick))
+        facts = dataclasses.replace(facts, faces=faces, maybe_faces=may_show_a_face(photo) if detector is None else None)
+    suggestion = suggest_for(facts, limits, networks)
     (network,) = models.faces[0].weights.files
-    return suggestion if _found(network, store) is not None else suggestion.without_faces(missing(network, store).words)
-
-
-def _found(file: WeightFile, store: WeightStore) -> Path | None:
-    """Where the file is; None also where it cannot be read, which is no reason to do nothing at all."""
-    with suppress(WeightsMissing, WeightsCorrupt):
-        return found(file, store)
-    return None
+    return suggestion if usable(network, store) is not None else suggestion.without_faces(missing(network, store).words)
 
 
 def suggest_file(
@@ -208,9 +206,12 @@ def decode_and_suggest(
     return photo, suggest(photo, limits, jpeg_quality=jpeg_quality(file.path), store=store, models=models, tick=tick)
 
 
-def suggest_for(facts: PhotoFacts, limits: Limits) -> Suggestion:
-    """The suggestion that follows from `facts`: the rules of RULES, one a step, in the order in which steps run."""
-    verdicts = [(name, _nothing_to_see(facts) or _no_photo(name, facts) or rule(facts, limits)) for name, rule in RULES]
+def suggest_for(facts: PhotoFacts, limits: Limits, networks: Here = INSTALLED) -> Suggestion:
+    """The suggestion that follows from `facts`: the rules of RULES, one a step, in the order in which steps run.
+
+    `networks` are those that may be chosen to enlarge.
+    """
+    verdicts = [(name, _nothing_to_see(facts) or _no_photo(name, facts) or rule(facts, limits, networks)) for name, rule in RULES]
     return Suggestion(
         steps=tuple(verdict.options for _, verdict in verdicts if verdict.options is not None),
         reasons=tuple(
@@ -236,7 +237,7 @@ def _no_photo(step: str, facts: PhotoFacts) -> _Verdict | None:
     return _Verdict(None, f"this looks like {LOOKS_LIKE[facts.kind]}, not a photo (confidence {facts.kind_confidence:.2f})")
 
 
-def _white_balance(facts: PhotoFacts, _: Limits) -> _Verdict:
+def _white_balance(facts: PhotoFacts, *_: Any) -> _Verdict:
     cast = facts.cast
     if cast is None:
         return _Verdict(None, "the photo is grey")
@@ -266,7 +267,7 @@ def worth_taking_out(confidence: float, difference: float) -> float:
     return float(max(sure, doubtful * TOLERATED_DIFFERENCE / max(difference, TOLERATED_DIFFERENCE)))
 
 
-def _exposure_correction(facts: PhotoFacts, _: Limits) -> _Verdict:
+def _exposure_correction(facts: PhotoFacts, *_: Any) -> _Verdict:
     stops, seen = facts.exposure_stops, f"median luminance {_short(facts.luminance.median)}"
     side = "dark" if stops > 0 else "bright"
     expected = expected_stops(facts)
@@ -280,7 +281,7 @@ def _exposure_correction(facts: PhotoFacts, _: Limits) -> _Verdict:
     return _Verdict(ExposureCorrection(enhance_level=level), f"{seen}: {abs(stops):.1f} EV too {side}{doubt}", f"{stops * level:+.1f} EV")
 
 
-def _clahe(facts: PhotoFacts, _: Limits) -> _Verdict:
+def _clahe(facts: PhotoFacts, *_: Any) -> _Verdict:
     contrast = exposed_contrast(facts)
     seen = f"lightness spans {_beside(LOW_CONTRAST, contrast, decimals=0)} of 100"
     if contrast >= LOW_CONTRAST:
@@ -293,7 +294,17 @@ def _clahe(facts: PhotoFacts, _: Limits) -> _Verdict:
     return _Verdict(CLAHE(enhance_level=level), f"{seen}: low contrast (less than {LOW_CONTRAST:.0f})", f"level {level:g}")
 
 
-def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
+def _real_esrgan(facts: PhotoFacts, limits: Limits, networks: Here) -> _Verdict:
+    """How much to enlarge, and by which network."""
+    verdict, noisy = _enlarging(facts, limits, networks), exposed_noise(facts) >= NOISY
+    if not isinstance(verdict.options, RealESRGAN):
+        return verdict
+    network = network_for(facts, networks, noisy=noisy, large=facts.megapixels > MOST_READ_MEGAPIXELS)
+    words = f"{verdict.words}; {network.model} {network.because}"
+    return dataclasses.replace(verdict, options=dataclasses.replace(verdict.options, model=network.model), words=words)
+
+
+def _enlarging(facts: PhotoFacts, limits: Limits, networks: Here) -> _Verdict:
     flaws, most, megapixels = flaws_of(facts), limits.max_output_megapixels, facts.megapixels
     seen, allowed = f"{_short(megapixels)} MP", f"the {most:f}".rstrip("0").rstrip(".") + " MP allowed for a result"
     factor = upscale_factor(facts, most)
@@ -306,22 +317,31 @@ def _real_esrgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
         return _Verdict(None, f"{seen} is large enough")
     if megapixels > most:
         return _Verdict(None, f"{_there_is(flaws)}, but {_short(megapixels, beside=most)} MP is more than {allowed}", noticed=True)
-    if megapixels > MOST_READ_MEGAPIXELS:
+    if megapixels > most_repaired_megapixels(facts, networks):
         remedy = f" takes {'them' if _are_several(flaws) else 'it'} away all the same"
         words = Words(f"{_there_is(flaws)}, but {seen} would take very long; ", Setting("upscale", "1"), remedy)
         return _Verdict(None, words, noticed=True)
     return _Verdict(RealESRGAN(upscale=1), f"{seen} is large enough, but {_there_is(flaws)}", "1x, restored at its size")
 
 
-def _gfpgan(facts: PhotoFacts, limits: Limits) -> _Verdict:
-    if _real_esrgan(facts, limits).options is None:
+def _gfpgan(facts: PhotoFacts, limits: Limits, networks: Here) -> _Verdict:
+    if is_flat_drawing(facts):
+        return _Verdict(None, "faces in drawings stay as they are")
+    if not _restores_faces(facts, limits, networks):
         return _Verdict(None, "faces stay as they are where nothing is enlarged or repaired")
-    if facts.faces is None:
+    if facts.faces is None and facts.maybe_faces:
         needed = Pull((BUILT_IN.detector.name, GFPGAN().model))
-        return _Verdict(None, Words("faces were not looked for: no detector on this machine; ", needed), lacking=True)
+        return _Verdict(None, Words("there may be a face, which could be looked for and restored; ", needed))
+    if facts.faces is None:
+        return _Verdict(None, "faces were not looked for" if facts.maybe_faces is None else "nothing looks like a face")
     if facts.faces == 0:
         return _Verdict(None, "no face was found")
     return _Verdict(GFPGAN(leave_sharp=True), f"{_counted(facts.faces)} in a photo that is enlarged or repaired", _counted(facts.faces))
+
+
+def _restores_faces(facts: PhotoFacts, limits: Limits, networks: Here) -> bool:
+    """Whether faces in it would be restored."""
+    return not is_flat_drawing(facts) and _real_esrgan(facts, limits, networks).options is not None
 
 
 def _counted(faces: int) -> str:
@@ -329,7 +349,7 @@ def _counted(faces: int) -> str:
 
 
 # One rule a step, in the order in which steps run: light before detail, because networks expect well exposed photos.
-RULES: tuple[tuple[str, Callable[[PhotoFacts, Limits], _Verdict]], ...] = (
+RULES: tuple[tuple[str, Callable[[PhotoFacts, Limits, Here], _Verdict]], ...] = (
     (WhiteBalance.name, _white_balance),
     (ExposureCorrection.name, _exposure_correction),
     (CLAHE.name, _clahe),
@@ -365,6 +385,12 @@ def upscale_factor(facts: PhotoFacts, most_megapixels: float) -> int:
 def _read_by(factor: int, facts: PhotoFacts) -> float:
     """Megapixels that the network reads in all its passes."""
     return facts.megapixels * (1 if factor <= _ONE_PASS else 1 + _ONE_PASS**2)
+
+
+def most_repaired_megapixels(facts: PhotoFacts, networks: Here) -> float:
+    """The largest photo whose flaws are repaired at its own size."""
+    quick = FOR_NOISE in networks and not is_flat_drawing(facts)
+    return MOST_READ_MEGAPIXELS * (QUICKER if quick else 1)
 
 
 def flaws_of(facts: PhotoFacts) -> list[str]:

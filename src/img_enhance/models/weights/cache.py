@@ -70,6 +70,13 @@ def found(file: WeightFile, store: WeightStore, *, trusting: bool = True) -> Pat
     return None
 
 
+def usable(file: WeightFile, store: WeightStore) -> Path | None:
+    """Where the file is, verified; None also where it cannot be read, which is no reason to do nothing at all."""
+    with contextlib.suppress(WeightsMissing, WeightsCorrupt):
+        return found(file, store)
+    return None
+
+
 def check_located(files: Iterable[WeightFile], store: WeightStore) -> None:
     """Pass if all these files are here and whole.
 

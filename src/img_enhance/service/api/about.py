@@ -18,6 +18,8 @@ from img_enhance.jobs.store import JobStore
 from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.models.model import Model
+from img_enhance.models.table import ModelTable
+from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weights.cache import WeightStore, copies
 from img_enhance.request.form import Field, fields
 from img_enhance.request.options import LIGHT_STEPS, STEP_OPTIONS, Output
@@ -28,6 +30,7 @@ from img_enhance.service.openapi import PROBLEMS, field_schema
 from img_enhance.service.quotas import today_of
 from img_enhance.service.settings import Settings
 from img_enhance.service.views import API, ProblemKindView
+from img_enhance.words import Pull
 from img_enhance.workers.catalogue import KINDS, Kind, is_code, kind_of
 from img_enhance.workers.supervisor import Slot
 
@@ -38,15 +41,16 @@ _NOT_SHOWN = (*Settings.secret, "host", "port", "data", "private_networks", "fau
 
 @router.get(f"{API}/algorithms", tags=["about"], summary="What can be done to a photo")
 async def algorithms() -> dict[str, Any]:
-    """Every algorithm with its options and their bounds, in the order they run, and the models, present or not and why.
+    """Every algorithm with its options and their bounds, in the order they run, and the models: license, size, origin, present or not. Of
+    one that is not: which files are `lacking`, with their terms, and the `command` by which the operator gets them.
 
     Those on `light` can be seen in a preview.
     """
     store = weight_store(os.environ)
-    models = model_table(store)
+    table = model_table(store)
 
     def known(field: Field) -> tuple[str, ...]:
-        return (*field.choices, *(model.name for model in models.own)) if field.extensible else ()
+        return (*field.choices, *(model.name for model in table.own)) if field.extensible else ()
 
     return {
         "algorithms": [
@@ -59,19 +63,37 @@ async def algorithms() -> dict[str, Any]:
             for kind in STEP_OPTIONS
         ],
         "output": {field.name: field_schema(field) for field in fields(Output)},
-        "models": [_model_row(model, store) for model in models.models],
+        "models": [_model_row(model, table, store) for model in table.models],
     }
 
 
-def _model_row(model: Model, store: WeightStore) -> dict[str, Any]:
-    lacking = [file.name for file in model.weights.files if next(copies(file, store), None) is None]
+def _model_row(model: Model, table: ModelTable, store: WeightStore) -> dict[str, Any]:
+    """Terms, size and origin of a model, and of what it lacks here, how that is got; faces also need the network that finds them."""
+    files = (*model.weights.files, *((table.detector,) if model in table.faces else ()))
+    lacking = [file for file in files if next(copies(file, store), None) is None]
+    names = tuple(file.name for file in lacking)
     return {
         "name": model.name,
         "summary": model.summary,
         "scale": model.scale,
         "license": model.license,
+        "bytes": model.weights.bytes,
+        "origin": model.weights.origin,
+        "source": model.source,
         "present": not lacking,
-        "why": f"not on the server: {', '.join(lacking)}" if lacking else "",
+        "why": f"not on the server: {', '.join(names)}" if lacking else "",
+        "lacking": [_download_row(file) for file in lacking],
+        "command": Pull(names).command if lacking else "",
+    }
+
+
+def _download_row(file: WeightFile) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "bytes": file.bytes,
+        "license": file.license,
+        "license_note": file.license_note,
+        "url": file.url,
     }
 
 

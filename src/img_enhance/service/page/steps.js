@@ -1,6 +1,6 @@
 // Steps with their switches and strengths, built from what GET /algorithms says of them.
 
-import { has, number, said, t } from "./strings.js";
+import { bytesText, has, number, said, t } from "./strings.js";
 
 export const nameOf = (step) => (has(`step_${step}`) ? t(`step_${step}`) : step.replaceAll("_", " "));
 const labelOf = (option) => (has(`option_${option}`) ? t(`option_${option}`) : option.replaceAll("_", " "));
@@ -44,9 +44,11 @@ function card(row, models, state, reason, changed) {
   const why = make("p", { className: "why", textContent: text, lang });
   const [shown, others] = divided(row);
   const controls = (names) => names.map((name) => control(row, name, models, state.values, changed));
+  const absent = absentModels(row, models);
   body.append(...controls(shown));
-  if (others.length) body.append(make("details", {}, make("summary", { textContent: t("more") }), ...controls(others)));
-  const section = make("section", { className: state.on ? "step on" : "step" }, make("div", { className: "head" }, label, strength), why, body);
+  if (others.length) body.append(make("details", {}, make("summary", { textContent: t("more") }), ...controls(others), ...(lacking ? [] : absent)));
+  const section = make("section", { className: state.on ? "step on" : "step" }, make("div", { className: "head" }, label, strength), why);
+  section.append(...(lacking ? absent : []), body);
   section.dataset.step = row.name;
   return section;
 }
@@ -56,6 +58,19 @@ function missing(row, models) {
   const names = row.options.model?.enum ?? [];
   const rows = models.filter((model) => names.includes(model.name));
   return rows.length && !rows.some((model) => model.present) ? rows[0].why : "";
+}
+
+/** A line for each model of a step that is not on the server: what it is for, its terms, and how it is got. */
+function absentModels(row, models) {
+  const names = row.options.model?.enum ?? [];
+  const absent = models.filter((model) => names.includes(model.name) && !model.present);
+  return absent.map(({ name, lacking, command }) => {
+    const files = lacking.map((file) => t("absent_file", { name: file.name, size: bytesText(file.bytes), license: file.license, host: new URL(file.url).host }));
+    const notes = [...new Set(lacking.map((file) => file.license_note).filter(Boolean))];
+    const line = make("p", { className: "absent" }, t("absent", { name, files: files.join("; ") }), " ", make("code", { textContent: command }));
+    line.append(...notes.map((note) => make("span", { textContent: note, lang: "en" })));
+    return line;
+  });
 }
 
 /** What is shown at once, the strength and the first value that is measured unless it is set, and what only on request. */
@@ -121,13 +136,26 @@ function middle({ minimum, maximum }) {
 function choices(option, value, set, { models, name }) {
   const rows = option.enum.map((each) => {
     const model = models.find((row) => row.name === each);
-    return make("option", { value: each, textContent: model ? `${each}: ${model.summary}` : each, disabled: model?.present === false });
+    const text = model ? `${each}: ${model.present ? model.summary : t("not_here")}` : each;
+    return make("option", { value: each, textContent: text, disabled: model?.present === false });
   });
   if (value === undefined) rows.unshift(make("option", { value: "", textContent: t("usual") }));
   const list = make("select", {}, ...rows);
   list.value = value ?? "";
-  list.addEventListener("change", () => set(list.value || undefined));
-  return named(name, list);
+  const terms = make("p", { className: "terms" });
+  const tell = () => {
+    const model = models.find((row) => row.name === list.value);
+    terms.textContent = model ? t("terms", { license: model.license, size: bytesText(model.bytes) }) : "";
+    terms.hidden = !model;
+  };
+  list.addEventListener("change", () => {
+    tell();
+    set(list.value || undefined);
+  });
+  tell();
+  const row = named(name, list);
+  row.append(terms);
+  return row;
 }
 
 function tick(option, value, set, { name }) {
