@@ -34,13 +34,13 @@ def small_cat(cat: Pixels) -> Pixels:
     return np.ascontiguousarray(cat[:60, :80])
 
 
-def made(picture: Pixels, result: Pixels, *, part: Box | None = None) -> Pixels:
+def made(picture: Pixels, result: Pixels, *, part: Box | None = None, threads: int = 2) -> Pixels:
     """The result after colours were kept in the part."""
     size = Size(picture.shape[1], picture.shape[0])
     scale = result.shape[0] // size.height
     part = part or size.box
     canvas = result[part.scaled(scale).slices].copy()
-    keep_colours(Enlarged(canvas, part, picture, size.box, size, scale), lambda: None)
+    keep_colours(Enlarged(canvas, part, picture, size.box, size, scale), lambda: None, threads=threads)
     return canvas
 
 
@@ -89,6 +89,23 @@ def test_strips_have_the_bits_of_the_whole(small_cat: Pixels, monkeypatch: pytes
     for pixels in (1, 5 * 80 * 16, 7 * 80 * 16):
         monkeypatch.setattr("img_enhance.passes.own_colours._STRIP_PIXELS", pixels)
         assert np.array_equal(made(small_cat, result), whole)
+
+
+def test_any_number_of_threads_makes_the_same_bits(small_cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = np.repeat(np.repeat(small_cat[:, ::-1], 4, 0), 4, 1)
+    whole = made(small_cat, result, threads=1)
+    monkeypatch.setattr("img_enhance.passes.own_colours._STRIP_PIXELS", 1)  # so that each strip needs many of its neighbours
+    for threads in (1, 2, 7):
+        assert all(np.array_equal(made(small_cat, result, threads=threads), whole) for _ in range(5))
+
+
+def test_what_fails_on_a_thread_fails_the_pass(small_cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("img_enhance.passes.own_colours.correction_of", fail)
+    with pytest.raises(MemoryError):
+        made(small_cat, np.repeat(np.repeat(small_cat, 4, 0), 4, 1))
 
 
 def test_a_crop_is_the_same_as_in_the_whole(small_cat: Pixels) -> None:

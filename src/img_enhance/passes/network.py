@@ -18,7 +18,7 @@ from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.passes.context import Networks, PassContext
 from img_enhance.passes.elsewhere import made, mapped
-from img_enhance.passes.own_colours import Enlarged, blend, keep_colours, looks_grey, own_colours_bytes
+from img_enhance.passes.own_colours import MOST_THREADS, Enlarged, blend, keep_colours, looks_grey, own_colours_bytes
 from img_enhance.passes.sweep import AreaSweep, Read, Write, sweep
 from img_enhance.photo import Photo
 from img_enhance.planning.area_task import AreaTask
@@ -65,13 +65,14 @@ class NetworkPass:
         fields = {field.name: getattr(sweeping, field.name) for field in dataclasses.fields(sweeping)}
         finishing = self.keeps_colours + (self.level < 1)
         source = part.covered(1 / self.model.scale, 1 / self.model.scale).size
-        finishing_bytes = own_colours_bytes(source, self.model.scale, blends=self.level < 1) if finishing else 0
+        threads = max(1, min(resources.device.cores, MOST_THREADS))
+        finishing_bytes = own_colours_bytes(source, self.model.scale, threads=threads, blends=self.level < 1) if finishing else 0
         fields |= {
             "depth": resources.depth,
             "seconds": likely_seconds(sweeping, resources.device) + finishing * part.size.pixels / _PIXELS_PER_SECOND,
             "projected_bytes": max(sweeping.projected_bytes, resources.below + finishing_bytes),
         }
-        return NetworkPlan(**fields, level=self.level, keeps_colours=self.keeps_colours)
+        return NetworkPlan(**fields, level=self.level, keeps_colours=self.keeps_colours, threads=threads)
 
     def _sweep(self, size: Size, part: Box, resources: PassResources) -> SweepPlan:
         """How the network sweeps a picture, in the machine's memory or in a device's own."""
@@ -90,10 +91,11 @@ class NetworkPass:
 
 @dataclass(frozen=True)
 class NetworkPlan(SweepPlan):
-    """How a network sweeps a picture, as a pass."""
+    """How a network sweeps a picture, as a pass; `threads` are those that make its answer true to the picture."""
 
     level: float = 1.0
     keeps_colours: bool = True
+    threads: int = 1
     kind: Literal["network"] = "network"
 
     files_beside_models: ClassVar[tuple[WeightFile, ...]] = ()
@@ -157,7 +159,7 @@ def _finish(plan: NetworkPlan, photo: Photo, held: Box, canvas: Pixels, context:
     part = plan.part.covered(1 / plan.model.scale, 1 / plan.model.scale)
     enlarged = Enlarged(canvas, part, photo.pixels, held, plan.size, plan.model.scale)
     if plan.keeps_colours:
-        keep_colours(enlarged, context.tick)
+        keep_colours(enlarged, context.tick, threads=plan.threads)
     if plan.level < 1:
         blend(enlarged, plan.level, context.tick)
 

@@ -9,7 +9,9 @@ A part of a picture gets the bits of the whole one (`light/low_band.py`).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +24,9 @@ from img_enhance.machine.canvas import Pixels
 from img_enhance.planning.planner import STREAM_BYTES
 
 _STRIP_PIXELS = 192 * 1024
-# float32 copies at one time of a strip of the result, and of what is looked at of the picture.
+# Strips are corrected by at most so many threads; one more is what looks at the next strip, which takes a quarter of the time.
+MOST_THREADS = 4
+# float32 copies that each of them has at one time of a strip of the result, and of what is looked at of the picture.
 _COPIES = 8
 
 
@@ -57,22 +61,34 @@ class Enlarged:
         return np.asarray(np.rint(values * np.float32(STEPS / white)), np.float32)
 
 
-def own_colours_bytes(part: Size, scale: int, *, blends: bool) -> int:
+def own_colours_bytes(part: Size, scale: int, *, threads: int, blends: bool) -> int:
     """What making a result true takes at most, for a part of a picture that becomes `scale` times as large."""
     rows = _rows(part.width, scale)
     strip, around = rows * part.width * scale**2, (rows + 2 * REACH) * (part.width + 2 * REACH)
-    return 4 * 3 * _COPIES * (strip + around) + blends * STREAM_BYTES
+    return (threads + 1) * 4 * 3 * _COPIES * (strip + around) + blends * STREAM_BYTES
 
 
-def keep_colours(enlarged: Enlarged, tick: Tick) -> None:
+def keep_colours(enlarged: Enlarged, tick: Tick, *, threads: int) -> None:
     """Give the result the low frequencies of its picture, in place.
 
     Where its part ends and the picture goes on, the edge is repeated: what lies REACH inside has the bits of the whole.
     """
     step = enlarged.white / STEPS
-    for rows, correction in _corrections(enlarged, tick):
+
+    def correct(rows: range, picture: Values, differences: Values) -> None:
         place = _strip(enlarged, rows)
+        correction = correction_of(picture, differences)
         place[:] = _rounded(corrected(place.astype(np.float32), correction, enlarged.scale, step), enlarged)
+
+    under_way: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for seen in _looked_at(enlarged):
+            tick()
+            if len(under_way) == threads:
+                under_way.popleft().result()
+            under_way.append(pool.submit(correct, *seen))
+        for future in under_way:
+            future.result()
 
 
 def blend(enlarged: Enlarged, level: float, tick: Tick) -> None:
@@ -117,12 +133,11 @@ def _rounded(values: Values, enlarged: Enlarged) -> Pixels:
     return np.clip(np.rint(values, out=values), 0, np.float32(enlarged.white), out=values).astype(enlarged.canvas.dtype)
 
 
-def _corrections(enlarged: Enlarged, tick: Tick) -> Iterator[tuple[range, Values]]:
-    """Strip by strip; of one that is yielded the result may be changed: what the next one needs of it has been looked at."""
+def _looked_at(enlarged: Enlarged) -> Iterator[tuple[range, Values, Values]]:
+    """Strip by strip its rows, and what `correction_of` needs for them, which is then no longer asked of the result."""
     part = enlarged.part
     known, seen = np.empty((2, 0, part.size.width, 3), np.float32), part.top
     for rows in _strips(enlarged):
-        tick()
         first, upto = max(part.top, rows.start - REACH), min(rows.stop + REACH, part.bottom)
         known = known[:, max(0, known.shape[1] - (seen - first)) :]
         if seen < upto:
@@ -131,4 +146,4 @@ def _corrections(enlarged: Enlarged, tick: Tick) -> Iterator[tuple[range, Values
             seen = upto
         above, below = REACH - (rows.start - first), REACH - (upto - rows.stop)
         picture, differences = np.pad(known, ((0, 0), (above, below), (REACH, REACH), (0, 0)), mode="edge")
-        yield rows, correction_of(picture, differences)
+        yield rows, picture, differences
