@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import shutil
 import signal
@@ -64,6 +65,15 @@ class Harmful:
     way: str
 
 
+@dataclass(frozen=True)
+class Part:
+    """Which of `count` files are sent: from number `first` on, and none any more after so many seconds."""
+
+    count: int
+    first: int
+    seconds: float
+
+
 def foreign_files(folders: Sequence[Path]) -> list[Path]:
     """All files in these folders that may be meant as pictures: those that are no text, and Netpbm's, which may be."""
     return [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file() and _is_binary(path)]
@@ -77,10 +87,11 @@ def _is_binary(path: Path) -> bool:
     return b"\0" in head or head.startswith(_NETPBM)
 
 
-def harmful_files(paths: Sequence[Path], count: int, seed: int) -> Iterator[Harmful]:
-    """The files as they are, and then changed ones, `count` in all."""
-    chance, small = random.Random(seed), [path for path in paths if path.stat().st_size <= _SMALL_BYTES]
-    for number in range(count):
+def harmful_files(paths: Sequence[Path], count: int, seed: int, *, first: int = 0) -> Iterator[Harmful]:
+    """The files as they are, and then changed ones, `count` in all, of which those before number `first` are left out."""
+    small = [path for path in paths if path.stat().st_size <= _SMALL_BYTES]
+    for number in range(first, count):
+        chance = random.Random(f"{seed} {number} chosen")
         path = paths[number] if number < len(paths) else chance.choice(small)
         data, changed = path.read_bytes(), number >= len(paths)
         if changed:
@@ -142,19 +153,20 @@ def _end_of(client: httpx.Client, id: str) -> str:
     return f"its job failed: {job['error']}" if failed and job["error"]["status"] >= _BUG else ""
 
 
-def run(folders: Sequence[Path], folder: Path, *, count: int, seed: int) -> int:
-    """Send all; the exit code."""
+def run(folders: Sequence[Path], folder: Path, part: Part, seed: int) -> int:
+    """Send them; the exit code."""
     shutil.rmtree(folder, ignore_errors=True)
     faulty = folder / "faulty"
     faulty.mkdir(parents=True)
     paths = foreign_files(folders)
-    say(f"  {len(paths)} foreign files, {max(0, count - len(paths))} changed ones")
-    found, began = Found(), time.monotonic()
+    say(f"  {len(paths)} foreign files, {max(0, part.count - len(paths))} changed ones")
+    found, began, sent_upto = Found(), time.monotonic(), part.first
     running = Running(folder / "data", {"ACCESS": "keys", "API_KEYS": KEY, "SYNC_SECONDS": "1000"})
     try:
         running.wait_ready()
         before = running.status(KEY)["memory"]["used_bytes"]["api"]
-        with ThreadPoolExecutor(SENDERS) as pool, httpx.Client(base_url=running.url, headers={"X-API-Key": KEY}, timeout=600) as client:
+        # The client outlives the pool, whose last files are on their way when there are no more.
+        with httpx.Client(base_url=running.url, headers={"X-API-Key": KEY}, timeout=600) as client, ThreadPoolExecutor(SENDERS) as pool:
             waiting = threading.BoundedSemaphore(SENDERS * 2)
 
             def sent(file: Harmful) -> None:
@@ -166,11 +178,14 @@ def run(folders: Sequence[Path], folder: Path, *, count: int, seed: int) -> int:
                 finally:
                     waiting.release()
 
-            for number, file in enumerate(harmful_files(paths, count, seed), 1):
+            for file in harmful_files(paths, part.count, seed, first=part.first):
                 waiting.acquire()
+                if time.monotonic() - began > part.seconds:
+                    break
                 pool.submit(sent, file)
-                if number % 500 == 0:
-                    say(f"  {number} files, {time.monotonic() - began:.0f} s, {len(found.faults)} faults")
+                sent_upto += 1
+                if sent_upto % 500 == 0:
+                    say(f"  {sent_upto} files, {time.monotonic() - began:.0f} s, {len(found.faults)} faults")
         grown = running.status(KEY)["memory"]["used_bytes"]["api"] - before
         restarts = [line for line in running.log.read_text(errors="replace").splitlines() if "a child is replaced" in line]
         states = running.status(KEY)["queue"]["jobs"]
@@ -179,6 +194,7 @@ def run(folders: Sequence[Path], folder: Path, *, count: int, seed: int) -> int:
         if running.process.poll() is None:
             running.kill()
     left = left_over(running.data) + [path.name for path in (running.data / "jobs").iterdir()]
+    print(f"files {part.first} to {sent_upto}" + (f"; go on with --first {sent_upto}" if sent_upto < part.count else ""))
     return _report(found, restarts, states, left, code, grown, time.monotonic() - began)
 
 
@@ -202,10 +218,14 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="where foreign files are")
     parser.add_argument("--count", type=int, default=COUNT, metavar="N", help=f"how many files in all (default: {COUNT})")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="by which files are changed (default: 1)")
+    parser.add_argument(
+        "--first", type=int, default=0, metavar="N", help="leave those before number N out: they were sent by an earlier run"
+    )
+    parser.add_argument("--seconds", type=float, default=math.inf, metavar="N", help="send no more after so long, and say where to go on")
     parser.add_argument("--scratch", type=Path, default=FOLDER / "harmful", metavar="FOLDER", help="where the service keeps its jobs")
     arguments = parser.parse_args(given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the service must not go on alone
-    return run(arguments.folders, arguments.scratch.resolve(), count=arguments.count, seed=arguments.seed)
+    return run(arguments.folders, arguments.scratch.resolve(), Part(arguments.count, arguments.first, arguments.seconds), arguments.seed)
 
 
 if __name__ == "__main__":
