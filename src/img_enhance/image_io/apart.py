@@ -1,10 +1,13 @@
 """Photos by decoders that run in a process of their own, so that a file which crashes one is a damaged file and no more."""
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
-import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -12,18 +15,23 @@ from typing import IO, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.errors import UnsupportedPhoto
+from img_enhance.cancelling import Tick
+from img_enhance.errors import PhotoError, PhotoTooLarge, UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
 
 Decoder = Literal["bmp", "dng", "heic", "jxl", "pillow", "raw", "tifffile"]
 
 _CHILD = Path(__file__).with_name("apart_child.py")
-# The slowest is a raw file of 60 million pixels on a busy machine.
-_MOST_SECONDS = 180
+# The slowest is a raw file of 60 million pixels on a busy machine. Headers take a second; nobody is told meanwhile that a header is being
+# read, so that must end before the service takes its worker for dead (STALL_SECONDS, 120).
+_MOST_SECONDS, _MOST_HEADER_SECONDS = 180, 60
+_LOOK_SECONDS = 0.1
 
-# How the child ends where a photo is whole, and of a kind that is not taken.
-_NOT_TAKEN = 2
+# How the child ends where a photo is of a kind that is not taken, and where memory is short.
+_NOT_TAKEN, _NO_MEMORY = 2, 3
+# The system's signal for processor time used up, which Windows has not; a process that it ends has this code.
+_OUT_OF_TIME = -int(getattr(signal, "SIGXCPU", 0)) or None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,37 +58,60 @@ class Decoded:
         return len(self.mode)
 
 
-def decode_apart(path: Path, decoder: Decoder, *, pixels: bool, page: int = 0) -> Decoded:
-    """What a file holds; `page`, counted from 0, is for TIFFs.
+def decode_apart(path: Path, decoder: Decoder, *, pixels: bool, page: int = 0, tick: Tick = lambda: None) -> Decoded:
+    """What a file holds; `page`, counted from 0, is for TIFFs. `tick` is called many times a second until then, and may end it.
 
-    Raises: PhotoError when it is damaged, UnsupportedPhoto when it is of a kind that the decoder does not take.
+    Raises: PhotoError when it is damaged or takes too long, UnsupportedPhoto when it is of a kind that the decoder does not take,
+    PhotoTooLarge where it has no room in memory.
     """
     command = [sys.executable, "-P", str(_CHILD), decoder, str(path), "pixels" if pixels else "header", str(page)]
+    most_seconds = _MOST_SECONDS if pixels else _MOST_HEADER_SECONDS
     with (
         tempfile.TemporaryFile() as errors,
+        ThreadPoolExecutor(1) as thread,
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as child,  # noqa: S603 - our own script
     ):
-        assert child.stdout is not None
-        timer = threading.Timer(_MOST_SECONDS, child.kill)
-        timer.start()
         try:
-            found = _received(child.stdout)
-            ended = child.wait()
+            answer, until = thread.submit(_answer, child), time.monotonic() + most_seconds
+            while (ended := _within(answer, _LOOK_SECONDS)) is None:
+                tick()
+                if time.monotonic() > until:
+                    raise PhotoError(
+                        f"{path} took its decoder more than {most_seconds} s", "save it anew as PNG or JPEG, or try when less is going on"
+                    )
         finally:
-            late = not timer.is_alive()
-            timer.cancel()
             child.kill()
-        if late:
-            raise damaged(path, f"its decoder did not end within {_MOST_SECONDS} s")
+        found, code = ended
         errors.seek(0)
         lines = errors.read().decode(errors="replace").strip().splitlines()
     # Of strips that libtiff cannot decode Pillow makes grey ones of some kinds, and only libtiff says so.
     complaints = [line for line in lines if "Warning" not in line] if decoder == "pillow" else []
-    if ended == 0 and found is not None and not complaints:
+    if code == 0 and found is not None and not complaints:
         return found
-    if ended == _NOT_TAKEN and len(lines) > 1:
+    if code == _NOT_TAKEN and len(lines) > 1:
         raise UnsupportedPhoto(f"{path} {lines[-2]}", lines[-1])
-    raise damaged(path, lines[-1] if lines and ended >= 0 else "its decoder crashed")
+    if code == _NO_MEMORY:
+        raise PhotoTooLarge(f"{path} needs more memory to decode than is allowed", "save it smaller")
+    if code == _OUT_OF_TIME:
+        raise PhotoError(f"{path} took its decoder more processor time than is allowed", "save it anew as PNG or JPEG, or smaller")
+    raise damaged(path, lines[-1] if lines and code >= 0 else "its decoder crashed")
+
+
+_Ended = tuple["Decoded | None", int]
+
+
+def _answer(child: subprocess.Popen[bytes]) -> _Ended:
+    """What a child writes, and its exit code."""
+    assert child.stdout is not None
+    return _received(child.stdout), child.wait()
+
+
+def _within(answer: Future[_Ended], seconds: float) -> _Ended | None:
+    """None where it is not there by then."""
+    try:
+        return answer.result(seconds)
+    except NotYet:
+        return None
 
 
 def _received(stream: IO[bytes]) -> Decoded | None:

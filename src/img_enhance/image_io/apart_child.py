@@ -1,7 +1,8 @@
 """Decodes a photo in a process of its own, run as a script: a damaged file can crash a decoder (pi-heif 1.4), and only that.
 
 `python apart_child.py DECODER PATH header|pixels PAGE` writes a line of JSON, then the blocks that it lists, then the pixels. It ends
-with 1 where the file is damaged and with 2 where it is of a kind that is not taken, and says on standard error what is wrong.
+with 1 where the file is damaged, with 2 where it is of a kind that is not taken and with 3 where memory is short, and says on standard
+error what is wrong.
 """
 
 from __future__ import annotations
@@ -236,6 +237,8 @@ def main() -> int:
     except NotTaken as error:
         sys.stderr.write("\n".join(error.args))
         return 2
+    except MemoryError:
+        return 3
     except Exception as error:  # noqa: BLE001 - whatever it is, this process has no more to say
         sys.stderr.write(str(error) or type(error).__name__)
         return 1

@@ -33,22 +33,25 @@ _STREAMED = ("jpeg", "png")
 _TOO_LARGE = "Security limit exceeded: Image size"
 
 
-def open_image(path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None, shrink: int = 1) -> pyvips.Image:
+def open_image(
+    path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None, shrink: int = 1, tick: Tick = lambda: None
+) -> pyvips.Image:
     """The image, decoded as it is read. With `max_pixels`, only its header counts: other decoders' pixels are then all zero.
 
-    It fails at the first sign of damage, or at what `fail_on` names (libvips). A JPEG is reduced by `shrink`: 1, 2, 4 or 8.
+    It fails at the first sign of damage, or at what `fail_on` names (libvips). A JPEG is reduced by `shrink`: 1, 2, 4 or 8. `tick` is
+    called while a decoder in a process of its own is waited for.
     """
     try:
         if name == "bmp":
-            return open_apart(path, "bmp", max_pixels)
+            return open_apart(path, "bmp", max_pixels, tick=tick)
         if name == "heic":
-            return open_apart(path, "heic", max_pixels)
+            return open_apart(path, "heic", max_pixels, tick=tick)
         if name == "jxl":
-            return open_jxl(path, max_pixels)
+            return open_jxl(path, max_pixels, tick)
         if name == "raw":
-            return open_raw(path, max_pixels)
+            return open_raw(path, max_pixels, tick)
         if name == "tiff":
-            return open_tiff(path, max_pixels, fail_on or "error")
+            return open_tiff(path, max_pixels, fail_on or "error", tick)
         if name == "png":
             check_png(path)
         # A warning of the decoder means that pixels are missing or made up; but libtiff, which `open_tiff` asks, also warns of odd tags.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
+from img_enhance.cancelling import Tick
 from img_enhance.errors import UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.image_io.apart import Decoder, decode_apart
@@ -17,9 +18,9 @@ from img_enhance.image_io.tiff_page import raw_kind
 from img_enhance.image_io.vips import FIELDS, WARNINGS, with_dpi
 
 
-def open_apart(path: Path, decoder: Decoder, max_pixels: int | None, *, page: int = 0) -> pyvips.Image:
+def open_apart(path: Path, decoder: Decoder, max_pixels: int | None, *, page: int = 0, tick: Tick = lambda: None) -> pyvips.Image:
     """A photo by a decoder in a process of its own: its blocks and what is said of it as libvips' fields."""
-    file = decode_apart(path, decoder, pixels=max_pixels is None, page=page)
+    file = decode_apart(path, decoder, pixels=max_pixels is None, page=page, tick=tick)
     if max_pixels is not None:
         check_pixels(path, file.size, max_pixels)
     if file.pixels is None:
@@ -48,14 +49,14 @@ def open_apart(path: Path, decoder: Decoder, max_pixels: int | None, *, page: in
     return image
 
 
-def open_jxl(path: Path, max_pixels: int | None) -> pyvips.Image:
+def open_jxl(path: Path, max_pixels: int | None, tick: Tick) -> pyvips.Image:
     try:
         kind = kind_of(path)
     except ValueError as error:
         raise damaged(path, str(error)) from None
     if kind.animated:
         raise UnsupportedPhoto(f"{path} is an animated JPEG XL, which is not taken", "take a picture out first")
-    image = open_apart(path, "jxl", max_pixels)
+    image = open_apart(path, "jxl", max_pixels, tick=tick)
     if kind.floats:
         image.set_type(
             pyvips.GValue.gstr_type, WARNINGS, "its floating-point values were brought to 16 bits; what is brighter than white is lost"
@@ -63,8 +64,8 @@ def open_jxl(path: Path, max_pixels: int | None) -> pyvips.Image:
     return image
 
 
-def open_raw(path: Path, max_pixels: int | None) -> pyvips.Image:
-    image = open_apart(path, raw_kind(path) or "raw", max_pixels)
+def open_raw(path: Path, max_pixels: int | None, tick: Tick) -> pyvips.Image:
+    image = open_apart(path, raw_kind(path) or "raw", max_pixels, tick=tick)
     image.set_type(pyvips.GValue.blob_type, FIELDS["icc"], bytes(pyvips.Image.profile_load("p3")))
     if not is_tiff(path):
         said = image.get(WARNINGS)

@@ -158,7 +158,7 @@ def read_values(file: PhotoFile, canvas: Pixels, alpha: Pixels | None, tick: Tic
     stored_alpha = None if alpha is None else alpha.reshape(*_stored_shape(file))
     warnings: tuple[str, ...] = ()
     try:
-        _fill_whole(file, open_image(file.path, file.header.format, None), stored, stored_alpha, tick)
+        _fill_whole(file, open_image(file.path, file.header.format, None, tick=tick), stored, stored_alpha, tick)
     except (pyvips.Error, PhotoError) as error:
         flaw = None if isinstance(error, UnsupportedPhoto) else _without_stray_bytes(file, stored, tick)
         if flaw is None and (not file.salvage or isinstance(error, UnsupportedPhoto)):
@@ -237,7 +237,7 @@ def _fill(file: PhotoFile, image: pyvips.Image, stored: Pixels, stored_alpha: Pi
     conversion = conversion_of(file.path, file.header.format, image)
     if image.format == "float":
         _check_finite(file.path, image, tick)
-        image = open_image(file.path, file.header.format, None)
+        image = open_image(file.path, file.header.format, None, tick=tick)
     colours = 1 if file.header.grey else 3
     for rows, strip in strips(conversion.apply(image), tick):
         stored[rows] = strip[:, :, :colours]
@@ -268,13 +268,13 @@ def _salvage(file: PhotoFile, stored: Pixels, stored_alpha: Pixels | None, tick:
     """
     name, height = file.header.format, len(stored)
     try:
-        whole = whole_rows(open_image(file.path, name, None), tick)
+        whole = whole_rows(open_image(file.path, name, None, tick=tick), tick)
         # A JPEG's colour of half the size is mixed with that of the row below.
         whole = max(0, whole - 1) if name == "jpeg" else whole
     except (pyvips.Error, PhotoError):
         whole = 0
     try:
-        _fill(file, open_image(file.path, name, None, fail_on="none"), stored, stored_alpha, tick)
+        _fill(file, open_image(file.path, name, None, fail_on="none", tick=tick), stored, stored_alpha, tick)
     except pyvips.Error as error:
         raise damaged(file.path, reason(error)) from None
     return (

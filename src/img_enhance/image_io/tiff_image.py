@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyvips
 
+from img_enhance.cancelling import Tick
 from img_enhance.errors import UnsupportedPhoto
 from img_enhance.image_io.other_decoders import open_apart
 from img_enhance.image_io.tiff_page import TiffPage, photo_page
@@ -16,20 +17,21 @@ _LAB_OF_8_BITS = "bad labq format"
 _NOT_READ = ("not supported", "not configured", "not implemented")
 
 
-def open_tiff(path: Path, max_pixels: int | None, fail_on: str) -> pyvips.Image:
+def open_tiff(path: Path, max_pixels: int | None, fail_on: str, tick: Tick) -> pyvips.Image:
     """The page of a TIFF that is the photo."""
     page = photo_page(path)
-    image = _by_libvips(path, page, max_pixels, fail_on) if page.decoder == "libvips" else _apart(path, page, max_pixels)
+    by_libvips = page.decoder == "libvips"
+    image = _by_libvips(path, page, max_pixels, fail_on, tick) if by_libvips else _apart(path, page, max_pixels, tick)
     image.set_type(pyvips.GValue.gint_type, "n-pages", page.photos)
     return _without_unknown(image, tiff.read_extra_channels(path, page.number))
 
 
-def _by_libvips(path: Path, page: TiffPage, max_pixels: int | None, fail_on: str) -> pyvips.Image:
+def _by_libvips(path: Path, page: TiffPage, max_pixels: int | None, fail_on: str, tick: Tick) -> pyvips.Image:
     try:
         return load(path, pyvips.Image.tiffload, page=page.number, access="sequential", fail_on=fail_on).copy()
     except pyvips.Error as error:
         if _LAB_OF_8_BITS in str(error):
-            return open_apart(path, "pillow", max_pixels, page=page.number)
+            return open_apart(path, "pillow", max_pixels, page=page.number, tick=tick)
         if any(words in str(error) for words in _NOT_READ):
             raise UnsupportedPhoto(
                 f"{path} is a TIFF of a kind that is not taken ({reason(error)})", "save it anew with deflate or LZW"
@@ -37,9 +39,9 @@ def _by_libvips(path: Path, page: TiffPage, max_pixels: int | None, fail_on: str
         raise
 
 
-def _apart(path: Path, page: TiffPage, max_pixels: int | None) -> pyvips.Image:
+def _apart(path: Path, page: TiffPage, max_pixels: int | None, tick: Tick) -> pyvips.Image:
     assert page.decoder != "libvips"
-    return open_apart(path, page.decoder, max_pixels, page=page.number)
+    return open_apart(path, page.decoder, max_pixels, page=page.number, tick=tick)
 
 
 def _without_unknown(image: pyvips.Image, extra: tiff.ExtraChannels) -> pyvips.Image:
