@@ -18,7 +18,7 @@ from photos import Pixels
 # A crop's side in pixels of the truth, and how often each is shown.
 _CROP, _ZOOM = 120, 2
 _SIDE, _LINE, _GAP = _CROP * _ZOOM, 14, 4
-_QUALITY = 88
+_QUALITY = 75
 Cell = tuple[str, Pixels]
 
 
