@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-torch test-ray test-package test-space space push-space soak soak-hour check format bench bench-large bench-fifteen bench-gpu bench-quality bench-light bench-folders clean help
+.PHONY: demo serve test test-torch test-ray test-package test-space space push-space soak soak-hour check format bench bench-large bench-fifteen bench-gpu bench-models bench-quality bench-light bench-folders clean help
 
 demo: .venv/base.stamp ## enhance the sample photo
 	mkdir -p demo
@@ -68,6 +68,9 @@ bench-fifteen: .venv/dev.stamp ## print the predecessor's run of fifteen photos
 
 bench-gpu: .venv/torch.stamp ## print how fast a GPU is, and whether it keeps to its memory
 	$(BIN)/python bench/gpu.py
+
+bench-models: .venv/bench-quality.stamp ## print how near to the truth every model enlarges, and what it takes
+	$(BIN)/python bench/models_run.py
 
 bench-quality: .venv/bench-quality.stamp ## print how well pictures are corrected
 	$(BIN)/python bench/quality_run.py

@@ -60,23 +60,26 @@ def engine(network: NetworkOf, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engi
 
 
 @each_row
-def test_result_has_the_rows_size_and_comes_out_the_same_again(model: Model, engine: Engine, cat: Pixels) -> None:
-    photo = Photo(cat[3:26, 5:36])
-    one, other = (engine.enhance(photo, recipe_of(model)) for _ in range(2))
-    assert [each.models for each in one.plan.passes] == [(model,)]
-    assert one.photo.pixels.shape == (23 * model.scale, 31 * model.scale, 3)
-    assert one.photo.pixels.dtype == np.uint8
-    assert np.array_equal(one.photo.pixels, other.photo.pixels)
-    if present(model):  # its own colours
-        assert np.abs(one.photo.pixels.mean((0, 1)) - photo.pixels.mean((0, 1))).max() < 1
+def test_result_has_the_rows_size_and_the_photos_colours(model: Model, engine: Engine, cat: Pixels) -> None:
+    photo = Photo(cat[3:14, 5:20])
+    result = engine.enhance(photo, recipe_of(model))
+    assert [each.models for each in result.plan.passes] == [(model,)]
+    assert result.photo.pixels.shape == (11 * model.scale, 15 * model.scale, 3)
+    assert result.photo.pixels.dtype == np.uint8
+    if present(model):
+        assert np.abs(result.photo.pixels.mean((0, 1)) - photo.pixels.mean((0, 1))).max() < 1
 
 
 @each_row
-def test_answer_is_finite_in_its_range_and_passes_the_guard(model: Model, precision: Precision, network: NetworkOf, cat: Pixels) -> None:
-    picture = as_picture(cat)[:32, :48]
-    answer = swept(network(model.name, precision), picture, plan_of(model, picture, precision))
-    assert answer.shape == (32 * model.scale, 48 * model.scale, 3)
+def test_answer_is_finite_in_its_range_the_same_again_and_passes_the_guard(
+    model: Model, precision: Precision, network: NetworkOf, cat: Pixels
+) -> None:
+    picture = as_picture(cat)[:20, :24]
+    plan = plan_of(model, picture, precision)
+    answer, again = (swept(network(model.name, precision), picture, plan) for _ in range(2))
+    assert answer.shape == (20 * model.scale, 24 * model.scale, 3)
     assert np.isfinite(answer).all()
+    assert np.array_equal(answer, again)
     if not present(model):
         return
     assert answer.min() > -BEYOND
@@ -87,19 +90,19 @@ def test_answer_is_finite_in_its_range_and_passes_the_guard(model: Model, precis
 
 @each_row
 def test_windows_give_the_bits_of_the_whole(model: Model, network: NetworkOf, cat: Pixels) -> None:
-    picture = as_picture(cat)[:26, :36]
+    picture = as_picture(cat)[:18, :26]
     net = network(model.name, "f32")
     whole = swept(net, picture, plan_of(model, picture, "f32"))
     last = len(model.segments) - 1
     starts = sorted({0, min(2, last), last // 2, last})
-    for side in (9, 16):
+    for side in (7, 10):
         assert np.array_equal(swept(net, picture, plan_of(model, picture, "f32", starts=starts, side=side)), whole)
 
 
 @each_row
 def test_areas_give_the_whole_within_the_published_bound(model: Model, network: NetworkOf) -> None:
     with Image.open(SAMPLE) as photo:
-        picture = as_picture(np.asarray(photo.convert("RGB"))[100:112, :300])
+        picture = as_picture(np.asarray(photo.convert("RGB"))[100:108, :180])
     net = network(model.name, "f32")
     whole = swept(net, picture, plan_of(model, picture, "f32"))
     plan = plan_of(model, picture, "f32", columns=2)
