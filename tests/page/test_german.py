@@ -72,7 +72,7 @@ def every_kind_of_facts() -> Iterator[PhotoFacts]:
                 (None, 1, None),
                 (20, 3, None),
             ):
-                found = {"jpeg_quality": quality, "faces": faces, "maybe_faces": maybe}
+                found: dict[str, Any] = {"jpeg_quality": quality, "faces": faces, "maybe_faces": maybe}
                 yield dataclasses.replace(hazy, width=width, height=height, texture=texture, **found)
 
 

@@ -15,9 +15,10 @@ _SIDE = 192
 # Colours of skin of all tones, in 8-bit YCbCr: red and blue differences, and enough light to tell.
 # Source: Chai and Ngan, Face segmentation using skin-color map in videophone applications, 1999.
 _RED, _BLUE, _LEAST_LUMA = (135, 175), (80, 127), 50
-# A face's patch is at least this share of the picture, this wide for its height, and fills its box as an oval with eyes and mouth does.
+# A face's patch is at least this share of the picture, this wide for its height, and fills its box about as an oval does. Of 350 photos it
+# speaks of 31 of the 62 with faces, as the detector finds them, and of 36 of the 288 without (2026-11).
 _LEAST_SHARE = 0.004
-_WIDTHS, _FILLS = (0.5, 1.3), (0.45, 0.9)
+_WIDTHS, _FILLS = (0.5, 1.3), (0.55, 0.88)
 # Of the oval, so much is not of the colour of skin: eyes, brows, mouth, glasses.
 _LEAST_HOLES = 0.02
 
