@@ -9,7 +9,7 @@ import pytest
 from served import COMPACT, Served, is_problem, noisy_photo, served
 
 from img_enhance.errors import DiskError, WeightsMissing
-from img_enhance.machine.settings import model_table
+from img_enhance.models.table import BUILT_IN
 from img_enhance.words import Pull
 from img_enhance.workers.catalogue import as_data
 
@@ -98,13 +98,12 @@ def test_a_folder_is_not_named_beside_the_command() -> None:
 
 def test_models_are_listed_with_terms_size_and_origin_and_how_what_lacks_is_got(service: Served) -> None:
     rows = {row["name"]: row for row in service.client.get("/api/v1/algorithms").json()["models"]}
-    table = model_table()
-    assert set(rows) == {model.name for model in table.models}
-    for model in table.models:
+    assert set(rows) == {model.name for model in BUILT_IN.models}
+    for model in BUILT_IN.models:
         row = rows[model.name]
         assert (row["license"], row["bytes"], row["source"]) == (model.license, model.weights.bytes, model.source)
         assert row["origin"] == model.weights.origin
-        files = (*model.weights.files, *((table.detector,) if model in table.faces else ()))
+        files = (*model.weights.files, *((BUILT_IN.detector,) if model in BUILT_IN.faces else ()))
         assert row["present"] == (not files)
         assert row["command"] == (f"img-enhance models pull {' '.join(file.name for file in files)}" if files else "")
         for told, file in zip(row["lacking"], files, strict=True):
