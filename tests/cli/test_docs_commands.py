@@ -14,6 +14,7 @@ from PIL import Image
 
 from img_enhance.cli import main as command_line
 from img_enhance.suggest import suggest
+from own_networks import carrier_file
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")))
@@ -51,6 +52,7 @@ def folder(tmp_path: Path, cat: npt.NDArray[np.uint8], monkeypatch: pytest.Monke
     (tmp_path / "photos").mkdir()
     for name in ("photo.jpg", "dark.jpg", "portrait.jpg", "scan.tif", "a.jpg", "b.jpg", "photos/one.jpg", "photos/two.png"):
         picture.save(tmp_path / name)
+    carrier_file(tmp_path / "4x-UltraSharp.pth")  # what is in a file is told by its bytes
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(suggest, "FACTORS", ())
     return tmp_path

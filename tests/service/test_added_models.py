@@ -48,7 +48,9 @@ def test_a_model_that_is_added_while_it_runs_can_be_named(service: Served, tmp_p
     keep(OwnModel(opened(path, "mine"), Origin("x", 1, "0" * 64)), carrier_weights(), WeightStore(tmp_path / "home"))
     catalogue = service.client.get("/api/v1/algorithms").json()
     models = {row["name"]: row for row in catalogue["models"]}
-    assert models["mine"] == {"name": "mine", "summary": "your own", "scale": 2, "license": "not stated", "present": True, "why": ""}
+    mine = {"name": "mine", "summary": "your own", "scale": 2, "license": "not stated", "present": True}
+    assert {key: models["mine"][key] for key in mine} == mine
+    assert (models["mine"]["origin"], str(tmp_path) in str(models["mine"])) == ("a file of this machine", False)
     (options,) = (row["options"] for row in catalogue["algorithms"] if row["name"] == "real_esrgan")
     assert options["model"]["enum"][-1] == "mine"
     answer = service.post(photo, recipe=recipe("mine"))

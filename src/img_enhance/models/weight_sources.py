@@ -85,7 +85,7 @@ class FileWeights:
 
     @property
     def origin(self) -> str:
-        return "your own file"
+        return "a file of this machine"
 
 
 @dataclass(frozen=True)

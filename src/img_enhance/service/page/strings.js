@@ -386,6 +386,7 @@ const problems = {
     weights_missing: "Die Gewichte eines Modells fehlen auf diesem Rechner. Nehmen Sie ein anderes Modell, oder fragen Sie den Betreiber.",
     download: "Eine Datei kann nicht geholt werden. Nehmen Sie ein anderes Modell, oder fragen Sie den Betreiber.",
     integrity: "Das Ergebnis wäre falsch und wird nicht herausgegeben. Fragen Sie den Betreiber.",
+    unsupported_model: "Die Datei eines Modells ist von keinem Netz, das hier bekannt ist. Nehmen Sie ein anderes Modell, oder fragen Sie den Betreiber.",
     weights_corrupt: "Die Gewichte eines Modells sind beschädigt. Nehmen Sie ein anderes Modell, oder fragen Sie den Betreiber.",
     not_finite: "Das Netz hat sich verrechnet, und das Ergebnis wird nicht herausgegeben. Nehmen Sie ein anderes Modell, oder fragen Sie den Betreiber.",
     cancelled: "Die Arbeit wurde auf Wunsch beendet. Schicken Sie das Foto noch einmal, wenn Sie es doch wollen.",
