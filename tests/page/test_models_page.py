@@ -27,7 +27,8 @@ def chosen(visit: Visit) -> None:
     visit.open().choose(("x.png", noisy_photo(side=48)))
     visit.wait_ready()
     visit.switch("real_esrgan", True)
-    visit.page.locator(f"{STEP} details > summary").click()
+    visit.page.locator(f"{STEP} .options > details > summary").click()
+    visit.page.locator(f"{STEP} .absences > summary").click()
 
 
 def test_what_is_here_is_offered_with_its_terms(browser: Browser, bare: Served) -> None:
@@ -54,7 +55,8 @@ def test_of_what_is_not_here_it_says_terms_origin_and_how_it_is_got(browser: Bro
             "realesrgan-x2plus is not here (realesrgan-x2plus: 67.1 MB, license BSD-3-Clause, from github.com). The operator gets it by: "
             "img-enhance models pull realesrgan-x2plus"
         )
-        # A step of which no model is here says so without being opened.
+        # A step of which no model is here cannot be opened, and says so outside of it.
+        visit.page.locator("[data-step=gfpgan] > .absences > summary").click()
         faces = visit.page.locator("[data-step=gfpgan] .absent").first
         assert faces.is_visible()
         words = faces.inner_text()

@@ -60,17 +60,18 @@ function missing(row, models) {
   return rows.length && !rows.some((model) => model.present) ? rows[0].why : "";
 }
 
-/** A line for each model of a step that is not on the server: what it is for, its terms, and how it is got. */
+/** What is not on the server of a step's models, folded up: terms and origin of each, and how it is got. */
 function absentModels(row, models) {
   const names = row.options.model?.enum ?? [];
   const absent = models.filter((model) => names.includes(model.name) && !model.present);
-  return absent.map(({ name, lacking, command }) => {
+  const lines = absent.map(({ name, lacking, command }) => {
     const files = lacking.map((file) => t("absent_file", { name: file.name, size: bytesText(file.bytes), license: file.license, host: new URL(file.url).host }));
     const notes = [...new Set(lacking.map((file) => file.license_note).filter(Boolean))];
     const line = make("p", { className: "absent" }, t("absent", { name, files: files.join("; ") }), " ", make("code", { textContent: command }));
     line.append(...notes.map((note) => make("span", { textContent: note, lang: "en" })));
     return line;
   });
+  return lines.length ? [make("details", { className: "absences" }, make("summary", { textContent: t("absences", { n: lines.length }) }), ...lines)] : [];
 }
 
 /** What is shown at once, the strength and the first value that is measured unless it is set, and what only on request. */
