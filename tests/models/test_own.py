@@ -174,7 +174,7 @@ def test_a_file_that_is_no_model_is_told_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
 def test_neither_a_folder_nor_a_pipe_is_a_model(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.pth")
-    for path in (tmp_path, tmp_path / "pipe.pth", tmp_path / "nothing.pth"):
+    for path in (tmp_path, tmp_path / "pipe.pth", tmp_path / "nothing.pth", Path("~nobody/x.pth"), tmp_path / ("x" * 5000)):
         with pytest.raises(WeightsMissing, match="there is no file"):
             opened(path, "x")
 

@@ -82,6 +82,7 @@ HOSTILE: dict[str, Shapes] = {
     "huge, faces": {name: tuple(2**62 for _ in shape) for name, shape in GFPGANClean(16, 16, 16).shapes.items()},
     "control characters": {"\x1b[31m" + "x" * 10_000: (1,)},
     "no names": {"": (1,), ".": (1,), "body.": (1, 1, 1, 1)},
+    "more blocks than any": {f"body.{n}.rdb1.conv1.weight": (1,) for n in range(100_000)} | RRDBNet(1).shapes,
     "nine doublings": RRDBNet(1).shapes | {f"conv_up{n}.weight": (64, 64, 3, 3) for n in range(3, 10)},
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from served import Served
+from served import Served, served
 
 from img_enhance.errors import OptionError
 from img_enhance.models.own import Origin, OwnModel, keep, opened
@@ -32,10 +32,8 @@ def test_no_file_is_taken(model: str) -> None:
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setenv("IMG_ENHANCE_HOME", str(tmp_path / "home"))
-    served = Served(tmp_path / "data", {}).wait_ready()
-    yield served
-    served.process.terminate()
-    served.process.wait()
+    with served(tmp_path / "data") as run:
+        yield run
 
 
 def test_a_model_that_is_added_while_it_runs_can_be_named(service: Served, tmp_path: Path) -> None:

@@ -15,5 +15,5 @@ def with_files(models: ModelTable, recipe: Recipe) -> ModelTable:
 
     Raises: WeightsMissing, UnsupportedModel, WeightsCorrupt for a file that cannot be taken.
     """
-    opened_here = tuple(opened(Path(name).expanduser(), name) for name in files_named(recipe))
+    opened_here = tuple(opened(Path(name), name) for name in files_named(recipe))
     return dataclasses.replace(models, own=(*models.own, *opened_here)) if opened_here else models

@@ -24,8 +24,8 @@ _WINDOW, _TAIL_WINDOW = 640, 320
 _TAIL_OF_LARGE_CELLS = Scratch(f32=9_800, bf16=5_000)
 _WHOLE, _WHOLE_OF_CELLS = Scratch(f32=14_000, bf16=7_000), Scratch(f32=16_000, bf16=8_000)
 
-# So many times may a network double the size: 8x is the most that is published.
-MOST_DOUBLINGS = 3
+# So many times may a network double the size, and so many blocks may it have: 8x and 23 are the most that are published.
+MOST_DOUBLINGS, MOST_BLOCKS = 3, 200
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class RRDBNet:
         features = shapes.get("conv_body.bias", (0,))
         first = shapes.get("conv_first.weight", ())
         doublings = sum(1 for name in shapes if name.startswith("conv_up") and name.endswith(".weight"))
-        if not (blocks and any(growth) and any(features)) or doublings > MOST_DOUBLINGS:
+        if not (blocks and any(growth) and any(features)) or doublings > MOST_DOUBLINGS or blocks > MOST_BLOCKS:
             return None
         cell = {12: 2, 48: 4}.get(first[1], 1) if len(first) == 4 else 1
         return cls(blocks, cell, doublings, features[0], growth[0]) if 1 << doublings >= cell else None

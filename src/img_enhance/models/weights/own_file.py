@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +41,12 @@ def files_of(path: Path) -> tuple[Path, ...]:
     Raises: WeightsMissing when one is not there, or cannot be read.
     """
     twin = {".param": ".bin", ".bin": ".param"}.get(path.suffix.lower())
-    if twin is not None and (path.suffix.lower() == ".param" or path.with_suffix(twin).is_file()):
+    if twin is not None and (path.suffix.lower() == ".param" or os.path.isfile(path.with_suffix(twin))):
         files: tuple[Path, ...] = (path.with_suffix(".param"), path.with_suffix(".bin"))
     else:
         files = (path,)
     for file in files:
-        if not file.is_file():
+        if not os.path.isfile(file):  # not Path.is_file, which raises for names that are too long
             advice = "a model of ncnn is two files, NAME.param and NAME.bin, side by side" if len(files) > 1 else "check its name"
             raise WeightsMissing(f"there is no file {file}", advice)
     return files
