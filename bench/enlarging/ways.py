@@ -16,7 +16,8 @@ from photos import Pixels
 
 BICUBIC, LANCZOS = "bicubic", "Lanczos"
 
-# How much of a network's work is kept: all, as by default; half, where most photos come nearest to their truth; a quarter.
+# How much of a network's work is kept: all, as by default; half, where photos with blur and noise come nearest to their truth; a quarter,
+# where clean ones do.
 LEVELS = (0.25, 0.5, 1.0)
 
 

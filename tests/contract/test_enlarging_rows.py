@@ -25,6 +25,8 @@ from img_enhance.passes.likeness import resembles
 from img_enhance.passes.probe import psnr
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
+from img_enhance.planning.plan import Device
+from img_enhance.planning.planner import choose_precision
 from img_enhance.request.options import Machine, RealESRGAN, SuperImage
 from img_enhance.request.recipe import Recipe
 
@@ -72,9 +74,9 @@ def test_result_has_the_rows_size_and_the_photos_colours(model: Model, engine: E
 
 @each_row
 def test_answer_is_finite_in_its_range_the_same_again_and_passes_the_guard(
-    model: Model, precision: Precision, network: NetworkOf, cat: Pixels
+    model: Model, cpu: Device, network: NetworkOf, cat: Pixels
 ) -> None:
-    picture = as_picture(cat)[:20, :24]
+    picture, precision = as_picture(cat)[:20, :24], choose_precision("auto", cpu)
     plan = plan_of(model, picture, precision)
     answer, again = (swept(network(model.name, precision), picture, plan) for _ in range(2))
     assert answer.shape == (20 * model.scale, 24 * model.scale, 3)
@@ -102,7 +104,7 @@ def test_windows_give_the_bits_of_the_whole(model: Model, network: NetworkOf, ca
 @each_row
 def test_areas_give_the_whole_within_the_published_bound(model: Model, network: NetworkOf) -> None:
     with Image.open(SAMPLE) as photo:
-        picture = as_picture(np.asarray(photo.convert("RGB"))[100:108, :180])
+        picture = as_picture(np.asarray(photo.convert("RGB"))[100:108, : 180 * model.cell])
     net = network(model.name, "f32")
     whole = swept(net, picture, plan_of(model, picture, "f32"))
     plan = plan_of(model, picture, "f32", columns=2)
