@@ -37,6 +37,11 @@ def main(given: Sequence[str] | None = None) -> int:
     print(header_text(facts), flush=True)
     with Engine() as engine:
         models = [model for model in models_here(engine) if not arguments.model or model.name in arguments.model]
+        if not models:
+            print(
+                f"[ERROR] none of {', '.join(arguments.model)} is here; here are {', '.join(model.name for model in models_here(engine))}"
+            )
+            return 2
         if missing := models_missing(engine):
             print(f"[WARNING] left out, because their weights are not here: {', '.join(missing)}; run: img-enhance models pull NAME\n")
         folders = arguments.folders or ([] if arguments.drawings or arguments.earlier else _usual_folders())
