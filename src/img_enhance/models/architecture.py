@@ -8,6 +8,7 @@ from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.networks.rrdbnet import RRDBNet
 from img_enhance.models.networks.segment import Scratch, Segment, Shapes
+from img_enhance.models.networks.span import SPAN
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
 
 
@@ -47,7 +48,7 @@ class Architecture(Protocol):
         """What it would be if these were the shapes of its weights; None where they can be no weights of its kind."""
 
 
-ARCHITECTURES: tuple[type[Architecture], ...] = (RRDBNet, SRVGGNetCompact, EDSR, GFPGANClean)
+ARCHITECTURES: tuple[type[Architecture], ...] = (RRDBNet, SRVGGNetCompact, EDSR, SPAN, GFPGANClean)
 
 
 def recognised(shapes: Shapes) -> Architecture | None:

@@ -15,7 +15,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.machine.memory import give_back
-from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.planning.sweep_plan import CHANNELS
 from img_enhance.runtimes.runtime import Picture
@@ -39,6 +39,9 @@ _REFUSED = (
 _ASK_MILLISECONDS = 50
 
 
+_CURVES: dict[Curve, Callable[[Output], ov.Node]] = {"sigmoid": opset.sigmoid, "silu": opset.swish, "mish": opset.mish}
+
+
 class GraphOps(Ops[Output]):
     """Tensors are nodes of a graph, (1, C, H, W)."""
 
@@ -52,6 +55,9 @@ class GraphOps(Ops[Output]):
 
     def prelu(self, x: Output, slopes: Weights) -> Output:
         return opset.prelu(x, _constant(slopes)).output(0)
+
+    def curve(self, x: Output, kind: Curve) -> Output:
+        return _CURVES[kind](x).output(0)
 
     def concat(self, parts: list[Output]) -> Output:
         return parts[0] if len(parts) == 1 else opset.concat(parts, 1).output(0)

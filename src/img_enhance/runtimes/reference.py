@@ -1,11 +1,12 @@
 """The operations in plain numpy and float32: slow, simple, and what every runtime is held against."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Segment, joined
 
 Array = npt.NDArray[np.float32]
@@ -30,6 +31,9 @@ class NumpyOps(Ops[Array]):
 
     def prelu(self, x: Array, slopes: Weights) -> Array:
         return np.where(x > 0, x, slopes.astype(np.float32)[:, None, None] * x)
+
+    def curve(self, x: Array, kind: Curve) -> Array:
+        return _CURVES[kind](x)
 
     def concat(self, parts: list[Array]) -> Array:
         return np.concatenate(parts)
@@ -70,6 +74,18 @@ class NumpyOps(Ops[Array]):
 
     def bilinear(self, x: Array, factor: float) -> Array:
         return _along(_along(x, factor, 1), factor, 2)
+
+
+def _sigmoid(x: Array) -> Array:
+    # By tanh, because exp overflows far out.
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x), np.float32)
+
+
+_CURVES: dict[Curve, Callable[[Array], Array]] = {
+    "sigmoid": _sigmoid,
+    "silu": lambda x: x * _sigmoid(x),
+    "mish": lambda x: np.asarray(x * np.tanh(np.logaddexp(0, x)), np.float32),
+}
 
 
 def _along(x: Array, factor: float, axis: int) -> Array:

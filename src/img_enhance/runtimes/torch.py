@@ -14,7 +14,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.geometry import Size
 from img_enhance.machine.gpus import empty_cache, unless_full
 from img_enhance.machine.memory import give_back
-from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.runtimes.runtime import Picture
 
@@ -22,6 +22,9 @@ Place = Callable[[Weights], torch.Tensor]
 Function = Callable[..., torch.Tensor]
 
 _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
+
+
+_CURVES: dict[Curve, Function] = {"sigmoid": torch.sigmoid, "silu": functional.silu, "mish": functional.mish}
 
 
 class RecordingOps(Ops[int]):
@@ -44,6 +47,9 @@ class RecordingOps(Ops[int]):
 
     def prelu(self, x: int, slopes: Weights) -> int:
         return self._step(partial(functional.prelu, weight=self._place(slopes)), x)
+
+    def curve(self, x: int, kind: Curve) -> int:
+        return self._step(_CURVES[kind], x)
 
     def concat(self, parts: list[int]) -> int:
         return parts[0] if len(parts) == 1 else self._step(_concat, *parts)

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import Segment, Shapes
 
 
@@ -40,6 +40,9 @@ class CountingOps(Ops[_Tensor]):
         return x
 
     def prelu(self, x: _Tensor, slopes: Weights) -> _Tensor:
+        return x
+
+    def curve(self, x: _Tensor, kind: Curve) -> _Tensor:
         return x
 
     def concat(self, parts: list[_Tensor]) -> _Tensor:

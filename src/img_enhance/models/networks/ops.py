@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,6 +13,9 @@ else:
     Weights = Any  # the table of models is read by --help, which does not load numpy
 
 Tensor = TypeVar("Tensor")
+
+# Functions of single values: 1 / (1 + exp(-x)), x sigmoid(x), and x tanh(ln(1 + exp(x))).
+Curve = Literal["sigmoid", "silu", "mish"]
 
 
 class Ops(Protocol[Tensor]):
@@ -26,6 +29,9 @@ class Ops(Protocol[Tensor]):
 
     def prelu(self, x: Tensor, slopes: Weights) -> Tensor:
         """x where it is positive, else slopes[channel] * x."""
+
+    def curve(self, x: Tensor, kind: Curve) -> Tensor:
+        """The curve's value for each value of x (SiLU: arXiv:1606.08415, arXiv:1702.03118; Mish: arXiv:1908.08681)."""
 
     def concat(self, parts: list[Tensor]) -> Tensor:
         """The parts' channels one after the other."""

@@ -1,0 +1,96 @@
+"""Networks that people bring files of say truly how far they see and what they cost."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from networks_golden import CASES, weights_of
+
+from img_enhance.geometry import Size
+from img_enhance.models.architecture import Architecture
+from img_enhance.models.networks.segment import Segment
+from img_enhance.planning.windows import windows
+from img_enhance.runtimes.openvino import OpenVINO
+from img_enhance.runtimes.reference import NumpyOps
+
+Array = npt.NDArray[np.float32]
+
+# Sums in another order, where values span 0 to 255 inside.
+RELATIVE = 1e-4
+
+# Of the scratch: what a process takes beside it while a window runs. Measured 2026-11: at most 1 MB.
+NOISE_BYTES = 4_000_000
+
+MEASURE = """
+import json, sys
+from types import SimpleNamespace
+from measure_model import measure
+from networks_golden import CASES, weights_of
+architecture = CASES[sys.argv[1]]
+values = SimpleNamespace(values=1)
+model = SimpleNamespace(segments=architecture.segments, cell=architecture.cell, features=architecture.features, weights=values)
+print(json.dumps(measure(model, weights_of(sys.argv[1]), "openvino", "f32", "whole", int(sys.argv[2]), 0.0)))
+"""
+
+each_case = pytest.mark.parametrize("name", CASES)
+
+
+def kinds(architecture: Architecture) -> list[Segment]:
+    """One segment of each kind: all blocks are the same function of other weights."""
+    return list({segment.name.split()[0]: segment for segment in architecture.segments}.values())
+
+
+def seen_columns(segment: Segment, name: str) -> tuple[int, int]:
+    """How many columns to the left and to the right of a changed one change with it."""
+    side = 2 * segment.reach + 9
+    draw = np.random.RandomState(1)
+    channels = {"picture": 3, "features": segment.features_in}
+    inputs = [draw.rand(channels[kind], 5, side).astype(np.float32) for kind in segment.inputs]
+    weights = weights_of(name)
+    before: Array = segment.function(NumpyOps(), weights, *inputs)
+    for values in inputs:
+        values[:, :, side // 2] += 1
+    changed = np.abs(segment.function(NumpyOps(), weights, *inputs) - before).max(axis=(0, 1))
+    columns = np.flatnonzero(changed.reshape(side, segment.scale).max(axis=1))
+    return side // 2 - int(columns[0]), int(columns[-1]) - side // 2
+
+
+@each_case
+def test_segments_see_as_far_as_they_say(name: str) -> None:
+    for segment in kinds(CASES[name]):
+        # What lies at the result's size sees parts of pixels, which a reach rounds up.
+        slack = 0 if segment.scale == 1 or len(CASES[name].segments) == 1 else 1
+        for seen in seen_columns(segment, name):
+            assert segment.reach - slack <= seen <= segment.reach, segment.name
+
+
+@each_case
+def test_windows_make_the_picture_of_a_single_one(name: str) -> None:
+    architecture = CASES[name]
+    network = OpenVINO("f32").compile(architecture.segments, weights_of(name))
+    picture = np.random.RandomState(3).rand(70, 91, 3).astype(np.float32)
+    whole = np.array(network.run([picture], lambda: None))
+    reach, scale = sum(segment.reach for segment in architecture.segments), architecture.scale
+    found = np.full_like(whole, np.nan)
+    cut = list(windows(Size(91, 70).box, side=24, halo=reach, within=Size(91, 70).box))
+    assert len(cut) > 2
+    for window in cut:
+        answer = network.run([picture[window.read.slices]], lambda: None)
+        found[window.core.scaled(scale).slices] = answer[window.core.seen_from(window.read).scaled(scale).slices]
+    assert np.abs(found - whole).max() <= RELATIVE * np.abs(whole).max()
+
+
+@each_case
+def test_a_window_takes_no_more_memory_than_the_plan_counts(name: str) -> None:
+    side = 256
+    command: list[Any] = [sys.executable, "-c", MEASURE, name, str(side)]
+    paths = ":".join(path for path in sys.path if path)
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env={"PYTHONPATH": paths}).stdout
+    measured = json.loads(said)["scratch"] * side**2
+    planned = CASES[name].whole.f32 * side**2
+    assert measured <= planned + NOISE_BYTES
+    assert planned <= 3 * measured + NOISE_BYTES  # narrow networks take less than the wide ones that it was measured on
