@@ -37,6 +37,10 @@ print(json.dumps(measure(model, weights_of(sys.argv[1]), "openvino", "f32", "who
 """
 
 each_case = pytest.mark.parametrize("name", CASES)
+# Those that do not look at the whole of their windows.
+each_exact_case = pytest.mark.parametrize(
+    "name", [name for name, architecture in CASES.items() if not any(segment.sees_all for segment in architecture.segments)]
+)
 
 
 def kinds(architecture: Architecture) -> list[Segment]:
@@ -59,16 +63,16 @@ def seen_columns(segment: Segment, name: str) -> tuple[int, int]:
     return side // 2 - int(columns[0]), int(columns[-1]) - side // 2
 
 
-@each_case
+@each_exact_case
 def test_segments_see_as_far_as_they_say(name: str) -> None:
     for segment in kinds(CASES[name]):
-        # What lies at the result's size sees parts of pixels, which a reach rounds up.
-        slack = 0 if segment.scale == 1 or len(CASES[name].segments) == 1 else 1
+        # The outermost of a large kernel's many weights may be too small to be seen after a norm.
+        slack = 1 if segment.name.startswith("block") else 0
         for seen in seen_columns(segment, name):
             assert segment.reach - slack <= seen <= segment.reach, segment.name
 
 
-@each_case
+@each_exact_case
 def test_windows_make_the_picture_of_a_single_one(name: str) -> None:
     architecture = CASES[name]
     network = OpenVINO("f32").compile(architecture.segments, weights_of(name))

@@ -106,6 +106,18 @@ class CountingOps(Ops[tuple[int, int]]):
     def bilinear(self, x: tuple[int, int], factor: float) -> tuple[int, int]:
         return x[0], int(x[1] * factor**2)
 
+    def group_norm(self, x: tuple[int, int], weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> tuple[int, int]:
+        raise AssertionError(f"a network of the table looks at whole windows of {x}: {weight.shape}, {bias.shape}, {groups}, {epsilon}")
+
+    def layer_norm(self, x: tuple[int, int], weight: Weights, bias: Weights, epsilon: float) -> tuple[int, int]:
+        assert weight.shape == bias.shape == (x[0],)
+        assert epsilon > 0
+        return x
+
+    def sampled(self, x: tuple[int, int], shifts: tuple[int, int], *, factor: int, groups: int) -> tuple[int, int]:
+        assert shifts == (2 * groups, x[1] * factor**2)
+        return x[0], shifts[1]
+
 
 def kinds(model: Model) -> list[Segment]:
     """One segment of each kind: all blocks are the same function of other weights."""

@@ -54,6 +54,11 @@ class Model:
         return self.architecture.segments
 
     @property
+    def sees_all(self) -> bool:
+        """Whether it looks at the whole of its window, so that a picture in several windows is only near that in one."""
+        return any(segment.sees_all for segment in self.segments)
+
+    @property
     def whole(self) -> Scratch:
         return self.architecture.whole
 

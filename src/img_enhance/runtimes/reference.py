@@ -75,6 +75,37 @@ class NumpyOps(Ops[Array]):
     def bilinear(self, x: Array, factor: float) -> Array:
         return _along(_along(x, factor, 1), factor, 2)
 
+    def group_norm(self, x: Array, weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> Array:
+        split = x.reshape(groups, -1)
+        normal = (split - split.mean(1, keepdims=True)) / np.sqrt(split.var(1, keepdims=True) + np.float32(epsilon))
+        return normal.reshape(x.shape) * _by_channel(weight) + _by_channel(bias)
+
+    def layer_norm(self, x: Array, weight: Weights, bias: Weights, epsilon: float) -> Array:
+        normal = (x - x.mean(0)) / np.sqrt(x.var(0) + np.float32(epsilon))
+        return normal * _by_channel(weight) + _by_channel(bias)
+
+    def sampled(self, x: Array, shifts: Array, *, factor: int, groups: int) -> Array:
+        _, height, width = x.shape
+        rows, columns = np.indices((height * factor, width * factor)) // factor
+        across, down = columns + shifts[:groups], rows + shifts[groups:]
+        return np.concatenate([_between(*each) for each in zip(np.split(x, groups), across, down, strict=True)])
+
+
+def _by_channel(values: Weights) -> Array:
+    return values.astype(np.float32)[:, None, None]
+
+
+def _between(x: Array, across: Array, down: Array) -> Array:
+    """The values of (c, h, w) at places that are counted from the centre of the first pixel."""
+    _, height, width = x.shape
+    across, down = np.clip(across, 0, width - 1), np.clip(down, 0, height - 1)
+    left, top = across.astype(int), down.astype(int)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    share, share_down = (across - left).astype(np.float32), (down - top).astype(np.float32)
+    above = x[:, top, left] * (1 - share) + x[:, top, right] * share
+    below = x[:, bottom, left] * (1 - share) + x[:, bottom, right] * share
+    return np.asarray(above * (1 - share_down) + below * share_down, np.float32)
+
 
 def _sigmoid(x: Array) -> Array:
     # By tanh, because exp overflows far out.

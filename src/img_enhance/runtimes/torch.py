@@ -87,6 +87,16 @@ class RecordingOps(Ops[int]):
     def bilinear(self, x: int, factor: float) -> int:
         return self._step(partial(functional.interpolate, scale_factor=factor, mode="bilinear", align_corners=False), x)
 
+    def group_norm(self, x: int, weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> int:
+        placed = {"weight": self._place(weight), "bias": self._place(bias)}
+        return self._step(partial(functional.group_norm, num_groups=groups, eps=epsilon, **placed), x)
+
+    def layer_norm(self, x: int, weight: Weights, bias: Weights, epsilon: float) -> int:
+        return self._step(partial(_layer_norm, weight=self._place(weight), bias=self._place(bias), epsilon=epsilon), x)
+
+    def sampled(self, x: int, shifts: int, *, factor: int, groups: int) -> int:
+        return self._step(partial(_sampled, factor=factor, groups=groups), x, shifts)
+
     def _step(self, function: Function, *inputs: int) -> int:
         self.steps.append((function, inputs))
         self._values += 1
@@ -107,6 +117,22 @@ def _channels(x: torch.Tensor, *, first: int, stop: int) -> torch.Tensor:
 
 def _linear(x: torch.Tensor, *, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     return functional.linear(x.flatten(1), weight, bias)[..., None, None]
+
+
+def _layer_norm(x: torch.Tensor, *, weight: torch.Tensor, bias: torch.Tensor, epsilon: float) -> torch.Tensor:
+    return functional.layer_norm(x.permute(0, 2, 3, 1), weight.shape, weight, bias, epsilon).permute(0, 3, 1, 2)
+
+
+def _sampled(x: torch.Tensor, shifts: torch.Tensor, *, factor: int, groups: int) -> torch.Tensor:
+    height, width = x.shape[2:]
+    # In bf16 a place would be known to 8 bits, which is less than photos are wide.
+    moved = shifts[0].float().unflatten(0, (2, groups))
+    axes = (torch.arange(side * factor, device=x.device).div(factor, rounding_mode="floor") + 0.5 for side in (height, width))
+    down, across = torch.meshgrid(*axes, indexing="ij")
+    places = torch.stack([2 * (across + moved[0]) / width - 1, 2 * (down + moved[1]) / height - 1], -1)
+    split = x[0].unflatten(0, (groups, -1)).float()
+    read = functional.grid_sample(split, places, mode="bilinear", padding_mode="border", align_corners=False)
+    return read.to(x.dtype).flatten(0, 1)[None]
 
 
 class Torch:

@@ -81,6 +81,15 @@ class CountingOps(Ops[_Tensor]):
     def bilinear(self, x: _Tensor, factor: float) -> _Tensor:
         return _Tensor(x.channels, x.area * Fraction(factor) ** 2)
 
+    def group_norm(self, x: _Tensor, weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> _Tensor:
+        return x
+
+    def layer_norm(self, x: _Tensor, weight: Weights, bias: Weights, epsilon: float) -> _Tensor:
+        return x
+
+    def sampled(self, x: _Tensor, shifts: _Tensor, *, factor: int, groups: int) -> _Tensor:
+        return _Tensor(x.channels, shifts.area)
+
 
 def operations_of(segment: Segment, shapes: Shapes) -> int:
     """Floating-point operations for each pixel (or cell) that a segment reads."""
