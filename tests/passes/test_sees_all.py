@@ -53,7 +53,7 @@ def enlarged(plan: NetworkPlan, pixels: np.ndarray) -> tuple[np.ndarray, list[st
     networks: Any = OneNetwork()
     context = PassContext(None, lambda: None, lambda _: None, {}, [], networks, None, False)
     photo = run(plan, Photo(pixels=pixels, metadata=Metadata()), plan.size.box, context)
-    return np.asarray(photo.pixels), context.warnings
+    return np.asarray(photo.pixels / 255, np.float32), context.warnings
 
 
 def test_it_gets_the_whole_picture_where_there_is_room() -> None:
@@ -88,7 +88,7 @@ def test_a_picture_made_in_tiles_is_near_the_whole_one_and_says_so() -> None:
     assert len(warnings) == 1
     assert f"it was made in {tiled.tiles} tiles" in warnings[0]
     # Noise, whose statistics are nearly the same everywhere.
-    assert psnr(found / 255, whole / 255) > 25
+    assert psnr(found, whole) > 25
 
 
 @pytest.mark.parametrize("layer_norm", [False, True])

@@ -77,11 +77,11 @@ class NumpyOps(Ops[Array]):
 
     def group_norm(self, x: Array, weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> Array:
         split = x.reshape(groups, -1)
-        normal = (split - split.mean(1, keepdims=True)) / np.sqrt(split.var(1, keepdims=True) + np.float32(epsilon))
+        normal: Array = (split - split.mean(1, keepdims=True)) / np.sqrt(split.var(1, keepdims=True) + np.float32(epsilon))
         return normal.reshape(x.shape) * _by_channel(weight) + _by_channel(bias)
 
     def layer_norm(self, x: Array, weight: Weights, bias: Weights, epsilon: float) -> Array:
-        normal = (x - x.mean(0)) / np.sqrt(x.var(0) + np.float32(epsilon))
+        normal: Array = (x - x.mean(0)) / np.sqrt(x.var(0) + np.float32(epsilon))
         return normal * _by_channel(weight) + _by_channel(bias)
 
     def sampled(self, x: Array, shifts: Array, *, factor: int, groups: int) -> Array:

@@ -102,9 +102,10 @@ class RealPLKSR:
 
 
 def _scratch(architecture: RealPLKSR) -> Scratch:
-    """Maps of features, which lie in blocks of 16 channels, the answer, and where DySample reads (measured 2026-11, 64 channels, 4x)."""
+    """Maps of features, which lie in blocks of 16 channels, the answer, and what DySample reads, in f32 (measured 2026-11, 32 and 64
+    channels, 1x to 4x)."""
     blocked = 16 * ceil(architecture.channels / 16)
-    answer = (24 + 100 * architecture.dysample) * architecture.scale**2 + 50
+    answer = (24 + 116 * architecture.dysample) * architecture.scale**2 + 50
     return Scratch(f32=30 * blocked + answer, bf16=16 * blocked + answer)
 
 
