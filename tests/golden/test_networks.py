@@ -1,5 +1,7 @@
 """Networks that people bring files of answer what spandrel's own classes do (see make_networks.py)."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from networks_golden import CASES, GOLDEN, picture_of, weights_of
@@ -48,3 +50,17 @@ def test_network_is_recognised_by_its_weights(name: str) -> None:
     shapes = CASES[name].shapes
     assert recognised(shapes) == CASES[name]
     assert recognised(dict(list(shapes.items())[:-1])) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("kernel", 4), ("partial_channels", 99), ("channels", 10)], ids=["even kernel", "more than all", "no whole groups"]
+)
+def test_a_structure_that_cannot_run_is_not_recognised(field: str, value: int) -> None:
+    network = dataclasses.replace(CASES["realplksr-3x"], **{field: value})  # type: ignore[type-var]
+    assert recognised(network.shapes) is None
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (5, 5)])
+@each_case
+def test_shapes_that_are_none_of_a_convolution_are_no_network(name: str, shape: tuple[int, ...]) -> None:
+    assert recognised(dict.fromkeys(CASES[name].shapes, shape)) is None

@@ -56,6 +56,11 @@ class RealPLKSR:
         return self.dysample or not self.layer_norm
 
     @property
+    def _can_run(self) -> bool:
+        """Whether its convolutions keep the size, its part is one of its channels, and these are whole groups."""
+        return self.kernel % 2 == 1 and self.partial_channels <= self.channels and (self.layer_norm or self.channels % GROUPS == 0)
+
+    @property
     def _block_reach(self) -> int:
         return 2 + self.kernel // 2 + self.attends
 
@@ -89,7 +94,7 @@ class RealPLKSR:
         # Before the last layer lies one for training, which has no weights.
         if len(layers) < 3 or not channels or len(large) != 4 or not scale:
             return None
-        return cls(
+        found = cls(
             blocks=len(layers) - 2,
             channels=channels,
             scale=scale,
@@ -99,6 +104,7 @@ class RealPLKSR:
             attends="feats.1.attn.f.0.weight" in shapes,
             dysample="to_img.init_pos" in shapes,
         )
+        return found if found._can_run else None
 
 
 def _scratch(architecture: RealPLKSR) -> Scratch:
