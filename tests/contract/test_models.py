@@ -5,16 +5,17 @@ import shutil
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from networks_golden import CASES
 
 from img_enhance.errors import WeightsCorrupt, WeightsMissing
 from img_enhance.models.architecture import ARCHITECTURES, recognised
 from img_enhance.models.model import Model
-from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.rrdbnet import RRDBNet
 from img_enhance.models.networks.segment import NamedWeights, Segment
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
@@ -55,6 +56,10 @@ class CountingOps(Ops[tuple[int, int]]):
 
     def prelu(self, x: tuple[int, int], slopes: Weights) -> tuple[int, int]:
         assert slopes.shape == (x[0],)
+        return x
+
+    def curve(self, x: tuple[int, int], kind: Curve) -> tuple[int, int]:
+        assert kind in get_args(Curve)
         return x
 
     def concat(self, parts: list[tuple[int, int]]) -> tuple[int, int]:
@@ -100,6 +105,18 @@ class CountingOps(Ops[tuple[int, int]]):
 
     def bilinear(self, x: tuple[int, int], factor: float) -> tuple[int, int]:
         return x[0], int(x[1] * factor**2)
+
+    def group_norm(self, x: tuple[int, int], weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> tuple[int, int]:
+        raise AssertionError(f"a network of the table looks at whole windows of {x}: {weight.shape}, {bias.shape}, {groups}, {epsilon}")
+
+    def layer_norm(self, x: tuple[int, int], weight: Weights, bias: Weights, epsilon: float) -> tuple[int, int]:
+        assert weight.shape == bias.shape == (x[0],)
+        assert epsilon > 0
+        return x
+
+    def sampled(self, x: tuple[int, int], shifts: tuple[int, int], *, factor: int, groups: int) -> tuple[int, int]:
+        assert shifts == (2 * groups, x[1] * factor**2)
+        return x[0], shifts[1]
 
 
 def kinds(model: Model) -> list[Segment]:
@@ -211,7 +228,8 @@ def test_names_are_distinct_and_find_their_rows() -> None:
 
 def test_every_architecture_is_covered() -> None:
     assert {type(model.architecture) for model in MODELS} == {RRDBNet, SRVGGNetCompact}
-    assert {type(model.architecture) for model in BUILT_IN.models} == set(ARCHITECTURES)
+    brought = {type(architecture) for architecture in CASES.values()}
+    assert {type(model.architecture) for model in BUILT_IN.models} | brought == set(ARCHITECTURES)
 
 
 @pytest.mark.parametrize("model", BUILT_IN.models, ids=lambda model: model.name)

@@ -6,8 +6,10 @@ from typing import Protocol, Self
 
 from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.networks.gfpgan import GFPGANClean
+from img_enhance.models.networks.realplksr import RealPLKSR
 from img_enhance.models.networks.rrdbnet import RRDBNet
 from img_enhance.models.networks.segment import Scratch, Segment, Shapes
+from img_enhance.models.networks.span import SPAN
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
 
 
@@ -47,7 +49,7 @@ class Architecture(Protocol):
         """What it would be if these were the shapes of its weights; None where they can be no weights of its kind."""
 
 
-ARCHITECTURES: tuple[type[Architecture], ...] = (RRDBNet, SRVGGNetCompact, EDSR, GFPGANClean)
+ARCHITECTURES: tuple[type[Architecture], ...] = (RRDBNet, SRVGGNetCompact, EDSR, SPAN, RealPLKSR, GFPGANClean)
 
 
 def recognised(shapes: Shapes) -> Architecture | None:

@@ -59,6 +59,11 @@ class Model:
         return tuple(replace(segment, scratch=segment.scratch.times(self.scratch_factor)) for segment in segments)
 
     @property
+    def sees_all(self) -> bool:
+        """Whether it looks at the whole of its window, so that a picture in several windows is only near that in one."""
+        return any(segment.sees_all for segment in self.segments)
+
+    @property
     def whole(self) -> Scratch:
         return self.architecture.whole.times(self.scratch_factor)
 

@@ -54,6 +54,8 @@ class NetworkPass:
 
     def parts(self, needed: Box, size: Size) -> tuple[Box, Box]:
         model, cells = self.model, size.cells(self.model.cell)
+        if model.sees_all:  # no pixel of its answer comes of a part alone
+            return size.scaled(model.scale).box, size.box
         core = core_of(model, needed)
         if self.keeps_colours:
             core = core.grown(ceil(REACH / model.cell), within=cells.box)
@@ -112,10 +114,14 @@ class NetworkPlan(SweepPlan):
         return self.model.title
 
     @property
+    def tiles(self) -> int:
+        """In how many windows the last stage makes the picture."""
+        return sum(1 for area in self.areas() for _ in self.windows(area, self.stages[-1]))
+
+    @property
     def planned_text(self) -> str:
-        areas = self.area_rows * self.area_columns
-        side = self.cell * max(stage.side for stage in self.stages)
-        tiles = sum(1 for area in self.areas() for _ in self.windows(area, self.stages[-1]))
+        areas, tiles = self.area_rows * self.area_columns, self.tiles
+        side = min(self.cell * max(stage.side for stage in self.stages), max(self.size.width, self.size.height))
         return f"{self.model.title} in {areas} area{'s' * (areas > 1)}, {tiles} tile{'s' * (tiles > 1)} of at most {side} px"
 
     @property
@@ -150,6 +156,11 @@ def run(plan: NetworkPlan, photo: Photo, held: Box, context: PassContext) -> Pho
             network.close()
     if cut_up:
         context.warnings.append(f"the GPU's memory was fuller than planned: {cut_up} windows were cut into smaller ones")
+    if plan.model.sees_all and plan.tiles > 1:
+        context.warnings.append(
+            f"{plan.model.title} looks at the whole picture, for which there was no room: it was made in {plan.tiles} tiles, and differs a "
+            "little from one made as a whole (docs/models.md says by how much); more memory makes it with fewer"
+        )
     _finish(plan, photo, held, canvas, context)
     return dataclasses.replace(photo, pixels=canvas, alpha=None)
 

@@ -36,10 +36,11 @@ class Spreading:
 def spread_areas(plan: SweepPlan, spreading: Spreading) -> tuple[Window, ...]:
     """The areas in which nodes sweep the picture soonest, none where one is as good. The pixels are those of the plan's own sweep.
 
-    The plan's areas are cut further. Each part reads as far as the network can see, or up to where its area ends, so that no cut shows.
+    A network that sees all of its window would make another picture of every cut, and stays on one node. The plan's areas are cut further.
+    Each part reads as far as the network can see, or up to where its area ends, so that no cut shows.
     """
     nodes = spreading.nodes
-    if nodes < 2 or plan.seconds < spreading.least_seconds:
+    if nodes < 2 or plan.model.sees_all or plan.seconds < spreading.least_seconds:
         return ()
     ways = {areas: _flops_in_turn(plan, areas, nodes) for areas in _ways(plan, nodes)}
     if not ways:

@@ -15,7 +15,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.errors import MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.machine.memory import give_back
-from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.planning.sweep_plan import CHANNELS
 from img_enhance.runtimes.runtime import Picture
@@ -39,6 +39,9 @@ _REFUSED = (
 _ASK_MILLISECONDS = 50
 
 
+_CURVES: dict[Curve, Callable[[Output], ov.Node]] = {"sigmoid": opset.sigmoid, "silu": opset.swish, "mish": opset.mish}
+
+
 class GraphOps(Ops[Output]):
     """Tensors are nodes of a graph, (1, C, H, W)."""
 
@@ -52,6 +55,9 @@ class GraphOps(Ops[Output]):
 
     def prelu(self, x: Output, slopes: Weights) -> Output:
         return opset.prelu(x, _constant(slopes)).output(0)
+
+    def curve(self, x: Output, kind: Curve) -> Output:
+        return _CURVES[kind](x).output(0)
 
     def concat(self, parts: list[Output]) -> Output:
         return parts[0] if len(parts) == 1 else opset.concat(parts, 1).output(0)
@@ -107,6 +113,23 @@ class GraphOps(Ops[Output]):
             coordinate_transformation_mode="half_pixel",
             axes=opset.constant(np.array([2, 3], np.int64)),
         ).output(0)
+
+    def group_norm(self, x: Output, weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> Output:
+        return opset.group_normalization(x, _constant(weight), _constant(bias), groups, epsilon).output(0)
+
+    def layer_norm(self, x: Output, weight: Weights, bias: Weights, epsilon: float) -> Output:
+        axis = opset.constant(np.array([1], np.int64))
+        normal = opset.mvn(x, axis, normalize_variance=True, eps=epsilon, eps_mode="inside_sqrt")
+        scaled = opset.multiply(normal, _constant(weight.reshape(1, -1, 1, 1)))
+        return opset.add(scaled, _constant(bias.reshape(1, -1, 1, 1))).output(0)
+
+    def sampled(self, x: Output, shifts: Output, *, factor: int, groups: int) -> Output:
+        channels = x.get_partial_shape()[1].get_length()
+        places = [_places(shifts, axis, factor, groups) for axis in (3, 2)]
+        split = opset.reshape(x, _whole_numbers(groups, channels // groups, *_sides(x)), special_zero=False)
+        how = {"align_corners": False, "mode": "bilinear", "padding_mode": "border"}
+        read = opset.grid_sample(split, opset.concat(places, 3), how)
+        return opset.reshape(read, _whole_numbers(1, channels, *_sides(shifts)), special_zero=False).output(0)
 
 
 class OpenVINO:
@@ -252,6 +275,33 @@ def is_finite(values: npt.NDArray[Any]) -> bool:
     unsigned, signed, infinity = (np.uint16, np.int16, 0x7F80) if values.itemsize == 2 else (np.uint32, np.int32, 0x7F800000)
     sign = 1 << (8 * values.itemsize - 1)
     return bool(values.view(signed).max() < infinity and values.view(unsigned).max() < infinity + sign)
+
+
+def _sides(x: Output) -> list[ov.Node]:
+    """Height and width of a window, which are known when it runs."""
+    sizes = opset.shape_of(x, "i64")
+    zero = opset.constant(np.array(0, np.int64))
+    return [opset.gather(sizes, opset.constant(np.array([axis], np.int64)), zero) for axis in (2, 3)]
+
+
+def _whole_numbers(*values: int | ov.Node) -> ov.Node:
+    """A shape of known and unknown numbers."""
+    return opset.concat([opset.constant(np.array([value], np.int64)) if isinstance(value, int) else value for value in values], 0)
+
+
+def _places(shifts: Output, axis: int, factor: int, groups: int) -> ov.Node:
+    """Where each group reads along an axis, (groups, h, w, 1), -1 to 1 from edge to edge."""
+    zero, one = opset.constant(np.array(0, np.int64)), opset.constant(np.array(1, np.int64))
+    side = opset.squeeze(_sides(shifts)[axis - 2], zero)
+    pixels = opset.floor(opset.multiply(opset.range(zero, side, one, "f32"), _constant(np.array(1 / factor))))
+    aligned = opset.reshape(pixels, opset.constant(np.array([1, -1, 1] if axis == 2 else [1, 1, -1], np.int64)), special_zero=False)
+    half = groups if axis == 2 else 0
+    own = opset.slice(shifts, *(opset.constant(np.array([n], np.int64)) for n in (half, half + groups, 1, 1)))
+    # The centres of pixels of x, of which there are side / factor.
+    step = opset.divide(_constant(np.array(2 * factor)), opset.convert(side, "f32"))
+    centred = opset.add(opset.add(opset.squeeze(own, zero), aligned), _constant(np.array(0.5)))
+    places = opset.subtract(opset.multiply(centred, step), _constant(np.array(1)))
+    return opset.unsqueeze(places, opset.constant(np.array([3], np.int64)))
 
 
 def _constant(values: npt.NDArray[Any]) -> ov.Node:

@@ -1,11 +1,12 @@
 """The operations in plain numpy and float32: slow, simple, and what every runtime is held against."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Segment, joined
 
 Array = npt.NDArray[np.float32]
@@ -30,6 +31,9 @@ class NumpyOps(Ops[Array]):
 
     def prelu(self, x: Array, slopes: Weights) -> Array:
         return np.where(x > 0, x, slopes.astype(np.float32)[:, None, None] * x)
+
+    def curve(self, x: Array, kind: Curve) -> Array:
+        return _CURVES[kind](x)
 
     def concat(self, parts: list[Array]) -> Array:
         return np.concatenate(parts)
@@ -70,6 +74,49 @@ class NumpyOps(Ops[Array]):
 
     def bilinear(self, x: Array, factor: float) -> Array:
         return _along(_along(x, factor, 1), factor, 2)
+
+    def group_norm(self, x: Array, weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> Array:
+        split = x.reshape(groups, -1)
+        normal: Array = (split - split.mean(1, keepdims=True)) / np.sqrt(split.var(1, keepdims=True) + np.float32(epsilon))
+        return normal.reshape(x.shape) * _by_channel(weight) + _by_channel(bias)
+
+    def layer_norm(self, x: Array, weight: Weights, bias: Weights, epsilon: float) -> Array:
+        normal: Array = (x - x.mean(0)) / np.sqrt(x.var(0) + np.float32(epsilon))
+        return normal * _by_channel(weight) + _by_channel(bias)
+
+    def sampled(self, x: Array, shifts: Array, *, factor: int, groups: int) -> Array:
+        _, height, width = x.shape
+        rows, columns = np.indices((height * factor, width * factor)) // factor
+        across, down = columns + shifts[:groups], rows + shifts[groups:]
+        return np.concatenate([_between(*each) for each in zip(np.split(x, groups), across, down, strict=True)])
+
+
+def _by_channel(values: Weights) -> Array:
+    return values.astype(np.float32)[:, None, None]
+
+
+def _between(x: Array, across: Array, down: Array) -> Array:
+    """The values of (c, h, w) at places that are counted from the centre of the first pixel."""
+    _, height, width = x.shape
+    across, down = np.clip(across, 0, width - 1), np.clip(down, 0, height - 1)
+    left, top = across.astype(int), down.astype(int)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    share, share_down = (across - left).astype(np.float32), (down - top).astype(np.float32)
+    above = x[:, top, left] * (1 - share) + x[:, top, right] * share
+    below = x[:, bottom, left] * (1 - share) + x[:, bottom, right] * share
+    return np.asarray(above * (1 - share_down) + below * share_down, np.float32)
+
+
+def _sigmoid(x: Array) -> Array:
+    # By tanh, because exp overflows far out.
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x), np.float32)
+
+
+_CURVES: dict[Curve, Callable[[Array], Array]] = {
+    "sigmoid": _sigmoid,
+    "silu": lambda x: x * _sigmoid(x),
+    "mish": lambda x: np.asarray(x * np.tanh(np.logaddexp(0, x)), np.float32),
+}
 
 
 def _along(x: Array, factor: float, axis: int) -> Array:

@@ -14,7 +14,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.geometry import Size
 from img_enhance.machine.gpus import empty_cache, unless_full
 from img_enhance.machine.memory import give_back
-from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.runtimes.runtime import Picture
 
@@ -22,6 +22,9 @@ Place = Callable[[Weights], torch.Tensor]
 Function = Callable[..., torch.Tensor]
 
 _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
+
+
+_CURVES: dict[Curve, Function] = {"sigmoid": torch.sigmoid, "silu": functional.silu, "mish": functional.mish}
 
 
 class RecordingOps(Ops[int]):
@@ -44,6 +47,9 @@ class RecordingOps(Ops[int]):
 
     def prelu(self, x: int, slopes: Weights) -> int:
         return self._step(partial(functional.prelu, weight=self._place(slopes)), x)
+
+    def curve(self, x: int, kind: Curve) -> int:
+        return self._step(_CURVES[kind], x)
 
     def concat(self, parts: list[int]) -> int:
         return parts[0] if len(parts) == 1 else self._step(_concat, *parts)
@@ -81,6 +87,16 @@ class RecordingOps(Ops[int]):
     def bilinear(self, x: int, factor: float) -> int:
         return self._step(partial(functional.interpolate, scale_factor=factor, mode="bilinear", align_corners=False), x)
 
+    def group_norm(self, x: int, weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> int:
+        placed = {"weight": self._place(weight), "bias": self._place(bias)}
+        return self._step(partial(functional.group_norm, num_groups=groups, eps=epsilon, **placed), x)
+
+    def layer_norm(self, x: int, weight: Weights, bias: Weights, epsilon: float) -> int:
+        return self._step(partial(_layer_norm, weight=self._place(weight), bias=self._place(bias), epsilon=epsilon), x)
+
+    def sampled(self, x: int, shifts: int, *, factor: int, groups: int) -> int:
+        return self._step(partial(_sampled, factor=factor, groups=groups), x, shifts)
+
     def _step(self, function: Function, *inputs: int) -> int:
         self.steps.append((function, inputs))
         self._values += 1
@@ -101,6 +117,22 @@ def _channels(x: torch.Tensor, *, first: int, stop: int) -> torch.Tensor:
 
 def _linear(x: torch.Tensor, *, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     return functional.linear(x.flatten(1), weight, bias)[..., None, None]
+
+
+def _layer_norm(x: torch.Tensor, *, weight: torch.Tensor, bias: torch.Tensor, epsilon: float) -> torch.Tensor:
+    return functional.layer_norm(x.permute(0, 2, 3, 1), weight.shape, weight, bias, epsilon).permute(0, 3, 1, 2)
+
+
+def _sampled(x: torch.Tensor, shifts: torch.Tensor, *, factor: int, groups: int) -> torch.Tensor:
+    height, width = x.shape[2:]
+    # In bf16 a place would be known to 8 bits, which is less than photos are wide.
+    moved = shifts[0].float().unflatten(0, (2, groups))
+    axes = (torch.arange(side * factor, device=x.device).div(factor, rounding_mode="floor") + 0.5 for side in (height, width))
+    down, across = torch.meshgrid(*axes, indexing="ij")
+    places = torch.stack([2 * (across + moved[0]) / width - 1, 2 * (down + moved[1]) / height - 1], -1)
+    split = x[0].unflatten(0, (groups, -1)).float()
+    read = functional.grid_sample(split, places, mode="bilinear", padding_mode="border", align_corners=False)
+    return read.to(x.dtype).flatten(0, 1)[None]
 
 
 class Torch:

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import Segment, Shapes
 
 
@@ -40,6 +40,9 @@ class CountingOps(Ops[_Tensor]):
         return x
 
     def prelu(self, x: _Tensor, slopes: Weights) -> _Tensor:
+        return x
+
+    def curve(self, x: _Tensor, kind: Curve) -> _Tensor:
         return x
 
     def concat(self, parts: list[_Tensor]) -> _Tensor:
@@ -77,6 +80,15 @@ class CountingOps(Ops[_Tensor]):
 
     def bilinear(self, x: _Tensor, factor: float) -> _Tensor:
         return _Tensor(x.channels, x.area * Fraction(factor) ** 2)
+
+    def group_norm(self, x: _Tensor, weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> _Tensor:
+        return x
+
+    def layer_norm(self, x: _Tensor, weight: Weights, bias: Weights, epsilon: float) -> _Tensor:
+        return x
+
+    def sampled(self, x: _Tensor, shifts: _Tensor, *, factor: int, groups: int) -> _Tensor:
+        return _Tensor(x.channels, shifts.area)
 
 
 def operations_of(segment: Segment, shapes: Shapes) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,18 +14,24 @@ else:
 
 Tensor = TypeVar("Tensor")
 
+# Functions of single values: 1 / (1 + exp(-x)), x sigmoid(x), and x tanh(ln(1 + exp(x))).
+Curve = Literal["sigmoid", "silu", "mish"]
+
 
 class Ops(Protocol[Tensor]):
     """Operations on tensors with channels, height and width."""
 
     def conv(self, x: Tensor, weight: Weights, bias: Weights | None = None) -> Tensor:
-        """Convolution, stride 1, zero padding k // 2. `weight` is (out, in, k, k) with k 1 or 3, `bias` (out,) or none."""
+        """Convolution, stride 1, zero padding k // 2. `weight` is (out, in, k, k) with k odd, `bias` (out,) or none."""
 
     def leaky_relu(self, x: Tensor, slope: float) -> Tensor:
         """x where it is positive, else slope * x."""
 
     def prelu(self, x: Tensor, slopes: Weights) -> Tensor:
         """x where it is positive, else slopes[channel] * x."""
+
+    def curve(self, x: Tensor, kind: Curve) -> Tensor:
+        """The curve's value for each value of x (SiLU: arXiv:1606.08415, arXiv:1702.03118; Mish: arXiv:1908.08681)."""
 
     def concat(self, parts: list[Tensor]) -> Tensor:
         """The parts' channels one after the other."""
@@ -62,3 +68,22 @@ class Ops(Protocol[Tensor]):
 
     def bilinear(self, x: Tensor, factor: float) -> Tensor:
         """Twice as large (factor 2) or half as large (factor 0.5), centres of pixels at halves, edges repeated, no filter before it."""
+
+    def group_norm(self, x: Tensor, weight: Weights, bias: Weights, *, groups: int, epsilon: float) -> Tensor:
+        """Each of `groups` runs of channels less its mean over places, by sqrt(variance + epsilon), times `weight` (c,) plus `bias` (c,).
+
+        Source: Wu and He, Group Normalization, ECCV 2018, arXiv:1803.08494.
+        """
+
+    def layer_norm(self, x: Tensor, weight: Weights, bias: Weights, epsilon: float) -> Tensor:
+        """The channels of each place less their mean, by sqrt(variance + epsilon), times `weight` (c,) plus `bias` (c,).
+
+        Source: Ba et al., Layer Normalization, arXiv:1607.06450.
+        """
+
+    def sampled(self, x: Tensor, shifts: Tensor, *, factor: int, groups: int) -> Tensor:
+        """(c, h, w) read at (h * factor, w * factor) places between its pixels, linearly, edges repeated.
+
+        A place is the centre of the pixel that it lies in, and from there its shift in pixels. Each of `groups` runs of channels has its
+        own: `shifts` (2 * groups, h * factor, w * factor) are those to the right of every group, then those down.
+        """

@@ -51,6 +51,8 @@ class Segment:
     `reach` is how many input pixels away it sees; `scale` the size of its answer against its input;
     `features_in` the channels of the features it reads. Of a network that reads the picture in cells of `cell` x `cell` pixels,
     one input pixel is such a cell. `side` is the width and height that its picture must have; 0 stands for any.
+    `sees_all` says that it looks at the whole of its window, by statistics for example: pictures made in several windows are only near
+    that of a single one, and `reach` is how far the windows overlap.
     `scratch` and `window`, the side of its widest window, are what running it costs; what it computes is counted (`operations.py`).
     """
 
@@ -63,6 +65,7 @@ class Segment:
     scale: int = 1
     cell: int = 1
     side: int = 0
+    sees_all: bool = False
     scratch: Scratch = Scratch(0, 0)
     window: int = 0
 
@@ -93,4 +96,5 @@ def joined(segments: tuple[Segment, ...]) -> Segment:
         features_in=first.features_in,
         scale=last.scale,
         cell=max(segment.cell for segment in segments),
+        sees_all=any(segment.sees_all for segment in segments),
     )

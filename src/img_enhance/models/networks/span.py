@@ -1,0 +1,156 @@
+"""SPAN, a small and fast network: convolutions whose answers are also their own attention.
+
+Source: Wan et al., Swift Parameter-free Attention Network for Efficient Super-Resolution, CVPRW 2024, arXiv:2311.12770. The names are
+those that spandrel and neosr write. Those files hold every convolution as it was trained, in branches, beside a fused one that may be older
+than they are; what runs is fused of the branches, as spandrel does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from math import ceil, isqrt
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from img_enhance.models.networks.ops import Ops, Weights
+from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment, Shapes
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+BLOCKS = 6
+# By how much the branch of three convolutions is wider inside.
+GAIN = 2
+
+# No file says them; spandrel and neosr take these for all: the mean colour of DIV2K, and the range of values.
+MEAN = (0.4488, 0.4371, 0.4040)
+RANGE = 255.0
+
+# The marks that networks without them carry, which hold nothing.
+_NO_NORM = "no_norm"
+
+# A first convolution, three a block, one after them and one before the shuffle, all 3 x 3.
+_REACH = 1 + 3 * BLOCKS + 1 + 1
+
+_WINDOW = 640
+
+
+@dataclass(frozen=True)
+class SPAN:
+    """Six blocks of three convolutions of `channels` channels. `norm` says that the mean colour is taken out of the picture first."""
+
+    channels: int
+    scale: int
+    norm: bool = True
+
+    cell: ClassVar[int] = 1
+    # Nothing is kept between segments, because there is one.
+    features: ClassVar[int] = 0
+    # All that it can see, so that areas are exact.
+    halo: ClassVar[int] = _REACH
+
+    @property
+    def whole(self) -> Scratch:
+        return _scratch(self.channels, self.scale)
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        function = partial(_network, self)
+        scratch = _scratch(self.channels, self.scale)
+        return (
+            Segment("network", function, ("picture",), reach=_REACH, channels_out=3, scale=self.scale, scratch=scratch, window=_WINDOW),
+        )
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        return _shapes(self)
+
+    @classmethod
+    def of_shapes(cls, shapes: Shapes) -> SPAN | None:
+        channels, colours, *_ = (*shapes.get("conv_1.sk.weight", ()), 0, 0)
+        shuffled, *_ = (*shapes.get("upsampler.0.weight", ()), 0)
+        scale = isqrt(shuffled // 3)
+        return cls(channels, scale, norm=_NO_NORM not in shapes) if channels and colours == 3 and scale else None
+
+
+def _scratch(channels: int, scale: int) -> Scratch:
+    """Ten maps of features, which lie in blocks of 16 channels, and the answer twice (measured 2026-11, 28 to 96 channels, 1x to 4x)."""
+    blocked = 16 * ceil(channels / 16)
+    return Scratch(f32=42 * blocked + 24 * scale**2 + 50, bf16=21 * blocked + 36 * scale**2 + 50)
+
+
+def _shapes(architecture: SPAN) -> Shapes:
+    channels = architecture.channels
+    shapes: Shapes = {} if architecture.norm else {_NO_NORM: (1,)}
+
+    def conv(name: str, channels_in: int, channels_out: int, side: int) -> None:
+        shapes[f"{name}.weight"] = (channels_out, channels_in, side, side)
+        shapes[f"{name}.bias"] = (channels_out,)
+
+    def branched(name: str, channels_in: int) -> None:
+        conv(f"{name}.sk", channels_in, channels, 1)
+        conv(f"{name}.conv.0", channels_in, GAIN * channels_in, 1)
+        conv(f"{name}.conv.1", GAIN * channels_in, GAIN * channels, 3)
+        conv(f"{name}.conv.2", GAIN * channels, channels, 1)
+        conv(f"{name}.eval_conv", channels_in, channels, 3)
+
+    branched("conv_1", 3)
+    for block in range(1, BLOCKS + 1):
+        for k in (1, 2, 3):
+            branched(f"block_{block}.c{k}_r", channels)
+    conv("conv_cat", 4 * channels, channels, 1)
+    branched("conv_2", channels)
+    conv("upsampler.0", channels, 3 * architecture.scale**2, 3)
+    return shapes
+
+
+def _network(architecture: SPAN, ops: Ops[Any], weights: NamedWeights, picture: Any) -> Any:
+    first = _branched(ops, weights, "conv_1", _normal(ops, picture) if architecture.norm else picture)
+    x, seen = first, {}
+    for block in range(1, BLOCKS + 1):
+        x, seen[block] = _block(ops, weights, f"block_{block}", x)
+        if block == 1:
+            after_first = x
+    parts = [first, _branched(ops, weights, "conv_2", x), after_first, seen[BLOCKS]]
+    x = ops.conv(ops.concat(parts), weights["conv_cat.weight"], weights["conv_cat.bias"])
+    x = ops.conv(x, weights["upsampler.0.weight"], weights["upsampler.0.bias"])
+    return ops.pixel_shuffle(x, architecture.scale)
+
+
+def _normal(ops: Ops[Any], picture: Any) -> Any:
+    import numpy as np  # --help reads the table of models and does without
+
+    # Not part of the first convolution's bias: the picture is surrounded by zeros after this.
+    mean = np.array(MEAN, np.float32)[:, None, None]
+    return ops.scale(ops.add(picture, ops.constant(-mean)), RANGE)
+
+
+def _block(ops: Ops[Any], weights: NamedWeights, name: str, x: Any) -> tuple[Any, Any]:
+    """A block's answer, and that of its first convolution after the SiLU, which the published code applies in place."""
+    import numpy as np
+
+    first = ops.curve(_branched(ops, weights, f"{name}.c1_r", x), "silu")
+    inner = ops.curve(_branched(ops, weights, f"{name}.c2_r", first), "silu")
+    last = _branched(ops, weights, f"{name}.c3_r", inner)
+    attention = ops.add(ops.curve(last, "sigmoid"), ops.constant(np.full((1, 1, 1), -0.5, np.float32)))
+    return ops.multiply(ops.add(last, x), attention), first
+
+
+def _branched(ops: Ops[Any], weights: NamedWeights, name: str, x: Any) -> Any:
+    return ops.conv(x, *_fused(weights, name))
+
+
+def _fused(weights: NamedWeights, name: str) -> tuple[Weights, Weights]:
+    """Weight and bias of the convolution that three in a row (1 x 1, 3 x 3, 1 x 1) and one of 1 x 1 beside them add up to."""
+    import numpy as np
+
+    def of(layer: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        return weights[f"{name}.{layer}.weight"].astype(np.float32), weights[f"{name}.{layer}.bias"].astype(np.float32)
+
+    (w1, b1), (w2, b2), (w3, b3), (beside, its_bias) = (of(layer) for layer in ("conv.0", "conv.1", "conv.2", "sk"))
+    inner = np.einsum("omyx,mi->oiyx", w2, w1[..., 0, 0], optimize=True)
+    fused = np.einsum("om,miyx->oiyx", w3[..., 0, 0], inner, optimize=True)
+    fused[:, :, 1:2, 1:2] += beside
+    bias = w3[..., 0, 0] @ (np.einsum("omyx,m->o", w2, b1, optimize=True) + b2) + b3
+    return fused, bias + its_bias
