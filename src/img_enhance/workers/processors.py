@@ -15,7 +15,13 @@ def seen(used: Device, cpu: Device, snapshot: Snapshot, *, enabled: bool) -> dic
     on_gpu = used.place != cpu.place
     processor = {"kind": "cpu", "name": cpu.name, "cores": cpu.cores, "used": not on_gpu}
     gpus = [
-        {"kind": "gpu", "name": gpu.name, "place": gpu.place, "memory_bytes": gpu.memory_bytes, "used": gpu.place == used.place}
+        {
+            "kind": "gpu" if gpu.is_real else "software",
+            "name": gpu.name,
+            "place": gpu.place,
+            "memory_bytes": gpu.memory_bytes,
+            "used": gpu.place == used.place,
+        }
         for gpu in (*(snapshot.gpus or ()), *(snapshot.vulkan_gpus or ()))
     ]
     return {"devices": [processor, *gpus], "gpu": {"enabled": enabled, "used": on_gpu, "reason": used.reason if enabled else DISABLED}}
