@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-torch test-ray test-package test-space space push-space soak soak-hour check format bench bench-large bench-fifteen bench-gpu bench-models bench-quality bench-light bench-folders clean help
+.PHONY: demo serve test test-torch test-vulkan test-ray test-package test-space space push-space soak soak-hour check format bench bench-large bench-fifteen bench-gpu bench-vulkan bench-models bench-quality bench-light bench-folders clean help
 
 demo: .venv/base.stamp ## enhance the sample photo
 	mkdir -p demo
@@ -28,6 +28,9 @@ SECONDS ?= 3600
 soak-hour: .venv/dev.stamp ## fifty clients for an hour with kills, and an hour without
 	$(BIN)/python bench/soak_hour.py --seconds $(SECONDS)
 	$(BIN)/python bench/soak_hour.py --seconds $(SECONDS) --no-kills
+
+test-vulkan: .venv/vulkan.stamp ## install ncnn and run the tests of GPUs by Vulkan, in software where there is none
+	$(BIN)/pytest -m vulkan
 
 test-ray: .venv/ray.stamp ## install Ray and run its tests
 	$(BIN)/pytest -m ray
@@ -66,11 +69,14 @@ bench-large: .venv/dev.stamp ## print how very large photos keep to little memor
 bench-fifteen: .venv/dev.stamp ## print the predecessor's run of fifteen photos
 	$(BIN)/python bench/fifteen.py
 
-bench-gpu: .venv/torch.stamp ## print how fast a GPU is, and whether it keeps to its memory
+bench-gpu: .venv/torch.stamp .venv/vulkan.stamp ## print how fast a GPU is, and whether it keeps to its memory
 	$(BIN)/python bench/gpu.py
 
 bench-models: .venv/bench-quality.stamp ## print how near to the truth every model enlarges, and what it takes
 	$(BIN)/python bench/models_run.py
+
+bench-vulkan: .venv/vulkan.stamp ## print how fast a GPU is by Vulkan
+	$(BIN)/python bench/vulkan.py
 
 bench-quality: .venv/bench-quality.stamp ## print how well pictures are corrected
 	$(BIN)/python bench/quality_run.py
@@ -111,6 +117,10 @@ help: ## list these targets
 
 .venv/ray.stamp: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	touch $@
+
+.venv/vulkan.stamp: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[vulkan]'
 	touch $@
 
 .venv/torch.stamp: .venv/dev.stamp

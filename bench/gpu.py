@@ -4,7 +4,7 @@ python bench/gpu.py                       the first CUDA device; minutes
 python bench/gpu.py --budget-gb 4         the budget of the last table
 python bench/gpu.py --place cpu --quick   tiny pictures on the processor: shows that everything runs, its figures mean nothing
 
-It needs PyTorch (extra [torch]), in the interpreter that runs it.
+It needs PyTorch (extra [torch]), in the interpreter that runs it. With ncnn (extra [vulkan]) the tables of bench/vulkan.py follow.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import torch
 from img_enhance.engine import Engine
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.geometry import Size
+from img_enhance.machine.devices import find_device
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load
@@ -123,6 +125,12 @@ def _tables(bench: Bench) -> Iterator[Table]:
     yield _network_table(bench)
     yield _photo_table(bench)
     yield _budget_table(bench)
+    if find_spec("ncnn") is not None:
+        from vulkan import tables
+
+        device = find_device("vulkan")
+        say(f"by Vulkan: {device.name} ({device.place})")
+        yield from tables(device, quick=bench.quick)
 
 
 def _ceiling(bench: Bench) -> float:

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from served import Served
     from visits import Visit
 
-# What says that a machine without a browser is to fail the tests of the page, and what browsers are called.
+# What says that a machine without a browser, or without Vulkan, is to fail the tests that need it; and what browsers are called.
 REQUIRED = "IMG_ENHANCE_BROWSER"
+VULKAN_REQUIRED = "IMG_ENHANCE_VULKAN"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # The service does not run on Windows, nor what comes to it; other systems leave these out by -m "not posix".
@@ -123,13 +124,47 @@ def needs_torch(test: Callable[..., None]) -> Callable[..., None]:
     return test
 
 
-RUNTIMES = ["openvino", pytest.param("torch", marks=TORCH)]
+VULKAN = [
+    pytest.mark.vulkan,
+    pytest.mark.skipif(importlib.util.find_spec("ncnn") is None, reason="ncnn is not installed; make test-vulkan installs it"),
+]
+
+
+@pytest.fixture(scope="session")
+def vulkan() -> str:
+    """The first device that Vulkan finds, as it is called; software does."""
+    if importlib.util.find_spec("ncnn") is None:
+        pytest.skip("ncnn is not installed; make test-vulkan installs it")
+    from img_enhance.machine.vulkan import gpus
+
+    if not gpus():
+        lacking = "Vulkan finds no device; on Debian: apt-get install mesa-vulkan-drivers"
+        if os.environ.get(VULKAN_REQUIRED) == "required":
+            pytest.fail(lacking)
+        pytest.skip(lacking)
+    return gpus()[0].place
+
+
+RUNTIMES = ["openvino", pytest.param("torch", marks=TORCH), pytest.param("vulkan", marks=VULKAN)]
+
+
+def device_with(runtime: RuntimeName) -> Device:
+    """This machine with a runtime on the CPU, or on the first device of Vulkan."""
+    return dataclasses.replace(detect_cpu(), runtime=runtime, place="vulkan:0" if runtime == "vulkan" else "cpu")
+
+
+def check_has(runtime: RuntimeName, precision: Precision) -> None:
+    """Skip the test where a runtime does not have a precision."""
+    if (runtime, precision) == ("vulkan", "bf16"):
+        pytest.skip("Vulkan has f16, which its own tests try")
 
 
 @pytest.fixture(params=RUNTIMES)
 def runtime_name(request: pytest.FixtureRequest) -> RuntimeName:
-    """Every runtime, on the CPU."""
+    """Every runtime, on the CPU, or the first device of Vulkan."""
     chosen: RuntimeName = request.param
+    if chosen == "vulkan":
+        request.getfixturevalue("vulkan")
     return chosen
 
 
@@ -142,11 +177,11 @@ def networks() -> Callable[[str, Precision, RuntimeName], Network]:
     known: dict[tuple[str, Precision, RuntimeName], Network] = {}
 
     def network_of(name: str, precision: Precision, runtime: RuntimeName) -> Network:
+        check_has(runtime, precision)
         if (name, precision, runtime) not in known:
             model = BUILT_IN.named(name)
             weights = load(model) if present(model) else picture_like_weights(model.architecture)
-            device = dataclasses.replace(detect_cpu(), runtime=runtime)
-            known[name, precision, runtime] = Network(model.segments, weights, runtime_on(device, precision))
+            known[name, precision, runtime] = Network(model.segments, weights, runtime_on(device_with(runtime), precision))
         return known[name, precision, runtime]
 
     return network_of

@@ -14,7 +14,8 @@ PAGE = ROOT / "docs" / "design.md"
 
 HEAVY = {
     "cv2": ("faces", "light", "steps", "suggest"),
-    "openvino": ("runtimes",),
+    "openvino": ("machine", "runtimes"),
+    "ncnn": ("machine", "runtimes"),
     "torch": ("machine", "runtimes"),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),

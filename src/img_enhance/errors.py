@@ -13,6 +13,7 @@
     |   |   +-- GpuMemoryFull       nor in that of the GPU                    503
     |   +-- DiskError               the disk is full or cannot be written     507
     |   +-- DeviceError             a device or a precision it does not have  503
+    |   |   +-- DeviceLost          a GPU that stopped to answer              503
     |   +-- WeightsMissing          weights that are not on this machine      503
     |   +-- UnsupportedModel        a file of a network not known here        503
     |   +-- DownloadError           weights that cannot be fetched            503
@@ -132,6 +133,12 @@ class DeviceError(MachineError):
     """A device, or a precision on it, is not available."""
 
     code = "device"
+
+
+class DeviceLost(DeviceError):
+    """A GPU no longer answers: its driver was reset, or it is gone."""
+
+    code = "device_lost"
 
 
 class WeightsMissing(MachineError):

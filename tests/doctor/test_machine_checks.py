@@ -1,6 +1,7 @@
 """What the doctor says of the processor, graphics cards, folders and extras."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from img_enhance.doctor.finding import Finding
 from img_enhance.doctor.folders import cache_folder, scratch
 from img_enhance.doctor.memory import memory
 from img_enhance.doctor.patient import Patient
-from img_enhance.machine.devices import INSTALL_TORCH, Snapshot
+from img_enhance.machine.devices import INSTALL_TORCH, INSTALL_VULKAN, Snapshot
 from img_enhance.machine.gpu import Gpu
 from img_enhance.machine.kept_speeds import informed
 from img_enhance.machine.settings import model_table
@@ -76,7 +77,20 @@ def test_no_graphics_card_is_fine() -> None:
 
 def test_a_card_without_pytorch_says_how_to_install_it() -> None:
     finding = card(Snapshot(openvino=True, torch=False, drivers=("NVIDIA",)))
-    assert (finding.status, finding.remedy) == ("warning", f"run: {INSTALL_TORCH}")
+    assert finding.status == "warning"
+    assert finding.remedy.startswith(f"run: {INSTALL_VULKAN}")
+    assert INSTALL_TORCH in finding.remedy
+
+
+def test_devices_of_vulkan_are_told_and_software_is_called_so() -> None:
+    real, software = Gpu("vulkan:0", "GTX", 3 * 10**9, False), Gpu("vulkan:1", "llvmpipe", 10**9, False, "software")
+    snapshot = Snapshot(openvino=True, torch=False, drivers=("NVIDIA",), vulkan=True, vulkan_gpus=(real, software))
+    assert list(graphics.found(snapshot)) == []
+    first, second = graphics.found_by_vulkan(snapshot)
+    assert first.text == "GTX (vulkan:0, discrete) by Vulkan; it may take 3.0 GB of memory"
+    assert "software: only for trying" in second.text
+    (lacking,) = graphics.found_by_vulkan(replace(snapshot, vulkan_gpus=()))
+    assert (lacking.status, lacking.text) == ("warning", "Vulkan finds no device")
 
 
 def test_a_card_that_pytorch_cannot_use_is_warned_of() -> None:
@@ -123,7 +137,7 @@ def test_no_scratch_folder_at_all_is_an_error(tmp_path: Path, monkeypatch: pytes
 
 def test_speeds_are_kept_for_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpu: Device) -> None:
     monkeypatch.setattr(kept, "share_of", lambda *_, **__: 1.0)
-    monkeypatch.setattr(kept, "find_device", lambda: cpu)
+    monkeypatch.setattr(kept, "chosen_device", lambda *_: cpu)
     (finding,) = kept.speeds(patient_with(tmp_path))
     assert finding.status == "ok"
     assert informed(cpu, tmp_path).speeds == {"read jpeg": Speed(0.01, 1e7)}

@@ -347,7 +347,7 @@ def test_refuses_a_budget_that_cannot_do(small: Pixels) -> None:
 
 
 def test_refuses_bf16_on_a_processor_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "find_device", lambda *_, **__: dataclasses.replace(detect_cpu(), native_bf16=False))
+    monkeypatch.setattr(engine_module, "chosen_device", lambda *_, **__: dataclasses.replace(detect_cpu(), native_bf16=False))
     with pytest.raises(DeviceError, match="precision auto or f32"):
         Engine(Machine(precision="bf16"))
     with Engine() as engine:
@@ -396,7 +396,7 @@ def pretending(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[OpenVINO]], No
 
     def pretend(runtime: type[OpenVINO]) -> None:
         monkeypatch.setattr(networks, "runtime_on", lambda _device, precision: runtime(precision))
-        monkeypatch.setattr(engine_module, "find_device", lambda *_, **__: dataclasses.replace(detect_cpu(), native_bf16=True))
+        monkeypatch.setattr(engine_module, "chosen_device", lambda *_, **__: dataclasses.replace(detect_cpu(), native_bf16=True))
 
     return pretend
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_sweep import as_picture, plan_of, swept
 
 from img_enhance.cancelling import Tick
-from img_enhance.engine import Engine, device_engine, engine, networks, spare_device
+from img_enhance.engine import Engine, device_engine, device_trial, networks, spare_device
 from img_enhance.errors import GpuMemoryFull, MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.machine import devices
@@ -254,7 +254,7 @@ def with_card(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A function that gives this machine a card with so much memory, whose networks have room for windows of so many pixels."""
 
     def give(*, allowed: int, most: int = 10**9, native_bf16: bool = False) -> None:
-        def find(wanted: str = "auto", *, require_gpu: bool = False) -> Device:
+        def find(wanted: str = "auto", *, require_gpu: bool = False, faster: object = None) -> Device:  # noqa: ARG001 - as it is called
             card = dataclasses.replace(detect_cpu(), name="Test card", place="cuda:0", own_memory=True, native_bf16=native_bf16)
             return find_device(wanted, require_gpu=require_gpu) if wanted == "cpu" else card
 
@@ -264,7 +264,7 @@ def with_card(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def runtime(device: Device, precision: Precision) -> Runtime:
             return small_runtime(most, []) if device.own_memory else runtime_on(device, precision)
 
-        for module in (engine, spare_device):
+        for module in (device_trial, spare_device):
             monkeypatch.setattr(module, "find_device", find)
         monkeypatch.setattr(device_engine, "claim_gpu_memory", claim)
         monkeypatch.setattr(device_engine, "unclaim_gpu_memory", lambda _device: None)

@@ -11,9 +11,10 @@ import pytest
 from real_esrgan_golden import CASES, GOLDEN, picture_of, weights_of
 from test_sweep import plan_of, swept
 
+from conftest import device_with
 from img_enhance.models.table import BUILT_IN
 from img_enhance.passes.sweep import Network
-from img_enhance.planning.plan import Device, RuntimeName
+from img_enhance.planning.plan import RuntimeName
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.reference import run_reference
 
@@ -47,11 +48,9 @@ def test_reference_equals_the_independent_implementation(model: str, picture: st
 
 @each_case
 def test_a_sweep_equals_the_independent_implementation(
-    model: str, picture: str, runtime_name: RuntimeName, cpu: Device, weights: Callable[[str], dict[str, Picture]]
+    model: str, picture: str, runtime_name: RuntimeName, weights: Callable[[str], dict[str, Picture]]
 ) -> None:
-    import dataclasses
-
     row, pixels = BUILT_IN.named(model), picture_of(picture)
-    runtime = runtime_on(dataclasses.replace(cpu, runtime=runtime_name), "f32")
+    runtime = runtime_on(device_with(runtime_name), "f32")
     network = Network(row.segments, weights(model), runtime)
     check_golden(swept(network, pixels, plan_of(row, pixels, "f32")), model, picture)

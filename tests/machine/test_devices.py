@@ -201,6 +201,17 @@ def test_a_machine_without_containers_has_its_own_memory(root: Path) -> None:
 GEFORCE, RADEON = Gpu("cuda:0", "GeForce", 12 * 10**9, native_bf16=True), Gpu("cuda:1", "Radeon", 8 * 10**9, native_bf16=False)
 APPLE = Gpu("mps", "Apple GPU", 12 * 10**9, native_bf16=False)
 
+ARC = Gpu("vulkan:0", "Arc", 6 * 10**9, native_bf16=False, kind="integrated")
+GTX = Gpu("vulkan:1", "GTX 1650 Ti", 4 * 10**9, native_bf16=False)
+LLVMPIPE = Gpu("vulkan:2", "llvmpipe", 10**9, native_bf16=False, kind="software")
+NPU = Gpu("NPU", "Intel NPU", 0, native_bf16=False, kind="integrated")
+
+BY_VULKAN = Snapshot(openvino=True, torch=False, drivers=(), vulkan=True, vulkan_gpus=(ARC, GTX, LLVMPIPE))
+BY_BOTH = Snapshot(openvino=True, torch=True, drivers=("NVIDIA",), gpus=(), vulkan=True, vulkan_gpus=(GTX,))
+IN_SOFTWARE = Snapshot(openvino=True, torch=False, drivers=(), vulkan=True, vulkan_gpus=(LLVMPIPE,))
+NO_VULKAN_DRIVER = Snapshot(openvino=True, torch=False, drivers=("NVIDIA",), vulkan=True, vulkan_gpus=())
+WITH_NPU = Snapshot(openvino=True, torch=False, drivers=(), plugins=("NPU",))
+
 BARE = Snapshot(openvino=True, torch=False, drivers=())
 ON_CPU = Snapshot(openvino=True, torch=True, drivers=())
 DRIVER_ONLY = Snapshot(openvino=True, torch=False, drivers=("NVIDIA",))
@@ -211,12 +222,23 @@ NO_OPENVINO = Snapshot(openvino=False, torch=True, drivers=())
 NOTHING = Snapshot(openvino=False, torch=False, drivers=())
 
 
+WAY_TO_A_GPU = (
+    "auto: a GPU of NVIDIA would need Vulkan or PyTorch; run: pip install 'img-enhance[vulkan]' (30 MB), "
+    "or pip install 'img-enhance[torch]' (gigabytes, and faster)"
+)
+
+
 @pytest.mark.parametrize(
     ("wanted", "seen", "runtime", "gpu", "reason"),
     [
         ("auto", BARE, "openvino", None, "auto: no driver of a GPU in sight"),
         ("auto", ON_CPU, "openvino", None, "auto: no driver of a GPU in sight"),
-        ("auto", DRIVER_ONLY, "openvino", None, "auto: a GPU of NVIDIA would need PyTorch; run: pip install 'img-enhance[torch]'"),
+        ("auto", DRIVER_ONLY, "openvino", None, WAY_TO_A_GPU),
+        ("auto", IN_SOFTWARE, "openvino", None, "auto: Vulkan finds software only (llvmpipe)"),
+        ("vulkan", BY_VULKAN, "vulkan", GTX, "device vulkan"),
+        ("vulkan:0", BY_VULKAN, "vulkan", ARC, "device vulkan:0"),
+        ("vulkan", IN_SOFTWARE, "vulkan", LLVMPIPE, "device vulkan"),
+        ("openvino:NPU", WITH_NPU, "openvino", NPU, "device openvino:NPU"),
         ("auto", WITH_GPUS, "torch", GEFORCE, "auto: the first GPU"),
         ("auto", BROKEN_GPU, "openvino", None, "auto: a driver of AMD in sight, but PyTorch finds no GPU"),
         ("auto", ON_MAC, "torch", APPLE, "auto: the first GPU"),
@@ -247,7 +269,13 @@ def test_the_device_is_the_one_asked_for_or_the_fastest(wanted: str, seen: Snaps
         ("cpu", NOTHING, False, r"neither OpenVINO nor PyTorch is installed; run: pip install"),
         ("auto", NOTHING, False, r"neither OpenVINO nor PyTorch"),
         ("auto", BARE, True, r"a GPU is required: no driver of a GPU in sight"),
-        ("auto", DRIVER_ONLY, True, r"a GPU is required: a GPU of NVIDIA would need PyTorch; run: pip install"),
+        ("auto", DRIVER_ONLY, True, r"a GPU is required: a GPU of NVIDIA would need Vulkan or PyTorch; run: pip install"),
+        ("vulkan", BARE, False, r"device vulkan needs the package ncnn; run: pip install 'img-enhance\[vulkan\]'"),
+        ("vulkan", NO_VULKAN_DRIVER, False, r"Vulkan finds no device here; install your GPU's driver"),
+        ("vulkan:7", BY_VULKAN, False, r"Vulkan finds no vulkan:7 here; it finds vulkan:0 \(Arc\), vulkan:1 \(GTX 1650 Ti\), vulkan:2"),
+        ("openvino:GPU", WITH_NPU, False, r"OpenVINO finds no GPU here; it finds NPU; install Intel's driver"),
+        ("openvino:GPU", NO_OPENVINO, False, r"OpenVINO is not installed"),
+        ("auto", IN_SOFTWARE, True, r"a GPU is required: Vulkan finds software only \(llvmpipe\)"),
         ("auto", BROKEN_GPU, True, r"a GPU is required: a driver of AMD in sight, but PyTorch finds no GPU"),
         ("cpu", WITH_GPUS, True, r"a GPU is required, and device cpu is the CPU; leave one of the two out"),
     ],
@@ -260,6 +288,42 @@ def test_refuses_a_device_that_is_not_there_with_a_way_out(wanted: str, seen: Sn
 def test_a_gpu_that_is_there_satisfies_who_requires_one() -> None:
     assert choose("auto", WITH_GPUS, require_gpu=True).gpu == GEFORCE
     assert choose("cuda:1", WITH_GPUS, require_gpu=True).gpu == RADEON
+
+
+def test_a_gpu_by_vulkan_is_taken_by_itself_only_after_a_trial() -> None:
+    assert choose("auto", BY_VULKAN, require_gpu=False) == Choice("vulkan", GTX, "auto: the GPU that Vulkan finds", trial=True)
+    assert choose("auto", BY_BOTH, require_gpu=False).trial
+    assert choose("auto", BY_VULKAN, require_gpu=True) == Choice("vulkan", GTX, "auto: the GPU that Vulkan finds")
+    assert choose("auto", replace(BY_VULKAN, gpus=(GEFORCE,)), require_gpu=False).gpu == GEFORCE
+
+
+@pytest.mark.parametrize(
+    ("slower", "place", "reason"),
+    [
+        (None, "cpu", "auto: GTX 1650 Ti by Vulkan not yet tried on this machine"),
+        ("is no faster than the CPU", "cpu", "auto: GTX 1650 Ti by Vulkan is no faster than the CPU"),
+        ("", "vulkan:1", "auto: the GPU that Vulkan finds"),
+    ],
+)
+def test_the_trial_decides_and_the_reason_is_said(slower: str | None, place: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "take_snapshot", lambda _: BY_VULKAN)
+    device = devices.find_device(faster=None if slower is None else lambda *_: slower)
+    assert (device.place, device.reason) == (place, reason)
+
+
+def test_a_gpu_by_vulkan_has_a_budget_of_its_own_and_leaves_features_on_the_host() -> None:
+    card, integrated = (device_of(Choice("vulkan", gpu, "")) for gpu in (GTX, ARC))
+    for device in (card, integrated):
+        assert (device.own_memory, device.features_on_host, device.stores_f16, device.native_bf16) == (True, True, True, False)
+    assert (card.shares_memory, integrated.shares_memory) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "asked"),
+    [("auto", ON_CPU, False), ("auto", BY_VULKAN, True), ("auto", replace(BY_VULKAN, gpus=(GEFORCE,)), False), ("cpu", BY_VULKAN, False)],
+)
+def test_vulkan_is_asked_only_where_pytorch_has_no_gpu(wanted: str, seen: Snapshot, asked: bool) -> None:
+    assert devices.asks_vulkan(wanted, seen) is asked
 
 
 @pytest.mark.parametrize(

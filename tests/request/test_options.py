@@ -81,12 +81,32 @@ def test_every_model_can_be_asked_for() -> None:
     assert next(field.choices for field in fields(RealESRGAN) if field.name == "model") == MODEL_NAMES
 
 
-@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12", "mps", "openvino", "torch"])
+@pytest.mark.parametrize(
+    "device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12", "vulkan", "vulkan:1", "mps", "openvino", "openvino:GPU", "openvino:NPU", "torch"]
+)
 def test_every_device_can_be_asked_for(device: str) -> None:
     assert Machine(device=device).device == device
 
 
-@pytest.mark.parametrize("device", ["", "gpu", "CUDA", "cuda:", "cuda:N", "cuda:-1", "cuda:0 ", "cpu,cuda", "rocm", "cuda:1000"])
+@pytest.mark.parametrize(
+    "device",
+    [
+        "",
+        "gpu",
+        "CUDA",
+        "cuda:",
+        "cuda:N",
+        "cuda:-1",
+        "cuda:0 ",
+        "cpu,cuda",
+        "rocm",
+        "cuda:1000",
+        "vulkan:",
+        "openvino:CPU",
+        "openvino:3PU",
+    ],
+)
 def test_refuses_a_device_that_does_not_exist_with_those_that_do(device: str) -> None:
-    with pytest.raises(OptionError, match=f"^device must be one of auto, cpu, cuda, cuda:N, mps, openvino, torch, not '{device}'"):
+    there = "auto, cpu, cuda, cuda:N, vulkan, vulkan:N, mps, openvino, openvino:GPU, openvino:NPU, torch"
+    with pytest.raises(OptionError, match=f"^device must be one of {there}, not '{device}'"):
         Machine(device=device)

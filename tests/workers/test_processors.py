@@ -22,11 +22,18 @@ def test_the_first_gpu_is_used_and_all_are_shown() -> None:
     assert found["gpu"] == {"enabled": True, "used": True, "reason": "auto: the first GPU"}
 
 
+def test_a_gpu_by_vulkan_is_shown_and_used() -> None:
+    gpu = Gpu("vulkan:0", "GTX 1650 Ti", 3_000_000_000, False)
+    snapshot = Snapshot(openvino=True, torch=False, drivers=(), vulkan=True, vulkan_gpus=(gpu,))
+    found = seen(device_of(choose("vulkan", snapshot, require_gpu=False)), detect_cpu(), snapshot, enabled=True)
+    assert [(row["name"], row["used"]) for row in found["devices"][1:]] == [("GTX 1650 Ti", True)]
+
+
 def test_a_gpu_without_pytorch_is_said() -> None:
     snapshot = dataclasses.replace(WITH_GPUS, torch=False, gpus=None)
     found = seen(device_of(choose("auto", snapshot, require_gpu=False)), detect_cpu(), snapshot, enabled=True)
     assert not found["gpu"]["used"]
-    assert "would need PyTorch" in found["gpu"]["reason"]
+    assert "would need Vulkan or PyTorch" in found["gpu"]["reason"]
 
 
 def test_disabled_means_that_no_child_can_see_a_gpu(service: Served) -> None:
@@ -44,5 +51,7 @@ def test_disabled_means_that_no_child_can_see_a_gpu(service: Served) -> None:
 def test_enabled_without_a_gpu_works_on_the_processor_and_says_why(tmp_path: Path) -> None:
     with served(tmp_path / "data", {"ENABLE_GPU": "true"}) as run:
         status = run.client.get("/api/v1/status").json()
-        assert status["gpu"] == {"enabled": True, "used": False, "reason": "auto: no driver of a GPU in sight"}
+        assert (status["gpu"]["enabled"], status["gpu"]["used"]) == (True, False)
+        # The second where Vulkan is there in software.
+        assert status["gpu"]["reason"].startswith(("auto: no driver of a GPU in sight", "auto: Vulkan finds software only"))
         assert status["devices"][0]["used"]

@@ -65,10 +65,11 @@ def serve(connection: Connection, machine: Machine, store: WeightStore) -> None:
 
 
 def _serve(connection: Connection, machine: Machine, store: WeightStore) -> None:
-    from img_enhance.machine.devices import find_device, with_threads
+    from img_enhance.engine.device_trial import chosen_device
+    from img_enhance.machine.devices import with_threads
     from img_enhance.planning.planner import allowed_bytes
 
-    device = with_threads(find_device(machine.device, require_gpu=bool(machine.require_gpu)), machine.threads)
+    device = with_threads(chosen_device(machine, store), machine.threads)
     connection.send(Facts(device.cores, allowed_bytes(machine.max_memory, device), device.own_memory, device))
     share: Share = connection.recv()
     limit_threads(os.environ, share.threads)

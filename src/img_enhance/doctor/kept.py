@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from img_enhance.doctor.finding import Finding, ok, warning
 from img_enhance.doctor.patient import Patient
 from img_enhance.doctor.processor import WATCHED_SECONDS, share_of
-from img_enhance.machine.devices import detect_cpu, find_device
+from img_enhance.engine.device_trial import chosen_device
+from img_enhance.machine.devices import detect_cpu
 from img_enhance.machine.kept_speeds import keep_speeds, speeds_file
+from img_enhance.request.options import Machine
 
 # Where this process gets less of the cores, what it measured is so far off that no estimate is better.
 _LEAST_SHARE = 0.6
@@ -14,7 +16,7 @@ _LEAST_SHARE = 0.6
 
 def speeds(patient: Patient) -> Iterator[Finding]:
     """Whether they could be kept."""
-    path, title, device = speeds_file(patient.store.home), "Speeds", find_device()
+    path, title, device = speeds_file(patient.store.home), "Speeds", chosen_device(Machine(), patient.store)
     share = share_of(detect_cpu().cores, seconds=WATCHED_SECONDS)
     if share < _LEAST_SHARE:
         text = f"not kept, because other programs take {100 * (1 - share):.0f} % of the processor: estimates of time stay as they were"

@@ -76,11 +76,15 @@ class DeviceEngine:
             self._gpu_allowed = claim_gpu_memory(self.device, self.machine.max_gpu_memory, share=self._gpu_share)
         return make_plan(
             request,
-            precision=precision or choose_precision(self.machine.precision, self.device, header.depth),
+            precision=precision or self._precision(request),
             device=self.device,
             allowed=self._allowed,
             gpu_allowed=self._gpu_allowed,
         )
+
+    def _precision(self, request: PlanRequest) -> Precision:
+        models = tuple(model for each in request.passes for model in each.models)
+        return choose_precision(self.machine.precision, self.device, request.header.depth, models)
 
     def run(self, prepared: PreparedRun, progress: OnProgress | None, tick: Tick) -> Result:
         """Do a prepared run that was planned for this device.

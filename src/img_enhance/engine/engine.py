@@ -9,6 +9,7 @@ from types import TracebackType
 
 from img_enhance.cancelling import IsCancelled, ticking
 from img_enhance.engine.device_engine import DeviceEngine
+from img_enhance.engine.device_trial import chosen_device
 from img_enhance.engine.own_files import with_files
 from img_enhance.engine.prepared_run import (
     Decoded,
@@ -27,7 +28,7 @@ from img_enhance.engine.result import Result
 from img_enhance.engine.spare_device import ChosenDevice
 from img_enhance.errors import IntegrityError, MemoryBudgetError, NotFinite
 from img_enhance.image_io import PhotoFile, check_writable, medium_of, open_photo
-from img_enhance.machine.devices import find_device, with_threads
+from img_enhance.machine.devices import with_threads
 from img_enhance.machine.kept_speeds import informed
 from img_enhance.machine.memory import give_back
 from img_enhance.machine.settings import model_table, weight_store
@@ -72,7 +73,7 @@ class Engine:
         self.models = models or model_table(self.store)
         self._takes_files = models is None
         if device is None:
-            device = informed(find_device(self.machine.device, require_gpu=bool(self.machine.require_gpu)), self.store.home)
+            device = informed(chosen_device(self.machine, self.store), self.store.home)
         self.device = with_threads(device, self.machine.threads)
         self._chosen = DeviceEngine(self.machine, self.device, self.store, gpu_share=gpu_share)
         self._chosen.elsewhere = elsewhere

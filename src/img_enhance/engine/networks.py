@@ -18,6 +18,11 @@ from img_enhance.runtimes import runtime_on
 _Key = tuple[Model, Precision]
 
 
+def network_on(device: Device, model: Model, store: WeightStore, precision: Precision) -> Network:
+    """A model's network with its weights; its stages are compiled when they are asked for."""
+    return Network(model.segments, load(model, store), runtime_on(device, precision))
+
+
 class LoadedNetworks:
     """The networks of one device, with weights from `store`."""
 
@@ -35,7 +40,7 @@ class LoadedNetworks:
         """The network; its stages are compiled when they are asked for."""
         key = (model, precision)
         if key not in self._networks:
-            self._networks[key] = Network(model.segments, load(model, self._store), runtime_on(self._device, precision))
+            self._networks[key] = network_on(self._device, model, self._store, precision)
         return self._networks[key]
 
     def probed(self, plan: SweepPlan) -> Network:

@@ -177,8 +177,9 @@ def losses(header: Header, output: Format, precision: Precision) -> tuple[str, .
     lost = []
     if header.depth == 16 and not output.deep:
         lost.append(f"{output.name} holds 8 bits a channel, the photo has 16; png or tiff would keep them")
-    if header.depth == 16 and precision == "bf16":
-        lost.append(Words("bf16 carries about 8 of the photo's 16 bits; ", Setting("precision", "f32"), " would keep them"))
+    if header.depth == 16 and precision != "f32":
+        kept = 8 if precision == "bf16" else 11
+        lost.append(Words(f"{precision} carries about {kept} of the photo's 16 bits; ", Setting("precision", "f32"), " would keep them"))
     if header.alpha and not output.alpha:
         lost.append(f"{output.name} holds no transparency; the photo was laid on white")
     return tuple(lost)

@@ -1,4 +1,4 @@
-"""The device that was chosen, and the CPU for what a GPU's memory has no room for."""
+"""The device that was chosen, and the CPU for what a GPU's memory has no room for, and for all that follows when a GPU is lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.engine.device_engine import DeviceEngine
 from img_enhance.engine.prepared_run import PreparedRun
 from img_enhance.engine.result import Result
-from img_enhance.errors import GpuMemoryFull
+from img_enhance.errors import DeviceLost, GpuMemoryFull
 from img_enhance.machine.devices import find_device, with_threads
 from img_enhance.machine.kept_speeds import informed
 from img_enhance.machine.memory import give_back
@@ -22,10 +22,12 @@ CPU = "cpu"
 
 
 class ChosenDevice:
-    """Plans and runs on the device that `machine` asks for; on the CPU where it asks for none and a GPU turns out too small."""
+    """Plans and runs on the device that `machine` asks for; on the CPU where it asks for none and a GPU turns out too small, and where a
+    GPU no longer answers, unless one is required."""
 
     def __init__(self, chosen: DeviceEngine) -> None:
         self._chosen = chosen
+        self._lost: DeviceLost | None = None
         self._spare: DeviceEngine | None = None
 
     @property
@@ -48,6 +50,8 @@ class ChosenDevice:
 
         Raises: MemoryBudgetError, GpuMemoryFull.
         """
+        if self._lost is not None:
+            return self._plan_on_cpu(request, self._lost, precision)
         try:
             return self._chosen.plan(request, precision=precision)
         except GpuMemoryFull as error:
@@ -72,6 +76,12 @@ class ChosenDevice:
                 raise
             plan = self._plan_on_cpu(prepared.request, error, "f32" if prepared.plan.precision == "f32" else None)
             warning = f"{error.says}: the photo was done again on the CPU"
+        except DeviceLost as error:
+            if self._chosen.machine.require_gpu:
+                raise
+            self._lost = error
+            plan = self._plan_on_cpu(prepared.request, error, "f32" if prepared.plan.precision == "f32" else None)
+            warning = f"{error.says}: the photo was done again on the CPU, and those after it will be"
         self._chosen.release()
         give_back()
         return self.run(prepared.planned_again(plan, warning), progress, tick)
@@ -89,13 +99,13 @@ class ChosenDevice:
         if self._spare is None:
             chosen = self._chosen.machine
             precision = "f32" if chosen.precision == "f32" else "auto"  # the CPU may not have what was asked of the GPU
-            machine = dataclasses.replace(chosen, device=CPU, precision=precision)
+            machine = dataclasses.replace(chosen, device=CPU, precision=precision, require_gpu=None)
             store = self._chosen.store
-            cpu = informed(find_device(CPU, require_gpu=bool(machine.require_gpu)), store.home)
+            cpu = informed(find_device(CPU), store.home)
             self._spare = DeviceEngine(machine, with_threads(cpu, machine.threads), store)
         return self._spare
 
-    def _plan_on_cpu(self, request: PlanRequest, error: GpuMemoryFull, precision: Precision | None) -> Plan:
+    def _plan_on_cpu(self, request: PlanRequest, error: GpuMemoryFull | DeviceLost, precision: Precision | None) -> Plan:
         """The plan for the CPU, because of `error`."""
         plan = self._on_cpu().plan(request, precision=precision)
         return dataclasses.replace(plan, reason=f"auto: {error.says}")

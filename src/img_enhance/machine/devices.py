@@ -1,12 +1,13 @@
 """What this machine has: processors, their rates, memory; and which of them the networks run on.
 
 `take_snapshot` looks at what is there, `choose` decides from what was seen, `find_device` does one after the other. PyTorch, which takes
-seconds to import, is asked for GPUs only where one was named or a driver for one is in sight.
+seconds to import, is asked for GPUs only where one was named or a driver for one is in sight; Vulkan only where PyTorch has none.
 """
 
 import importlib.util
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +36,14 @@ _TORCH_F32, _TORCH_BF16 = 0.8, 0.7
 # GPUs differ a hundredfold; these are estimates for a middling one of each maker, and only say how long work takes.
 _CUDA_RATES = Rates(f32=10_000, bf16=40_000)
 _MPS_RATES = Rates(f32=2_000, bf16=2_000)
+# The same by Vulkan, and for OpenVINO's plugins.
+_VULKAN_RATES = {
+    "discrete": Rates(f32=3_000, bf16=3_000),
+    "integrated": Rates(f32=500, bf16=500),
+    "virtual": Rates(f32=1_000, bf16=1_000),
+    "software": Rates(f32=5, bf16=5),
+}
+_PLUGIN_RATES = Rates(f32=500, bf16=500)
 
 # What tells that a GPU's driver is installed, without asking it: NVIDIA's on Linux, under WSL and on Windows, AMD's on Linux.
 _DRIVER_FILES = {
@@ -43,36 +52,56 @@ _DRIVER_FILES = {
 }
 
 INSTALL_TORCH = "pip install 'img-enhance[torch]'"
+INSTALL_VULKAN = "pip install 'img-enhance[vulkan]'"
+
+# The devices of OpenVINO's own plugins, which lie in its package.
+_PLUGINS = ("openvino:GPU", "openvino:NPU")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is there: which runtimes are installed, whose GPU drivers are in sight, and the GPUs that PyTorch can use.
+    """What is there: which runtimes are installed, whose GPU drivers are in sight, and the GPUs that PyTorch can use; those of Vulkan, by
+    ncnn, and devices of OpenVINO's plugins.
 
-    `gpus` is None where PyTorch was not asked.
+    `gpus`, `vulkan_gpus` and `plugins` are None where nobody was asked.
     """
 
     openvino: bool
     torch: bool
     drivers: tuple[str, ...]
     gpus: tuple[Gpu, ...] | None = None
+    vulkan: bool = False
+    vulkan_gpus: tuple[Gpu, ...] | None = None
+    plugins: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Where networks run, and why there. `gpu` is None on the CPU."""
+    """Where networks run, and why there. `gpu` is None on the CPU. `trial` says that it is only to be taken if it turns out to be faster
+    than the CPU on this machine."""
 
     runtime: RuntimeName
     gpu: Gpu | None
     reason: str
+    trial: bool = False
 
 
-def find_device(wanted: str = "auto", *, require_gpu: bool = False) -> Device:
+def find_device(wanted: str = "auto", *, require_gpu: bool = False, faster: Callable[[Device, Device], str] | None = None) -> Device:
     """The device that `wanted` (an option of Machine) stands for on this machine.
+
+    `faster` says why the first of two devices, a GPU by Vulkan, is not to be taken in place of the second, the CPU; "" where it is. Without
+    it the CPU is taken where that would have to be asked.
 
     Raises: DeviceError as `choose`.
     """
-    return device_of(choose(wanted, take_snapshot(wanted), require_gpu=require_gpu))
+    seen = take_snapshot(wanted)
+    choice = choose(wanted, seen, require_gpu=require_gpu)
+    device = device_of(choice)
+    if not choice.trial:
+        return device
+    cpu = device_of(choose("cpu", seen, require_gpu=False))
+    slower = "not yet tried on this machine" if faster is None else faster(device, cpu)
+    return replace(cpu, reason=f"auto: {device.name} by Vulkan {slower}") if slower else device
 
 
 def with_threads(device: Device, threads: int | None) -> Device:
@@ -93,6 +122,10 @@ def claim_gpu_memory(device: Device, wanted: int | None, *, share: float = 1.0) 
     """
     if not device.own_memory:
         return None
+    if device.runtime == "vulkan":
+        from img_enhance.machine.vulkan import claimed_memory
+
+        return claimed_memory(device.place, wanted, share)
     from img_enhance.machine.gpus import claim_memory
 
     return claim_memory(device.place, wanted, share)
@@ -100,7 +133,7 @@ def claim_gpu_memory(device: Device, wanted: int | None, *, share: float = 1.0) 
 
 def unclaim_gpu_memory(device: Device) -> None:
     """Give up what `claim_gpu_memory` answered."""
-    if device.own_memory:
+    if device.own_memory and device.runtime == "torch":
         from img_enhance.machine.gpus import unclaim_memory
 
         unclaim_memory(device.place)
@@ -108,12 +141,20 @@ def unclaim_gpu_memory(device: Device) -> None:
 
 def take_snapshot(wanted: str) -> Snapshot:
     """What is on this machine, as far as it matters to `wanted`."""
-    seen = Snapshot(openvino=_is_installed("openvino"), torch=_is_installed("torch"), drivers=_drivers())
-    if not asks_torch(wanted, seen):
-        return seen
-    from img_enhance.machine.gpus import gpus
+    seen = Snapshot(_is_installed("openvino"), _is_installed("torch"), _drivers(), vulkan=_is_installed("ncnn"))
+    if asks_torch(wanted, seen):
+        from img_enhance.machine.gpus import gpus
 
-    return Snapshot(seen.openvino, seen.torch, seen.drivers, gpus())
+        seen = replace(seen, gpus=gpus())
+    if asks_vulkan(wanted, seen):
+        from img_enhance.machine.vulkan import gpus as vulkan_gpus
+
+        seen = replace(seen, vulkan_gpus=vulkan_gpus())
+    if wanted in _PLUGINS and seen.openvino:
+        from img_enhance.machine.plugins import plugins
+
+        seen = replace(seen, plugins=plugins())
+    return seen
 
 
 def asks_torch(wanted: str, seen: Snapshot) -> bool:
@@ -121,8 +162,14 @@ def asks_torch(wanted: str, seen: Snapshot) -> bool:
     return seen.torch and (wanted.startswith(("cuda", "mps")) or (wanted == "auto" and bool(seen.drivers)))
 
 
+def asks_vulkan(wanted: str, seen: Snapshot) -> bool:
+    """Whether a list of Vulkan's devices could change the choice."""
+    return seen.vulkan and (wanted.startswith("vulkan") or (wanted == "auto" and not seen.gpus))
+
+
 def choose(wanted: str, seen: Snapshot, *, require_gpu: bool) -> Choice:
-    """Where networks run: the device that was asked for, or for "auto" the first GPU, else the CPU.
+    """Where networks run: the device that was asked for, or for "auto" the first GPU, else the CPU. By Vulkan that is to be tried first,
+    unless a GPU is required.
 
     Raises: DeviceError when it is not there, or is no GPU and one is required; with what to install or to ask for.
     """
@@ -131,10 +178,17 @@ def choose(wanted: str, seen: Snapshot, *, require_gpu: bool) -> Choice:
         if require_gpu:
             raise DeviceError(Words("a GPU is required, and ", asked, " is the CPU"), "leave one of the two out")
         return _choose_cpu(seen, Words(asked), None if wanted == "cpu" else wanted)
+    if wanted.startswith("vulkan"):
+        return Choice("vulkan", _vulkan_gpu_named(wanted, seen), Words(asked))
+    if wanted in _PLUGINS:
+        return Choice("openvino", _plugin_named(wanted, seen), Words(asked))
     if wanted != "auto":
         return Choice("torch", _gpu_named(wanted, seen), Words(asked))
     if seen.gpus:
         return Choice("torch", seen.gpus[0], "auto: the first GPU")
+    real = _best(seen.vulkan_gpus or ())
+    if real is not None:
+        return Choice("vulkan", real, "auto: the GPU that Vulkan finds", trial=not require_gpu)
     reason = _no_gpu(seen)
     if require_gpu:
         raise DeviceError(f"a GPU is required: {reason}")
@@ -145,7 +199,24 @@ def device_of(choice: Choice) -> Device:
     """What the chosen device can do."""
     cpu, gpu = detect_cpu(), choice.gpu
     if choice.runtime == "openvino":
-        return replace(cpu, reason=choice.reason)
+        if gpu is None:
+            return replace(cpu, reason=choice.reason)
+        return replace(cpu, name=gpu.name, native_bf16=False, rates=_PLUGIN_RATES, place=gpu.place, reason=choice.reason)
+    if choice.runtime == "vulkan" and gpu is not None:
+        return replace(
+            cpu,
+            name=gpu.name,
+            native_bf16=False,
+            rates=_VULKAN_RATES[gpu.kind],
+            runtime="vulkan",
+            place=gpu.place,
+            reason=choice.reason,
+            channels_last=False,
+            own_memory=True,
+            shares_memory=gpu.kind != "discrete",
+            features_on_host=True,
+            stores_f16=True,
+        )
     if gpu is None:
         rates = Rates(f32=_TORCH_F32 * cpu.rates.f32, bf16=_TORCH_BF16 * cpu.rates.bf16)
         return replace(cpu, runtime="torch", rates=rates, reason=choice.reason)
@@ -184,11 +255,48 @@ def _gpu_named(wanted: str, seen: Snapshot) -> Gpu:
     raise DeviceError(f"PyTorch finds no {place} here; it finds {there}", "use another ", Setting("device"))
 
 
+def _vulkan_gpu_named(wanted: str, seen: Snapshot) -> Gpu:
+    if not seen.vulkan:
+        raise DeviceError(Words(Setting("device", wanted), " needs the package ncnn"), f"run: {INSTALL_VULKAN}")
+    gpus = seen.vulkan_gpus or ()
+    if not gpus:
+        raise DeviceError("Vulkan finds no device here", "install your GPU's driver (docs/devices.md), or use another ", Setting("device"))
+    if wanted == "vulkan":
+        return _best(gpus) or gpus[0]
+    for gpu in gpus:
+        if gpu.place == wanted:
+            return gpu
+    there = ", ".join(f"{gpu.place} ({gpu.name})" for gpu in gpus)
+    raise DeviceError(f"Vulkan finds no {wanted} here; it finds {there}", "use another ", Setting("device"))
+
+
+def _best(gpus: tuple[Gpu, ...]) -> Gpu | None:
+    """The first discrete GPU, else the first other one that is no software."""
+    return min((gpu for gpu in gpus if gpu.is_real), key=lambda gpu: gpu.kind != "discrete", default=None)
+
+
+def _plugin_named(wanted: str, seen: Snapshot) -> Gpu:
+    if not seen.openvino:
+        raise DeviceError("OpenVINO is not installed", "run: pip install openvino, or use another ", Setting("device"))
+    place = wanted.partition(":")[2]
+    if place not in (seen.plugins or ()):
+        there = ", ".join(seen.plugins or ()) or "none"
+        raise DeviceError(
+            f"OpenVINO finds no {place} here; it finds {there}",
+            "install Intel's driver (docs/devices.md), or use another ",
+            Setting("device"),
+        )
+    return Gpu(place, f"Intel {place}", 0, native_bf16=False, kind="integrated")
+
+
 def _no_gpu(seen: Snapshot) -> str:
+    if seen.vulkan_gpus:
+        return f"Vulkan finds software only ({seen.vulkan_gpus[0].name})"
     if not seen.drivers:
         return "no driver of a GPU in sight"
     if not seen.torch:
-        return f"a GPU of {seen.drivers[0]} would need PyTorch; run: {INSTALL_TORCH}"
+        install = f"run: {INSTALL_TORCH}" if seen.vulkan else f"run: {INSTALL_VULKAN} (30 MB), or {INSTALL_TORCH} (gigabytes, and faster)"
+        return f"a GPU of {seen.drivers[0]} would need {'PyTorch' if seen.vulkan else 'Vulkan or PyTorch'}; {install}"
     return f"a driver of {seen.drivers[0]} in sight, but PyTorch finds no GPU"
 
 

@@ -1,14 +1,12 @@
 """The speeds that `doctor` measured on this machine, kept in the cache folder for every device. Without the file there are none."""
 
-import contextlib
 import json
 import math
-import os
-import tempfile
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
+from img_enhance.machine.kept_json import write_json
 from img_enhance.planning.plan import Device
 from img_enhance.planning.speeds import Speed, Speeds
 
@@ -36,16 +34,7 @@ def keep_speeds(device: Device, speeds: Speeds, home: Path) -> None:
     path = speeds_file(home)
     devices = {**_kept(path), _key(device): {**informed(device, home).speeds, **speeds}}
     values = {key: {work: astuple(speed) for work, speed in _speeds(kept).items()} for key, kept in devices.items()}
-    home.mkdir(parents=True, exist_ok=True)
-    descriptor, partial = tempfile.mkstemp(prefix=f".{_FILE}-", dir=home)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"version": VERSION, "devices": values}, file, indent=1)
-        os.replace(partial, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
-        raise
+    write_json(path, {"version": VERSION, "devices": values})
 
 
 def _key(device: Device) -> str:

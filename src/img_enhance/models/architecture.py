@@ -52,6 +52,15 @@ class Architecture(Protocol):
 ARCHITECTURES: tuple[type[Architecture], ...] = (RRDBNet, SRVGGNetCompact, EDSR, SPAN, RealPLKSR, GFPGANClean)
 
 
+# Networks whose values grow beyond what f16 can hold, 65504: their answer would be infinite.
+_OVERFLOWING_F16: tuple[type[Architecture], ...] = (GFPGANClean,)
+
+
+def fits_f16(architecture: Architecture) -> bool:
+    """Whether f16 can hold what flows through the network."""
+    return not isinstance(architecture, _OVERFLOWING_F16)
+
+
 def recognised(shapes: Shapes) -> Architecture | None:
     """The architecture whose weights have exactly these names and shapes."""
     candidates = (kind.of_shapes(shapes) for kind in ARCHITECTURES)

@@ -20,7 +20,7 @@ from img_enhance.photo import Photo
 from img_enhance.planning.plan import UNRECORDED, PassResources
 from img_enhance.planning.speeds import DETECTING, Speed, network_work, seconds_of
 from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
-from img_enhance.planning.sweep_planner import START_SECONDS, copies_bytes
+from img_enhance.planning.sweep_planner import START_SECONDS, copies_bytes, scratch_of
 from img_enhance.request.options import GFPGAN
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.words import Setting, asks_nothing
@@ -64,7 +64,8 @@ class FacePass:
     def plan(self, size: Size, _part: Box, resources: PassResources) -> FacePlan:
         model, own_memory = self.model, resources.gpu_allowed is not None
         pixels = model.segments[0].side ** 2
-        network = pixels * (model.whole.bytes_per_pixel(resources.precision) + copies_bytes(model, model.scale))
+        network = int(pixels * (scratch_of(model.whole, resources.precision, resources.device) + copies_bytes(model, model.scale)))
+        gpu_bytes = resources.gpu_below + network if own_memory else 0
         restoring = self.options.at_most * FACE_BYTES + (PASTE_BYTES if own_memory else max(network, PASTE_BYTES))
         return FacePlan(
             step=self.options.name,
@@ -76,10 +77,10 @@ class FacePass:
             in_place=resources.in_place,
             medium=resources.medium,
             depth=resources.depth,
-            projected_bytes=resources.below + max(DETECTION_BYTES, restoring),
+            projected_bytes=resources.below + max(DETECTION_BYTES, restoring + (gpu_bytes if resources.device.shares_memory else 0)),
             detector=self.detector,
             seconds=seconds_of(DETECTING, size.pixels, resources.device.speeds) + _restoring_seconds(model, resources),
-            gpu_bytes=resources.gpu_below + network if own_memory else 0,
+            gpu_bytes=gpu_bytes,
         )
 
 

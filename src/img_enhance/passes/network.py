@@ -23,8 +23,8 @@ from img_enhance.passes.sweep import AreaSweep, Read, Write, sweep
 from img_enhance.photo import Photo
 from img_enhance.planning.area_task import AreaTask
 from img_enhance.planning.plan import PassResources
-from img_enhance.planning.sweep_plan import Stage, SweepPlan
-from img_enhance.planning.sweep_planner import copies_bytes, core_of, likely_seconds, plan_network, reach_of
+from img_enhance.planning.sweep_plan import SweepPlan
+from img_enhance.planning.sweep_planner import copied_bytes, core_of, features_bytes, likely_seconds, plan_network, reach_of
 from img_enhance.runtimes.runtime import Picture
 
 # A rate that only serves to estimate how long it takes to keep colours, or to blend.
@@ -81,14 +81,26 @@ class NetworkPass:
         below, allowed = (
             (resources.below, resources.allowed) if resources.gpu_allowed is None else (resources.gpu_below, resources.gpu_allowed)
         )
-        core = core_of(self.model, part)
+        core, device = core_of(self.model, part), resources.device
+        # An integrated GPU's scratch leaves so much less for features; how much is not known yet, and half is for each.
+        room = (resources.allowed - resources.below) // (2 if device.shares_memory else 1)
         plan = plan_network(
-            self.model, size, core, resources.medium, precision=resources.precision, device=resources.device, below=below, allowed=allowed
+            self.model,
+            size,
+            core,
+            resources.medium,
+            precision=resources.precision,
+            device=device,
+            below=below,
+            allowed=min(allowed, below + room) if device.shares_memory else allowed,
+            features_room=room if device.features_on_host else None,
         )
         if resources.gpu_allowed is None:
             return plan
-        # Of the machine's memory only windows on their way there and back.
-        return dataclasses.replace(plan, gpu_bytes=plan.projected_bytes, projected_bytes=resources.below + _copied_bytes(self.model, plan))
+        # Of the machine's memory only windows on their way there and back, unless more lies there.
+        device, taken = resources.device, copied_bytes(self.model, plan.stages, plan.cells, plan.precision, resources.device)
+        taken += (plan.projected_bytes if device.shares_memory else 0) + (features_bytes(plan) if device.features_on_host else 0)
+        return dataclasses.replace(plan, gpu_bytes=plan.projected_bytes, projected_bytes=resources.below + taken)
 
 
 @dataclass(frozen=True)
@@ -214,13 +226,3 @@ def _writer(canvas: Pixels, part: Box, *, grey: bool) -> Write:
         canvas[box.seen_from(part).slices] = np.rint(answer, out=answer)
 
     return write
-
-
-def _copied_bytes(model: Model, plan: SweepPlan) -> int:
-    """The most that a window's copies take on their way into the first stage or out of the last."""
-
-    def read_by(stage: Stage) -> int:
-        most = stage.side + 2 * stage.reach
-        return min(most, plan.cells.width) * min(most, plan.cells.height)
-
-    return max(read_by(plan.stages[0]) * copies_bytes(model, 1), read_by(plan.stages[-1]) * copies_bytes(model, model.scale))

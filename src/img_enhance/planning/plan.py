@@ -17,7 +17,7 @@ from img_enhance.photo import Header
 from img_enhance.planning.speeds import Speeds
 from img_enhance.planning.sweep_plan import Medium
 
-RuntimeName = Literal["openvino", "torch"]
+RuntimeName = Literal["openvino", "torch", "vulkan"]
 
 # Marks a field of a plan that is no part of the record.
 UNRECORDED = {"recorded": None}
@@ -38,10 +38,12 @@ class Rates:
 class Device:
     """What a device can do. `memory_bytes` is what it has in all, containers' limits taken into account.
 
-    `place` is the device as its runtime names it ("cpu", "cuda:0", "mps"), `reason` why it was chosen. `channels_last` is how values
-    lie in memory while a network runs. `own_memory` says that networks, features and scratch lie in a memory of the device's own: a
-    graphics card, not a GPU that shares the machine's. `rates` decide how work is cut up; `speeds` were measured on this very device, and
-    only say how long work takes. `threads` are those that a runtime may use, None where nobody limits them.
+    `place` is the device as its runtime names it ("cpu", "cuda:0", "mps", "vulkan:0", "GPU"), `reason` why it was chosen. `channels_last`
+    is how values lie in memory while a network runs. `own_memory` says that networks and scratch lie in a memory with a budget of its own:
+    a graphics card's, or by Vulkan that of any GPU. Features lie there too, unless they stay in the machine's (`features_on_host`); what an
+    integrated GPU takes counts in both budgets (`shares_memory`). `stores_f16` says that values may lie there as f16. `rates` decide how
+    work is cut up; `speeds` were measured on this very device, and only say how long work takes. `threads` are those that a runtime may
+    use, None where nobody limits them.
     """
 
     name: str
@@ -54,6 +56,9 @@ class Device:
     reason: str = ""
     channels_last: bool = True
     own_memory: bool = False
+    shares_memory: bool = False
+    features_on_host: bool = False
+    stores_f16: bool = False
     threads: int | None = None
     speeds: Speeds = field(default_factory=dict, compare=False, repr=False)
 

@@ -8,6 +8,7 @@ from itertools import product
 
 from img_enhance.errors import DeviceError, GpuMemoryFull, MemoryBudgetError, OptionError
 from img_enhance.geometry import Box, Size
+from img_enhance.models.architecture import fits_f16
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_sources import DownloadedWeights
@@ -26,12 +27,17 @@ STREAM_BYTES = 70_000_000
 RESERVED_BYTES = 110_000_000
 # PyTorch takes more than OpenVINO once it is imported (measured 2026-11: 132 MB for a build without CUDA).
 TORCH_BYTES = 150_000_000
+# ncnn, a driver of Vulkan and its compiler of shaders (measured 2026-11 with llvmpipe: 120 MB for the largest network).
+VULKAN_BYTES = 150_000_000
+_RUNTIME_BYTES = {"openvino": 0, "torch": TORCH_BYTES, "vulkan": VULKAN_BYTES}
 
 # A compiled network's memory for each value of its weights: float32 constants, and copies in the order the kernels want. Constants that
 # lie in their file are not anonymous (measured 2026-11: 10.2 for GFPGAN).
 RESIDENT_BYTES_PER_VALUE = 13.2
 RESIDENT_BYTES_PER_MAPPED_VALUE = 10.6
 COMPILED_BYTES = 12_000_000
+# By Vulkan a value of the weights lies on the device as ncnn's convolutions want it (measured 2026-11: 17 bytes in f32).
+VULKAN_BYTES_PER_VALUE: dict[Precision, float] = {"f32": 18, "f16": 9}
 
 # Some decoders hold the whole picture, and all do for interlaced files: a progressive JPEG's coefficients take 2 bytes a value, then
 # come the pixels. For 8 bits a channel (measured 2026-11 on 12 MP, alpha included, beyond the stream's: AVIF 11.8, BMP 7.3, TIFF in
@@ -63,16 +69,21 @@ def canvas_bytes(allowed: int) -> int:
     return int(allowed * CANVAS_SHARE)
 
 
-def choose_precision(wanted: str, device: Device, depth: int = 8) -> Precision:
-    """The precision that networks run in; bf16 carries about 8 bits, so a photo of 16 is done in f32 unless it is asked for.
+def choose_precision(wanted: str, device: Device, depth: int = 8, models: tuple[Model, ...] = ()) -> Precision:
+    """The precision that networks run in; bf16 carries about 8 bits and f16 11, so a photo of 16 is done in f32 unless one is asked for.
+    f16 is for `models` all of whose values it can hold.
 
-    Raises: DeviceError when bf16 is asked for on a device that would only imitate it.
+    Raises: DeviceError when bf16 or f16 is asked for on a device that would only imitate it.
     """
     if wanted == "bf16" and not device.native_bf16:
         raise DeviceError(f"{device.name} has no native bf16", "use ", Setting("precision", "auto or f32"))
-    if wanted == "auto":
-        return "bf16" if device.native_bf16 and depth == 8 else "f32"
-    return "bf16" if wanted == "bf16" else "f32"
+    if wanted == "f16" and not device.stores_f16:
+        raise DeviceError(f"{device.name} by {device.runtime} does not store f16", "use ", Setting("precision", "auto or f32"))
+    if wanted == "bf16" or (wanted == "auto" and depth == 8 and device.native_bf16):
+        return "bf16"
+    if wanted == "f16" or (wanted == "auto" and depth == 8 and device.stores_f16 and all(fits_f16(model.architecture) for model in models)):
+        return "f16"
+    return "f32"
 
 
 def make_plan(request: PlanRequest, *, precision: Precision, device: Device, allowed: int, gpu_allowed: int | None = None) -> Plan:
@@ -107,7 +118,7 @@ class _Inputs:
 
     @property
     def reserved_bytes(self) -> int:
-        return RESERVED_BYTES + (TORCH_BYTES if self.device.runtime == "torch" else 0)
+        return RESERVED_BYTES + _RUNTIME_BYTES[self.device.runtime]
 
 
 def _parts(request: PlanRequest) -> tuple[Box, ...]:
@@ -257,12 +268,16 @@ def _resources(inputs: _Inputs, number: int, loaded: tuple[Model, ...], held: li
         device=inputs.device,
         below=inputs.reserved_bytes + _all_resident_bytes(loaded) + sum(canvas.memory_bytes for canvas in held),
         allowed=inputs.allowed,
-        gpu_below=sum(model.weights.values for model in loaded) * VALUE_BYTES[inputs.precision],
+        gpu_below=int(sum(model.weights.values for model in loaded) * _gpu_bytes_per_value(inputs.device, inputs.precision)),
         gpu_allowed=inputs.gpu_allowed,
         source=_source(passes, number),
         in_place=_in_place(passes, number),
         file_medium=file_medium,
     )
+
+
+def _gpu_bytes_per_value(device: Device, precision: Precision) -> float:
+    return VULKAN_BYTES_PER_VALUE[precision] if device.runtime == "vulkan" else VALUE_BYTES[precision]
 
 
 def _all_resident_bytes(models: tuple[Model, ...]) -> int:

@@ -79,14 +79,14 @@ class SweepPlan:
     @property
     def flops(self) -> int:
         """Operations that the sweep will do, overlaps included."""
+        return sum(stage.flops * self.pixels_read(stage) for stage in self.stages)
+
+    def pixels_read(self, stage: Stage) -> int:
+        """Pixels that all windows of a stage read, overlaps counted again."""
+        # Areas and windows are rows times columns, so that the sum over them is a product.
         box, size = self.core, self.cells
-        total = 0
-        for stage in self.stages:
-            # Areas and windows are rows times columns, so that the sum over them is a product.
-            high = self._read_along((box.top, box.bottom), stage, self.area_rows, size.height)
-            wide = self._read_along((box.left, box.right), stage, self.area_columns, size.width)
-            total += stage.flops * high * wide
-        return total
+        high = self._read_along((box.top, box.bottom), stage, self.area_rows, size.height)
+        return high * self._read_along((box.left, box.right), stage, self.area_columns, size.width)
 
     def _read_along(self, core: Range, stage: Stage, areas: int, end: int) -> int:
         """Pixels that the windows of a stage read along one side of the picture, from 0 to `end`, overlaps counted again."""

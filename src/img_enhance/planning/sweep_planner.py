@@ -1,12 +1,13 @@
 """Plans how a network sweeps a picture: which stages, windows and areas are the fastest that fit in memory."""
 
+import dataclasses
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
-from img_enhance.models.networks.segment import Precision
+from img_enhance.models.networks.segment import Precision, Scratch
 from img_enhance.planning.plan import Device
 from img_enhance.planning.speeds import Cut, network_work
 from img_enhance.planning.sweep_plan import CHANNELS, Medium, Stage, SweepPlan
@@ -31,7 +32,19 @@ SMALLEST_SIDE = 32
 # more stages show progress more often.
 SEGMENTS_OF_ONE_WINDOW = 8
 
-VALUE_BYTES: dict[Precision, int] = {"f32": 4, "bf16": 2}
+# f16 is how a GPU by Vulkan stores values, whose features lie in the machine's memory as float32.
+VALUE_BYTES: dict[Precision, int] = {"f32": 4, "bf16": 2, "f16": 4}
+
+# What ncnn needs for a window on a device against the scratch in f32 that stands beside segments: its convolutions transform what they read
+# and write (measured 2026-11 with llvmpipe: 1.3 to 4.5 times in f32, 1 to 1.9 in f16, small windows' whole blocks of memory included).
+VULKAN_SCRATCH: dict[Precision, float] = {"f32": 4.6, "f16": 2.3}
+
+# Features to the device and back, through ncnn's own arrays and the bus: an estimate, to choose by.
+COPY_BYTES_PER_SECOND = 2e9
+# How many segments a stage has where features are copied between stages.
+COPIED_GROUPS = (1, 2, 4, 8)
+# A window's features on their way in and out, in numpy's and in ncnn's arrays, and on the bus.
+COPIES = 3
 
 # Rates that only serve to choose and to estimate: memory handed out by the system for the first time (measured 2026-11: 0.8-2 GB/s on a
 # virtual machine), and the time to load and compile a network.
@@ -62,6 +75,7 @@ class _Sweeping:
     device: Device
     below: int
     allowed: int
+    features_room: int | None
 
     @property
     def halo(self) -> int:
@@ -97,15 +111,28 @@ class _Sweeping:
 
 
 def plan_network(
-    model: Model, size: Size, core: Box, medium: Medium, *, precision: Precision, device: Device, below: int, allowed: int
+    model: Model,
+    size: Size,
+    core: Box,
+    medium: Medium,
+    *,
+    precision: Precision,
+    device: Device,
+    below: int,
+    allowed: int,
+    features_room: int | None = None,
 ) -> SweepPlan:
-    """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so."""
-    sweeping = _Sweeping(model, size, core, medium, precision, device, below, allowed)
+    """The fastest sweep that fits; where none does, the smallest one, whose projected bytes say so.
+
+    `features_room` are the bytes for features where these do not lie with the scratch; then the projected bytes leave them out.
+    """
+    sweeping = _Sweeping(model, size, core, medium, precision, device, below, allowed, features_room)
     whole = _in_one_stage(sweeping)
     if whole is not None:
         return whole
-    ways = list(_ways_to_cut(model, sweeping.seen))
-    fitting = [entry for entry in (_timed(sweeping, stages) for stages in ways) if entry is not None]
+    ways = list(_ways_to_cut(model, sweeping.seen, COPIED_GROUPS if device.features_on_host else (1,)))
+    fitting = list(_as_a_whole(sweeping)) if device.features_on_host else []
+    fitting += [entry for entry in (_timed(sweeping, stages) for stages in ways) if entry is not None]
     # The ways come with ever smaller windows. A network that sees all of its window gets the largest, whatever is faster.
     if model.sees_all and fitting:
         return fitting[0][1]
@@ -130,13 +157,62 @@ def _timed(sweeping: _Sweeping, stages: tuple[Stage, ...]) -> tuple[float, Sweep
     for one_area in (True, False):
         scratch, touched = _scratch_bytes(sweeping, stages, one_area=one_area)
         room = sweeping.allowed - sweeping.below - scratch
+        if sweeping.features_room is not None and room >= 0:
+            room = sweeping.features_room - copied_bytes(sweeping.model, stages, seen, sweeping.precision, sweeping.device)
         single = (1, 1) if seen.pixels * feature_bytes <= room else None
         areas = single if one_area else _areas(seen, sweeping.halo, feature_bytes, room)
         if areas is not None:  # where one area fits, several only recompute more
             rows, columns = areas
-            plan = sweeping.plan(rows, columns, stages, scratch + feature_bytes * _area(seen, rows, columns, sweeping.halo).pixels)
-            return network_seconds(plan, sweeping.device) + touched * rows * columns / TOUCH_BYTES_PER_SECOND, plan
+            features = feature_bytes * _area(seen, rows, columns, sweeping.halo).pixels if sweeping.features_room is None else 0
+            plan = sweeping.plan(rows, columns, stages, scratch + features)
+            memory = touched * rows * columns / TOUCH_BYTES_PER_SECOND + _copying_seconds(plan, sweeping.device)
+            return network_seconds(plan, sweeping.device) + memory, plan
     return None
+
+
+def _as_a_whole(sweeping: _Sweeping) -> Iterator[tuple[float, SweepPlan]]:
+    """Sweeps of the network as one stage that fit, and their seconds: windows that overlap as areas do, and no features between."""
+    model = sweeping.model
+    last = len(model.segments) - 1
+    side = model.segments[0].window
+    while last and side >= SMALLEST_SIDE:
+        stages = (dataclasses.replace(_stage(model, 0, last, side), reach=sweeping.halo),)
+        scratch, _ = _scratch_bytes(sweeping, stages, one_area=True)
+        copied = copied_bytes(model, stages, sweeping.seen, sweeping.precision, sweeping.device)
+        if sweeping.below + scratch <= sweeping.allowed and copied <= (sweeping.features_room or 0):
+            plan = sweeping.plan(1, 1, stages, scratch)
+            yield network_seconds(plan, sweeping.device), plan
+        side //= 2
+
+
+def _copying_seconds(plan: SweepPlan, device: Device) -> float:
+    """The seconds that features take on their way between stages, where that is far."""
+    if not device.features_on_host or len(plan.stages) == 1:
+        return 0.0
+    copied = sum(plan.pixels_read(stage) for stage in plan.stages) * 2 * plan.model.features * VALUE_BYTES[plan.precision]
+    return copied / COPY_BYTES_PER_SECOND
+
+
+def copied_bytes(model: Model, stages: tuple[Stage, ...], cells: Size, precision: Precision, device: Device) -> int:
+    """The most that a window's copies take in the machine's memory: on their way into the first stage or out of the last, or between any
+    where features are far."""
+
+    def read_by(stage: Stage) -> int:
+        most = stage.side + 2 * stage.reach
+        return min(most, cells.width) * min(most, cells.height)
+
+    ends = max(read_by(stages[0]) * copies_bytes(model, 1), read_by(stages[-1]) * copies_bytes(model, model.scale))
+    if not device.features_on_host or len(stages) == 1:
+        return ends
+    return ends + max(map(read_by, stages)) * COPIES * 2 * model.features * VALUE_BYTES[precision]
+
+
+def features_bytes(plan: SweepPlan) -> int:
+    """What the features of the largest area take between stages, two maps of them."""
+    if len(plan.stages) == 1:
+        return 0
+    largest = max(area.read.size.pixels for area in plan.areas())
+    return 2 * plan.model.features * VALUE_BYTES[plan.precision] * largest
 
 
 def _smallest(sweeping: _Sweeping, stages: tuple[Stage, ...]) -> SweepPlan:
@@ -147,15 +223,16 @@ def _smallest(sweeping: _Sweeping, stages: tuple[Stage, ...]) -> SweepPlan:
     seen, halo = sweeping.seen, sweeping.halo
     rows, columns = _most(seen.height, halo), _most(seen.width, halo)
     scratch, _ = _scratch_bytes(sweeping, stages, one_area=False)
-    return sweeping.plan(rows, columns, stages, scratch + sweeping.feature_bytes * _area(seen, rows, columns, halo).pixels)
+    features = 0 if sweeping.features_room is not None else sweeping.feature_bytes * _area(seen, rows, columns, halo).pixels
+    return sweeping.plan(rows, columns, stages, scratch + features)
 
 
 def _scratch_bytes(sweeping: _Sweeping, stages: tuple[Stage, ...], *, one_area: bool) -> tuple[int, int]:
     """What stages take at most beside features, and how much fresh memory they touch in an area."""
     model, precision = sweeping.model, sweeping.precision
     reads = [_read(sweeping.seen, stage, one_area=one_area) for stage in stages]
-    windows_bytes = [_window_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True)]
-    if sweeping.device.own_memory:  # there PyTorch keeps nothing between windows, and the allocator no holes that it could not use
+    windows_bytes = [_window_bytes(model, stage, read, precision, sweeping.device) for stage, read in zip(stages, reads, strict=True)]
+    if sweeping.device.own_memory:  # there nothing is kept between windows, and the allocator has no holes that it could not use
         return max(windows_bytes), 0
     kept_bytes = sum(_kept_bytes(model, stage, read, precision) for stage, read in zip(stages, reads, strict=True))
     return max(windows_bytes) + kept_bytes + (0 if one_area else AREAS_BYTES), sum(windows_bytes)
@@ -169,7 +246,7 @@ def network_seconds(plan: SweepPlan, device: Device) -> float:
 def likely_seconds(plan: SweepPlan, device: Device) -> float:
     """How long the sweep takes by what was measured on this machine, else by the device's rates."""
     speed = device.speeds.get(network_work(plan.model.title, plan.precision, cut_of(plan)))
-    return network_seconds(plan, device) if speed is None else speed.seconds(plan.flops)
+    return network_seconds(plan, device) + _copying_seconds(plan, device) if speed is None else speed.seconds(plan.flops)
 
 
 def cut_of(plan: SweepPlan) -> Cut:
@@ -181,15 +258,16 @@ def copies_bytes(model: Model, scale: int) -> int:
     return WINDOW_COPIES_BYTES * model.cell**2 * (1 + scale * scale)
 
 
-def _ways_to_cut(model: Model, size: Size) -> Iterator[tuple[Stage, ...]]:
+def _ways_to_cut(model: Model, size: Size, groups: tuple[int, ...]) -> Iterator[tuple[Stage, ...]]:
     """Ways to group the segments into stages and to bound their windows: the head goes with the first group, the tail alone."""
     last = len(model.segments) - 1
     if last and max(size.width, size.height) <= model.segments[1].window:
         yield stages_of(model, group=SEGMENTS_OF_ONE_WINDOW)
     shrink = 1
     while True:
-        stages = stages_of(model, shrink=shrink)
-        yield stages
+        for group in reversed(groups if last else (1,)):
+            stages = stages_of(model, group=group, shrink=shrink)
+            yield stages
         if all(stage.side == SMALLEST_SIDE for stage in stages):
             return
         shrink *= 2
@@ -208,11 +286,19 @@ def _stage(model: Model, first: int, last: int, side: int) -> Stage:
     return Stage(first, last, reach, side, sum(model.flops_of_segments[first : last + 1]))
 
 
-def _window_bytes(model: Model, stage: Stage, read: Size, precision: Precision) -> int:
+def scratch_of(scratch: Scratch, precision: Precision, device: Device) -> float:
+    """Bytes for each pixel of a window, on this device."""
+    return scratch.bytes_per_pixel(precision) * (VULKAN_SCRATCH[precision] if device.runtime == "vulkan" else 1)
+
+
+def _window_bytes(model: Model, stage: Stage, read: Size, precision: Precision, device: Device) -> int:
     scale = model.scale if stage.last == len(model.segments) - 1 else 1
     segments = model.segments[stage.first : stage.last + 1]
-    scratch = max(segment.scratch.bytes_per_pixel(precision) for segment in segments)
-    return read.pixels * (scratch + copies_bytes(model, scale))
+    if len(segments) == len(model.segments):
+        scratch = scratch_of(model.whole, precision, device)
+    else:
+        scratch = max(scratch_of(segment.scratch, precision, device) for segment in segments)
+    return int(read.pixels * (scratch + copies_bytes(model, scale)))
 
 
 def _kept_bytes(model: Model, stage: Stage, read: Size, precision: Precision) -> int:

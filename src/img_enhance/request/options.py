@@ -230,7 +230,7 @@ QUALITIES = {"jpeg": JPEG_QUALITY, "webp": WEBP_QUALITY, "avif": AVIF_QUALITY, "
 
 
 # N counts from 0. PyTorch calls ROCm's GPUs cuda too.
-DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps", "openvino", "torch")
+DEVICES = ("auto", "cpu", "cuda", "cuda:N", "vulkan", "vulkan:N", "mps", "openvino", "openvino:GPU", "openvino:NPU", "torch")
 
 
 @dataclass(frozen=True)
@@ -328,15 +328,15 @@ class Machine:
 
     device: str = option(
         "auto",
-        help="where networks run: auto is a GPU that PyTorch can use, else the CPU; cpu is the fastest way on the CPU "
-        f"(OpenVINO, else PyTorch); one of {', '.join(DEVICES)}",
+        help="where networks run: auto is a GPU by PyTorch, or by Vulkan where that is faster, else the CPU; "
+        f"cpu is the fastest way on the CPU (OpenVINO, else PyTorch); one of {', '.join(DEVICES)}",
         placeholder="DEVICE",
     )
     require_gpu: bool | None = option(None, help="fail where no GPU can be used, instead of working on the CPU")
     precision: str = option(
         "auto",
-        help="arithmetic of the networks; auto is bf16 where the processor has it natively, else f32",
-        choices=("auto", "f32", "bf16"),
+        help="arithmetic of the networks; auto is bf16 where the processor has it natively, f16 in the memory of a GPU by Vulkan, else f32",
+        choices=("auto", "f32", "bf16", "f16"),
     )
     threads: int | None = option(
         None,
@@ -374,7 +374,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         check(self)
-        if not re.fullmatch("|".join(DEVICES).replace("N", r"\d{1,3}"), self.device):
+        if not re.fullmatch("|".join(DEVICES).replace(":N|", r":\d{1,3}|"), self.device):
             raise OptionError(f"device must be one of {', '.join(DEVICES)}, not '{self.device}'")
 
 

@@ -17,6 +17,10 @@ def runtime_on(device: Device, precision: Precision) -> Runtime:
         from img_enhance.runtimes.torch import Torch
 
         return Torch(precision, place=device.place, channels_last=device.channels_last, threads=device.threads)
+    if device.runtime == "vulkan":
+        from img_enhance.runtimes.vulkan import Vulkan
+
+        return Vulkan(precision, place=device.place, threads=device.threads)
     from img_enhance.runtimes.openvino import OpenVINO
 
-    return OpenVINO(precision, threads=device.threads)
+    return OpenVINO(precision, place=device.place, threads=device.threads)

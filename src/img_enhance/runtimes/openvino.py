@@ -1,4 +1,4 @@
-"""The operations on OpenVINO's CPU device: the default runtime."""
+"""The operations on OpenVINO: its CPU device is the default runtime, and Intel's GPUs and NPUs have plugins in its package."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,12 +12,13 @@ from openvino import opset15 as opset
 from openvino.preprocess import PrePostProcessor
 
 from img_enhance.cancelling import Tick
-from img_enhance.errors import MemoryBudgetError
+from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.geometry import Size
 from img_enhance.machine.memory import give_back
 from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.planning.sweep_plan import CHANNELS
+from img_enhance.runtimes.finite import is_finite
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.words import Setting
 
@@ -133,16 +134,19 @@ class GraphOps(Ops[Output]):
 
 
 class OpenVINO:
-    """Compiles segments for the CPU.
+    """Compiles segments for the CPU, or for `place`, another device as OpenVINO names it: "GPU", "NPU".
 
     Features between segments are (H, W, C) arrays: float32, or for bf16 the upper halves of float32 as uint16.
     """
 
     needs_second_opinions = True  # its answers were those of other windows once (docs/reliability.md)
 
-    def __init__(self, precision: Precision, *, threads: int | None = None) -> None:
+    def __init__(self, precision: Precision, *, place: str = "cpu", threads: int | None = None) -> None:
         self.precision = precision
-        self._limits = {} if threads is None else {"INFERENCE_NUM_THREADS": threads}
+        self._place = place.upper()
+        self._limits = {"CPU_RUNTIME_CACHE_CAPACITY": _SHAPES_KEPT} if self._place == "CPU" else {}
+        if self._place == "CPU" and threads is not None:
+            self._limits["INFERENCE_NUM_THREADS"] = threads
         self._core = ov.Core()
 
     def features(self, size: Size, channels: int) -> npt.NDArray[Any]:
@@ -171,14 +175,13 @@ class OpenVINO:
         settings = {
             "INFERENCE_PRECISION_HINT": self.precision,
             "PERFORMANCE_HINT": "LATENCY",
-            "CPU_RUNTIME_CACHE_CAPACITY": _SHAPES_KEPT,
             **self._limits,
         }
         model = layouts.build()
 
         def compile_network() -> ov.CompiledModel:
-            with telling_refused_memory():
-                return self._core.compile_model(model, "CPU", settings)
+            with telling_refused_memory(), telling_refused_networks(self._place):
+                return self._core.compile_model(model, self._place, settings)
 
         return Compiled(compile_network)
 
@@ -257,24 +260,26 @@ def telling_refused_memory() -> Iterator[None]:
         raise MemoryBudgetError(f"the system refused memory to OpenVINO ({lines[-1]})", advice, Setting("max_memory")) from None
 
 
+@contextmanager
+def telling_refused_networks(place: str) -> Iterator[None]:
+    """Errors of a plugin that does not take a network become ours; what the CPU refuses is a bug and stays what it is.
+
+    Raises: DeviceError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if place == "CPU":
+            raise
+        said = (str(error).strip().splitlines() or ["no reason"])[-1]
+        raise DeviceError(f"OpenVINO's {place} does not take this network ({said})", "use ", Setting("device", "cpu")) from None
+
+
 def _stop(request: ov.InferRequest) -> None:
     """End an inference, and wait until it no longer reads or writes anything."""
     request.cancel()
     with suppress(RuntimeError):  # that it was cancelled, or failed, as the caller knows
         request.wait()
-
-
-def is_finite(values: npt.NDArray[Any]) -> bool:
-    """Whether no value is NaN or infinite, for float32 or bf16 as uint16.
-
-    A float is not finite when its exponent's bits are all ones. Read as integers those values are the greatest of either sign, so two
-    maxima tell, without a temporary array.
-    """
-    if values.size == 0:
-        return True
-    unsigned, signed, infinity = (np.uint16, np.int16, 0x7F80) if values.itemsize == 2 else (np.uint32, np.int32, 0x7F800000)
-    sign = 1 << (8 * values.itemsize - 1)
-    return bool(values.view(signed).max() < infinity and values.view(unsigned).max() < infinity + sign)
 
 
 def _sides(x: Output) -> list[ov.Node]:

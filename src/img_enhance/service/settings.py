@@ -95,7 +95,7 @@ class Settings:
         unit="bytes",
         placeholder="BYTES",
     )
-    precision: str = option("auto", help="arithmetic of the networks", choices=("auto", "f32", "bf16"))
+    precision: str = option("auto", help="arithmetic of the networks", choices=("auto", "f32", "bf16", "f16"))
     warm_model: str = option(
         "realesrgan-x4plus", help="the model that is compiled before /readyz says yes", choices=MODEL_NAMES, extensible=True
     )

@@ -11,11 +11,17 @@ DISABLED = "ENABLE_GPU is false"
 
 
 def seen(used: Device, cpu: Device, snapshot: Snapshot, *, enabled: bool) -> dict[str, Any]:
-    """The processor and the GPUs that PyTorch finds, and why the one that is used was chosen."""
+    """The processor and the GPUs that PyTorch and Vulkan find, and why the one that is used was chosen."""
     on_gpu = used.place != cpu.place
     processor = {"kind": "cpu", "name": cpu.name, "cores": cpu.cores, "used": not on_gpu}
     gpus = [
-        {"kind": "gpu", "name": gpu.name, "place": gpu.place, "memory_bytes": gpu.memory_bytes, "used": gpu.place == used.place}
-        for gpu in snapshot.gpus or ()
+        {
+            "kind": "gpu" if gpu.is_real else "software",
+            "name": gpu.name,
+            "place": gpu.place,
+            "memory_bytes": gpu.memory_bytes,
+            "used": gpu.place == used.place,
+        }
+        for gpu in (*(snapshot.gpus or ()), *(snapshot.vulkan_gpus or ()))
     ]
     return {"devices": [processor, *gpus], "gpu": {"enabled": enabled, "used": on_gpu, "reason": used.reason if enabled else DISABLED}}

@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol
 from img_enhance.models.networks.ops import Ops, Weights
 
 Input = Literal["picture", "features"]
-Precision = Literal["f32", "bf16"]
+# f16 is how values are stored on GPUs, not how they are computed.
+Precision = Literal["f32", "bf16", "f16"]
 NamedWeights = Mapping[str, Weights]
 Shapes = dict[str, tuple[int, ...]]
 

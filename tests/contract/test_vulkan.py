@@ -1,0 +1,205 @@
+"""Vulkan's pictures are the reference's, in f32 and with values stored as f16; nothing is lost, kept or computed elsewhere in silence."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+from test_runtime import check_close, part
+from test_sweep import as_picture, plan_of, swept
+
+from conftest import VULKAN
+from img_enhance.engine import Engine
+from img_enhance.errors import DeviceError, DeviceLost, GpuMemoryFull, NotFinite
+from img_enhance.models.networks.gfpgan import GFPGANClean
+from img_enhance.models.networks.segment import Precision, Segment
+from img_enhance.models.table import BUILT_IN
+from img_enhance.passes.probe import LEAST_DECIBELS, PrecisionRefused, probe, probe_picture, psnr
+from img_enhance.passes.sweep import Network
+from img_enhance.photo import Photo
+from img_enhance.planning.plan import RuntimeName
+from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.recipe import Recipe
+from img_enhance.runtimes.reference import run_reference
+from random_weights import random_weights
+
+pytestmark = [*VULKAN, pytest.mark.usefixtures("vulkan")]
+
+NetworksOf = Callable[[str, Precision, RuntimeName], Network]
+Pixels = npt.NDArray[np.uint8]
+
+ANIME, COMPACT = "realesrgan-x4plus-anime", "realesr-animevideov3"
+RECIPE = Recipe(steps=(RealESRGAN(model=COMPACT),))
+# Of white, against one window over all in f32; another size of window may be computed in another order (measured 2026-11: 3e-6).
+CUTS_WORST = 2e-5
+
+
+def whole(network: Network) -> Any:
+    return network.runtime.compile(network.segments, network.weights)
+
+
+@pytest.mark.parametrize("name", [ANIME, COMPACT])
+def test_values_stored_as_f16_are_near_enough(name: str, networks: NetworksOf) -> None:
+    network, picture = networks(name, "f16", "vulkan"), probe_picture()
+    found = whole(network).run([picture], lambda: None)
+    assert LEAST_DECIBELS["f16"] <= psnr(found, run_reference(network.segments, network.weights, picture)) < 90, "or they were not f16"
+
+
+def test_values_that_f16_cannot_hold_are_refused_by_the_probe(networks: NetworksOf) -> None:
+    network, model = networks(COMPACT, "f16", "vulkan"), BUILT_IN.named(COMPACT)
+    grown, shrunk = network.weights["body.0.weight"] * np.float32(1e4), network.weights["body.2.weight"] * np.float32(1e-4)
+    weights = {**network.weights, "body.0.weight": grown, "body.2.weight": shrunk}
+    weights["body.0.bias"] = network.weights["body.0.bias"] * np.float32(1e4)
+    plan = plan_of(model, probe_picture(), "f16")
+    with pytest.raises((PrecisionRefused, NotFinite), match=r"in f16 (is|answered)"):
+        probe(Network(network.segments, weights, network.runtime), plan)
+
+
+@pytest.mark.parametrize("starts", [(0, 2, 4, 7), (0, 1, 3, 5, 7)])
+def test_cuts_give_nearly_the_same_picture(starts: tuple[int, ...], networks: NetworksOf, cat: Pixels) -> None:
+    network, model = networks(ANIME, "f32", "vulkan"), BUILT_IN.named(ANIME)
+    picture = as_picture(cat)[:20, :34]
+    expected = run_reference(network.segments, network.weights, picture)
+    found = swept(network, picture, plan_of(model, picture, "f32", starts=starts, side=12))
+    assert np.abs(found - expected).max() <= CUTS_WORST
+
+
+def test_gfpgans_network_equals_the_reference(networks: NetworksOf) -> None:
+    small = GFPGANClean(side=64, channels=32, style=24)
+    weights, face = random_weights(small.shapes), np.random.RandomState(4).uniform(-1, 1, (64, 64, 3)).astype(np.float32)
+    runtime = networks(COMPACT, "f32", "vulkan").runtime
+    found = runtime.compile(small.segments, weights).run([face], lambda: None)
+    check_close(found, run_reference(small.segments, weights, face), "f32")
+
+
+@pytest.mark.parametrize("name", [ANIME, COMPACT])
+def test_every_layer_is_computed_on_the_device(name: str, networks: NetworksOf) -> None:
+    compiled = whole(networks(name, "f32", "vulkan"))
+    assert [layer.type for layer in compiled._net.layers() if not layer.support_vulkan] == []
+
+
+def test_every_layer_of_gfpgan_is_computed_on_the_device(networks: NetworksOf) -> None:
+    small = GFPGANClean(side=16, channels=16, style=8)
+    compiled: Any = networks(COMPACT, "f32", "vulkan").runtime.compile(small.segments, random_weights(small.shapes))
+    assert [layer.type for layer in compiled._net.layers() if not layer.support_vulkan] == []
+
+
+def test_an_operation_that_is_not_written_yet_is_said(networks: NetworksOf) -> None:
+    from img_enhance.runtimes.vulkan import GraphOps
+
+    assert GraphOps.__mro__ == (GraphOps, object), "what Ops alone has would answer None"
+    unknown = Segment("unknown", lambda ops, _, x: ops.swap_windows(x), ("picture",), reach=0, channels_out=3)
+    with pytest.raises(DeviceError, match="networks that use the operation 'swap_windows' cannot run on Vulkan yet; use device cpu"):
+        networks(COMPACT, "f32", "vulkan").runtime.compile((unknown,), {})
+
+
+def test_hundreds_of_windows_leave_nothing_behind(networks: NetworksOf, cat: Pixels) -> None:
+    from img_enhance.machine.memory import anonymous_bytes, give_back
+
+    compiled, window = whole(networks(COMPACT, "f32", "vulkan")), part(cat, 8, 6)
+
+    def bytes_after(runs: int) -> int:
+        for _ in range(runs):
+            compiled.run([window], lambda: None)
+        give_back()
+        return anonymous_bytes()
+
+    before = bytes_after(30)
+    assert bytes_after(500) - before < 3_000_000  # 6 kB a window; its answer alone has 9
+
+
+class Extractor:
+    """What ncnn gives, until it answers with a code."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def __enter__(self) -> "Extractor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def input(self, _name: str, _mat: object) -> int:
+        return 0
+
+    def extract(self, _name: str) -> tuple[int, None]:
+        return self.code, None
+
+
+@pytest.mark.parametrize(("code", "error"), [(-100, GpuMemoryFull), (-1, DeviceLost)])
+def test_what_ncnn_answers_is_told_apart(
+    code: int, error: type[Exception], networks: NetworksOf, cat: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = whole(networks(COMPACT, "f32", "vulkan"))
+
+    class Net:
+        def create_extractor(self) -> Extractor:
+            return Extractor(code)
+
+    monkeypatch.setattr(compiled, "_net", Net())
+    with pytest.raises(error):
+        compiled.run([part(cat, 8, 6)], lambda: None)
+
+
+def failing_at(monkeypatch: pytest.MonkeyPatch, number: int, error: Exception) -> None:
+    """Have the run of a window with this number fail, and those after it too."""
+    from img_enhance.runtimes.vulkan import Compiled
+
+    run, calls = Compiled.run, iter(range(10**6))
+
+    def failing(self: Compiled, *arguments: object) -> object:
+        if next(calls) >= number:
+            raise error
+        return run(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Compiled, "run", failing)
+
+
+def test_a_device_lost_in_the_middle_leaves_the_rest_to_the_cpu(cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = Photo(np.array(cat[:20, :24]))
+    with Engine(Machine(device="cpu", precision="f32")) as engine:
+        expected = engine.enhance(photo, RECIPE).photo.pixels.astype(int)
+    failing_at(monkeypatch, 1, DeviceLost("the GPU no longer answers"))
+    with Engine(Machine(device="vulkan", precision="f32")) as engine:
+        for is_told in (True, False):
+            result = engine.enhance(photo, RECIPE)
+            assert result.plan.place == "cpu"
+            assert ("those after it will be" in " ".join(map(str, result.warnings))) is is_told
+            assert np.abs(result.photo.pixels - expected).max() <= 1
+
+
+def test_a_device_lost_where_a_gpu_is_required_is_an_error(cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing_at(monkeypatch, 1, DeviceLost("the GPU no longer answers"))
+    with Engine(Machine(device="vulkan", precision="f32", require_gpu=True)) as engine, pytest.raises(DeviceLost):
+        engine.enhance(Photo(np.array(cat[:20, :24])), RECIPE)
+
+
+def test_a_photo_is_enhanced_in_f16_by_itself_and_16_bits_in_f32(cat: Pixels) -> None:
+    photo = Photo(np.array(cat[:20, :24]))
+    with Engine(Machine(device="vulkan")) as engine:
+        result = engine.enhance(photo, RECIPE)
+        deep = engine.prepare(Photo(photo.pixels.astype(np.uint16) * 257), RECIPE)
+    assert (result.plan.runtime, result.plan.precision, deep.plan.precision) == ("vulkan", "f16", "f32")
+    with Engine(Machine(device="cpu", precision="f32")) as engine:
+        expected = engine.enhance(photo, RECIPE).photo.pixels.astype(int)
+    assert np.abs(result.photo.pixels - expected).max() <= 3
+
+
+QUIETLY = """
+from img_enhance.cli.main import main
+raise SystemExit(main(["enhance", {photo!r}, "-o", {result!r}, "--device", "vulkan", "--model", "realesr-animevideov3", "--quiet"]))
+"""
+
+
+def test_a_program_of_its_own_ends_well_and_says_nothing_that_is_not_ours(tmp_path: Path, cat: Pixels) -> None:
+
+    Image.fromarray(cat[:16, :16]).save(tmp_path / "small.png")
+    code = QUIETLY.format(photo=str(tmp_path / "small.png"), result=str(tmp_path / "large.png"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
