@@ -280,8 +280,8 @@ def test_the_state_is_that_of_the_file_whose_header_was_read(engine: Engine, jpe
     """A file that is replaced between header and pixels is not taken for the one that was decoded."""
     opened, other = open_image, write(photo_of(255 - smooth(3)), jpeg.with_name("other"), "jpeg").read_bytes()
 
-    def open_and_replace(path: Path, name: str, max_pixels: int | None) -> Any:
-        image = opened(path, name, max_pixels)
+    def open_and_replace(path: Path, name: str, max_pixels: int | None, **settings: Any) -> Any:
+        image = opened(path, name, max_pixels, **settings)
         if max_pixels is not None:
             replaced(path, other)
         return image

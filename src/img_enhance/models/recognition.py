@@ -19,7 +19,7 @@ UNUSED = ("sub_mean.", "add_mean.")
 # Kinds of tensors that an error names.
 _MOST_KINDS = 5
 
-KNOWN = "ESRGAN and Real-ESRGAN (RRDBNet), SRVGGNetCompact and EDSR"
+KNOWN = "ESRGAN and Real-ESRGAN (RRDBNet), SRVGGNetCompact, EDSR, SPAN and RealPLKSR"
 _ADVICE = f"known are {KNOWN}, in colour; docs/models.md says more of own models"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import ClassVar, Literal
 
@@ -67,8 +68,12 @@ class NetworkPass:
         fields = {field.name: getattr(sweeping, field.name) for field in dataclasses.fields(sweeping)}
         finishing = self.keeps_colours + (self.level < 1)
         source = part.covered(1 / self.model.scale, 1 / self.model.scale).size
-        threads = max(1, min(resources.device.cores, MOST_THREADS))
-        finishing_bytes = own_colours_bytes(source, self.model.scale, threads=threads, blends=self.level < 1) if finishing else 0
+        threads, finishing_bytes = max(1, min(resources.device.cores, MOST_THREADS)), 0
+        if finishing:
+            finishing_bytes_of = partial(own_colours_bytes, source, self.model.scale, blends=self.level < 1)
+            while threads > 1 and resources.below + finishing_bytes_of(threads=threads) > resources.allowed:
+                threads -= 1
+            finishing_bytes = finishing_bytes_of(threads=threads)
         fields |= {
             "depth": resources.depth,
             "seconds": likely_seconds(sweeping, resources.device) + finishing * part.size.pixels / _PIXELS_PER_SECOND,

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -63,9 +64,10 @@ class Enlarged:
 
 def own_colours_bytes(part: Size, scale: int, *, threads: int, blends: bool) -> int:
     """What making a result true takes at most, for a part of a picture that becomes `scale` times as large."""
-    rows = _rows(part.width, scale)
+    rows = min(_rows(part.width, scale), part.height)
     strip, around = rows * part.width * scale**2, (rows + 2 * REACH) * (part.width + 2 * REACH)
-    return (threads + 1) * 4 * 3 * _COPIES * (strip + around) + blends * STREAM_BYTES
+    at_once = min(threads + 1, ceil(part.height / rows))
+    return at_once * 4 * 3 * _COPIES * (strip + around) + blends * STREAM_BYTES
 
 
 def keep_colours(enlarged: Enlarged, tick: Tick, *, threads: int) -> None:
