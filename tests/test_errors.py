@@ -14,15 +14,20 @@ from img_enhance.errors import ImgEnhanceError
 
 LINE = re.compile(r"^    (?P<indent>(?:\|   )*)\+-- (?P<name>\w+) +(?P<what>.*?) {2,}(?:exit (?P<exit>\d+)|(?P<status>\d{3}))$")
 LINES = [found for line in (errors.__doc__ or "").splitlines() if (found := LINE.match(line))]
-# Modules that import PyTorch, which not everybody has.
-TORCH = ("img_enhance.runtimes.torch", "img_enhance.machine.gpus")
+# Modules that import what not everybody has.
+EXTRAS = {
+    "img_enhance.runtimes.torch": "torch",
+    "img_enhance.machine.gpus": "torch",
+    "img_enhance.runtimes.vulkan": "ncnn",
+    "img_enhance.machine.vulkan": "ncnn",
+}
 DECLARED = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ImgEnhanceError)]
 
 
 def tree() -> list[type[ImgEnhanceError]]:
     """Every error of the package, wherever it is declared."""
     for module in pkgutil.walk_packages(img_enhance.__path__, "img_enhance."):
-        if module.name not in TORCH or importlib.util.find_spec("torch") is not None:
+        if module.name not in EXTRAS or importlib.util.find_spec(EXTRAS[module.name]) is not None:
             importlib.import_module(module.name)
     found = [ImgEnhanceError]
     for kind in found:

@@ -50,9 +50,13 @@ def settings() -> list[tuple[Path, Setting]]:
 
 def flags() -> set[str]:
     """Every flag of the command line."""
-    commands = next(action for action in _parser()._actions if isinstance(action.choices, dict))
-    assert isinstance(commands.choices, dict)
-    return {flag for command in commands.choices.values() for action in command._actions for flag in action.option_strings}
+    parsers, found = [_parser()], set[str]()
+    for parser in parsers:
+        for action in parser._actions:
+            found.update(action.option_strings)
+            if isinstance(action.choices, dict):  # commands, of which some have their own
+                parsers += action.choices.values()
+    return found
 
 
 @pytest.mark.parametrize("module", CORE, ids=lambda module: str(module.relative_to(SOURCE)))

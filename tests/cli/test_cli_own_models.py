@@ -60,7 +60,7 @@ def test_an_added_model_is_a_row_like_any_other(run: Run, photo: Path, tmp_path:
     assert "[WARNING]" not in added.err
     file.unlink()
     row = next(line.split() for line in run("models").out.splitlines() if line.startswith("2x-My-model"))
-    assert row == ["2x-My-model", "2x", "1", "MB", "CC", "BY", "4.0", "yes", *"a file of this machine".split(), "tests"]
+    assert row == ["2x-My-model", "2x", "1", "MB", "CC", "BY", "4.0", "yes", *["a", "file", "of", "this", "machine"], "tests"]
     shown = run("models", "show", "2x-My-model").out
     assert "origin   2x My.model.safetensors" in shown
     assert "network  RRDBNet (blocks 1, cell 1, doublings 1, features 8, growth 4)" in shown

@@ -124,7 +124,9 @@ def test_a_whole_examination_with_one_algorithm(run: Run, tmp_path: Path, monkey
     assert {"Python", "Processor", "Cores", "Memory", "Graphics card", "Cache folder", "Format jpeg", "Algorithm clahe"} <= set(titles)
     assert "Algorithm white_balance" not in titles
     (devices,) = json.loads((tmp_path / "home" / "speeds.json").read_text())["devices"].values()
-    assert {"read jpeg", "write avif", "step clahe"} <= set(devices)
+    # Of what takes no longer for a larger photo, by chance on so small ones, nothing is kept.
+    assert {"write avif", "step clahe"} <= set(devices)
+    assert any(title.startswith("read ") for title in devices)
     assert all(start >= 0 and rate > 0 for start, rate in devices.values())
 
 

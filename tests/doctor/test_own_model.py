@@ -70,7 +70,7 @@ def test_a_model_is_measured(store: WeightStore, tmp_path: Path) -> None:
 
 
 def test_a_model_with_flaws_is_refused() -> None:
-    with pytest.raises(UnsupportedModel, match=r"^x does not enlarge photos: one; two; add it all the same with --anyway$"):
+    with pytest.raises(UnsupportedModel, match=r"^x does not enlarge photos: one, and two; add it all the same with anyway$"):
         check_likeness(Trial({}, 1.0, b"", ("one", "two")), "x")
 
 

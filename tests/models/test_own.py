@@ -183,7 +183,7 @@ def test_a_file_larger_than_any_network_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large.pth"
     with path.open("wb") as file:
         file.truncate(2_000_000_001)
-    with pytest.raises(UnsupportedModel, match=r"2\.0 GB; files of at most 2\.0 GB are taken as models"):
+    with pytest.raises(UnsupportedModel, match=r"2\.0 GB, and files of at most 2\.0 GB are taken as models"):
         opened(path, "x")
 
 

@@ -26,7 +26,7 @@ def test_an_added_model_is_offered_and_used(browser: "Browser", tmp_path: Path, 
         visit.choose(("x.png", png(np.full((20, 30, 3), 90, np.uint8))))
         visit.wait_ready()
         visit.only("real_esrgan")
-        visit.page.locator("[data-step=real_esrgan] summary").click()
+        visit.page.locator("[data-step=real_esrgan] details:not(.absences) > summary").click()
         models = visit.page.locator("[data-step=real_esrgan] select").first
         assert models.locator("option").last.text_content() == "mine: your own"
         models.select_option("mine")

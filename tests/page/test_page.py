@@ -38,7 +38,7 @@ def brightened(visit: Visit, photo: bytes | None = None, name: str = "dunes.png"
 
 
 def with_compact_model(visit: Visit) -> None:
-    visit.page.locator("[data-step=real_esrgan] summary").click()
+    visit.page.locator("[data-step=real_esrgan] details:not(.absences) > summary").click()
     visit.page.locator("[data-step=real_esrgan] select").first.select_option(COMPACT)
 
 

@@ -31,6 +31,7 @@ from img_enhance.planning.sweep_planner import reach_of
 from img_enhance.request.options import Machine, RealESRGAN
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.runtime import Compiled, Picture
+from img_enhance.words import Setting
 
 Values = npt.NDArray[np.float64]
 
@@ -85,7 +86,9 @@ def check_likeness(trial: Trial, name: str) -> None:
     Raises: UnsupportedModel that says what it was instead.
     """
     if trial.flaws:
-        raise UnsupportedModel(f"{name} does not enlarge photos: {'; '.join(trial.flaws)}", "add it all the same with --anyway")
+        raise UnsupportedModel(
+            f"{name} does not enlarge photos: {', and '.join(trial.flaws)}", "add it all the same with ", Setting("anyway")
+        )
 
 
 def flaws_of(pixels: Pixels, answer: Pixels) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from img_enhance.models.names import RULE, is_name
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weight_sources import FileWeights
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.words import Setting
 
 FOLDER = "own"
 
@@ -99,13 +100,15 @@ def check_new_name(name: str, store: WeightStore) -> None:
     Raises: OptionError where it may not, or another has it.
     """
     if not is_name(name):
-        raise OptionError(f"a model cannot be called {name[:100]!a}", f"a name is {RULE}; give one with --name")
+        raise OptionError(f"a model cannot be called {name[:100]!a}", f"a name is {RULE}, give one with ", Setting("name"))
     if name.lower() in _built_in_names():
-        raise OptionError(f"{name} is the name of a model that comes with img-enhance", "give another with --name")
+        raise OptionError(f"{name} is the name of a model that comes with img-enhance", "give another with ", Setting("name"))
     # Files of names that differ in case only are one file on many systems.
     known = next((row.model.name for row in own_models(store) if row.model.name.lower() == name.lower()), None)
     if known is not None:
-        raise OptionError(f"there is a model {known} already", f"run: img-enhance models remove {known}, or give another name with --name")
+        raise OptionError(
+            f"there is a model {known} already", f"run: img-enhance models remove {known}, or give another with ", Setting("name")
+        )
 
 
 def _built_in_names() -> set[str]:

@@ -37,7 +37,7 @@ class Settings:
     api_keys: str = option("", help="keys, or sha256:HEX of keys, with commas between, beside those in DATA/keys", placeholder="KEYS")
     cors_origins: str = option("", help="web sites whose pages may call the API, with commas between", placeholder="ORIGINS")
     metrics: str = option("keyed", help="who sees /metrics: nobody, holders of a key, or anybody", choices=("off", "keyed", "open"))
-    enable_gpu: bool = option(False, help="use a GPU where PyTorch finds one (extra [torch])")
+    enable_gpu: bool = option(False, help="use a GPU where PyTorch or Vulkan finds one (extra [torch] or [vulkan])")
 
     max_image_size_mb: float = option(50, help="largest file of a photo in megabytes", minimum=0.001, maximum=2_000, placeholder="MB")
     max_json_mb: float = option(16, help="largest JSON body in megabytes; larger photos go by multipart", minimum=0.001, maximum=200)

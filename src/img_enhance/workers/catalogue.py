@@ -59,6 +59,7 @@ KINDS = (
     Kind(errors.GpuMemoryFull, "ask for a smaller factor or a faster model, or send the photo again later"),
     Kind(errors.DiskError, _OPERATOR, private=True),
     Kind(errors.DeviceError, _OPERATOR, private=True),
+    Kind(errors.DeviceLost, f"send the photo again, or {_OPERATOR}", private=True),
     Kind(errors.WeightsMissing, f"take another model, or {_OPERATOR}", private=True),
     Kind(errors.UnsupportedModel, f"take another model, or {_OPERATOR}", private=True),
     Kind(errors.DownloadError, f"take another model, or {_OPERATOR}", private=True),

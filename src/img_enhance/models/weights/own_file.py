@@ -68,7 +68,9 @@ def _blocks(files: tuple[Path, ...]) -> Iterator[bytes]:
     try:
         size = sum(file.stat().st_size for file in files)
         if size > LARGEST_FILE:
-            raise UnsupportedModel(f"{files[0]} has {bytes_text(size)}; files of at most {bytes_text(LARGEST_FILE)} are taken as models")
+            raise UnsupportedModel(
+                f"{files[0]} has {bytes_text(size)}, and files of at most {bytes_text(LARGEST_FILE)} are taken as models"
+            )
         for file in files:
             with file.open("rb") as data:
                 while block := data.read(_BLOCK_BYTES):

@@ -382,6 +382,7 @@ const problems = {
     output_refused: "Das Ergebnis kann so nicht geschrieben werden. Nehmen Sie ein anderes Dateiformat.",
     machine: "Dieser Rechner kann das nicht. Fragen Sie den Betreiber.",
     memory_budget: "Das braucht mehr Speicher als erlaubt. Vergrößern Sie weniger, nehmen Sie ein schnelleres Modell oder ein kleineres Foto.",
+    device_lost: "Die Grafikkarte antwortet nicht mehr. Senden Sie das Foto noch einmal, oder fragen Sie den Betreiber.",
     gpu_memory_full: "Der Speicher der Grafikkarte reicht nicht. Vergrößern Sie weniger, nehmen Sie ein schnelleres Modell, oder versuchen Sie es später.",
     disk: "Der Dienst kann nicht auf seine Festplatte schreiben. Fragen Sie den Betreiber.",
     device: "Ein Prozessor, der gebraucht wird, ist nicht da. Fragen Sie den Betreiber.",
