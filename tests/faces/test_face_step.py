@@ -338,7 +338,7 @@ def test_auto_says_so_where_it_cannot(detectors: Path, tmp_path: Path, store: We
     with Engine(Machine(), WeightStore(tmp_path)) as engine:
         chosen, words, warnings = gfpgan_reason(engine, Photo(group))
         assert not chosen
-        assert words == "nothing looks like a face"  # all that can be said without the detector of this small part of a photo
+        assert words == "no face was noticed"  # all that can be said without the detector of this small part of a photo
         assert not any("gfpgan" in warning for warning in warnings)
     with Engine(Machine(), WeightStore(tmp_path, searched=(detectors,))) as engine:
         chosen, words, warnings = gfpgan_reason(engine, Photo(group))

@@ -23,10 +23,10 @@ _WIDTHS, _FILLS = (0.5, 1.3), (0.55, 0.88)
 _LEAST_HOLES = 0.02
 
 
-def may_show_a_face(photo: Photo) -> bool:
-    """Whether a patch has the colours of skin and the shape of a face; never in a grey photo. `photo` is not changed."""
+def may_show_a_face(photo: Photo) -> bool | None:
+    """Whether a patch has the colours of skin and the shape of a face; None for a grey photo, which does not tell. `photo` is not changed."""
     if photo.grey:
-        return False
+        return None
     step = max(1, ceil(max(photo.pixels.shape[:2]) / (2 * _SIDE)))
     sparse = np.ascontiguousarray(photo.pixels[::step, ::step])
     pixels = np.asarray(sparse if photo.depth == 8 else sparse >> 8, np.uint8)

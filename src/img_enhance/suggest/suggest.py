@@ -333,7 +333,7 @@ def _gfpgan(facts: PhotoFacts, limits: Limits, networks: Here) -> _Verdict:
         needed = Pull((BUILT_IN.detector.name, GFPGAN().model))
         return _Verdict(None, Words("there may be a face, which could be looked for and restored; ", needed))
     if facts.faces is None:
-        return _Verdict(None, "faces were not looked for" if facts.maybe_faces is None else "nothing looks like a face")
+        return _Verdict(None, "faces were not looked for" if facts.maybe_faces is None else "no face was noticed")
     if facts.faces == 0:
         return _Verdict(None, "no face was found")
     return _Verdict(GFPGAN(leave_sharp=True), f"{_counted(facts.faces)} in a photo that is enlarged or repaired", _counted(facts.faces))

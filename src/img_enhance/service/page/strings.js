@@ -347,7 +347,7 @@ const phrases = {
     ["faces in drawings stay as they are", "Gesichter in Zeichnungen bleiben, wie sie sind"],
     ["faces stay as they are where nothing is enlarged or repaired", "Gesichter bleiben, wie sie sind, wo nichts vergrößert oder repariert wird"],
     ["faces were not looked for", "Gesichter wurden nicht gesucht"],
-    ["nothing looks like a face", "nichts sieht nach einem Gesicht aus"],
+    ["no face was noticed", "kein Gesicht ist aufgefallen"],
     ["there may be a face, which could be looked for and restored; {how}", "vielleicht ist ein Gesicht zu sehen, das gesucht und verbessert werden könnte ({how})"],
     ["{faces} left alone: {why}", "{faces} nicht verbessert: {why}"],
     ["the weights {name} ({size}) are not on this machine; {how}", "die Gewichte {name} ({size}) fehlen auf diesem Rechner ({how})"],
