@@ -24,7 +24,10 @@ _LEAST_HOLES = 0.02
 
 
 def may_show_a_face(photo: Photo) -> bool | None:
-    """Whether a patch has the colours of skin and the shape of a face; None for a grey photo, which does not tell. `photo` is not changed."""
+    """Whether a patch has the colours of skin and the shape of a face; None for a grey photo, which does not tell.
+
+    `photo` is not changed.
+    """
     if photo.grey:
         return None
     step = max(1, ceil(max(photo.pixels.shape[:2]) / (2 * _SIDE)))
