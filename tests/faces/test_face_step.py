@@ -63,7 +63,7 @@ def store(detectors: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     home = tmp_path_factory.mktemp("weights")
     with pytest.MonkeyPatch.context() as patch:
         table = random_weights_table(home, SMALL)
-        patch.setattr(settings, "BUILT_IN", dataclasses.replace(table, detector=settings.BUILT_IN.detector))
+        patch.setattr(settings, "BUILT_IN", dataclasses.replace(table, detector=settings.model_table(WeightStore(home)).detector))
         yield WeightStore(home, searched=(detectors,))
 
 
