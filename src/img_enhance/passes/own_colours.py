@@ -24,7 +24,8 @@ from img_enhance.light.low_band import REACH, STEPS, Values, corrected, correcti
 from img_enhance.machine.canvas import Pixels
 from img_enhance.planning.planner import STREAM_BYTES
 
-_STRIP_PIXELS = 192 * 1024
+# So small that three strips at a time take no more than the memory that the network left, which is not counted.
+_STRIP_PIXELS = 64 * 1024
 # Strips are corrected by at most so many threads; one more is what looks at the next strip, which takes a quarter of the time.
 MOST_THREADS = 4
 # float32 copies that each of them has at one time of a strip of the result, and of what is looked at of the picture.
