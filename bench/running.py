@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,9 @@ class Running:
         """
         deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
-            try:
+            with suppress(httpx.TransportError):  # not listening yet
                 if httpx.get(f"{self.url}/readyz", timeout=10).status_code == httpx.codes.OK:
                     return
-            except httpx.TransportError:
-                pass  # not listening yet
             time.sleep(_LOOK_SECONDS)
         raise NotStarted(self.log.read_text(errors="replace")[-3000:])
 

@@ -7,6 +7,7 @@ import json
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +115,7 @@ async def _is_rude(client: Client) -> None:
     """Go away in the middle of a body, or of a stream, or send what no one can read."""
     task = client.chance.choice(client.tasks)
     way = client.chance.randrange(3)
-    try:
+    with suppress(httpx.TransportError, _Left, StopAsyncIteration):  # that was the plan, or the service was just killed
         if way == 0:
             await client.api.post("/api/v1/enhance", headers={**client.headers, "Content-Type": _FORM}, content=_broken(task.photo))
         elif way == 1:
@@ -125,8 +126,6 @@ async def _is_rude(client: Client) -> None:
             id = _noted(client, await _sent(client, task.photo, task.recipe, {"Prefer": "respond-async"}), task)
             async with client.api.stream("GET", f"/api/v1/jobs/{id}/events", headers=client.headers) as events:
                 await anext(events.aiter_raw())
-    except (httpx.TransportError, _Left, StopAsyncIteration):
-        pass  # that was the plan, or the service was just killed
     client.ledger.ends["rude"] += 1
 
 

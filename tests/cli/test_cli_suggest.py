@@ -16,7 +16,8 @@ from PIL import Image
 from conftest import SAMPLE
 from img_enhance.cli.suggest import table
 from img_enhance.request.recipe import Recipe
-from img_enhance.suggest.suggest import RULES, suggest_file
+from img_enhance.suggest.rules import RULES
+from img_enhance.suggest.suggest import suggest_file
 
 Pixels = npt.NDArray[np.uint8]
 Save = Callable[[str, npt.NDArray[Any]], Path]

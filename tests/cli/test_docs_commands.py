@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from img_enhance.cli import main as command_line
-from img_enhance.suggest import suggest
+from img_enhance.suggest import rules
 from own_networks import carrier_file
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ PLANNED = ("--width", "--crop", "--gfpgan", "--dry-run", " photos/ ")
 WITH_SERVICE = "--server"
 
 # The automatic mode would enlarge photos as small as these sixteen times, which takes long.
-NOT_ENLARGED = "from img_enhance.suggest import suggest; suggest.FACTORS = ()\n"
+NOT_ENLARGED = "from img_enhance.suggest import rules; rules.FACTORS = ()\n"
 COMMAND_LINE = f"{NOT_ENLARGED}from img_enhance.cli.main import main; raise SystemExit(main())"
 
 
@@ -54,7 +54,7 @@ def folder(tmp_path: Path, cat: npt.NDArray[np.uint8], monkeypatch: pytest.Monke
         picture.save(tmp_path / name)
     carrier_file(tmp_path / "4x-UltraSharp.pth")  # what is in a file is told by its bytes
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(suggest, "FACTORS", ())
+    monkeypatch.setattr(rules, "FACTORS", ())
     return tmp_path
 
 

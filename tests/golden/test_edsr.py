@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from edsr_golden import CASES, GOLDEN, network_of, picture_of, weights_of
+from golden_answers import check_golden
 
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.reference import run_reference
@@ -13,22 +14,15 @@ RELATIVE = 1e-5
 each_case = pytest.mark.parametrize("name", CASES)
 
 
-def check_golden(found: np.ndarray, name: str) -> None:
-    with np.load(GOLDEN) as golden:
-        expected = golden[name]
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= RELATIVE * np.abs(expected).max()
-
-
 @each_case
 def test_reference_equals_the_packages_own_network(name: str) -> None:
-    check_golden(run_reference(network_of(name).segments, weights_of(name), picture_of()), name)
+    check_golden(run_reference(network_of(name).segments, weights_of(name), picture_of()), GOLDEN, name, relative=RELATIVE)
 
 
 @each_case
 def test_openvino_equals_the_packages_own_network(name: str) -> None:
     network = OpenVINO("f32").compile(network_of(name).segments, weights_of(name))
-    check_golden(np.asarray(network.run([picture_of()], lambda: None)), name)
+    check_golden(np.asarray(network.run([picture_of()], lambda: None)), GOLDEN, name, relative=RELATIVE)
 
 
 @each_case

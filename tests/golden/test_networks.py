@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from golden_answers import check_golden
 from networks_golden import CASES, GOLDEN, picture_of, weights_of
 
 from conftest import needs_torch
@@ -17,22 +18,15 @@ RELATIVE = 1e-4
 each_case = pytest.mark.parametrize("name", CASES)
 
 
-def check_golden(found: np.ndarray, name: str) -> None:
-    with np.load(GOLDEN) as golden:
-        expected = golden[name]
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= RELATIVE * np.abs(expected).max()
-
-
 @each_case
 def test_reference_equals_spandrels_own_network(name: str) -> None:
-    check_golden(run_reference(CASES[name].segments, weights_of(name), picture_of()), name)
+    check_golden(run_reference(CASES[name].segments, weights_of(name), picture_of()), GOLDEN, name, relative=RELATIVE)
 
 
 @each_case
 def test_openvino_equals_spandrels_own_network(name: str) -> None:
     network = OpenVINO("f32").compile(CASES[name].segments, weights_of(name))
-    check_golden(np.asarray(network.run([picture_of()], lambda: None)), name)
+    check_golden(np.asarray(network.run([picture_of()], lambda: None)), GOLDEN, name, relative=RELATIVE)
 
 
 @needs_torch
@@ -42,7 +36,7 @@ def test_torch_equals_spandrels_own_network(name: str) -> None:
 
     runtime = Torch("f32")
     network = runtime.compile(CASES[name].segments, weights_of(name))
-    check_golden(runtime.picture(network.run([picture_of()], lambda: None)), name)
+    check_golden(runtime.picture(network.run([picture_of()], lambda: None)), GOLDEN, name, relative=RELATIVE)
 
 
 @each_case

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
+from golden_answers import check_golden
 from real_esrgan_golden import CASES, GOLDEN, picture_of, weights_of
 from test_sweep import plan_of, swept
 
@@ -33,17 +34,10 @@ def weights() -> Callable[[str], dict[str, Picture]]:
     return lambda model: known.get(model) or known.setdefault(model, weights_of(model))
 
 
-def check_golden(found: Picture, model: str, picture: str) -> None:
-    with np.load(GOLDEN) as golden:
-        expected = golden[f"{model} {picture}"]
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= RELATIVE * np.abs(expected).max()
-
-
 @each_case
 def test_reference_equals_the_independent_implementation(model: str, picture: str, weights: Callable[[str], dict[str, Picture]]) -> None:
     segments = BUILT_IN.named(model).segments
-    check_golden(run_reference(segments, weights(model), picture_of(picture)), model, picture)
+    check_golden(run_reference(segments, weights(model), picture_of(picture)), GOLDEN, f"{model} {picture}", relative=RELATIVE)
 
 
 @each_case
@@ -53,4 +47,4 @@ def test_a_sweep_equals_the_independent_implementation(
     row, pixels = BUILT_IN.named(model), picture_of(picture)
     runtime = runtime_on(device_with(runtime_name), "f32")
     network = Network(row.segments, weights(model), runtime)
-    check_golden(swept(network, pixels, plan_of(row, pixels, "f32")), model, picture)
+    check_golden(swept(network, pixels, plan_of(row, pixels, "f32")), GOLDEN, f"{model} {picture}", relative=RELATIVE)

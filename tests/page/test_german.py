@@ -19,7 +19,8 @@ from img_enhance.request.options import Limits
 from img_enhance.suggest.analysis import Cast, PhotoFacts, analyse
 from img_enhance.suggest.kind import PHOTO
 from img_enhance.suggest.network import FOR_NOISE
-from img_enhance.suggest.suggest import INSTALLED, LOOKS_LIKE, suggest_for
+from img_enhance.suggest.rules import INSTALLED, LOOKS_LIKE
+from img_enhance.suggest.suggest import suggest_for
 from img_enhance.suggest.texture import Texture
 from img_enhance.workers.catalogue import KINDS
 from img_enhance.workers.public import public

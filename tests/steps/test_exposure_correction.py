@@ -16,7 +16,7 @@ from img_enhance.photo import Photo
 from img_enhance.request.options import ExposureCorrection
 from img_enhance.steps import tones_of
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts, measure
-from img_enhance.suggest.suggest import LEAST_STOPS
+from img_enhance.suggest.rules import LEAST_STOPS
 
 
 def facts_of(pixels: Pixels, **options: object) -> ExposureCorrectionFacts:

@@ -17,7 +17,8 @@ from img_enhance.request.options import CLAHE, ExposureCorrection, WhiteBalance
 from img_enhance.suggest.analysis import analyse
 from img_enhance.suggest.appearance import appearance
 from img_enhance.suggest.kind import DRAWING, FALSE_COLOUR, KINDS, LEAST_SIDE, PAINTING, PHOTO, Kind, kind_of
-from img_enhance.suggest.suggest import LOOKS_LIKE, suggest
+from img_enhance.suggest.rules import LOOKS_LIKE
+from img_enhance.suggest.suggest import suggest
 
 Change = Callable[[Image.Image], Image.Image]
 

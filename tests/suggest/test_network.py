@@ -21,7 +21,8 @@ from img_enhance.request.recipe import Recipe
 from img_enhance.suggest.analysis import PhotoFacts
 from img_enhance.suggest.kind import DRAWING, FALSE_COLOUR, KINDS, PAINTING, PHOTO
 from img_enhance.suggest.network import FOR_DRAWINGS, FOR_NOISE, FOR_PHOTOS, here, is_flat_drawing
-from img_enhance.suggest.suggest import INSTALLED, Suggestion, suggest, suggest_for
+from img_enhance.suggest.rules import INSTALLED
+from img_enhance.suggest.suggest import Suggestion, suggest, suggest_for
 
 EVERYTHING = INSTALLED | {FOR_NOISE}
 NOISY, BLURRED = texture(noise_sigma=9 / 255), texture(blur=0.7)

@@ -21,7 +21,8 @@ from img_enhance.photo import Photo
 from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Limits, Machine, RealESRGAN, WhiteBalance
 from img_enhance.request.recipe import Recipe
 from img_enhance.suggest.analysis import Cast, Luminance, PhotoFacts, analyse
-from img_enhance.suggest.suggest import RULES, TOLERATED_DIFFERENCE, Suggestion, suggest, suggest_file, suggest_for, worth_taking_out
+from img_enhance.suggest.rules import RULES, TOLERATED_DIFFERENCE, worth_taking_out
+from img_enhance.suggest.suggest import Suggestion, suggest, suggest_file, suggest_for
 from img_enhance.suggest.texture import Texture
 
 Save = Callable[[str, npt.NDArray[Any]], Path]

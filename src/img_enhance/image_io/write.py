@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -220,18 +221,15 @@ def _updated(photo: Photo, format: str, output: Output, note: str, framing: Fram
 
 def _updated_exif(exif: bytes | None, photo: Photo, *, keep_gps: bool) -> bytes | None:
     resolution = photo.metadata.resolution
-    try:
-        if exif is not None:
+    if exif is not None:
+        with suppress(BrokenMetadata):  # `open_photo` has said so
             exif = upright_exif(exif, width=photo.size.width, height=photo.size.height, keep_gps=keep_gps)
             if resolution is not None and not _same(exif_resolution(exif), resolution):
                 exif = with_resolution(exif, resolution)
             return exif
-    except BrokenMetadata:
-        pass  # `open_photo` has said so
-    try:
+    with suppress(BrokenMetadata):
         return None if resolution is None else new_exif(resolution=resolution)
-    except BrokenMetadata:
-        return None
+    return None
 
 
 def _same(one: tuple[float, float] | None, other: tuple[float, float]) -> bool:

@@ -8,6 +8,7 @@ import re
 import shutil
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -100,11 +101,9 @@ def behind(file: bytes, xmp: bytes | None) -> Behind:
 
 def says_something(head: bytes, tail: bytes, xmp: bytes | None) -> bool:
     """Whether the start and the end of a JPEG's file, or its XMP, say that more lies in it than a picture."""
-    try:
+    with suppress(BrokenMetadata):  # who reads the metadata has said so
         if xmp is not None and attached_in(xmp) != Attached():
             return True
-    except BrokenMetadata:
-        pass  # who reads the metadata has said so
     named = any(any(_data(head, marker, start)) for marker, start in ((APP2, _MPF_START), (APP1, _EXTENDED_XMP_START)))
     return named or not tail.rstrip(b"\0").endswith(_END)
 

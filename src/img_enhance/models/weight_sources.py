@@ -8,24 +8,30 @@ from pathlib import Path
 from img_enhance.models.weight_files import WeightFile
 
 
-@dataclass(frozen=True)
-class WheelWeights:
-    """Weights in ncnn format inside an installed Python package."""
+class _HereWeights:
+    """Weights that lie on this machine already."""
 
-    package: str
-    stem: str
     bytes: int
-    sha256: str
 
     @property
     def values(self) -> int:
-        """About how many: nearly all are float16."""
+        """At most about how many: all or nearly all may be float16."""
         return self.bytes // 2
 
     @property
     def files(self) -> tuple[WeightFile, ...]:
         """What must be downloaded: nothing."""
         return ()
+
+
+@dataclass(frozen=True)
+class WheelWeights(_HereWeights):
+    """Weights in ncnn format inside an installed Python package."""
+
+    package: str
+    stem: str
+    bytes: int
+    sha256: str
 
     @property
     def origin(self) -> str:
@@ -63,7 +69,7 @@ class DownloadedWeights:
 
 
 @dataclass(frozen=True)
-class FileWeights:
+class FileWeights(_HereWeights):
     """Weights in a file of the person's own, which had so many bytes and this hash when it was looked at.
 
     Of a pair of ncnn files `path` is the one with the network, and `bytes` and hash are those of both, one after the other.
@@ -72,16 +78,6 @@ class FileWeights:
     path: Path
     bytes: int
     sha256: str
-
-    @property
-    def values(self) -> int:
-        """At most about how many: they may be float16."""
-        return self.bytes // 2
-
-    @property
-    def files(self) -> tuple[WeightFile, ...]:
-        """What must be downloaded: nothing."""
-        return ()
 
     @property
     def origin(self) -> str:
