@@ -8,8 +8,11 @@ import pytest
 
 from img_enhance.engine import Engine
 from img_enhance.geometry import Box, Size
-from img_enhance.passes.own_colours import Enlarged, keep_colours, looks_grey
+from img_enhance.models.table import BUILT_IN
+from img_enhance.passes.network import NetworkPass
+from img_enhance.passes.own_colours import Enlarged, keep_colours, looks_grey, own_colours_bytes
 from img_enhance.photo import Photo
+from img_enhance.planning.plan import Device, PassResources, Rates
 from img_enhance.request.options import Machine, Output, RealESRGAN
 from img_enhance.request.recipe import Recipe
 
@@ -167,3 +170,26 @@ def test_without_the_network_it_is_the_plain_enlargement(small_cat: Pixels) -> N
 def test_tiny_pictures_are_done_too(shape: tuple[int, int]) -> None:
     pixels = np.random.RandomState(3).randint(0, 256, (*shape, 3)).astype(np.uint8)
     assert enhanced(pixels).shape == (4 * shape[0], 4 * shape[1], 3)
+
+
+def resources(allowed: int) -> PassResources:
+    """Four cores, and nothing else in memory."""
+    device = Device("CPU", 4, native_bf16=False, rates=Rates(f32=100, bf16=100), memory_bytes=16_000_000_000, runtime="openvino")
+    return PassResources("disk", 8, "f32", device, 0, allowed, 0, None, 0, in_place=False, file_medium="disk")
+
+
+def test_strips_at_the_same_time_are_planned_for() -> None:
+    def planned(size: Size, threads: int) -> int:
+        return own_colours_bytes(size, 4, threads=threads, blends=False)
+
+    assert planned(Size(1000, 700), 3) == 2 * planned(Size(1000, 700), 1)  # one more is what looks at the next strip
+    assert planned(Size(40, 30), 3) == planned(Size(40, 30), 1)  # which has one strip
+
+
+def test_fewer_threads_are_taken_where_memory_is_short() -> None:
+    network, size = NetworkPass(BUILT_IN.named(COMPACT)), Size(1000, 700)
+    plenty = network.plan(size, size.scaled(4).box, resources(10**10))
+    assert plenty.threads == 4
+    two = own_colours_bytes(size, 4, threads=2, blends=False)
+    assert network.plan(size, size.scaled(4).box, resources(two)).threads == 2
+    assert network.plan(size, size.scaled(4).box, resources(1)).threads == 1
