@@ -24,7 +24,7 @@ from img_enhance.light.low_band import REACH, STEPS, Values, corrected, correcti
 from img_enhance.machine.canvas import Pixels
 from img_enhance.planning.planner import STREAM_BYTES
 
-# So small that three strips at a time take no more than the memory that the network left, which is not counted.
+# Several strips are at work at a time. Smaller ones take less memory, and look at a few more rows twice.
 _STRIP_PIXELS = 64 * 1024
 # Strips are corrected by at most so many threads; one more is what looks at the next strip, which takes a quarter of the time.
 MOST_THREADS = 4
