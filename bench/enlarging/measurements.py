@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from enlarging.degradations import DEGRADATIONS, degraded
+from enlarging.lpips import Lpips
 from enlarging.metrics import Scores, scores
 from enlarging.truths import Truth
 from enlarging.ways import BICUBIC, LANCZOS, LEVELS, bicubic, enlarged, lanczos
@@ -34,7 +35,7 @@ def known(record: Mapping[str, Any]) -> Measurement:
     return Measurement(**{**record, "scores": Scores(**record["scores"])})
 
 
-def measure(engine: Engine, models: Sequence[Model], truths: Sequence[Truth]) -> list[Measurement]:
+def measure(engine: Engine, models: Sequence[Model], truths: Sequence[Truth], lpips: Lpips | None) -> list[Measurement]:
     """What was found, picture by picture."""
     found = []
     for number, truth in enumerate(truths, 1):
@@ -43,7 +44,7 @@ def measure(engine: Engine, models: Sequence[Model], truths: Sequence[Truth]) ->
             for degradation in DEGRADATIONS:
                 of_scale = [model for model in models if model.scale == scale]
                 for model, level, picture in pictures_of(engine, of_scale, truth, scale, degradation):
-                    found.append(Measurement(truth.name, degradation, scale, model, level, scores(truth.pixels, picture, scale)))
+                    found.append(Measurement(truth.name, degradation, scale, model, level, scores(truth.pixels, picture, scale, lpips)))
     return found
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
+from enlarging.lpips import Lpips
 from photos import Pixels
 from quality.light import WHITE
 from quality.metrics import difference, psnr
@@ -18,15 +19,19 @@ _PREWITT = np.array([[1, 0, -1], [1, 0, -1], [1, 0, -1]], np.float32) / 3
 
 @dataclass(frozen=True)
 class Scores:
-    """PSNR in decibels and SSIM, the more the better; GMSD, and CIEDE2000 at the small picture's size, the less the better."""
+    """PSNR in decibels and SSIM, the more the better; GMSD, CIEDE2000 at the small picture's size, and LPIPS, the less the better.
+
+    `lpips` is none where nobody had the metric.
+    """
 
     psnr: float
     ssim: float
     gmsd: float
     colour: float
+    lpips: float | None = None
 
 
-def scores(truth: Pixels, picture: Pixels, scale: int) -> Scores:
+def scores(truth: Pixels, picture: Pixels, scale: int, lpips: Lpips | None) -> Scores:
     """Of a picture that was enlarged `scale` times."""
     small = (truth.shape[1] // scale, truth.shape[0] // scale)
     one, other = (np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.uint8) for pixels in (picture, truth))
@@ -35,6 +40,7 @@ def scores(truth: Pixels, picture: Pixels, scale: int) -> Scores:
         ssim=float(structural_similarity(truth, picture, channel_axis=2, data_range=WHITE)),
         gmsd=gmsd(truth, picture),
         colour=difference(one, other),
+        lpips=lpips.distance(truth, picture) if lpips is not None else None,
     )
 
 

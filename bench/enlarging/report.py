@@ -11,7 +11,7 @@ from tables import Column, Table, verdict
 # Decibels that keeping colours may cost any picture.
 MOST_LOST = 0.05
 
-_METRICS = (Column("PSNR", ".2f"), Column("SSIM", ".4f"), Column("GMSD", ".4f"), Column("colour", ".2f"))
+_METRICS = (Column("PSNR", ".2f"), Column("SSIM", ".4f"), Column("GMSD", ".4f"), Column("colour", ".2f"), Column("LPIPS", ".3f"))
 
 
 def nearness_table(kind: str, scale: int, degradation: str, measurements: Sequence[Measurement]) -> Table:
@@ -21,15 +21,16 @@ def nearness_table(kind: str, scale: int, degradation: str, measurements: Sequen
     pictures = len({m.picture for m in of_all})
     return Table(
         f"{kind}, reduced {scale} times, {degradation}",
-        f"Means of {pictures} pictures. The more PSNR and SSIM the better, the less GMSD and colour (CIEDE2000 of the reduced result).",
+        f"Means of {pictures} pictures. More PSNR and SSIM, less GMSD, colour (CIEDE2000 of the reduced result) and LPIPS are better.",
         (Column("model"), Column("level"), *_METRICS),
         tuple((*way, *_means([m for m in of_all if (m.model, m.level) == way])) for way in ways),
     )
 
 
-def _means(measurements: Sequence[Measurement]) -> tuple[float, float, float, float]:
-    found = [m.scores for m in measurements]
-    return fmean(s.psnr for s in found), fmean(s.ssim for s in found), fmean(s.gmsd for s in found), fmean(s.colour for s in found)
+def _means(measurements: Sequence[Measurement]) -> tuple[float | None, ...]:
+    """In the order of the columns; none where a metric was not there for one of them."""
+    figures = zip(*((m.scores.psnr, m.scores.ssim, m.scores.gmsd, m.scores.colour, m.scores.lpips) for m in measurements), strict=True)
+    return tuple(fmean(found) if None not in found else None for found in figures)
 
 
 def colours_table(kind: str, measurements: Sequence[Measurement]) -> Table:

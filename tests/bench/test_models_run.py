@@ -42,10 +42,10 @@ def test_what_is_given_is_smaller_and_always_the_same(truth: Truth) -> None:
 
 
 def test_metrics_are_best_for_the_truth_and_worse_for_a_blur(truth: Truth) -> None:
-    same = scores(truth.pixels, truth.pixels, 4)
+    same = scores(truth.pixels, truth.pixels, 4, None)
     assert same.ssim == pytest.approx(1)
     assert (same.gmsd, same.colour) == (0, 0)
-    blurred = scores(truth.pixels, bicubic(degraded(truth.pixels, 4, CLEAN, name="cat"), 4), 4)
+    blurred = scores(truth.pixels, bicubic(degraded(truth.pixels, 4, CLEAN, name="cat"), 4), 4, None)
     assert blurred.psnr < same.psnr
     assert blurred.ssim < 1
     assert blurred.gmsd > 0.01
@@ -65,7 +65,7 @@ def test_levels_are_those_of_the_engine(truth: Truth) -> None:
 
 def test_every_way_is_measured_and_can_be_saved(truth: Truth) -> None:
     with Engine() as engine:
-        found = measure(engine, [COMPACT], [truth])
+        found = measure(engine, [COMPACT], [truth], None)
     ways = {(m.model, m.level) for m in found}
     assert ways == {(BICUBIC, ""), (LANCZOS, ""), *((COMPACT.name, level) for level in (BARE, "0.25", "0.5", "1"))}
     assert len(found) == 2 * len(ways)
