@@ -1,23 +1,21 @@
 """The list of jobs: what was accepted stays until it is done, whoever dies in between.
 
-SQLite in WAL mode, synced at every commit. A running job is leased: its token goes up with every lease, and only the holder of the latest
+A running job is leased: its token goes up with every lease, and only the holder of the latest
 one may say how the job ended. Every method is one transaction. Use a JobStore from one thread at a time.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from img_enhance.jobs import callbacks, days
-from img_enhance.jobs.refusals import KeyReused, QuotaReached, ResultExpired, Saturated, StorageFull, StoreBroken
+from img_enhance.jobs import callbacks, days, shares
+from img_enhance.jobs.database import Database
+from img_enhance.jobs.refusals import KeyReused, QuotaReached, ResultExpired, Saturated
 from img_enhance.jobs.rows import (
     COLUMNS,
     Bounds,
@@ -28,41 +26,19 @@ from img_enhance.jobs.rows import (
     Load,
     Queue,
     Used,
-    Waiting,
     Worked,
     job_of,
     values_of,
 )
-from img_enhance.jobs.schema import CHANGES, TABLES, VERSION
 
 # A job that was running when the service was killed starts again; one that brings the whole machine down must not do so for ever.
 MOST_RETURNS = 20
 MOST_DEATHS = 2
 
-# No job is told to wait longer; one that seems to be was told before the clock was set back.
-LONGEST_WAIT_SECONDS = 60.0
-
 _SECRET_BYTES = 32
-_BUSY_MILLISECONDS = 5_000
-_PRIVATE_FILE = 0o600
 
 # Of the HTTP statuses of errors.
 _OUR_FAULT = 500
-
-# The least that a job counts: reading, starting and answering cost everybody something.
-_LEAST_SECONDS = 0.1
-
-# Jobs that wait, each with its turn: the work that its quota has had, and what that has waiting before it. Short work of a quota comes
-# before its long work, but long work only steps back by as much as it takes.
-_WAITING = """
-WITH waiting AS (
-    SELECT jobs.rowid AS number, jobs.*, created + estimated_seconds AS due, coalesce(shares.turn, 0) + total(estimated_seconds) OVER (
-        PARTITION BY jobs.quota ORDER BY created + estimated_seconds, jobs.rowid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS turn
-    FROM jobs LEFT JOIN shares USING (quota) WHERE state = 'queued'
-)
-"""
-_ORDER = "turn, due, number"
 
 
 class JobStore:
@@ -73,16 +49,11 @@ class JobStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._foreseen():
-            _make_private(path)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MILLISECONDS}"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._check()
+        self._database = Database(path)
+        self._db = self._database.connection
 
     def close(self) -> None:
-        self._db.close()
+        self._database.close()
 
     def accept(
         self,
@@ -98,7 +69,7 @@ class JobStore:
         Raises: QuotaReached, DailyQuotaReached, Saturated when there are too many; KeyReused when the claim is not new.
         """
         first = jobs[0]
-        with self._transaction():
+        with self._database.transaction():
             new = [job for job in jobs if job.state == "queued"]
             self._check_bounds(new, bounds)
             if batch is not None:
@@ -109,7 +80,7 @@ class JobStore:
                     self._db.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
                 except sqlite3.IntegrityError:
                     raise KeyReused("this Idempotency-Key came with another request at the same time", "use a new one") from None
-            self._line_up(first.quota)
+            shares.line_up(self._db, first.quota)
             for job in jobs:
                 names = ", ".join(COLUMNS)
                 marks = ", ".join("?" * len(COLUMNS))
@@ -121,7 +92,7 @@ class JobStore:
 
     def knows(self, quota: str, key: str) -> bool:
         """Whether an earlier request of this quota came with this key."""
-        with self._foreseen():
+        with self._database.foreseen():
             return self._db.execute("SELECT 1 FROM idempotency WHERE owner = ? AND key = ?", (quota, key)).fetchone() is not None
 
     def claimed(self, quota: str, claim: Claim) -> str | None:
@@ -129,7 +100,7 @@ class JobStore:
 
         Raises: KeyReused when it came with another payload.
         """
-        with self._foreseen():
+        with self._database.foreseen():
             row = self._db.execute("SELECT * FROM idempotency WHERE owner = ? AND key = ?", (quota, claim.key)).fetchone()
         if row is None:
             return None
@@ -152,29 +123,21 @@ class JobStore:
         return self._jobs(f"WHERE {where} ORDER BY rowid DESC LIMIT ?", owner, *([] if before is None else [before.id]), most)
 
     def lease(self, *, short_seconds: float, now: float, until: float) -> Job | None:
-        """The next job, now running with a new token, among those estimated below `short_seconds`.
-
-        The quota that had least of the workers comes first, as a fair scheduler of processes does it, so that nobody waits for all of
-        another's jobs.
-        """
-        with self._transaction():
-            row = self._db.execute(
-                f"{_WAITING} SELECT id, quota, estimated_seconds FROM waiting WHERE (not_before <= ? OR not_before > ?) "  # noqa: S608
-                f"AND estimated_seconds < ? ORDER BY {_ORDER} LIMIT 1",
-                (now, now + LONGEST_WAIT_SECONDS, short_seconds),
-            ).fetchone()
+        """The next job in turn, now running with a new token, among those estimated below `short_seconds`."""
+        with self._database.transaction():
+            row = shares.next_one(self._db, short_seconds=short_seconds, now=now)
             if row is None:
                 return None
             self._db.execute(
                 "UPDATE jobs SET state = 'running', started = ?, token = token + 1, lease_until = ? WHERE id = ?", (now, until, row["id"])
             )
-            self._charge(row["quota"], row["estimated_seconds"])
+            shares.charge(self._db, row["quota"], row["estimated_seconds"])
             self._note(row["id"], "running", now)
             return self._jobs("WHERE id = ?", row["id"])[0]
 
     def renew(self, job: Job, *, until: float) -> bool:
         """Whether the lease still holds; then it holds until the new time."""
-        with self._transaction():
+        with self._database.transaction():
             changed = self._db.execute(
                 "UPDATE jobs SET lease_until = ? WHERE id = ? AND token = ? AND state = 'running'", (until, job.id, job.token)
             )
@@ -190,20 +153,20 @@ class JobStore:
 
     def requeue(self, job: Job, *, now: float, not_before: float = 0.0, deaths: int = 0, returns: int = 0) -> bool:
         """Put a running job back into the queue, if the lease still holds: whether it did."""
-        with self._transaction():
+        with self._database.transaction():
             changed = self._db.execute(
                 "UPDATE jobs SET state = 'queued', started = NULL, lease_until = NULL, not_before = ?, "
                 "deaths = deaths + ?, returns = returns + ? WHERE id = ? AND token = ? AND state = 'running'",
                 (not_before, deaths, returns, job.id, job.token),
             )
             if changed.rowcount == 1:
-                self._charge(job.quota, -job.estimated_seconds)
+                shares.charge(self._db, job.quota, -job.estimated_seconds)
                 self._note(job.id, "queued", now)
             return changed.rowcount == 1
 
     def cancel(self, id: str, *, now: float) -> bool:
         """Whether the job was unfinished; then it is cancelled, and a lease on it holds no more."""
-        with self._transaction():
+        with self._database.transaction():
             changed = self._db.execute(
                 "UPDATE jobs SET state = 'cancelled', finished = ?, lease_until = NULL WHERE id = ? AND state IN ('queued', 'running')",
                 (now, id),
@@ -225,7 +188,7 @@ class JobStore:
             "status": ResultExpired.http_status,
             "detail": "deleted, as its owner asked; send the photo again",
         }
-        with self._transaction():
+        with self._database.transaction():
             job = next(iter(self._jobs("WHERE id = ? AND state = 'done'", id)), None)
             if job is None:
                 return False
@@ -240,7 +203,7 @@ class JobStore:
 
     def forget(self, id: str) -> bool:
         """Whether the job had ended; then nothing is known of it any more, but that its quota has used it."""
-        with self._transaction():
+        with self._database.transaction():
             changed = self._db.execute("DELETE FROM jobs WHERE id = ? AND state NOT IN ('queued', 'running')", (id,))
             if changed.rowcount == 1:
                 self._db.execute("DELETE FROM batches WHERE id NOT IN (SELECT batch FROM jobs WHERE batch NOT NULL)")
@@ -269,7 +232,7 @@ class JobStore:
 
     def expire(self, *, finished_before: float, forget_before: float) -> tuple[str, ...]:
         """Jobs whose results are over now; what ended even before `forget_before` is forgotten altogether."""
-        with self._transaction():
+        with self._database.transaction():
             over = "state IN ('done', 'failed', 'cancelled') AND finished < ?"
             ids = [row["id"] for row in self._db.execute(f"SELECT id FROM jobs WHERE {over}", (finished_before,))]  # noqa: S608
             self._db.execute(f"UPDATE jobs SET state = 'expired', result_bytes = 0, photo_bytes = 0 WHERE {over}", (finished_before,))  # noqa: S608
@@ -278,19 +241,19 @@ class JobStore:
                 "DELETE FROM batches WHERE created < ? AND id NOT IN (SELECT batch FROM jobs WHERE batch NOT NULL)", (forget_before,)
             )
             self._db.execute("DELETE FROM idempotency WHERE created < ?", (finished_before,))
-            self._db.execute("DELETE FROM shares WHERE quota NOT IN (SELECT quota FROM jobs WHERE state IN ('queued', 'running'))")
+            shares.forget_idle(self._db)
             self._db.execute("DELETE FROM days WHERE day < ?", (days.day_of(forget_before),))
         return tuple(ids)
 
     def queue(self) -> Queue:
         """What waits and what runs."""
-        with self._foreseen():
-            rows = self._db.execute(f"{_WAITING} SELECT id, kind, estimated_seconds FROM waiting ORDER BY {_ORDER}").fetchall()  # noqa: S608
-        return Queue(tuple(Waiting(*row) for row in rows), self._jobs("WHERE state = 'running'"))
+        with self._database.foreseen():
+            waiting = shares.in_turn(self._db)
+        return Queue(waiting, self._jobs("WHERE state = 'running'"))
 
     def worked(self, *, most: int) -> tuple[Worked, ...]:
         """How long the latest jobs that are done took, the latest last."""
-        with self._foreseen():
+        with self._database.foreseen():
             rows = self._db.execute(
                 "SELECT kind, estimated_seconds, finished - started FROM jobs"
                 " WHERE state = 'done' AND started IS NOT NULL ORDER BY finished DESC LIMIT ?",
@@ -300,41 +263,40 @@ class JobStore:
 
     def unfinished(self, quota: str) -> int:
         """How many jobs of this quota wait or run."""
-        with self._foreseen():
-            row = self._db.execute("SELECT count(*) FROM jobs WHERE quota = ? AND state IN ('queued', 'running')", (quota,)).fetchone()
-        return int(row[0])
+        with self._database.foreseen():
+            return shares.unfinished(self._db, quota)
 
     def used(self, quota: str, *, day: int) -> Used:
         """What this quota has used on a day."""
-        with self._foreseen():
+        with self._database.foreseen():
             return days.used_by(self._db, quota, day)
 
     def callback(self, id: str) -> Callback | None:
         """How the telling of a job's end goes, None if nobody asked for it."""
-        with self._foreseen():
+        with self._database.foreseen():
             row = self._db.execute("SELECT * FROM callbacks WHERE job = ?", (id,)).fetchone()
         return None if row is None else callbacks.callback_of(row)
 
     def callbacks_due(self, *, now: float, busy: Collection[str], most_each: int) -> tuple[Callback, ...]:
         """Ends of jobs that are to be told now, but for the `busy` ones, and at most so many of each quota."""
-        with self._foreseen():
+        with self._database.foreseen():
             return callbacks.due(self._db, now=now, busy=busy, most_each=most_each)
 
     def attempted(self, callback: Callback, *, now: float, answer: str, taken: bool, again: bool) -> bool:
         """Note how an attempt to tell went, which is to be made `again` or not; whether there will be another one."""
-        with self._transaction():
+        with self._database.transaction():
             return callbacks.attempted(self._db, callback, now=now, answer=answer, taken=taken, again=again)
 
     def secret(self, name: str) -> bytes:
         """32 random bytes, always the same ones of this store."""
-        with self._transaction():
+        with self._database.transaction():
             self._db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, secrets.token_bytes(_SECRET_BYTES)))
             value: bytes = self._db.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()[0]
             return value
 
     def load(self) -> Load:
         """How much there is."""
-        with self._foreseen():
+        with self._database.foreseen():
             states = {row[0]: int(row[1]) for row in self._db.execute("SELECT state, count(*) FROM jobs GROUP BY state")}
             queued = self._db.execute("SELECT kind, total(estimated_seconds) FROM jobs WHERE state = 'queued' GROUP BY kind").fetchall()
             stored = self._db.execute("SELECT total(photo_bytes) + total(result_bytes) FROM jobs").fetchone()[0]
@@ -342,35 +304,20 @@ class JobStore:
 
     def events(self, id: str, *, after: int) -> tuple[tuple[int, str, float], ...]:
         """Number, state and time of a job's changes of state after that number."""
-        with self._foreseen():
+        with self._database.foreseen():
             rows = self._db.execute("SELECT number, state, at FROM events WHERE job = ? AND number > ? ORDER BY number", (id, after))
             return tuple((row["number"], row["state"], row["at"]) for row in rows)
 
     def files(self) -> dict[str, tuple[str, ...]]:
         """The files of every job that has any, by the job's id."""
-        with self._foreseen():
+        with self._database.foreseen():
             rows = self._db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running', 'done')")
             return {row["id"]: job_of(row).files for row in rows}
 
     def check_writable(self) -> None:
         """Pass if the next transaction could be written."""
-        with self._transaction():
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _check(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            self._db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version > VERSION:
-            raise StoreBroken(f"{self.path} has version {version}, this program knows {VERSION}", "use the program that it is from")
-        elif version < VERSION:
-            if version not in CHANGES:
-                raise StoreBroken(f"{self.path} has version {version}, which is not known", "move it away")
-            changes = "".join(CHANGES[each] for each in range(version, VERSION))
-            self._db.executescript(f"BEGIN IMMEDIATE; {changes} PRAGMA user_version = {VERSION}; COMMIT;")
-        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreBroken(f"{self.path} is damaged ({found})", "restore it, or move the whole folder away to start anew")
+        with self._database.transaction():
+            self._database.write_version()
 
     def _check_bounds(self, new: Sequence[Job], bounds: Bounds) -> None:
         if not new:
@@ -387,24 +334,6 @@ class JobStore:
             raise QuotaReached(f"{unfinished} of your jobs are unfinished and {bounds.per_quota} may be", "wait for some or cancel them")
         days.check_day(days.used_by(self._db, new[0].quota, days.day_of(new[0].created)), days.sum_of(new), bounds.daily)
 
-    def _line_up(self, quota: str) -> None:
-        """Let a quota without unfinished jobs begin where the others are: what it did not use before is gone."""
-        if self.unfinished(quota):
-            return
-        had = "turn - (SELECT total(estimated_seconds) FROM jobs WHERE jobs.quota = shares.quota AND state = 'running')"
-        busy = "quota IN (SELECT quota FROM jobs WHERE state IN ('queued', 'running'))"
-        least = self._db.execute(f"SELECT min({had}) FROM shares WHERE {busy}").fetchone()[0] or 0.0  # noqa: S608 - texts of this module
-        self._db.execute(
-            "INSERT INTO shares VALUES (?, ?) ON CONFLICT (quota) DO UPDATE SET turn = max(turn, excluded.turn)", (quota, least)
-        )
-
-    def _charge(self, quota: str, seconds: float) -> None:
-        """Count work that a quota gets."""
-        self._db.execute(
-            "INSERT INTO shares VALUES (?, ?) ON CONFLICT (quota) DO UPDATE SET turn = turn + excluded.turn",
-            (quota, math.copysign(max(abs(seconds), _LEAST_SECONDS), seconds)),
-        )
-
     def _end(
         self,
         job: Job,
@@ -417,7 +346,7 @@ class JobStore:
         error: str | None = None,
         refund: bool = False,
     ) -> bool:
-        with self._transaction():
+        with self._database.transaction():
             changed = self._db.execute(
                 "UPDATE jobs SET state = ?, finished = ?, lease_until = NULL, result = ?, result_bytes = ?, record = ?, error = ? "
                 "WHERE id = ? AND token = ? AND state = 'running'",
@@ -437,44 +366,12 @@ class JobStore:
         )
 
     def _jobs(self, where: str, *values: Any) -> tuple[Job, ...]:
-        with self._foreseen():
+        with self._database.foreseen():
             rows = self._db.execute(f"SELECT * FROM jobs {where}", values).fetchall()  # noqa: S608 - texts of this module
         return tuple(job_of(row) for row in rows)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._foreseen():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _foreseen(self) -> Iterator[None]:
-        """What SQLite raises, as errors of ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise StorageFull("the disk of the service is full", "try again later") from None
-            raise StoreBroken(f"the list of jobs {self.path} cannot be used: {error}", "see to its disk and permissions") from error
 
 
 def without_facts(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record without the facts that its steps noted of the photo."""
     steps = [{name: value for name, value in step.items() if name != "facts"} for step in record.get("steps", ())]
     return {**record, "steps": steps}
-
-
-def _make_private(path: Path) -> None:
-    """Let nobody else read the file and those that SQLite makes beside it, which take its mode."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE))
-        for each in path.parent.glob(f"{path.name}*"):
-            each.chmod(_PRIVATE_FILE)
-    except OSError as error:
-        raise StoreBroken(f"the list of jobs {path} cannot be used: {error.strerror}", "see to its disk and permissions") from None
