@@ -76,7 +76,7 @@ bench-models: .venv/bench-quality.stamp ## print how near to the truth every mod
 	$(BIN)/python bench/models_run.py
 
 bench-vulkan: .venv/vulkan.stamp ## print how fast a GPU is by Vulkan
-	$(BIN)/python bench/vulkan.py
+	$(BIN)/python bench/gpu_vulkan.py
 
 bench-quality: .venv/bench-quality.stamp ## print how well pictures are corrected
 	$(BIN)/python bench/quality_run.py

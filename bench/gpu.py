@@ -1,326 +1,132 @@
-"""Prints how fast realesrgan-x4plus is on a GPU, against upstream's way and the GPU's own limit, and whether a memory budget holds there.
+"""Measures a GPU by PyTorch and by Vulkan in one call that is over in five minutes, whatever happens.
 
-python bench/gpu.py                       the first CUDA device; minutes
-python bench/gpu.py --budget-gb 4         the budget of the last table
-python bench/gpu.py --place cpu --quick   tiny pictures on the processor: shows that everything runs, its figures mean nothing
+python bench/gpu.py                        the first CUDA device, and the device that `--device vulkan` takes
+python bench/gpu.py --seconds 280          how long all of it may take
+python bench/gpu.py --place cpu --quick    tiny pictures on the processor, and Vulkan in software: shows that everything runs
 
-It needs PyTorch (extra [torch]), in the interpreter that runs it. With ncnn (extra [vulkan]) the tables of bench/vulkan.py follow.
+For machines that are lent for minutes. Each table of bench/gpu_pytorch.py and bench/gpu_vulkan.py is a process of its own with its share of
+the time: one that fails, hangs or takes too long ends alone, and the rows that it measured stay, on the screen and in the folder of --out.
+Where PyTorch or ncnn is missing, the other is measured. What a machine without internet needs is packed by bench/luggage.py.
 """
 
 import argparse
-import json
-import statistics
+import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from img_enhance.engine import Engine
-from img_enhance.errors import GpuMemoryFull
-from img_enhance.geometry import Size
-from img_enhance.machine.devices import find_device
-from img_enhance.models.networks.segment import Precision
-from img_enhance.models.table import BUILT_IN
-from img_enhance.models.weights.store import load
-from img_enhance.passes.network import NetworkPlan
-from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, Machine, RealESRGAN
-from img_enhance.request.recipe import Recipe
-from img_enhance.runtimes.torch import Torch
-from machine import header, header_text
-from measure import say
-from peers.pytorch_rrdbnet import network as upstreams_network
-from peers.pytorch_rrdbnet import tiled
-from photos import Pixels, main_source, photo_pixels
-from pictures import difference
-from tables import Cell, Column, Table, verdict
-
-MODEL = BUILT_IN.named("realesrgan-x4plus")
-
-# Sides of the windows that the bare network is measured on, in pixels; sizes of whole photos; those of the predecessor's photos.
-SIDES, QUICK_SIDES = (128, 256, 512, 1024), (16, 24)
-PHOTOS, QUICK_PHOTOS = (Size(1728, 2304), Size(4243, 2828)), (Size(40, 30),)
-BUDGETED, QUICK_BUDGETED = (Size(1728, 2304), Size(2592, 4608), Size(4608, 2592), Size(9216, 6912)), (Size(40, 30), Size(64, 48))
-# A matrix product that fills any GPU of today, and one for a processor.
-PRODUCT, QUICK_PRODUCT = 8192, 256
-UPSTREAMS_TILES = (0, 400)
-
-REPEATS = 5
-# Between a photo cut into areas and the same uncut.
-LEAST_DECIBELS = {"f32": 60.0, "bf16": 45.0}
+BENCH = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Where the networks run, in which precision, and whether on tiny pictures only."""
+class Part:
+    """One table of a script, and how many seconds it may take."""
 
-    place: str
-    precision: Precision
-    quick: bool
-    budget_bytes: int
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+    script: str
+    table: str
+    seconds: float
 
     @property
-    def half(self) -> torch.dtype:
-        """What upstream computes in on a GPU; processors are no measure of that."""
-        return torch.float32 if self.place == "cpu" else torch.float16
+    def name(self) -> str:
+        return f"{self.script.removeprefix('gpu_')} {self.table}"
 
-    def machine(self, budget_bytes: int | None = None) -> Machine:
-        device = "torch" if self.place == "cpu" else self.place
-        return Machine(device=device, precision=self.precision, max_gpu_memory=budget_bytes)
 
-    def wait(self) -> None:
-        if self.place != "cpu":
-            torch.cuda.synchronize(self.place)
-
-    def seconds(self, work: Callable[[], object], repeats: int = REPEATS) -> float:
-        """The median of several runs after one that does not count."""
-        taken = []
-        for _ in range(1 + repeats):
-            self.wait()
-            started = time.perf_counter()
-            work()
-            self.wait()
-            taken.append(time.perf_counter() - started)
-        return statistics.median(taken[1:])
+# What is worth most comes first, in case that time runs out.
+PARTS = (
+    Part("gpu_pytorch", "network", 70),
+    Part("gpu_vulkan", "network", 60),
+    Part("gpu_pytorch", "photos", 70),
+    Part("gpu_vulkan", "photos", 60),
+    Part("gpu_pytorch", "budget", 120),
+)
+PACKAGES = {"gpu_pytorch": "torch", "gpu_vulkan": "ncnn"}
+# A process that has to go gets so long to say what it must.
+END_SECONDS = 5.0
+LEAST_SECONDS = 10.0
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Measure and print."""
+    """Run every part, and answer 1 where one did not end well."""
     arguments = _parser().parse_args(given)
-    native = arguments.place == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False)
-    precision: Precision = "bf16" if native and not arguments.f32 else "f32"
-    bench = Bench(arguments.place, precision, arguments.quick, int(arguments.budget_gb * 1e9))
-    facts = {**header(None), "torch": torch.__version__, **_gpu_facts(bench), "precision": precision}
-    print(header_text(facts), flush=True)
-    record: dict[str, Any] = {"machine": facts, "quick": bench.quick, "tables": []}
-    for table in _tables(bench):
-        print(table.text(), flush=True)
-        record["tables"].append(table.record())
-        if arguments.json is not None:
-            arguments.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return 0
+    deadline = time.monotonic() + arguments.seconds
+    if arguments.out is not None:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    _say_drivers()
+    ended = {part.name: _ended(part, arguments, deadline - time.monotonic()) for part in PARTS}
+    print("\n".join(f"{name.ljust(16)}  {how}" for name, how in ended.items()), flush=True)
+    return int(any(not how.startswith("[OK]") for how in ended.values()))
 
 
-def _gpu_facts(bench: Bench) -> dict[str, str]:
-    if bench.place == "cpu":
-        return {"gpu": "none"}
-    facts = torch.cuda.get_device_properties(bench.place)
-    return {
-        "gpu": f"{facts.name}, {facts.total_memory / 1e9:.0f} GB",
-        "cuda": str(torch.version.cuda),
-        "cudnn": str(torch.backends.cudnn.version()),
-    }
+def _ended(part: Part, arguments: argparse.Namespace, left: float) -> str:
+    """How a part went."""
+    if find_spec(PACKAGES[part.script]) is None:
+        return f"[MISSED] the package {PACKAGES[part.script]} is not installed"
+    seconds = min(part.seconds, left)
+    if seconds < LEAST_SECONDS:
+        return "[MISSED] no time was left"
+    print(f"== {part.name}, {seconds:.0f} s at most", flush=True)
+    started = time.monotonic()
+    with subprocess.Popen(_command(part, arguments), env=_environment()) as process:
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            return f"[MISSED] not over after {seconds:.0f} s; the rows above were measured"
+        finally:
+            process.kill()  # nothing happens to one that has ended; on Ctrl-C it must not go on alone
+    taken = time.monotonic() - started
+    return f"[OK] {taken:.0f} s" if code == 0 else f"[MISSED] exit code {code} after {taken:.0f} s, see above"
 
 
-def _tables(bench: Bench) -> Iterator[Table]:
-    yield _network_table(bench)
-    yield _photo_table(bench)
-    yield _budget_table(bench)
-    if find_spec("ncnn") is not None:
-        from vulkan import tables
-
-        device = find_device("vulkan")
-        say(f"by Vulkan: {device.name} ({device.place})")
-        yield from tables(device, quick=bench.quick)
-
-
-def _ceiling(bench: Bench) -> float:
-    """Operations a second of a matrix product."""
-    side = QUICK_PRODUCT if bench.quick else PRODUCT
-    one, other = (torch.randn(side, side, device=bench.place, dtype=bench.dtype) for _ in range(2))
-    return 2 * side**3 / bench.seconds(lambda: one @ other)
-
-
-def _network_table(bench: Bench) -> Table:
-    """Input pixels a second of the bare network on one window that lies on the device."""
-    say("the bare network")
-    ceiling = _ceiling(bench)
-    ours = Torch(bench.precision, place=bench.place).compile(MODEL.segments, load(MODEL))
-    upstreams = _upstreams(bench, bench.half)
-    compiled = _upstreams(bench, bench.dtype, torch.channels_last)
-    if not bench.quick:  # it takes minutes, on tiny pictures too
-        compiled = torch.compile(compiled)
-    rows: list[tuple[Cell, ...]] = []
-    for side in QUICK_SIDES if bench.quick else SIDES:
-        window = torch.rand(side, side, 3, device=bench.place, dtype=bench.dtype)
-        picture = window.permute(2, 0, 1)[None]
-        half, last = picture.to(bench.half).contiguous(), picture.contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            try:
-                seconds = [
-                    bench.seconds(lambda: ours.run([window], lambda: None)),  # noqa: B023 - called before the next window
-                    bench.seconds(lambda: upstreams(half)),  # noqa: B023
-                    bench.seconds(lambda: compiled(last)),  # noqa: B023
-                ]
-            except (GpuMemoryFull, torch.OutOfMemoryError):
-                say(f"  no room for {side}x{side}")
-                break
-        rate, upstreams_rate, compiled_rate = (side * side / one for one in seconds)
-        share = rate * MODEL.flops / ceiling
-        rows.append(
-            (
-                rate / upstreams_rate,
-                share,
-                verdict(share >= 0.5, ">= 0.5"),
-                f"{side}x{side}",
-                rate / 1e6,
-                upstreams_rate / 1e6,
-                compiled_rate / 1e6,
-            )
-        )
-    return Table(
-        title=f"The bare network, {MODEL.name}",
-        about="Million input pixels a second on one window on the device; share of what a matrix product of this precision would allow.",
-        columns=(
-            Column("ours/upstream", ".2f"),
-            Column("share of limit", ".2f"),
-            Column("goal"),
-            Column("window"),
-            Column("ours", ".3f"),
-            Column("upstream", ".3f"),
-            Column("torch.compile", ".3f"),
-        ),
-        rows=tuple(rows),
-        notes=(
-            f"limit: {ceiling / 1e12:.1f} TFLOP/s, {MODEL.flops / 1e6:.1f} MFLOP a pixel: {ceiling / MODEL.flops / 1e6:.2f} MP/s",
-            f"upstream: {bench.half}, channels first, as its code runs; torch.compile: {bench.dtype}, channels last",
-        ),
-    )
-
-
-def _photo_table(bench: Bench) -> Table:
-    """Seconds from pixels in memory to pixels in memory, networks loaded."""
-    rows: list[tuple[Cell, ...]] = []
-    upstreams = _upstreams(bench, bench.half)
-    with Engine(bench.machine()) as engine:
-        for size in QUICK_PHOTOS if bench.quick else PHOTOS:
-            say(f"whole photos, {size}")
-            pixels = photo_pixels(main_source(), size)
-            ours = bench.seconds(lambda: engine.enhance(Photo(pixels), _recipe()), 1)  # noqa: B023 - called before the next photo
-            theirs = [_upstreams_seconds(bench, upstreams, pixels, tile) for tile in UPSTREAMS_TILES]
-            ratios = [None if one is None else one / ours for one in theirs]
-            rows.append((*ratios, str(size), ours, *theirs, size.pixels / 1e6 / ours))
-    return Table(
-        title=f"Whole photos, {MODEL.name}, x4",
-        about="Seconds from pixels to pixels in the machine's memory, networks loaded; ratios of seconds first.",
-        columns=(
-            *(Column(f"tile {tile}/ours", ".2f") for tile in UPSTREAMS_TILES),
-            Column("photo"),
-            Column("ours s", ".2f"),
-            *(Column(f"upstream, tile {tile} s", ".2f") for tile in UPSTREAMS_TILES),
-            Column("ours MP/s", ".3f"),
-        ),
-        rows=tuple(rows),
-        notes=("upstream's way holds the photo and the result on the device; - where they do not fit",),
-    )
-
-
-def _upstreams_seconds(bench: Bench, upstreams: Callable[[Any], Any], pixels: Pixels, tile: int) -> float | None:
-    """Upstream's way for a whole photo; None where the device's memory does not do."""
-
-    def work() -> None:
-        picture = (torch.from_numpy(pixels).to(bench.place).permute(2, 0, 1)[None] / 255).to(bench.half)
-        answer = tiled(upstreams, picture, tile) if tile else upstreams(picture)
-        (answer[0].float().clamp_(0, 1).permute(1, 2, 0).cpu().numpy() * 255.0).round().astype("uint8")
-
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
-        with torch.inference_mode():
-            return bench.seconds(work, 1)
-    except torch.OutOfMemoryError:
-        return None
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
-def _budget_table(bench: Bench) -> Table:
-    """The predecessor's sizes under a budget, against the same without one."""
-    rows: list[tuple[Cell, ...]] = []
-    recipe = Recipe(steps=(CLAHE(), *_steps()))
-    for size in QUICK_BUDGETED if bench.quick else BUDGETED:
-        say(f"under a budget, {size}")
-        pixels = photo_pixels(main_source(), size)
-        with Engine(bench.machine()) as engine:
-            free = engine.enhance(Photo(pixels), recipe).photo.pixels
-        _forget(bench)
-        with Engine(bench.machine(bench.budget_bytes)) as engine:
-            started = time.perf_counter()
-            result = engine.enhance(Photo(pixels), recipe)
-            seconds = time.perf_counter() - started
-        measured = 0 if bench.place == "cpu" else torch.cuda.max_memory_reserved(bench.place)
-        _forget(bench)
-        apart = difference(result.photo.pixels, free)
-        least = LEAST_DECIBELS[bench.precision]
-        network = result.plan.passes[-1]
-        areas = network.area_rows * network.area_columns if isinstance(network, NetworkPlan) else 0
-        rows.append(
-            (
-                measured / bench.budget_bytes,
-                verdict(measured <= bench.budget_bytes and apart.decibels >= least, f"<= 1, >= {least:g} dB"),
-                str(size),
-                seconds,
-                (result.plan.gpu_projected_bytes or 0) / 1e9,
-                measured / 1e9,
-                areas,
-                apart.decibels,
-                apart.worst,
-                "; ".join(result.warnings) or "none",
-            )
-        )
-    return Table(
-        title=f"{bench.budget_bytes / 1e9:g} GB of the GPU's memory, clahe and {MODEL.name}, x4",
-        about="Most memory that PyTorch reserved against the budget; the picture against that of an engine without one.",
-        columns=(
-            Column("ratio", ".2f"),
-            Column("goal"),
-            Column("photo"),
-            Column("seconds", ".1f"),
-            Column("projected GB", ".2f"),
-            Column("measured GB", ".2f"),
-            Column("areas"),
-            Column("dB", ".1f"),
-            Column("worst of 255"),
-            Column("warnings"),
-        ),
-        rows=tuple(rows),
-    )
+def _command(part: Part, arguments: argparse.Namespace) -> list[str]:
+    command = [sys.executable, str(BENCH / f"{part.script}.py"), "--part", part.table, *["--quick"] * arguments.quick]
+    if part.script == "gpu_pytorch":
+        command += ["--place", arguments.place, "--budget-gb", str(arguments.budget_gb), *["--f32"] * arguments.f32]
+    if arguments.out is not None:
+        command += ["--json", str(arguments.out / f"{part.script}_{part.table}.json")]
+    return command
 
 
-def _forget(bench: Bench) -> None:
-    if bench.place != "cpu":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(bench.place)
+def _environment() -> dict[str, str]:
+    """This one, in which the sources beside this folder are found, installed or not."""
+    path = [str(BENCH.parent / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
 
 
-def _steps() -> tuple[RealESRGAN]:
-    return (RealESRGAN(model=MODEL.name),)
-
-
-def _recipe() -> Recipe:
-    return Recipe(steps=_steps())
-
-
-def _upstreams(bench: Bench, dtype: torch.dtype, format: torch.memory_format = torch.contiguous_format) -> Callable[[Any], Any]:
-    weights = {}
-    for name, values in load(MODEL).items():
-        tensor = torch.from_numpy(values.astype("float32")).to(bench.place, dtype)
-        weights[name] = tensor.contiguous(memory_format=format) if tensor.ndim == 4 else tensor
-    return upstreams_network(weights)
+def _say_drivers() -> None:
+    """What the system says of its GPUs, before anything may hang."""
+    for command in (
+        ("nvidia-smi", "--query-gpu=name,driver_version,memory.total,memory.free", "--format=csv,noheader"),
+        ("sh", "-c", "ldconfig -p | grep -E 'libvulkan.so|libGLX_nvidia.so|libcuda.so'; ls /usr/share/vulkan/icd.d /etc/vulkan/icd.d"),
+    ):
+        try:
+            said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LEAST_SECONDS)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            print(f"{command[0]}: {error}", flush=True)
+        else:
+            print((said.stdout + said.stderr).strip(), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=280.0, help="how long all of it may take (default 280)")
     parser.add_argument("--place", default="cuda:0", help="the device as PyTorch names it (default cuda:0)")
     parser.add_argument("--quick", action="store_true", help="tiny pictures")
-    parser.add_argument("--f32", action="store_true", help="float32 also where bf16 is native")
-    parser.add_argument("--budget-gb", type=float, default=4.0, metavar="GB", help="the budget of the last table (default 4)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures too")
+    parser.add_argument("--f32", action="store_true", help="by PyTorch float32 also where bf16 is native")
+    parser.add_argument("--budget-gb", type=float, default=4.0, metavar="GB", help="the budget of the table about memory (default 4)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="save the figures there too, after every row")
     return parser
 
 

@@ -28,10 +28,18 @@ def header(peers_python: Path | None, *, also: tuple[str, ...] = ()) -> dict[str
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         "img-enhance": __version__,
-        **{name: importlib.metadata.version(name) for name in _OURS},
+        **{name: _version(name) for name in _OURS},
         **_peer_versions(peers_python),
-        **{name: importlib.metadata.version(name) for name in also},
+        **{name: _version(name) for name in also},
     }
+
+
+def _version(name: str) -> str:
+    """The version of a package; a bench of GPUs runs without some of ours too."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def header_text(facts: dict[str, str]) -> str:

@@ -1,7 +1,8 @@
 """Tables of results: plain ASCII for a screen, JSON values for a file."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 Cell = str | int | float | None
@@ -24,6 +25,17 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+
+    def growing(self, rows: Iterable[tuple[Cell, ...]]) -> Iterator["Table"]:
+        """This table with one row more each time, as they are measured: who is cut off has those before."""
+        measured = list[tuple[Cell, ...]]()
+        for row in rows:
+            measured.append(row)
+            yield replace(self, rows=tuple(measured))
+
+    def last_row(self) -> str:
+        """The last row in one line, with the names of its cells."""
+        return ", ".join(f"{column.name} {_shown(cell, column)}" for cell, column in zip(self.rows[-1], self.columns, strict=True))
 
     def text(self) -> str:
         """The table in ASCII, first column to the left, numbers to the right."""

@@ -202,6 +202,7 @@ def single(name: str, function: Any, channels_in: int, channels_out: int, scale:
 W3 = np.random.RandomState(3).standard_normal((3, 3, 3, 3)).astype(np.float32)
 B3 = np.array([0.5, -1, 2], np.float32)
 W1 = np.random.RandomState(7).standard_normal((3, 3, 1, 1)).astype(np.float32)
+W6, B6 = np.array([1, -2, 0.5, 3, 1, 0.1], np.float32), np.array([0.5, 0, -1, 2, 0.25, -3], np.float32)
 W90 = np.random.RandomState(8).standard_normal((3, 90)).astype(np.float32)
 PICTURE = np.random.RandomState(9).standard_normal((3, 6, 5)).astype(np.float32)
 
@@ -227,7 +228,28 @@ OPERATIONS: dict[str, Any] = {
     "inverse_root": lambda ops, _, x: ops.inverse_root(ops.add(ops.multiply(x, x), ops.constant(np.full((1, 1, 1), 0.1)))),
     "bilinear enlarging": lambda ops, _, x: ops.bilinear(x, 2),
     "bilinear reducing": lambda ops, _, x: ops.bilinear(ops.bilinear(ops.nearest(x, 3), 2), 0.5),
+    "sigmoid": lambda ops, _, x: ops.curve(ops.scale(x, 200), "sigmoid"),
+    "silu": lambda ops, _, x: ops.curve(ops.scale(x, 200), "silu"),
+    "mish": lambda ops, _, x: ops.curve(ops.scale(x, 200), "mish"),
+    "curves after a convolution": lambda ops, _, x: ops.concat(
+        [ops.curve(ops.conv(x, W3, B3), kind) for kind in ("sigmoid", "silu", "mish")]
+    ),
+    "group_norm": lambda ops, _, x: ops.group_norm(_six(ops, x), W6, B6, groups=2, epsilon=1e-5),
+    "layer_norm": lambda ops, _, x: ops.layer_norm(_six(ops, x), W6, B6, 1e-6),
+    "sampled": lambda ops, _, x: ops.sampled(x, _shifts(ops, x, 2, 3), factor=2, groups=3),
+    "sampled by one group": lambda ops, _, x: ops.sampled(_six(ops, x), _shifts(ops, x, 3, 1), factor=3, groups=1),
+    "sampled in place": lambda ops, _, x: ops.sampled(_six(ops, x), _shifts(ops, x, 1, 2), factor=1, groups=2),
 }
+
+
+def _six(ops: Any, x: Any) -> Any:
+    return ops.concat([x, ops.scale(x, 3)])
+
+
+def _shifts(ops: Any, x: Any, factor: int, groups: int) -> Any:
+    """Shifts of a few pixels, some of them beyond the edges."""
+    weight = np.random.RandomState(10).uniform(-2, 2, (2 * groups * factor**2, 3, 1, 1)).astype(np.float32)
+    return ops.pixel_shuffle(ops.conv(x, weight), factor)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from img_enhance.errors import DeviceError, GpuMemoryFull, MemoryBudgetError
 from img_enhance.geometry import Size
+from img_enhance.models.networks.realplksr import RealPLKSR
 from img_enhance.models.table import BUILT_IN
 from img_enhance.passes.faces import FacePass
 from img_enhance.passes.network import NetworkPass, NetworkPlan
@@ -105,6 +106,15 @@ def test_what_an_integrated_gpu_takes_counts_in_both_budgets() -> None:
     assert integrated.projected_bytes > (integrated.gpu_projected_bytes or 0)
     with pytest.raises(MemoryBudgetError):
         planned(size, device=INTEGRATED, allowed=700_000_000)
+
+
+def test_what_the_processor_does_for_a_gpu_counts_in_the_machines_memory() -> None:
+    def projected(*, dysample: bool) -> int:
+        network = RealPLKSR(blocks=1, channels=16, scale=2, dysample=dysample)
+        return planned(size, step=NetworkPass(dataclasses.replace(BUILT_IN.named(COMPACT), architecture=network))).projected_bytes
+
+    size = Size(600, 400)
+    assert projected(dysample=True) - projected(dysample=False) >= 0.9 * 600 * 400 * 2**2 * 480  # without it something else is the most
 
 
 def test_a_card_that_is_too_small_is_said_before_any_work() -> None:

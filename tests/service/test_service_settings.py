@@ -35,6 +35,14 @@ def _text(default: object) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
+def test_a_device_is_for_services_that_may_use_a_gpu() -> None:
+    assert settings_from({"ENABLE_GPU": "true", "IMG_ENHANCE_DEVICE": "vulkan:1"}).device == "vulkan:1"
+    with pytest.raises(OptionError, match="device vulkan:1 is of no use without enable_gpu; set ENABLE_GPU=true as well"):
+        settings_from({"IMG_ENHANCE_DEVICE": "vulkan:1"})
+    with pytest.raises(OptionError, match="device must be one of"):
+        settings_from({"ENABLE_GPU": "true", "IMG_ENHANCE_DEVICE": "vulkan:one"})
+
+
 def test_the_well_known_names_need_no_prefix() -> None:
     assert settings_from({"MAX_IMAGE_SIZE_MB": "7"}).max_file_bytes == 7_000_000
     assert settings_from({"MAX_IMAGE_SIZE_MB": "7", "IMG_ENHANCE_MAX_IMAGE_SIZE_MB": "8"}).max_file_bytes == 8_000_000

@@ -15,6 +15,13 @@ def test_workers_share_a_gpu_equally(workers: int) -> None:
     assert setup_of(Settings(workers=workers, short_workers=1), "auto").gpu_share == 1 / (workers + 1)
 
 
+def test_workers_have_the_device_that_was_named_and_readers_none(tmp_path: Path) -> None:
+    settings = Settings(enable_gpu=True, device="vulkan:1")
+    assert {slot.setup.device for slot in worker_slots(settings, tmp_path, Metrics())} == {"vulkan:1"}
+    assert {slot.setup.device for slot in reader_slots(settings, tmp_path, Metrics())} == {"cpu"}
+    assert {slot.setup.device for slot in worker_slots(Settings(), tmp_path, Metrics())} == {"cpu"}
+
+
 def test_workers_have_the_gpu_memory_that_was_set() -> None:
     setup = setup_of(Settings(worker_gpu_memory=3_000_000_000), "auto")
     assert machine_of(setup).max_gpu_memory == 3_000_000_000

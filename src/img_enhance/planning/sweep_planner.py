@@ -194,14 +194,15 @@ def _copying_seconds(plan: SweepPlan, device: Device) -> float:
 
 
 def copied_bytes(model: Model, stages: tuple[Stage, ...], cells: Size, precision: Precision, device: Device) -> int:
-    """The most that a window's copies take in the machine's memory: on their way into the first stage or out of the last, or between any
-    where features are far."""
+    """The most that a window takes in the machine's memory: copies on their way into the first stage or out of the last, or between any
+    where features are far, and what a GPU leaves to the processor."""
 
     def read_by(stage: Stage) -> int:
         most = stage.side + 2 * stage.reach
         return min(most, cells.width) * min(most, cells.height)
 
-    ends = max(read_by(stages[0]) * copies_bytes(model, 1), read_by(stages[-1]) * copies_bytes(model, model.scale))
+    on_host = model.whole.host if device.features_on_host else 0
+    ends = max(read_by(stages[0]) * copies_bytes(model, 1), read_by(stages[-1]) * (copies_bytes(model, model.scale) + on_host))
     if not device.features_on_host or len(stages) == 1:
         return ends
     return ends + max(map(read_by, stages)) * COPIES * 2 * model.features * VALUE_BYTES[precision]

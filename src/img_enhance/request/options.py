@@ -233,6 +233,15 @@ QUALITIES = {"jpeg": JPEG_QUALITY, "webp": WEBP_QUALITY, "avif": AVIF_QUALITY, "
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "vulkan", "vulkan:N", "mps", "openvino", "openvino:GPU", "openvino:NPU", "torch")
 
 
+def check_device(name: str) -> None:
+    """Pass if a device can be called so, whether it is there or not.
+
+    Raises: OptionError.
+    """
+    if not re.fullmatch("|".join(DEVICES).replace(":N|", r":\d{1,3}|"), name):
+        raise OptionError(f"device must be one of {', '.join(DEVICES)}, not '{name}'")
+
+
 @dataclass(frozen=True)
 class Input:
     """How the photo's file is read."""
@@ -374,8 +383,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         check(self)
-        if not re.fullmatch("|".join(DEVICES).replace(":N|", r":\d{1,3}|"), self.device):
-            raise OptionError(f"device must be one of {', '.join(DEVICES)}, not '{self.device}'")
+        check_device(self.device)
 
 
 KEY_VARIABLE = "IMG_ENHANCE_SERVER_KEY"

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from img_enhance.errors import OptionError
 from img_enhance.models.table import MODEL_NAMES
 from img_enhance.request.form import Field, check, fields, from_text, option
-from img_enhance.words import Words
+from img_enhance.request.options import check_device
+from img_enhance.words import Setting, Words
 
 PREFIX = "IMG_ENHANCE_"
 
@@ -38,6 +39,7 @@ class Settings:
     cors_origins: str = option("", help="web sites whose pages may call the API, with commas between", placeholder="ORIGINS")
     metrics: str = option("keyed", help="who sees /metrics: nobody, holders of a key, or anybody", choices=("off", "keyed", "open"))
     enable_gpu: bool = option(False, help="use a GPU where PyTorch or Vulkan finds one (extra [torch] or [vulkan])")
+    device: str = option("auto", help="which one, such as cuda:1 or vulkan:0; auto is the first that is worth it", placeholder="DEVICE")
 
     max_image_size_mb: float = option(50, help="largest file of a photo in megabytes", minimum=0.001, maximum=2_000, placeholder="MB")
     max_json_mb: float = option(16, help="largest JSON body in megabytes; larger photos go by multipart", minimum=0.001, maximum=200)
@@ -122,6 +124,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         check(self)
+        check_device(self.device)
+        if self.device != "auto" and not self.enable_gpu:
+            says = Words(Setting("device", self.device), " is of no use without ", Setting("enable_gpu"))
+            raise OptionError(says, "set ENABLE_GPU=true as well")
 
     @property
     def max_file_bytes(self) -> int:

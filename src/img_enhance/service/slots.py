@@ -21,7 +21,7 @@ _CLUSTER_WORKER_BYTES = 2_000_000_000
 
 def worker_slots(settings: Settings, scratch: Path, metrics: Metrics) -> list[Slot]:
     """A slot for every worker, empty yet."""
-    setup = setup_of(settings, "auto" if settings.enable_gpu else CPU)
+    setup = setup_of(settings, settings.device if settings.enable_gpu else CPU)
     if settings.executor == "ray":
         setup = _on_cluster(setup, settings)
     most_bytes = int((setup.max_memory or 0) * _SLACK) + _SLACK_BYTES

@@ -13,7 +13,7 @@ from img_enhance.geometry import Size
 from img_enhance.progress import OnProgress
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.faults import die_at, misbehave
-from img_enhance.workers.protocol import CPU, EnhancePhoto, Failed, Setup, Succeeded
+from img_enhance.workers.protocol import EnhancePhoto, Failed, Setup, Succeeded
 from img_enhance.workers.public import public
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class EngineWorker:
         from img_enhance.workers.processors import seen
 
         device, cpu = self._setup.device, detect_cpu()
-        found: dict[str, Any] = public(seen(self._engine.device, cpu, take_snapshot(device), enabled=device != CPU))
+        found: dict[str, Any] = public(seen(self._engine.device, cpu, take_snapshot(device), device))
         return found
 
     def close(self) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 
 from img_enhance.machine.devices import Snapshot
 from img_enhance.planning.plan import Device
+from img_enhance.workers.protocol import CPU
 
 DISABLED = "ENABLE_GPU is false"
 
 
-def seen(used: Device, cpu: Device, snapshot: Snapshot, *, enabled: bool) -> dict[str, Any]:
-    """The processor and the GPUs that PyTorch and Vulkan find, and why the one that is used was chosen."""
+def seen(used: Device, cpu: Device, snapshot: Snapshot, wanted: str) -> dict[str, Any]:
+    """The processor and the GPUs that PyTorch and Vulkan find, and why the one that is used was chosen where `wanted` is asked for."""
+    reason = {CPU: DISABLED, "auto": used.reason}.get(wanted, f"DEVICE is {wanted}")
     on_gpu = used.place != cpu.place
     processor = {"kind": "cpu", "name": cpu.name, "cores": cpu.cores, "used": not on_gpu}
     gpus = [
@@ -24,4 +26,4 @@ def seen(used: Device, cpu: Device, snapshot: Snapshot, *, enabled: bool) -> dic
         }
         for gpu in (*(snapshot.gpus or ()), *(snapshot.vulkan_gpus or ()))
     ]
-    return {"devices": [processor, *gpus], "gpu": {"enabled": enabled, "used": on_gpu, "reason": used.reason if enabled else DISABLED}}
+    return {"devices": [processor, *gpus], "gpu": {"enabled": wanted != CPU, "used": on_gpu, "reason": reason}}

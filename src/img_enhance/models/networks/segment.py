@@ -28,17 +28,21 @@ class Function(Protocol):
 
 @dataclass(frozen=True)
 class Scratch:
-    """Bytes that the runtime needs per pixel read while a window runs, measured (`scripts/measure_model.py`)."""
+    """Bytes that the runtime needs per pixel read while a window runs, measured (`scripts/measure_model.py`).
+
+    `host` are those in the machine's memory where the rest lies on a GPU that cannot compute all of it (by Vulkan).
+    """
 
     f32: int
     bf16: int
+    host: int = 0
 
     def bytes_per_pixel(self, precision: Precision) -> int:
         return self.bf16 if precision == "bf16" else self.f32
 
     def times(self, factor: float) -> Scratch:
         """So many times as much."""
-        return Scratch(ceil(self.f32 * factor), ceil(self.bf16 * factor))
+        return Scratch(ceil(self.f32 * factor), ceil(self.bf16 * factor), ceil(self.host * factor))
 
     def of_width(self, factor: float) -> Scratch:
         """That of maps so many times as wide. Narrow ones take more than their share: some of it does not depend on the width."""
