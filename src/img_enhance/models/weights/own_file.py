@@ -12,7 +12,9 @@ import numpy as np
 
 from img_enhance.errors import UnsupportedModel, WeightsMissing
 from img_enhance.models.architecture import Architecture
+from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.recognition import enlarging_network, title_of, used
+from img_enhance.models.trained_values import as_trained
 from img_enhance.models.weights.layouts import published
 from img_enhance.models.weights.ncnn import MAGIC
 from img_enhance.models.weights.ncnn_graph import difference, read_pair
@@ -99,7 +101,10 @@ def read_own(files: tuple[Path, ...]) -> OwnFile:
     found = published(_tensors(files[0]))
     tensors = {key: _as_float(values) for key, values in found.items() if np.issubdtype(values.dtype, np.floating)}
     shapes = used({key: values.shape for key, values in tensors.items()})
-    return OwnFile(enlarging_network(shapes, name), {key: tensors[key] for key in shapes})
+    network = enlarging_network(shapes, name)
+    if isinstance(network, EDSR):
+        network = as_trained(network, tensors)
+    return OwnFile(network, {key: tensors[key] for key in shapes})
 
 
 def _as_float(values: Array) -> Array:
