@@ -11,13 +11,18 @@ import pytest
 
 from img_enhance.errors import OptionError, UnsupportedModel, WeightsCorrupt, WeightsMissing
 from img_enhance.machine.settings import model_table
+from img_enhance.models.architecture import Architecture
 from img_enhance.models.model import Model
+from img_enhance.models.networks.edsr import EDSR
+from img_enhance.models.networks.span import SPAN
 from img_enhance.models.own import Origin, OwnModel, broken_records, keep, opened, own_models, remove
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weight_sources import FileWeights
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.safetensors import write_safetensors
 from img_enhance.models.weights.store import load, present, verified
 from own_networks import CARRIER, carrier_file, carrier_weights
+from random_weights import random_weights
 
 
 @pytest.fixture
@@ -48,6 +53,21 @@ def test_what_is_kept_is_found_again_without_its_first_file(store: WeightStore, 
     weights = load(model, store)
     for name, values in carrier_weights().items():
         np.testing.assert_array_equal(weights[name], values)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [EDSR(1, 2, 4, mean=(0.4488, 0.4371, 0.404), values=255.0), SPAN(4, 2, mean=(0.485, 0.456, 0.406), values=1.0, fused=True)],
+    ids=["edsr", "span"],
+)
+def test_numbers_that_no_weights_say_are_kept(network: Architecture, store: WeightStore, tmp_path: Path) -> None:
+    weights = random_weights(network.shapes, seed=1)
+    write_safetensors(tmp_path / "x.safetensors", weights)
+    model = dataclasses.replace(opened(tmp_path / "x.safetensors", "mine"), architecture=network)
+    keep(OwnModel(model, Origin("x", 1, "0" * 64)), weights, store)
+    (own,) = own_models(store)
+    assert own.model.architecture == network
+    assert list(load(own.model, store)) == list(network.shapes)
 
 
 def test_it_is_a_row_of_the_table_that_nobody_else_chooses(store: WeightStore) -> None:

@@ -13,7 +13,8 @@ from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.networks.segment import Shapes
 from img_enhance.units import count_text
 
-# Layers of networks that published files hold and nobody runs: the mean colour, which super-image's class leaves in the picture.
+# Layers of EDSR that files hold whether they are run or not; what they say of the mean colour becomes numbers of the network
+# (`trained_values.py`).
 UNUSED = ("sub_mean.", "add_mean.")
 
 # Kinds of tensors that an error names.
@@ -30,8 +31,14 @@ def title_of(architecture: Architecture) -> str:
     >>> title_of(SRVGGNetCompact(16, 4))
     'SRVGGNetCompact (convolutions 16, scale 4, width 64)'
     """
-    numbers = ", ".join(f"{field.name} {getattr(architecture, field.name)}" for field in fields(architecture))  # type: ignore[arg-type]
+    numbers = ", ".join(f"{field.name} {_number_text(getattr(architecture, field.name))}" for field in fields(architecture))  # type: ignore[arg-type]
     return f"{type(architecture).__name__} ({numbers})"
+
+
+def _number_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(_number_text, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def used(shapes: Mapping[str, tuple[int, ...]]) -> Shapes:

@@ -1,7 +1,7 @@
 """EDSR, a plain residual network trained to come as near to the truth as it can, and to draw nothing anew.
 
-Source: Lim et al., EDSR, CVPRW 2017, arXiv:1707.02921, the base network; the names and the range of values are those of the super-image
-project's class. That class keeps the mean colour that the paper takes out of a picture, and reads and writes values in [0, 1].
+Source: Lim et al., EDSR, CVPRW 2017, arXiv:1707.02921. The authors' own class takes the mean colour out of the picture and sees values up
+to 255; the super-image project's has the same names, keeps the mean colour, and sees values in [0, 1].
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from math import isqrt
 from typing import Any, ClassVar
 
+from img_enhance.models.networks.mean_colour import with_mean, without_mean
 from img_enhance.models.networks.ops import Ops
 from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment, Shapes
 
@@ -29,11 +30,16 @@ _TAIL_REACH = 2
 
 @dataclass(frozen=True)
 class EDSR:
-    """`blocks` residual blocks of two convolutions, then one or two shuffles of pixels to the larger size."""
+    """`blocks` residual blocks of two convolutions, then one or two shuffles of pixels to the larger size.
+
+    Inside, values of the picture, from 0 to 1, are from 0 to `values`, less the colour `mean` where there is one.
+    """
 
     blocks: int
     scale: int
     features: int = 64
+    mean: tuple[float, ...] = ()
+    values: float = 1.0
 
     cell: ClassVar[int] = 1
 
@@ -59,7 +65,7 @@ class EDSR:
     def segments(self) -> tuple[Segment, ...]:
         body = Segment(
             "body",
-            partial(_body, self.blocks, self.residual),
+            partial(_body, self),
             ("picture",),
             reach=self._body_reach,
             channels_out=self.features,
@@ -68,7 +74,7 @@ class EDSR:
         )
         tail = Segment(
             "tail",
-            partial(_tail, self.scale),
+            partial(_tail, self),
             ("features",),
             reach=_TAIL_REACH,
             channels_out=3,
@@ -120,17 +126,19 @@ def _conv(ops: Ops[Any], weights: NamedWeights, name: str, x: Any) -> Any:
     return ops.conv(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
 
 
-def _body(blocks: int, residual: float, ops: Ops[Any], weights: NamedWeights, picture: Any) -> Any:
-    head = x = _conv(ops, weights, "head.0", picture)
-    for block in range(blocks):
+def _body(network: EDSR, ops: Ops[Any], weights: NamedWeights, picture: Any) -> Any:
+    seen = without_mean(ops, picture, network.mean, network.values) if network.mean else picture
+    head = x = _conv(ops, weights, "head.0", seen)
+    for block in range(network.blocks):
         inner = ops.leaky_relu(_conv(ops, weights, f"body.{block}.body.0", x), 0.0)
         found = _conv(ops, weights, f"body.{block}.body.2", inner)
-        x = ops.add(found if residual == 1 else ops.scale(found, residual), x)
-    return ops.add(_conv(ops, weights, f"body.{blocks}", x), head)
+        x = ops.add(found if network.residual == 1 else ops.scale(found, network.residual), x)
+    return ops.add(_conv(ops, weights, f"body.{network.blocks}", x), head)
 
 
-def _tail(scale: int, ops: Ops[Any], weights: NamedWeights, features: Any) -> Any:
+def _tail(network: EDSR, ops: Ops[Any], weights: NamedWeights, features: Any) -> Any:
     x = features
-    for number, factor in enumerate(_factors(scale)):
+    for number, factor in enumerate(_factors(network.scale)):
         x = ops.pixel_shuffle(_conv(ops, weights, f"tail.0.{2 * number}", x), factor)
-    return _conv(ops, weights, "tail.1", x)
+    answer = _conv(ops, weights, "tail.1", x)
+    return with_mean(ops, answer, network.mean, network.values) if network.mean else answer

@@ -26,6 +26,16 @@ _SECOND = (
     (re.compile(r"upconv(\d+)\."), r"conv_up\1."),
     (re.compile(r"HRconv\."), "conv_hr."),
 )
+# EDSR as BasicSR writes it, which calls the last convolution of the body by its own name.
+# Source: basicsr/archs/edsr_arch.py of github.com/XPixelGroup/BasicSR.
+_BASICSR_EDSR = re.compile(r"body\.\d+\.conv1\.weight")
+_BASICSR = (
+    (re.compile(r"conv_first\."), "head.0."),
+    (re.compile(r"body\.(\d+)\.conv1\."), r"body.\1.body.0."),
+    (re.compile(r"body\.(\d+)\.conv2\."), r"body.\1.body.2."),
+    (re.compile(r"upsample\.(\d+)\."), r"tail.0.\1."),
+    (re.compile(r"conv_last\."), "tail.1."),
+)
 _LATER_LAYER = re.compile(r"model\.(\d+)\.(weight|bias)")
 
 
@@ -37,6 +47,9 @@ def published(tensors: Mapping[str, Value]) -> dict[str, Value]:
         new = _of_first_esrgan(new)
     elif any(map(_SECOND_ESRGAN.fullmatch, new)):
         new = [_renamed(name, _SECOND) for name in new]
+    elif blocks := sum(map(bool, map(_BASICSR_EDSR.fullmatch, new))):
+        after = (re.compile(r"conv_after_body\."), f"body.{blocks}.")
+        new = [_renamed(name, (after, *_BASICSR)) for name in new]
     if len(set(new)) != len(new):
         new = names  # two would be one: none of the layouts above
     return dict(zip(new, tensors.values(), strict=True))

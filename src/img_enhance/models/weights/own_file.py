@@ -12,10 +12,13 @@ import numpy as np
 
 from img_enhance.errors import UnsupportedModel, WeightsMissing
 from img_enhance.models.architecture import Architecture
+from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.recognition import enlarging_network, title_of, used
+from img_enhance.models.trained_values import as_trained
 from img_enhance.models.weights.layouts import published
 from img_enhance.models.weights.ncnn import MAGIC
-from img_enhance.models.weights.ncnn_graph import difference, read_pair
+from img_enhance.models.weights.ncnn_graph import read_pair, weights_of, with_its_numbers
+from img_enhance.models.weights.ncnn_proof import difference
 from img_enhance.models.weights.pth import read_pth
 from img_enhance.models.weights.safetensors import read_safetensors
 from img_enhance.models.weights.tensors import Array
@@ -87,19 +90,23 @@ def read_own(files: tuple[Path, ...]) -> OwnFile:
     """
     name = files[0].name
     if len(files) == 2:
-        layers, values = read_pair(*files)
-        network = enlarging_network({key: array.shape for key, array in values.items()}, name)
-        other = difference(layers, network)
+        pair = read_pair(*files)
+        weights = weights_of(pair)
+        network = with_its_numbers(enlarging_network({key: array.shape for key, array in weights.items()}, name), pair)
+        other = difference(pair, network)
         if other:
             raise UnsupportedModel(
                 f"{name} has the weights of {title_of(network)}, but {other} is not in that network",
                 "take the PyTorch or safetensors file of the model instead",
             )
-        return OwnFile(network, values)
+        return OwnFile(network, weights)
     found = published(_tensors(files[0]))
     tensors = {key: _as_float(values) for key, values in found.items() if np.issubdtype(values.dtype, np.floating)}
     shapes = used({key: values.shape for key, values in tensors.items()})
-    return OwnFile(enlarging_network(shapes, name), {key: tensors[key] for key in shapes})
+    network = enlarging_network(shapes, name)
+    if isinstance(network, EDSR):
+        network = as_trained(network, tensors)
+    return OwnFile(network, {key: tensors[key] for key in shapes})
 
 
 def _as_float(values: Array) -> Array:
