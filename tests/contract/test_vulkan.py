@@ -55,7 +55,8 @@ def runtime_in() -> RuntimeIn:
 def reading(*, factor: int, groups: int) -> Segment:
     """A network that reads its first input between its pixels, at places that its second says."""
 
-    def function(ops: Any, _: NamedWeights, x: Any, shifts: Any) -> Any:
+    def function(ops: Any, weights: NamedWeights, *inputs: Any) -> Any:
+        x, shifts = inputs
         return ops.sampled(x, shifts, factor=factor, groups=groups)
 
     return Segment("reading", function, ("features", "picture"), reach=0, channels_out=0)
