@@ -55,7 +55,7 @@ def runtime_in() -> RuntimeIn:
 def reading(*, factor: int, groups: int) -> Segment:
     """A network that reads its first input between its pixels, at places that its second says."""
 
-    def function(ops: Any, weights: NamedWeights, *inputs: Any) -> Any:
+    def function(ops: Any, weights: NamedWeights, *inputs: Any) -> Any:  # noqa: ARG001 - as segments are called
         x, shifts = inputs
         return ops.sampled(x, shifts, factor=factor, groups=groups)
 
