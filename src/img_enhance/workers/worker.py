@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
+from img_enhance.machine.memory import give_back
 from img_enhance.workers.channel import Channel, Gone
 from img_enhance.workers.engine_worker import EngineWorker, engine_of, failure, pair, prepared_for, without_paths
 from img_enhance.workers.parent import die_with_parent
@@ -89,6 +90,7 @@ def read_photos(channel: Channel, setup: Setup) -> None:
                 channel.send(_answer(engine, message, setup))
             except (ImgEnhanceError, MemoryError) as error:
                 channel.send(failure(error, Path(message.photo)))
+            give_back()  # after thousands of photos of every kind the heap would be full of holes
 
 
 def _answer(engine: Engine, message: Question, setup: Setup) -> Checked | Previewed | FacesFound:
