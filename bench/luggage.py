@@ -21,7 +21,7 @@ from img_enhance.models.weights.store import verified_binary
 ROOT = Path(__file__).resolve().parent.parent
 
 # What bench/gpu_pytorch.py and bench/gpu_vulkan.py import, with what those import. OpenVINO is not among them.
-PACKAGES = ("cffi", "ncnn", "numpy", "opencv-python-headless", "psutil", "pyvips-binary")
+PACKAGES = ("cffi", "ncnn", "numpy", "opencv-python-headless", "pillow", "psutil", "pyvips-binary")
 # Of which there is no wheel, and which is Python only.
 COPIED = "pyvips"
 # Every Linux of the last years; pip takes a wheel for any of them.

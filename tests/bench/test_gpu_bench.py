@@ -1,12 +1,16 @@
 """The bench of GPUs is over in time, whatever a part of it does, and keeps the rows that were measured until then."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import gpu
+import luggage
 from gpu import Part
 from parts import tell
 from tables import Cell, Column, Table
@@ -88,3 +92,22 @@ def test_rows_are_kept_as_they_come(tmp_path: Path, capfd: pytest.CaptureFixture
     said = capfd.readouterr()
     assert said.out.count("Rates\n=====") == 1
     assert "nothing could be measured" in said.err
+
+
+def test_luggage_has_the_weights_and_says_how_to_unpack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(luggage, "_download", lambda *arguments: asked.append(arguments))
+    assert luggage.main([str(tmp_path / "pack"), "--python", "3.13", "--without", "numpy", "pillow"]) == 0
+    assert asked == [(["cffi", "ncnn", "opencv-python-headless", "psutil", "pyvips-binary"], tmp_path / "pack" / "wheels", "3.13")]
+    site = tmp_path / "pack" / "site"
+    found = "import pyvips; from img_enhance.models.weights.store import present; from img_enhance.models.table import BUILT_IN; "
+    found += "print(pyvips.__file__, [model.name for model in BUILT_IN.enlarging if present(model)])"
+    done = subprocess.run(
+        [sys.executable, "-c", found], env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split(maxsplit=1) == [str(site / "pyvips" / "__init__.py"), "['realesrgan-x4plus']\n"]
+    assert "pip install --no-index --no-deps --target pack/site pack/wheels/*.whl" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        luggage.main([str(tmp_path), "--python", "three"])

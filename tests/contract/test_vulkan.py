@@ -42,8 +42,10 @@ ANIME, COMPACT = "realesrgan-x4plus-anime", "realesr-animevideov3"
 RECIPE = Recipe(steps=(RealESRGAN(model=COMPACT),))
 # Of white, against one window over all in f32; another size of window may be computed in another order (measured 2026-11: 3e-6).
 CUTS_WORST = 2e-5
-# Sums in another order, where values span 0 to 255 inside (measured 2026-11: at most 8e-5, on the network that has them; else 1e-6).
+# Sums in another order (measured 2026-11: at most 1e-6), but for a SPAN of random weights whose values span 0 to 255 inside: it makes a
+# thousand times as much of the last bit as others (1.1e-4; OpenVINO 8e-5; published SPAN models by Vulkan 2.5e-6).
 RELATIVE = 1e-4
+RELATIVE_OF_LARGE_VALUES = {"span-4x": 4e-4}
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def test_every_layer_of_gfpgan_is_computed_on_the_device(networks: NetworksOf) -
 @pytest.mark.parametrize("name", CASES)
 def test_networks_that_people_bring_equal_spandrels_own(name: str, runtime_in: RuntimeIn) -> None:
     found = runtime_in("f32").compile(CASES[name].segments, weights_of(name)).run([picture_of()], lambda: None)
-    check_golden(found, GOLDEN, name, relative=RELATIVE)
+    check_golden(found, GOLDEN, name, relative=RELATIVE_OF_LARGE_VALUES.get(name, RELATIVE))
 
 
 @pytest.mark.parametrize("name", ["span-2x-no-norm", "realplksr-2x-layer-norm", "realplksr-2x-dysample"])

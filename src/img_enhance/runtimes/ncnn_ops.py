@@ -65,7 +65,7 @@ class GraphOps:
         return self._layer("BinaryOp", x, y, settings=f"0={_ADD}")
 
     def scale(self, x: int, factor: float) -> int:
-        return self._layer("BinaryOp", x, settings=_by_number(_MULTIPLY, factor))
+        return self._with_number(x, _MULTIPLY, factor)
 
     def nearest(self, x: int, factor: int) -> int:
         return self._layer("Interp", x, settings=f"0={_NEAREST} 1={float(factor)} 2={float(factor)}")
@@ -108,58 +108,50 @@ class GraphOps:
     def sampled(self, x: int, shifts: int, *, factor: int, groups: int) -> int:
         """On the processor, because ncnn reads between pixels there only; group by group, which takes the least memory."""
         pixels, moves = self._brought(x), self._brought(shifts)
-        ones = self._on_host("Clip", self._on_host("Crop", moves, settings=box((0, 1))), settings="0=1 1=1")
+        ones = self._layer("Clip", self.channels(moves, 0, 1), settings="0=1 1=1")
         axes = [(self._centres(ones, factor, axis), first) for axis, first in ((_ACROSS, 0), (_DOWN, groups))]
         answers = []
         for group in range(groups):
-            own = self._on_host("Crop", pixels, settings=_run(group, groups))
+            own = self._layer("Crop", pixels, settings=_run(group, groups))
             places = [self._moved(moves, first + group, *centres) for centres, first in axes]
-            answers.append(self._read(own, self._on_host("Concat", *places, settings="0=0")))
-        return answers[0] if groups == 1 else self._on_host("Concat", *answers, settings="0=0")
+            answers.append(self._layer("GridSample", own, self.concat(places), settings=f"0={_LINEARLY} 1={_EDGES_REPEATED} 3=1"))
+        return self.concat(answers)
 
     def _centres(self, ones: int, factor: int, axis: int) -> tuple[int, int]:
         """The centres of the pixels that places lie in, -1 at one edge and 1 at the other, and half of the axis in pixels.
 
         Pixels are counted by adding up `ones`, as many as there are places, because a graph is written without knowing how many.
         """
-        count = self._on_host("CumulativeSum", ones, settings=f"0={axis}")
-        half = self._with_number(self._on_host("Reduction", count, settings=f"0={_LARGEST} 1=1 4=1"), _DIVIDE, 2 * factor)
+        count = self._layer("CumulativeSum", ones, settings=f"0={axis}")
+        half = self._with_number(self._layer("Reduction", count, settings=f"0={_LARGEST} 1=1 4=1"), _DIVIDE, 2 * factor)
         # Half a step early, so that no rounding puts a place into the pixel after its own.
         pixel = self._with_number(self._with_number(count, _SUBTRACT, 0.5), _DIVIDE, factor)
-        centre = self._with_number(self._on_host("UnaryOp", pixel, settings=f"0={_FLOOR}"), _ADD, 0.5)
-        return self._with_number(self._on_host("BinaryOp", centre, half, settings=f"0={_DIVIDE}"), _SUBTRACT, 1), half
+        centre = self._with_number(self._layer("UnaryOp", pixel, settings=f"0={_FLOOR}"), _ADD, 0.5)
+        return self._with_number(self._divided(centre, half), _SUBTRACT, 1), half
 
     def _moved(self, shifts: int, channel: int, centres: int, half: int) -> int:
-        own = self._on_host("Crop", shifts, settings=box((channel, channel + 1)))
-        return self._on_host("BinaryOp", self._on_host("BinaryOp", own, half, settings=f"0={_DIVIDE}"), centres, settings=f"0={_ADD}")
+        return self.add(self._divided(self.channels(shifts, channel, channel + 1), half), centres)
 
-    def _read(self, pixels: int, places: int) -> int:
-        return self._on_host("GridSample", pixels, places, settings=f"0={_LINEARLY} 1={_EDGES_REPEATED} 3=1")
-
-    def _brought(self, x: int) -> int:
-        """The value, to be read by the processor; so it comes from the device once, however many layers read it there."""
-        return self._on_host("Noop", x)
+    def _divided(self, x: int, y: int) -> int:
+        return self._layer("BinaryOp", x, y, settings=f"0={_DIVIDE}")
 
     def _with_number(self, x: int, operation: int, number: float) -> int:
-        return self._on_host("BinaryOp", x, settings=_by_number(operation, number))
+        return self._layer("BinaryOp", x, settings=f"0={operation} 1=1 2={float(number)!r}")
+
+    def _brought(self, x: int) -> int:
+        """The value, and all that is made of it, computed by the processor; so it comes from the device once, and nothing goes back."""
+        self.layers.append(Layer("Noop", (x,), on_host=True))
+        return len(self.layers) - 1
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         raise DeviceError(f"networks that use the operation '{name}' cannot run on Vulkan yet", "use ", Setting("device", "cpu"))
 
-    def _on_host(self, kind: str, *inputs: int, settings: str = "") -> int:
-        self.layers.append(Layer(kind, inputs, settings, on_host=True))
-        return len(self.layers) - 1
-
     def _layer(self, kind: str, *inputs: int, settings: str = "", weights: tuple[npt.NDArray[Any], ...] = ()) -> int:
-        self.layers.append(Layer(kind, inputs, settings, weights))
+        on_host = any(self.layers[number].on_host for number in inputs)
+        self.layers.append(Layer(kind, inputs, settings, weights, on_host))
         return len(self.layers) - 1
-
-
-def _by_number(operation: int, number: float) -> str:
-    """What BinaryOp does with a value and this number."""
-    return f"0={operation} 1=1 2={float(number)!r}"
 
 
 def _run(number: int, count: int) -> str:
