@@ -133,9 +133,8 @@ def plan_network(
     ways = list(_ways_to_cut(model, sweeping.seen, COPIED_GROUPS if device.features_on_host else (1,)))
     fitting = list(_as_a_whole(sweeping)) if device.features_on_host else []
     fitting += [entry for entry in (_timed(sweeping, stages) for stages in ways) if entry is not None]
-    # The ways come with ever smaller windows. A network that sees all of its window gets the largest, whatever is faster, and so does one
-    # of which nobody has measured which are.
-    if (model.sees_all or model.foreign is not None) and fitting:
+    # The ways come with ever smaller windows. A network that sees all of its window gets the largest, whatever is faster.
+    if model.sees_all and fitting:
         return fitting[0][1]
     return min(fitting, key=lambda entry: entry[0])[1] if fitting else _smallest(sweeping, ways[-1])
 

@@ -2,6 +2,7 @@
 
 import sys
 
+from img_enhance.errors import DeviceError
 from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.models.networks.segment import Precision
 from img_enhance.planning.plan import Device
@@ -28,10 +29,16 @@ def runtime_on(device: Device, precision: Precision) -> Runtime:
 
 
 def foreign_runtime(network: ForeignNetwork, device: Device, precision: Precision) -> Runtime:
-    """The program that runs a network which is not written in our operations, on this device, which `runs_foreign`."""
+    """The program that runs a network which is not written in our operations, on this device, which `runs_foreign`.
+
+    Raises: DeviceError where spandrel is not installed.
+    """
     place = "cpu" if device.runtime != "torch" and network.program == "spandrel" else device.place
     if network.program == "spandrel":
-        from img_enhance.runtimes.spandrel import Spandrel
+        try:
+            from img_enhance.runtimes.spandrel import Spandrel
+        except ModuleNotFoundError as error:
+            raise DeviceError(f"{network.described} needs {error.name}", "run: pip install 'img-enhance[spandrel]'") from None
 
         return Spandrel(network, precision, place=place, threads=device.threads)
     from img_enhance.runtimes.onnx import Onnx

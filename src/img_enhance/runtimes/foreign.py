@@ -15,6 +15,8 @@ from img_enhance.errors import Cancelled, UnsupportedModel
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.models.networks.foreign import ForeignNetwork, Program
 
+_COMMAND = [sys.executable, "-P", "-m", "img_enhance.runtimes.foreign_child"]
+
 # x4plus takes 20 s on two cores; the largest transformers ten times that. Processors' seconds, and of waiting several times those.
 _MOST_SECONDS, _MOST_WAITED_SECONDS = 600, 1800
 # Of the machine's memory, so that what fills it ends before the machine does.
@@ -36,8 +38,8 @@ def _looked_at(program: Program, file: Path, sha256: str) -> ForeignNetwork:  # 
     memory_bytes = int(detect_cpu().memory_bytes * _MEMORY_SHARE)
     asked = {"program": program, "file": str(file), "memory_bytes": memory_bytes, "seconds": _MOST_SECONDS}
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "img_enhance.runtimes.foreign_child"],
+        done = subprocess.run(  # noqa: S603 - our own module
+            _COMMAND,
             input=json.dumps(asked).encode(),
             capture_output=True,
             timeout=_MOST_WAITED_SECONDS,

@@ -17,9 +17,9 @@ from img_enhance.runtimes.scene import scene
 Compile = Callable[[ForeignNetwork], Compiled]
 
 # Windows whose memory is measured: where the larger one takes so much more a pixel than the smaller, windows may not be larger.
-_SIDES = (96, 192)
+_SIDES = (64, 128)
 _GROWING = 1.5
-# A run of 192 px that would take longer is not made; the smaller one's figures hold then, and windows are no larger.
+# A run of 128 px that would take longer is not made; the smaller one's figures hold then, and windows are no larger.
 _PATIENT_SECONDS = 60.0
 _MARGIN = 1.15
 _RESIDENT_MARGIN, _RESIDENT_BYTES = 1.15, 16_000_000
@@ -32,7 +32,7 @@ _CHANGED_SHARE = 0.25
 # Less than a tenth of a step of 8 bits does not add up to one that shows.
 _SEEN = 0.1 / 255
 # What was seen on one picture, with a margin for others; windows of networks that see all overlap by as much as others of their kind.
-_OVERLAP_MARGIN, _ROUNDED_PIXELS, _OVERLAP_SEEING_ALL = 1.25, 4, 64
+_OVERLAP_MARGIN, _ROUNDED_PIXELS, _LEAST_OVERLAP, _OVERLAP_SEEING_ALL = 1.25, 4, 8, 64
 # Of a window that may have no other size, at most so much is overlap on either side.
 _MOST_OVERLAP_SHARE = 0.25
 
@@ -93,7 +93,7 @@ def _seeing(network: ForeignNetwork, compiled: Compiled) -> ForeignNetwork:
     further = np.maximum.accumulate(columns)
     distance = first - int(np.searchsorted(further, _SEEN, side="right"))
     sees_all = network.sees_all or distance > 3 * first // 4
-    overlap = _OVERLAP_SEEING_ALL if sees_all else _up(ceil(distance * _OVERLAP_MARGIN), _ROUNDED_PIXELS)
+    overlap = _OVERLAP_SEEING_ALL if sees_all else max(_LEAST_OVERLAP, _up(ceil(distance * _OVERLAP_MARGIN), _ROUNDED_PIXELS))
     most = int((min(network.height, network.width) or network.window) * _MOST_OVERLAP_SHARE)
     if most and overlap > most:
         overlap, sees_all = most, True  # more than a window can see beside its own part

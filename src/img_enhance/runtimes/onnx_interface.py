@@ -30,6 +30,8 @@ _ORDERS: tuple[Order, ...] = ("RGB", "BGR")
 # Black and white; the first is what most take.
 _RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))
 _LARGEST_SCALE = 16
+# No side of a picture is so short, so that these are channels.
+_MOST_CHANNELS = 12
 
 # Means of absolute differences to the picture, of 1. A way is right where it is nearer than the first of these, or less than so many times
 # as far as the nearest; and the first that is right is taken, because in some networks several ways are: such without biases answer
@@ -88,9 +90,10 @@ def _picture_port(file: OnnxFile) -> Port:
         raise UnsupportedModel(f"it takes {port}, and pictures are {', '.join(PICTURE_TYPES.values())}")
     if port.sides is None or len(port.sides) != 4 or port.sides[0] > 1:
         raise UnsupportedModel(f"it takes {port}, and pictures are 1x{CHANNELS}x?x? or 1x?x?x{CHANNELS}")
-    if CHANNELS not in (port.sides[1], port.sides[3]) and port.sides[1] and port.sides[3]:
-        channels = min(port.sides[1], port.sides[3])
-        why = "a network for grey pictures" if channels == 1 else f"a network for pictures of {channels} channels"
+    either = (port.sides[1], port.sides[3])
+    others = [side for side in either if 0 < side <= _MOST_CHANNELS]
+    if CHANNELS not in either and others:
+        why = "a network for grey pictures" if others[0] == 1 else f"a network for pictures of {others[0]} channels"
         raise UnsupportedModel(f"it takes {port}: {why}", "networks for pictures in colour are taken, 1x3x?x? or 1x?x?x3")
     return port
 

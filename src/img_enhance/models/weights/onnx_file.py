@@ -7,7 +7,7 @@ how messages lie in bytes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +37,8 @@ _LOOPS = ("Loop", "Scan")
 # The largest published networks that enlarge have some ten thousand operations. Graphs lie in graphs where a network decides.
 _MOST_OPERATIONS, _DEEPEST = 200_000, 8
 _MOST_NAMED = 5
+# The newest in 2026-11 is 28. OpenVINO takes any number for the newest that it knows.
+_NEWEST_OPSET = 40
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _EXTERNAL = 1
@@ -79,6 +81,7 @@ class _Found:
     functions: set[str] = field(default_factory=set)
     external: set[str] = field(default_factory=set)
     graphs: int = 0
+    count: int = 0
 
 
 def looks_like_onnx(head: bytes) -> bool:
@@ -103,6 +106,8 @@ def read_onnx(path: Path) -> OnnxFile:
     _check(found, path.name)
     inputs = tuple(port for port in found.inputs if port.name not in found.values)
     opset = found.opsets.get("", found.opsets.get("ai.onnx", 0))
+    if not 0 < opset <= _NEWEST_OPSET:
+        raise UnsupportedModel(f"{path.name} is written in operations of version {opset} (opset), and there are 1 to about 28")
     return OnnxFile(opset, found.producer, inputs, tuple(found.outputs), found.operations)
 
 
@@ -201,50 +206,78 @@ def _model(message: memoryview, found: _Found) -> None:
 
 def _function(message: memoryview, found: _Found) -> None:
     """What the file itself says of an operation."""
-    for number, value in _fields(message):
-        if number == 7:
-            _node(_message(value), found, depth=1)
-        elif number == 10:
-            found.functions.add(_text(value))
+    fields = list(_fields(message))
+    found.functions.update(_text(value) for number, value in fields if number == 10)
+    _nodes(
+        [_message(value) for number, value in fields if number == 7],
+        {_text(value) for number, value in fields if number == 4},
+        found,
+        depth=1,
+    )
 
 
-def _graph(message: memoryview, found: _Found, *, depth: int) -> None:
+def _graph(message: memoryview, found: _Found, *, depth: int, around: Set[str] = frozenset()) -> None:
+    """A graph, which also reads what is known `around` it."""
     if depth > _DEEPEST:
         raise Malformed("its graphs lie in each other too deep")
+    known, nodes = set(around), list[memoryview]()
     for number, value in _fields(message):
         if number == 1:
-            _node(_message(value), found, depth=depth)
+            nodes.append(_message(value))
         elif number in (5, 15):
-            _tensors_of(_message(value), found, sparse=number == 15)
-        elif number in (11, 12) and depth == 0:
-            (found.inputs if number == 11 else found.outputs).append(_port(_message(value)))
+            known.add(_tensor(_message(value), found, sparse=number == 15))
+        elif number == 11:
+            port = _port(_message(value))
+            known.add(port.name)
+            if depth == 0:
+                found.inputs.append(port)
+        elif number == 12 and depth == 0:
+            found.outputs.append(_port(_message(value)))
+    _nodes(nodes, known, found, depth=depth)
 
 
-def _node(message: memoryview, found: _Found, *, depth: int) -> None:
-    operation, domain = "", ""
+def _nodes(nodes: list[memoryview], known: set[str], found: _Found, *, depth: int) -> None:
+    """Operations one after the other, each of which reads what is `known` by then.
+
+    Raises: Malformed where one reads what comes later, or its own answer: OpenVINO follows such circles until the memory is full.
+    """
+    for message in nodes:
+        read, made = _node(message, found, depth=depth, around=known)
+        unknown = next((name for name in read if name and name not in known), None)
+        if unknown is not None:
+            raise Malformed(f"an operation reads {unknown[:60]!a} before that is made")
+        known.update(made)
+
+
+def _node(message: memoryview, found: _Found, *, depth: int, around: Set[str]) -> tuple[list[str], list[str]]:
+    """The names of what an operation reads and makes."""
+    operation, domain, read, made, attributes = "", "", list[str](), list[str](), list[memoryview]()
     for number, value in _fields(message):
-        if number == 4:
+        if number in (1, 2):
+            (read if number == 1 else made).append(_text(value))
+        elif number == 4:
             operation = _text(value)
         elif number == 7:
             domain = _text(value)
         elif number == 5:
-            for inner, part in _fields(_message(value)):
-                if inner in (5, 10, 22, 23):
-                    _tensors_of(_message(part), found, sparse=inner in (22, 23))
-                elif inner in (6, 11):
-                    _graph(_message(part), found, depth=depth + 1)
+            attributes.append(_message(value))
     found.operations[domain, operation] += 1
-    if found.operations.total() > _MOST_OPERATIONS:
+    found.count += 1
+    if found.count > _MOST_OPERATIONS:
         raise Malformed(f"it has more than {_MOST_OPERATIONS:,} operations")
+    for inner, part in (each for attribute in attributes for each in _fields(attribute)):
+        if inner in (5, 10, 22, 23):
+            _tensor(_message(part), found, sparse=inner in (22, 23))
+        elif inner in (6, 11):
+            _graph(_message(part), found, depth=depth + 1, around=around)
+    return read, made
 
 
-def _tensors_of(message: memoryview, found: _Found, *, sparse: bool) -> None:
-    """A tensor, or the values and places of one that is mostly 0."""
+def _tensor(message: memoryview, found: _Found, *, sparse: bool) -> str:
+    """The name of a tensor, or of one that is mostly 0 and has its values and places in two others."""
     if sparse:
-        for number, value in _fields(message):
-            if number in (1, 2):
-                _tensors_of(_message(value), found, sparse=False)
-        return
+        names = [_tensor(_message(value), found, sparse=False) for number, value in _fields(message) if number in (1, 2)]
+        return names[0] if names else ""
     name, places, is_external = "", list[str](), False
     for number, value in _fields(message):
         if number == 8:
@@ -259,6 +292,7 @@ def _tensors_of(message: memoryview, found: _Found, *, sparse: bool) -> None:
     found.values.add(name)
     if is_external:
         found.external.update(places or ["unnamed"])
+    return name
 
 
 def _port(message: memoryview) -> Port:
