@@ -149,7 +149,7 @@ def plan_of(network: ForeignNetwork, size: Size, allowed: int) -> NetworkPlan:
 
 
 def test_what_was_measured_is_planned_for() -> None:
-    large = dataclasses.replace(PLAIN, bytes_per_pixel=20_000, overlap=16)
+    large = dataclasses.replace(PLAIN, bytes_per_pixel=20_000, overlap=16, flops=10**8)
     plan = plan_of(large, Size(1000, 800), 10**9)
     (stage,) = plan.stages
     window = max(window.read.size.pixels for area in plan.areas() for window in plan.windows(area, stage))
