@@ -9,7 +9,7 @@ from math import ceil, isqrt
 
 import numpy as np
 
-from img_enhance.machine.memory import Peak, anonymous_bytes, give_back
+from img_enhance.machine.memory import Peak, anonymous_bytes
 from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.runtimes.runtime import Compiled, Picture
 from img_enhance.runtimes.scene import scene
@@ -18,7 +18,9 @@ Compile = Callable[[ForeignNetwork], Compiled]
 
 # Windows whose memory is measured: where the larger one takes so much more a pixel than the smaller, windows may not be larger.
 _SIDES = (64, 128)
-_GROWING = 1.5
+_GROWING, _GROWN_BYTES = 1.5, 200_000_000
+# A window is run so often that a peak of its memory is seen.
+_LEAST_SECONDS, _MOST_RUNS = 0.3, 8
 # A run of 128 px that would take longer is not made; the smaller one's figures hold then, and windows are no larger.
 _PATIENT_SECONDS = 60.0
 _MARGIN = 1.15
@@ -60,15 +62,13 @@ def _costing(network: ForeignNetwork, compiled: Compiled, flops_per_second: floa
             break
         window = _window(network, side)
         pixels = window.shape[0] * window.shape[1]
-        give_back()
+        compiled.release()
         ready = anonymous_bytes()
         with Peak(seconds=0.005) as peak:
-            compiled.run([window], lambda: None)
+            seconds = _run_for_a_while(compiled, window)
         costs.append((peak.bytes - ready) / pixels)
-        started = time.perf_counter()
-        compiled.run([window], lambda: None)
-        seconds = time.perf_counter() - started
-    grows = not network.height and (len(costs) < len(sides) or costs[-1] > _GROWING * costs[0])
+    is_larger = costs[-1] > _GROWING * costs[0] and costs[-1] * pixels > _GROWN_BYTES
+    grows = not network.height and (len(costs) < len(sides) or is_larger)
     return replace(
         network,
         # Its answer lies there too, as float32, whatever was measured.
@@ -76,6 +76,16 @@ def _costing(network: ForeignNetwork, compiled: Compiled, flops_per_second: floa
         flops=int(seconds / pixels * flops_per_second) + 1,
         window=isqrt(pixels) if grows else 0,
     )
+
+
+def _run_for_a_while(compiled: Compiled, window: Picture) -> float:
+    """Seconds of the fastest run."""
+    taken = list[float]()
+    while not taken or (sum(taken) < _LEAST_SECONDS and len(taken) < _MOST_RUNS):
+        started = time.perf_counter()
+        compiled.run([window], lambda: None)
+        taken.append(time.perf_counter() - started)
+    return min(taken)
 
 
 def _seeing(network: ForeignNetwork, compiled: Compiled) -> ForeignNetwork:
