@@ -155,6 +155,10 @@ def test_what_was_measured_is_planned_for() -> None:
     window = max(window.read.size.pixels for area in plan.areas() for window in plan.windows(area, stage))
     assert 20_000 * window + 30_000_000 < plan.projected_bytes <= 10**9
     assert plan_of(large, Size(1000, 800), 8 * 10**9).tiles < plan.tiles
+    small, heavy = (
+        plan_of(dataclasses.replace(PLAIN, resident_bytes=resident), Size(60, 40), 8 * 10**9) for resident in (10**7, 5 * 10**8)
+    )
+    assert heavy.projected_bytes - small.projected_bytes == 49 * 10**7
 
 
 def test_a_network_whose_memory_grows_faster_than_its_windows_gets_none_larger_than_measured() -> None:
