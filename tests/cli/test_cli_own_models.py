@@ -11,7 +11,7 @@ import pyvips
 
 from img_enhance.cli.main import main
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
-from onnx_files import doubling, doubling_file, node
+from onnx_files import doubling, doubling_file, node, port
 from own_networks import carrier_file, carrier_weights, ncnn_pair
 
 Run = Callable[..., "Ran"]
@@ -86,6 +86,15 @@ def test_an_onnx_file_is_added_and_enlarges(run: Run, photo: Path, tmp_path: Pat
     assert "reach    8 px on a test picture" in shown
     assert "[OK] 2x-net: " in run("models", "verify").out
     enhanced = run("enhance", photo, "-o", tmp_path / "out.png", "--model", "2x-net", "--no-keep-colours", "--precision", "f32")
+    assert enhanced.code == 0, enhanced.err
+    np.testing.assert_array_equal(pixels_of(tmp_path / "out.png"), np.repeat(np.repeat(pixels_of(photo), 2, 0), 2, 1))  # type: ignore[call-overload]
+
+
+def test_a_network_of_one_size_is_added_and_enlarges_in_tiles(run: Run, photo: Path, tmp_path: Path) -> None:
+    file = doubling_file(tmp_path / "one-size.onnx", doubling(taken=port("in", (1, 3, 8, 8))))
+    added = run("models", "add", file, "--license", "CC0-1.0")
+    assert added.code == 0, added.err
+    enhanced = run("enhance", photo, "-o", tmp_path / "out.png", "--model", "one-size", "--no-keep-colours", "--precision", "f32")
     assert enhanced.code == 0, enhanced.err
     np.testing.assert_array_equal(pixels_of(tmp_path / "out.png"), np.repeat(np.repeat(pixels_of(photo), 2, 0), 2, 1))  # type: ignore[call-overload]
 

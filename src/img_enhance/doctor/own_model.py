@@ -127,13 +127,15 @@ def _difference(first: Values, second: Values) -> float:
 
 def _costs(model: Model, store: WeightStore, engine: Engine) -> tuple[dict[str, str], float]:
     """Memory and time by their titles, and how much more memory than planned a window takes."""
-    precision = choose_precision(engine.machine.precision, engine.device)
+    precision = choose_precision(engine.machine.precision, engine.device, models=(model,))
     network = network_on(engine.device, model, store, precision)
     cells = max(_LEAST_SIDE, min(_MOST_SIDE, isqrt(int(_TIMED_FLOPS / model.flops))))
+    widest = min((segment.widest for segment in model.segments if segment.widest), default=cells)
+    cells = min(cells, widest)
     side = cells * model.cell
     window = np.asarray(np.random.RandomState(1).rand(side, side, 3), np.float32)
     compiled = network.whole()
-    compiled.run([window[: 16 * model.cell, : 16 * model.cell]], lambda: None)
+    compiled.run([window[: min(16, cells) * model.cell, : min(16, cells) * model.cell]], lambda: None)
     ready = anonymous_bytes()
     with Peak(seconds=0.005) as peak:
         compiled.run([window], lambda: None)

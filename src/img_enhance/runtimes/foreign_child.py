@@ -9,19 +9,24 @@ import json
 import os
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from img_enhance.errors import ImgEnhanceError
+from img_enhance.errors import ImgEnhanceError, UnsupportedModel
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.machine.memory import anonymous_bytes, give_back
 from img_enhance.models.networks.foreign import ForeignNetwork, Program
+from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weights.onnx_file import read_onnx
 from img_enhance.models.weights.own_file import read_foreign
 from img_enhance.runtimes import foreign_runtime
 from img_enhance.runtimes.measuring import measured
 from img_enhance.runtimes.runtime import Compiled
+from img_enhance.runtimes.scene import scene
+
+# Larger than the pictures that most transformers were trained with, and not square: what they keep for those does not do here.
+_TRIED = (72, 104)
 
 
 def main() -> None:
@@ -49,15 +54,25 @@ def looked_at(program: Program, file: Path) -> ForeignNetwork:
     """
     device = detect_cpu()
 
-    def compiled(network: ForeignNetwork) -> Compiled:
-        return foreign_runtime(network, device, "f32").compile(network.segments, read_foreign(file))
+    def compiled(network: ForeignNetwork, precision: Precision = "f32") -> Compiled:
+        return foreign_runtime(network, device, precision).compile(network.segments, read_foreign(file))
 
     before = anonymous_bytes()
     network = _onnx(file) if program == "onnx" else _spandrel(file)
     give_back()
     # PyTorch's own memory counts, because plans for OpenVINO leave it out; what a trial of an ONNX file left behind does not.
     before = min(before, anonymous_bytes()) if program == "spandrel" else anonymous_bytes()
-    return measured(network, compiled, before=before, flops_per_second=device.rates.f32 * 1e9)
+    network = measured(network, compiled, before=before, flops_per_second=device.rates.f32 * 1e9)
+    return replace(network, bf16=network.bf16 and (program == "onnx" or _runs(compiled(network, "bf16"))))
+
+
+def _runs(compiled: Compiled) -> bool:
+    """Whether a network runs as it was compiled: some of spandrel's classes do not in bf16, whatever it says of them."""
+    try:
+        compiled.run([scene(*_TRIED)], lambda: None)
+    except UnsupportedModel:
+        return False
+    return True
 
 
 def _onnx(file: Path) -> ForeignNetwork:

@@ -31,8 +31,8 @@ _ROUNDED_SHARE = 0.1
 # How far it sees is measured along a strip of so many pixels, a quarter of which is changed at its end.
 _STRIP = (64, 256)
 _CHANGED_SHARE = 0.25
-# Less than a tenth of a step of 8 bits does not add up to one that shows.
-_SEEN = 0.1 / 255
+# Less than half a step of 8 bits is no more than rounding.
+_SEEN = 0.5 / 255
 # What was seen on one picture, with a margin for others; windows of networks that see all overlap by as much as others of their kind.
 _OVERLAP_MARGIN, _ROUNDED_PIXELS, _LEAST_OVERLAP, _OVERLAP_SEEING_ALL = 1.25, 4, 8, 64
 # Of a window that may have no other size, at most so much is overlap on either side.

@@ -13,13 +13,9 @@ from img_enhance.geometry import Size
 from img_enhance.models.networks.foreign import GRAPH, ForeignNetwork, Layout, Order
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
 from img_enhance.planning.sweep_plan import CHANNELS
-from img_enhance.runtimes.filled import Filled
+from img_enhance.runtimes.filled import Filled, reason_of
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.runtime import Array, Compiled, Picture
-
-# What OpenVINO says around the reason.
-_FRAMING = ("Exception from", "Check '", "Conversion summary", "failed at", "Summary:")
-_LONGEST_REASON = 300
 
 
 class Onnx:
@@ -88,13 +84,6 @@ def adapted(model: ov.Model, network: ForeignNetwork) -> ov.Model:
         y = _transposed(y, 0, 2, 3, 1)
     y = _times(_plus(y, -network.answer_black), 1 / (network.answer_white - network.answer_black))
     return ov.Model([opset.result(_reordered(y, network.answer_order))], [picture])
-
-
-def reason_of(error: Exception) -> str:
-    """What OpenVINO says, without the places in its code."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    plain = [line for line in lines if line and not line.startswith(_FRAMING)] or ["no reason"]
-    return ascii(" ".join(plain)[:_LONGEST_REASON])[1:-1]
 
 
 def _planes_last(shape: ov.PartialShape, layout: Layout) -> ov.PartialShape:

@@ -16,7 +16,8 @@ from img_enhance.models.networks.foreign import GRAPH, ForeignNetwork, Layout, O
 from img_enhance.models.networks.segment import NamedWeights
 from img_enhance.models.weights.onnx_file import PICTURE_TYPES, OnnxFile, Port
 from img_enhance.planning.sweep_plan import CHANNELS
-from img_enhance.runtimes.onnx import graph_of, reason_of
+from img_enhance.runtimes.filled import reason_of
+from img_enhance.runtimes.onnx import graph_of
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.runtimes.scene import scene
 
