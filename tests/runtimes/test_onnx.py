@@ -175,3 +175,17 @@ def test_a_scene_is_the_same_at_every_scale() -> None:
     np.testing.assert_allclose(large.reshape(24, 3, 40, 3, 3).mean(axis=(1, 3)), small, atol=0.01)
     assert Size(large.shape[1], large.shape[0]) == Size(120, 72)
     assert field(1, 300) == b"\x08\xac\x02"
+
+
+def test_what_a_program_raises_while_it_runs_is_said_in_words(file: Callable[[bytes], Path]) -> None:
+    path = file(FILES["fixed"][0])
+    runtime = Onnx(dataclasses.replace(found_of(path), overlap=4), "f32")
+    compiled = runtime.compile((), read_foreign(path))
+    with pytest.raises(UnsupportedModel, match=r"a network \(ONNX, .*\) does not run with 48x24 pixels: "):
+        compiled.run([scene(24, 48)], lambda: None)
+
+
+def test_a_window_that_is_answered_in_another_size_is_not_cut_to_fit(file: Callable[[bytes], Path]) -> None:
+    path = file(doubling())
+    answer = answer_of(path, dataclasses.replace(found_of(path), scale=3, least=32), scene(20, 32))
+    assert answer.shape == (64, 64, 3)

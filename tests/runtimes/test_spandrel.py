@@ -22,6 +22,7 @@ from img_enhance.models.weights.store import load
 from img_enhance.photo import Photo
 from img_enhance.request.options import Machine, RealESRGAN
 from img_enhance.request.recipe import Recipe
+from img_enhance.runtimes import foreign_child
 
 STUBS = Path(__file__).parents[1] / "stubs"
 PHOTO = Photo(np.random.RandomState(6).randint(0, 256, (21, 30, 3)).astype(np.uint8))
@@ -159,3 +160,13 @@ def test_its_advice_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsupportedModel, match="a network for FaceSR"):
         ours.network_of({})
     assert dataclasses.replace(FOUND, square=True).segments[0].cell == 8
+
+
+def test_a_precision_in_which_a_class_fails_is_not_taken() -> None:
+    class Failing:
+        def run(self, *_: object) -> None:
+            raise UnsupportedModel("expected m1 and m2 to have the same dtype")
+
+        def release(self) -> None: ...
+
+    assert not foreign_child._runs(Failing())
