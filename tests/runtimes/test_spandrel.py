@@ -39,10 +39,9 @@ def needs_spandrel(test: Callable[..., None]) -> Callable[..., None]:
 
 @pytest.fixture
 def torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What spandrel imports of torchvision, for this process and those that it starts."""
+    """What spandrel imports of torchvision."""
     if importlib.util.find_spec("torchvision") is None:
         monkeypatch.syspath_prepend(STUBS)
-        monkeypatch.setenv("PYTHONPATH", str(STUBS), prepend=":")
 
 
 @pytest.fixture
@@ -80,9 +79,12 @@ def test_what_is_no_file_of_tensors_is_not_handed_to_it(tmp_path: Path, monkeypa
 
 
 @needs_spandrel
-def test_a_network_that_is_not_written_here_answers_as_its_own_class(store: WeightStore, tmp_path: Path) -> None:
+def test_a_network_that_is_not_written_here_answers_as_its_own_class(
+    store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
+    monkeypatch.setattr(own_files, "_looked_at", foreign_child.looked_at)  # here, where PyTorch is imported already
     module = small()
     file = saved(tmp_path / "x.safetensors", module)
     model = opened_by_any(file, "mine")

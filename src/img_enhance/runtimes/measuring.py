@@ -33,8 +33,9 @@ _STRIP = (64, 256)
 _CHANGED_SHARE = 0.25
 # Less than half a step of 8 bits is no more than rounding.
 _SEEN = 0.5 / 255
-# What was seen on one picture, with a margin for others; windows of networks that see all overlap by as much as others of their kind.
-_OVERLAP_MARGIN, _ROUNDED_PIXELS, _LEAST_OVERLAP, _OVERLAP_SEEING_ALL = 1.25, 4, 8, 64
+# What was seen on one picture, with a margin for others. Who sees further than windows overlap by at most is said to see all: with more,
+# small windows would cost many times as much (104 px for an RRDBNet of 23 blocks: up to 30 times in 4 GB).
+_OVERLAP_MARGIN, _ROUNDED_PIXELS, _LEAST_OVERLAP, _MOST_OVERLAP = 1.25, 4, 8, 64
 # Of a window that may have no other size, at most so much is overlap on either side.
 _MOST_OVERLAP_SHARE = 0.25
 
@@ -102,8 +103,9 @@ def _seeing(network: ForeignNetwork, compiled: Compiled) -> ForeignNetwork:
     columns = np.abs(after - before).max(axis=(0, 2)).reshape(-1, network.scale).max(axis=1)[:first]
     further = np.maximum.accumulate(columns)
     distance = first - int(np.searchsorted(further, _SEEN, side="right"))
-    sees_all = network.sees_all or distance > 3 * first // 4
-    overlap = _OVERLAP_SEEING_ALL if sees_all else max(_LEAST_OVERLAP, _up(ceil(distance * _OVERLAP_MARGIN), _ROUNDED_PIXELS))
+    overlap = max(_LEAST_OVERLAP, _up(ceil(distance * _OVERLAP_MARGIN), _ROUNDED_PIXELS))
+    sees_all = network.sees_all or overlap > _MOST_OVERLAP
+    overlap = _MOST_OVERLAP if sees_all else overlap
     most = int((min(network.height, network.width) or network.window) * _MOST_OVERLAP_SHARE)
     if most and overlap > most:
         overlap, sees_all = most, True  # more than a window can see beside its own part

@@ -29,7 +29,7 @@ class ForeignNetwork:
     Pictures that it takes are multiples of `cell` pixels high and wide, at least `least`, and exactly `height` x `width` where these are
     not 0; `square` says that both sides must be equal. What a picture lacks of that is added by its runtime, and cut off its answer.
     `layout`, `order`, `black` and `white` say how it takes a picture, and the same with `answer_` how it answers.
-    `overlap` is how far its windows overlap: as far as it was seen to look, or where it `sees_all` as far as usual.
+    `overlap` is how far its windows overlap: as far as it was seen to look, or where that is far (`sees_all`) as usual.
     `bytes_per_pixel` are its scratch's, measured, and `window` is the widest for which they hold, 0 for any; `resident_bytes` are what
     it takes before any. `flops` are operations a pixel, as many as its time was worth on the device that it was measured on.
     """
