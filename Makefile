@@ -126,6 +126,8 @@ help: ## list these targets
 
 .venv/torch.stamp: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	# Without torchvision, which has no build for PyTorch without CUDA: tests put the two functions that spandrel imports in its place.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps spandrel einops safetensors
 	rm -rf .mypy_cache  # it remembers that there was no torch, and reports errors that are none
 	touch $@
 

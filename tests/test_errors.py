@@ -18,6 +18,7 @@ LINES = [found for line in (errors.__doc__ or "").splitlines() if (found := LINE
 EXTRAS = {
     "img_enhance.runtimes.torch": "torch",
     "img_enhance.machine.gpus": "torch",
+    "img_enhance.runtimes.spandrel": "spandrel",
     "img_enhance.runtimes.vulkan": "ncnn",
     "img_enhance.machine.vulkan": "ncnn",
 }

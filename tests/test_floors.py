@@ -17,6 +17,7 @@ HEAVY = {
     "openvino": ("machine", "runtimes"),
     "ncnn": ("machine", "runtimes"),
     "torch": ("machine", "runtimes"),
+    "spandrel": ("runtimes",),
     "pyvips": ("image_io",),
     "PIL": ("compare", "image_io", "metadata"),
     "filelock": ("batch", "models"),

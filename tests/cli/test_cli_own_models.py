@@ -11,6 +11,7 @@ import pyvips
 
 from img_enhance.cli.main import main
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
+from onnx_files import doubling, doubling_file, node, port
 from own_networks import carrier_file, carrier_weights, ncnn_pair
 
 Run = Callable[..., "Ran"]
@@ -72,6 +73,39 @@ def test_an_added_model_is_a_row_like_any_other(run: Run, photo: Path, tmp_path:
     assert run("models", "remove", "2x-My-model").out == "[OK] 2x-My-model was removed\n"
     gone = run("enhance", photo, "-o", tmp_path / "again.png", "--model", "2x-My-model")
     assert (gone.code, "no model is called '2x-My-model'; use one of --model realesrgan-x4plus" in gone.err) == (2, True)
+
+
+def test_an_onnx_file_is_added_and_enlarges(run: Run, photo: Path, tmp_path: Path) -> None:
+    file = doubling_file(tmp_path / "2x-net.onnx")
+    added = run("models", "add", file, "--license", "CC0-1.0")
+    assert added.code == 0, added.err
+    assert "2x-net.onnx: ONNX, opset 17, by 'tests', takes and answers RGB 0 to 1, 2x" in added.err
+    file.unlink()
+    shown = run("models", "show", "2x-net").out
+    assert "network  ONNX, opset 17, by 'tests', takes and answers RGB 0 to 1" in shown
+    assert "reach    8 px on a test picture" in shown
+    assert "[OK] 2x-net: " in run("models", "verify").out
+    enhanced = run("enhance", photo, "-o", tmp_path / "out.png", "--model", "2x-net", "--no-keep-colours", "--precision", "f32")
+    assert enhanced.code == 0, enhanced.err
+    np.testing.assert_array_equal(pixels_of(tmp_path / "out.png"), np.repeat(np.repeat(pixels_of(photo), 2, 0), 2, 1))  # type: ignore[call-overload]
+
+
+def test_a_network_of_one_size_is_added_and_enlarges_in_tiles(run: Run, photo: Path, tmp_path: Path) -> None:
+    file = doubling_file(tmp_path / "one-size.onnx", doubling(taken=port("in", (1, 3, 8, 8))))
+    added = run("models", "add", file, "--license", "CC0-1.0")
+    assert added.code == 0, added.err
+    enhanced = run("enhance", photo, "-o", tmp_path / "out.png", "--model", "one-size", "--no-keep-colours", "--precision", "f32")
+    assert enhanced.code == 0, enhanced.err
+    np.testing.assert_array_equal(pixels_of(tmp_path / "out.png"), np.repeat(np.repeat(pixels_of(photo), 2, 0), 2, 1))  # type: ignore[call-overload]
+
+
+def test_a_hostile_onnx_file_is_refused_in_words(run: Run, photo: Path, tmp_path: Path, home: Path) -> None:
+    file = doubling_file(tmp_path / "x.onnx", doubling(after=[node("Run", "y", "out", domain="custom.maker")]))
+    for command in (("models", "add", str(file)), ("enhance", str(photo), "-o", str(tmp_path / "out.png"), "--model", str(file))):
+        ran = run(*command)
+        assert (ran.code, "x.onnx has operations of somebody's own (custom.maker::Run)" in ran.err) == (3, True), ran.err
+    assert not home.exists()
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_a_copy_that_changed_is_refused(run: Run, photo: Path, tmp_path: Path, home: Path) -> None:
@@ -146,7 +180,7 @@ def test_a_file_is_refused_where_others_do_the_work(elsewhere: tuple[str, str], 
         ("edsr-base-x4", 2, "no model is called 'edsr-base-x4'"),
         ("nothing.pth", 3, "there is no file nothing.pth; check its name"),
         ("./nothing", 3, "there is no file"),
-        ("photo.png", 3, "photo.png is neither a PyTorch file of weights nor safetensors; take a .pth or .safetensors file"),
+        ("photo.png", 3, "photo.png is neither a PyTorch file of weights nor safetensors nor ONNX; take a .pth, .safetensors"),
     ],
 )
 def test_what_is_no_model_is_refused(model: str, code: int, words: str, run: Run, photo: Path) -> None:

@@ -59,8 +59,7 @@ def test_what_is_found_is_said_with_the_nearest_network() -> None:
         "body.N.rdbN.convN.bias (30, such as 32), conv_upN.weight (2, such as 64x64x3x3), conv_upN.bias (2, such as 64), "
         "conv_first.weight (1) and 6 other kinds; nearest is RRDBNet (blocks 2, cell 1, doublings 2, features 64, growth 32): it needs "
         "conv_hr.bias, which is not there; known are ESRGAN and Real-ESRGAN (RRDBNet), SRVGGNetCompact, EDSR, "
-        "SPAN and RealPLKSR, in colour; "
-        "docs/models.md says more of own models"
+        "SPAN and RealPLKSR, in colour, and many more with spandrel: pip install 'img-enhance[spandrel]'"
     )
 
 

@@ -14,7 +14,7 @@ from img_enhance.cli.screen import raising, say
 from img_enhance.errors import OptionError
 from img_enhance.machine.settings import weight_store
 from img_enhance.models.names import RULE, is_name
-from img_enhance.models.own import NO_LICENSE, Origin, OwnModel, check_new_name, keep, opened, remove
+from img_enhance.models.own import NO_LICENSE, Origin, OwnModel, check_new_name, keep, remove
 from img_enhance.models.weight_sources import FileWeights
 from img_enhance.units import bytes_text
 
@@ -37,7 +37,7 @@ def add_own_models(commands: Any) -> None:
     add = commands.add_parser(
         "add",
         help="add a model of your own",
-        description="Adds a model in a file: a .pth or .safetensors file, or a pair of ncnn (.param and .bin, either may be named). It is "
+        description="Adds a model in a file: .pth, .safetensors, .onnx, or a pair of ncnn (.param and .bin, either may be named). It is "
         "measured, tried on a test picture, and kept with its hash; from then on its name is taken wherever that of a model is.",
     )
     add.add_argument("path", metavar="PATH", type=Path)
@@ -85,13 +85,14 @@ def _add(request: AddRequest) -> int:
     from dataclasses import replace
 
     from img_enhance.doctor.own_model import check_likeness, tried
-    from img_enhance.models.weights.own_file import read_own
-    from img_enhance.models.weights.store import verified_files
+    from img_enhance.engine.own_files import opened_by_any
+    from img_enhance.models.weights.store import load
 
     store = weight_store(os.environ)
     check_new_name(request.name, store)
-    model = replace(opened(request.path, request.name), license=request.license, summary=request.summary)
-    say(f"{request.path.name}: {type(model.architecture).__name__}, {model.scale}x. Measuring it on this machine ...")
+    model = replace(opened_by_any(request.path, request.name), license=request.license, summary=request.summary)
+    kind = type(model.architecture).__name__ if model.foreign is None else model.foreign.described
+    say(f"{request.path.name}: {kind}, {model.scale}x. Measuring it on this machine ...")
     with raising():
         trial = tried(model, store)
     if not request.anyway:
@@ -101,7 +102,7 @@ def _add(request: AddRequest) -> int:
     assert isinstance(model.weights, FileWeights)
     origin = Origin(model.weights.path.name, model.weights.bytes, model.weights.sha256)
     own = OwnModel(replace(model, scratch_factor=trial.scratch_factor), origin, trial.measured, trial.sample)
-    kept = keep(own, read_own(verified_files(model)).weights, store)
+    kept = keep(own, load(model, store), store)
     for title, text in trial.measured.items():
         print(f"{title:<9}{text}")
     if request.license == NO_LICENSE:

@@ -15,6 +15,7 @@ from img_enhance.doctor.golden import sample_of
 from img_enhance.doctor.picture import LARGE, part_of, picture
 from img_enhance.doctor.trials import CHECKED, run, timed
 from img_enhance.engine import Engine
+from img_enhance.engine.networks import network_on
 from img_enhance.errors import UnsupportedModel
 from img_enhance.geometry import Size
 from img_enhance.machine.canvas import Pixels
@@ -23,13 +24,10 @@ from img_enhance.models.model import Model
 from img_enhance.models.recognition import title_of
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.cache import WeightStore
-from img_enhance.models.weights.store import load
-from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
 from img_enhance.planning.planner import choose_precision
 from img_enhance.planning.sweep_planner import reach_of
 from img_enhance.request.options import Machine, RealESRGAN
-from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.runtime import Compiled, Picture
 from img_enhance.words import Setting
 
@@ -129,13 +127,15 @@ def _difference(first: Values, second: Values) -> float:
 
 def _costs(model: Model, store: WeightStore, engine: Engine) -> tuple[dict[str, str], float]:
     """Memory and time by their titles, and how much more memory than planned a window takes."""
-    precision = choose_precision(engine.machine.precision, engine.device)
-    network = Network(model.segments, load(model, store), runtime_on(engine.device, precision))
+    precision = choose_precision(engine.machine.precision, engine.device, models=(model,))
+    network = network_on(engine.device, model, store, precision)
     cells = max(_LEAST_SIDE, min(_MOST_SIDE, isqrt(int(_TIMED_FLOPS / model.flops))))
+    widest = min((segment.widest for segment in model.segments if segment.widest), default=cells)
+    cells = min(cells, widest)
     side = cells * model.cell
     window = np.asarray(np.random.RandomState(1).rand(side, side, 3), np.float32)
     compiled = network.whole()
-    compiled.run([window[: 16 * model.cell, : 16 * model.cell]], lambda: None)
+    compiled.run([window[: min(16, cells) * model.cell, : min(16, cells) * model.cell]], lambda: None)
     ready = anonymous_bytes()
     with Peak(seconds=0.005) as peak:
         compiled.run([window], lambda: None)
@@ -160,8 +160,10 @@ def _reach(model: Model, store: WeightStore, engine: Engine) -> str:
     """How far a network sees: what changes of its answer where one pixel changes, and what can change at all. In f32, because in reduced
     precision a step that is rounded otherwise may come from anywhere.
     """
-    runtime = runtime_on(engine.device, "f32")
-    network = Network(model.segments, load(model, store), runtime)
+    if model.foreign is not None:
+        return "all of the picture" if model.sees_all else f"{model.foreign.overlap} px on a test picture"
+    network = network_on(engine.device, model, store, "f32")
+    runtime = network.runtime
     picture_values = np.asarray(_coloured().pixels / np.float32(255), np.float32)
     changed = picture_values.copy()
     row, column = _TRIED.height // 2, _TRIED.width // 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from img_enhance.machine.devices import detect_cpu
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_files import WeightFile
@@ -13,14 +14,21 @@ from img_enhance.passes.probe import probe
 from img_enhance.passes.sweep import Network
 from img_enhance.planning.plan import Device
 from img_enhance.planning.sweep_plan import SweepPlan
-from img_enhance.runtimes import runtime_on
+from img_enhance.runtimes import foreign_runtime, runtime_on
 
 _Key = tuple[Model, Precision]
 
 
 def network_on(device: Device, model: Model, store: WeightStore, precision: Precision) -> Network:
     """A model's network with its weights; its stages are compiled when they are asked for."""
-    return Network(model.segments, load(model, store), runtime_on(device, precision))
+    weights = load(model, store)
+    if model.foreign is None:
+        return Network(model.segments, weights, runtime_on(device, precision))
+    runtime = foreign_runtime(model.foreign, device, precision)
+    # Nobody knows better than its own program on the CPU in f32.
+    is_exact = device.place == "cpu" and precision == "f32"
+    cpu = device if device.place == "cpu" else detect_cpu()
+    return Network(model.segments, weights, runtime, exact=runtime if is_exact else foreign_runtime(model.foreign, cpu, "f32"))
 
 
 class LoadedNetworks:

@@ -8,7 +8,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.engine.device_engine import DeviceEngine
 from img_enhance.engine.prepared_run import PreparedRun
 from img_enhance.engine.result import Result
-from img_enhance.errors import DeviceLost, GpuMemoryFull
+from img_enhance.errors import DeviceError, DeviceLost, GpuMemoryFull, MachineError
 from img_enhance.machine.devices import find_device, with_threads
 from img_enhance.machine.kept_speeds import informed
 from img_enhance.machine.memory import give_back
@@ -16,14 +16,16 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.planning.plan import Plan, PlanRequest
 from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
+from img_enhance.runtimes import runs_foreign
+from img_enhance.words import Setting
 
 # The spare device, as Machine and plans name it.
 CPU = "cpu"
 
 
 class ChosenDevice:
-    """Plans and runs on the device that `machine` asks for; on the CPU where it asks for none and a GPU turns out too small, and where a
-    GPU no longer answers, unless one is required."""
+    """Plans and runs on the device that `machine` asks for; on the CPU where it asks for none and a GPU turns out too small, cannot run a
+    network, or no longer answers, unless one is required."""
 
     def __init__(self, chosen: DeviceEngine) -> None:
         self._chosen = chosen
@@ -48,10 +50,15 @@ class ChosenDevice:
     def plan(self, request: PlanRequest, *, precision: Precision | None = None) -> Plan:
         """The plan, on the CPU where the GPU's memory is too small and the CPU may be used.
 
-        Raises: MemoryBudgetError, GpuMemoryFull.
+        Raises: MemoryBudgetError, GpuMemoryFull; DeviceError where a network's own program does not work on the device that is asked for.
         """
         if self._lost is not None:
             return self._plan_on_cpu(request, self._lost, precision)
+        unable = self._unable(request)
+        if unable is not None:
+            if not self._may_use_cpu:
+                raise unable
+            return self._plan_on_cpu(request, unable, precision)
         try:
             return self._chosen.plan(request, precision=precision)
         except GpuMemoryFull as error:
@@ -95,6 +102,13 @@ class ChosenDevice:
         machine: Machine = self._chosen.machine
         return self._chosen.device.place != CPU and machine.device == "auto" and not machine.require_gpu
 
+    def _unable(self, request: PlanRequest) -> DeviceError | None:
+        """Why the chosen device cannot do what is asked, where a network is run by a program that does not work there."""
+        device = self._chosen.device
+        foreign = ((model, model.foreign) for each in request.passes for model in each.models)
+        model = next((model for model, network in foreign if network is not None and not runs_foreign(network, device)), None)
+        return None if model is None else DeviceError(f"{model.title} does not run on {device.name}", "use ", Setting("device", CPU))
+
     def _on_cpu(self) -> DeviceEngine:
         if self._spare is None:
             chosen = self._chosen.machine
@@ -105,7 +119,7 @@ class ChosenDevice:
             self._spare = DeviceEngine(machine, with_threads(cpu, machine.threads), store)
         return self._spare
 
-    def _plan_on_cpu(self, request: PlanRequest, error: GpuMemoryFull | DeviceLost, precision: Precision | None) -> Plan:
+    def _plan_on_cpu(self, request: PlanRequest, error: MachineError, precision: Precision | None) -> Plan:
         """The plan for the CPU, because of `error`."""
         plan = self._on_cpu().plan(request, precision=precision)
         return dataclasses.replace(plan, reason=f"auto: {error.says}")

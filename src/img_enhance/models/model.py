@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from img_enhance.models.architecture import Architecture
+from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.models.networks.segment import Scratch, Segment
 from img_enhance.models.weight_sources import DownloadedWeights, FileWeights, MixedWeights, WeightSource
 
@@ -64,12 +65,19 @@ class Model:
         return any(segment.sees_all for segment in self.segments)
 
     @property
+    def foreign(self) -> ForeignNetwork | None:
+        """The network where another program runs it, None where it is written in our operations."""
+        return self.architecture if isinstance(self.architecture, ForeignNetwork) else None
+
+    @property
     def whole(self) -> Scratch:
         return self.architecture.whole.times(self.scratch_factor)
 
     @cached_property
     def flops_of_segments(self) -> tuple[int, ...]:
         """Floating-point operations of each segment per input pixel, or cell."""
+        if self.foreign is not None:
+            return (self.foreign.flops * self.cell**2,)
         from img_enhance.models.networks.operations import operations_of  # loads numpy, which --help does not
 
         shapes = self.architecture.shapes

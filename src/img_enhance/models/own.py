@@ -22,6 +22,7 @@ from img_enhance.errors import DiskError, OptionError
 from img_enhance.models.architecture import ARCHITECTURES, Architecture
 from img_enhance.models.model import Model
 from img_enhance.models.names import RULE, is_name
+from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weight_sources import FileWeights
 from img_enhance.models.weights.cache import WeightStore
@@ -64,8 +65,8 @@ class Broken:
     why: str
 
 
-def opened(path: Path, name: str) -> Model:
-    """The model in a person's file, to be called `name`.
+def opened(path: Path, name: str, network: ForeignNetwork | None = None) -> Model:
+    """The model in a person's file, to be called `name`; `network` is what another program that runs it was found to make of it.
 
     Raises: WeightsMissing, UnsupportedModel, WeightsCorrupt as `read_own`.
     """
@@ -76,7 +77,7 @@ def opened(path: Path, name: str) -> Model:
     return Model(
         name=name,
         summary="your own",
-        architecture=read_own(files).architecture,
+        architecture=network or read_own(files).architecture,
         weights=FileWeights(files[0].absolute(), size, sha256),
         license=NO_LICENSE,
         source=f"the file {files[0].name}",
@@ -248,7 +249,7 @@ def _own_model(record: Mapping[str, Any], path: Path) -> OwnModel:
 
 
 def _architecture(values: Mapping[str, Any]) -> Architecture:
-    kind = {kind.__name__: kind for kind in ARCHITECTURES}[values["kind"]]
+    kind = {kind.__name__: kind for kind in (*ARCHITECTURES, ForeignNetwork)}[values["kind"]]
     numbers = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name != "kind"}
     found: Architecture = kind(**numbers)
     if found.scale < 1:  # or its numbers are none that a network can have

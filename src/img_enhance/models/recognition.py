@@ -9,6 +9,7 @@ from dataclasses import fields
 
 from img_enhance.errors import UnsupportedModel
 from img_enhance.models.architecture import ARCHITECTURES, Architecture, recognised
+from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.networks.segment import Shapes
 from img_enhance.units import count_text
@@ -22,6 +23,7 @@ _MOST_KINDS = 5
 
 KNOWN = "ESRGAN and Real-ESRGAN (RRDBNet), SRVGGNetCompact, EDSR, SPAN and RealPLKSR"
 _ADVICE = f"known are {KNOWN}, in colour; docs/models.md says more of own models"
+_ADVICE_UNKNOWN = f"known are {KNOWN}, in colour, and many more with spandrel: pip install 'img-enhance[spandrel]'"
 
 
 def title_of(architecture: Architecture) -> str:
@@ -31,6 +33,8 @@ def title_of(architecture: Architecture) -> str:
     >>> title_of(SRVGGNetCompact(16, 4))
     'SRVGGNetCompact (convolutions 16, scale 4, width 64)'
     """
+    if isinstance(architecture, ForeignNetwork):
+        return architecture.described
     numbers = ", ".join(f"{field.name} {_number_text(getattr(architecture, field.name))}" for field in fields(architecture))  # type: ignore[arg-type]
     return f"{type(architecture).__name__} ({numbers})"
 
@@ -55,7 +59,7 @@ def enlarging_network(shapes: Shapes, file: str) -> Architecture:
     if isinstance(found, GFPGANClean):
         raise UnsupportedModel(f"{file} is a network for faces ({title_of(found)}), and none that enlarges", _ADVICE)
     if found is None:
-        raise UnsupportedModel(f"{file} is of no network that is known here: {_described(shapes)}{_nearest(shapes)}", _ADVICE)
+        raise UnsupportedModel(f"{file} is of no network that is known here: {_described(shapes)}{_nearest(shapes)}", _ADVICE_UNKNOWN)
     return found
 
 

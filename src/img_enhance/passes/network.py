@@ -174,12 +174,20 @@ def run(plan: NetworkPlan, photo: Photo, held: Box, context: PassContext) -> Pho
     if cut_up:
         context.warnings.append(f"the GPU's memory was fuller than planned: {cut_up} windows were cut into smaller ones")
     if plan.model.sees_all and plan.tiles > 1:
-        context.warnings.append(
-            f"{plan.model.title} looks at the whole picture, for which there was no room: it was made in {plan.tiles} tiles, and differs a "
-            "little from one made as a whole (docs/models.md says by how much); more memory makes it with fewer"
-        )
+        context.warnings.append(_made_in_tiles(plan))
     _finish(plan, photo, held, canvas, context)
     return dataclasses.replace(photo, pixels=canvas, alpha=None)
+
+
+def _made_in_tiles(plan: NetworkPlan) -> str:
+    """What is said of a picture in several tiles, made by a network that looks at all of what it gets."""
+    widest = max(segment.widest for segment in plan.model.segments) * plan.cell
+    why = f"but takes no more than {widest} px of it at once" if widest else "for which there was no room"
+    more = "" if widest else "; more memory makes it with fewer"
+    return (
+        f"{plan.model.title} looks at the whole picture, {why}: it was made in {plan.tiles} tiles, and differs a little from one made as a "
+        f"whole (docs/models.md says by how much){more}"
+    )
 
 
 def _finish(plan: NetworkPlan, photo: Photo, held: Box, canvas: Pixels, context: PassContext) -> None:

@@ -30,12 +30,16 @@ MOST_DISAGREEMENT = 0.02
 
 
 class Network:
-    """A network on a runtime; it owns the compiled stages."""
+    """A network on a runtime; it owns the compiled stages.
 
-    def __init__(self, segments: tuple[Segment, ...], weights: NamedWeights, runtime: Runtime) -> None:
+    `exact` is the runtime that knows best what a network answers that is not written in our operations, and None where it is.
+    """
+
+    def __init__(self, segments: tuple[Segment, ...], weights: NamedWeights, runtime: Runtime, *, exact: Runtime | None = None) -> None:
         self.segments = segments
         self.weights = weights
         self.runtime = runtime
+        self.exact = exact
         self._compiled: dict[tuple[int, int], Compiled] = {}
 
     def segment(self, stage: Stage) -> Segment:

@@ -71,7 +71,7 @@ def canvas_bytes(allowed: int) -> int:
 
 def choose_precision(wanted: str, device: Device, depth: int = 8, models: tuple[Model, ...] = ()) -> Precision:
     """The precision that networks run in; bf16 carries about 8 bits and f16 11, so a photo of 16 is done in f32 unless one is asked for.
-    f16 is for `models` all of whose values it can hold.
+    f16 is for `models` all of whose values it can hold, bf16 for those whose programs take it.
 
     Raises: DeviceError when bf16 or f16 is asked for on a device that would only imitate it.
     """
@@ -79,11 +79,15 @@ def choose_precision(wanted: str, device: Device, depth: int = 8, models: tuple[
         raise DeviceError(f"{device.name} has no native bf16", "use ", Setting("precision", "auto or f32"))
     if wanted == "f16" and not device.stores_f16:
         raise DeviceError(f"{device.name} by {device.runtime} does not store f16", "use ", Setting("precision", "auto or f32"))
-    if wanted == "bf16" or (wanted == "auto" and depth == 8 and device.native_bf16):
+    if wanted == "bf16" or (wanted == "auto" and depth == 8 and device.native_bf16 and all(map(_takes_bf16, models))):
         return "bf16"
     if wanted == "f16" or (wanted == "auto" and depth == 8 and device.stores_f16 and all(fits_f16(model.architecture) for model in models)):
         return "f16"
     return "f32"
+
+
+def _takes_bf16(model: Model) -> bool:
+    return model.foreign is None or model.foreign.bf16
 
 
 def make_plan(request: PlanRequest, *, precision: Precision, device: Device, allowed: int, gpu_allowed: int | None = None) -> Plan:
@@ -286,6 +290,8 @@ def _all_resident_bytes(models: tuple[Model, ...]) -> int:
 
 def _resident_bytes(model: Model) -> int:
     """What the compiled network holds as long as it is loaded."""
+    if model.foreign is not None:
+        return model.foreign.resident_bytes
     each = RESIDENT_BYTES_PER_MAPPED_VALUE if isinstance(model.weights, DownloadedWeights) else RESIDENT_BYTES_PER_VALUE
     return int(model.weights.values * each) + COMPILED_BYTES
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
-from img_enhance.models.networks.segment import Precision, Scratch
+from img_enhance.models.networks.segment import Precision, Scratch, Segment
 from img_enhance.planning.plan import Device
 from img_enhance.planning.speeds import Cut, network_work
 from img_enhance.planning.sweep_plan import CHANNELS, Medium, Stage, SweepPlan
@@ -143,7 +143,8 @@ def _in_one_stage(sweeping: _Sweeping) -> SweepPlan | None:
     """The sweep that runs the network as a whole, if the picture is small and it fits."""
     model, seen = sweeping.model, sweeping.seen
     # PyTorch compiles nothing, and a network as a whole sees so far that its windows could not be made smaller on a full card.
-    if seen.pixels > WHOLE_PIXELS or sweeping.device.own_memory:
+    widest = min((segment.widest for segment in model.segments if segment.widest), default=max(seen.width, seen.height))
+    if seen.pixels > WHOLE_PIXELS or max(seen.width, seen.height) > widest or sweeping.device.own_memory:
         return None
     scratch = seen.pixels * (model.whole.bytes_per_pixel(sweeping.precision) + copies_bytes(model, model.scale))
     if sweeping.below + scratch > sweeping.allowed:
@@ -269,7 +270,7 @@ def _ways_to_cut(model: Model, size: Size, groups: tuple[int, ...]) -> Iterator[
         for group in reversed(groups if last else (1,)):
             stages = stages_of(model, group=group, shrink=shrink)
             yield stages
-        if all(stage.side == SMALLEST_SIDE for stage in stages):
+        if all(stage.side == _smallest_side(model.segments[stage.last]) for stage in stages):
             return
         shrink *= 2
 
@@ -279,7 +280,13 @@ def stages_of(model: Model, *, group: int = 1, shrink: int = 1) -> tuple[Stage, 
     last = len(model.segments) - 1
     starts = [0, *range(1 + group, last, group), last] if last else [0]
     stops = [*(start - 1 for start in starts[1:]), last]
-    return tuple(_stage(model, a, b, max(SMALLEST_SIDE, model.segments[b].window // shrink)) for a, b in zip(starts, stops, strict=True))
+    sides = (max(_smallest_side(model.segments[b]), model.segments[b].window // shrink) for b in stops)
+    return tuple(_stage(model, a, b, side) for a, b, side in zip(starts, stops, sides, strict=True))
+
+
+def _smallest_side(segment: Segment) -> int:
+    """The side of the smallest windows that are worth the while, or of all where a network takes no such large ones."""
+    return min(max(1, SMALLEST_SIDE // segment.cell), segment.window)
 
 
 def _stage(model: Model, first: int, last: int, side: int) -> Stage:

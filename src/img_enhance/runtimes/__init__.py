@@ -2,6 +2,8 @@
 
 import sys
 
+from img_enhance.errors import DeviceError
+from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.models.networks.segment import Precision
 from img_enhance.planning.plan import Device
 from img_enhance.runtimes.runtime import Runtime
@@ -24,3 +26,26 @@ def runtime_on(device: Device, precision: Precision) -> Runtime:
     from img_enhance.runtimes.openvino import OpenVINO
 
     return OpenVINO(precision, place=device.place, threads=device.threads)
+
+
+def foreign_runtime(network: ForeignNetwork, device: Device, precision: Precision) -> Runtime:
+    """The program that runs a network which is not written in our operations, on this device, which `runs_foreign`.
+
+    Raises: DeviceError where spandrel is not installed.
+    """
+    place = "cpu" if device.runtime != "torch" and network.program == "spandrel" else device.place
+    if network.program == "spandrel":
+        try:
+            from img_enhance.runtimes.spandrel import Spandrel
+        except ModuleNotFoundError as error:
+            raise DeviceError(f"{network.described} needs {error.name}", "run: pip install 'img-enhance[spandrel]'") from None
+
+        return Spandrel(network, precision, place=place, threads=device.threads)
+    from img_enhance.runtimes.onnx import Onnx
+
+    return Onnx(network, precision, place=place, threads=device.threads)
+
+
+def runs_foreign(network: ForeignNetwork, device: Device) -> bool:
+    """Whether the network's program works on this device; on the CPU of any machine it does."""
+    return device.place == "cpu" or device.runtime == ("openvino" if network.program == "onnx" else "torch")

@@ -172,12 +172,15 @@ class OpenVINO:
         is_last = segment.channels_out == CHANNELS
         layouts.output(0).model().set_layout(Layout("NCHW"))
         layouts.output(0).tensor().set_layout(Layout("NHWC")).set_element_type(self._type(features=not is_last))
+        return self.ready(layouts.build())
+
+    def ready(self, model: ov.Model) -> "Compiled":
+        """A graph of OpenVINO's, ready to run on the device."""
         settings = {
             "INFERENCE_PRECISION_HINT": self.precision,
             "PERFORMANCE_HINT": "LATENCY",
             **self._limits,
         }
-        model = layouts.build()
 
         def compile_network() -> ov.CompiledModel:
             with telling_refused_memory(), telling_refused_networks(self._place):

@@ -205,7 +205,7 @@ class Compiled:
 
         Raises: GpuMemoryFull when the device's own memory is full; what the window took is given back.
         """
-        with torch.inference_mode(), _exact():
+        with torch.inference_mode(), exact():
             return unless_full(lambda: self._run([self._window(values) for values in inputs], tick))
 
     def _run(self, inputs: list[torch.Tensor], tick: Tick) -> torch.Tensor:
@@ -226,7 +226,7 @@ class Compiled:
         give_back()
 
 
-def _exact() -> AbstractContextManager[Any]:
+def exact() -> AbstractContextManager[Any]:
     """Convolutions that give the same bits every time, and all the bits of f32: by default NVIDIA's GPUs would round it to TF32's 10."""
     flags: AbstractContextManager[Any] = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
     return flags

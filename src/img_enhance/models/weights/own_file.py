@@ -1,4 +1,4 @@
-"""A person's own file of weights: PyTorch's, safetensors, or a pair of ncnn, whatever it is called, and the network that it is of."""
+"""A person's own file of weights: PyTorch's, safetensors, ONNX, or a pair of ncnn, whatever it is called, and the network that it is of."""
 
 from __future__ import annotations
 
@@ -7,27 +7,32 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from img_enhance.errors import UnsupportedModel, WeightsMissing
 from img_enhance.models.architecture import Architecture
 from img_enhance.models.networks.edsr import EDSR
+from img_enhance.models.networks.foreign import GRAPH
 from img_enhance.models.recognition import enlarging_network, title_of, used
 from img_enhance.models.trained_values import as_trained
 from img_enhance.models.weights.layouts import published
 from img_enhance.models.weights.ncnn import MAGIC
 from img_enhance.models.weights.ncnn_graph import read_pair, weights_of, with_its_numbers
 from img_enhance.models.weights.ncnn_proof import difference
+from img_enhance.models.weights.onnx_file import looks_like_onnx
 from img_enhance.models.weights.pth import read_pth
 from img_enhance.models.weights.safetensors import read_safetensors
-from img_enhance.models.weights.tensors import Array
+from img_enhance.models.weights.tensors import Array, array_at, mapped
 from img_enhance.units import bytes_text
 
 # The largest networks that enlarge have 0.2 GB; whatever is larger is something else, and would take long to hash.
 LARGEST_FILE = 2_000_000_000
 
 _BLOCK_BYTES = 1 << 20
+
+Kind = Literal["safetensors", "pth", "onnx", "ncnn"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,36 @@ def _blocks(files: tuple[Path, ...]) -> Iterator[bytes]:
         raise WeightsMissing(f"cannot read the weights {files[0]}: {error.strerror}") from None
 
 
+def kind_of(file: Path) -> Kind | None:
+    """What kind of file it is, by how it begins; None for any other.
+
+    Raises: WeightsMissing when it cannot be read.
+    """
+    try:
+        with file.open("rb") as data:
+            head = data.read(16)
+    except OSError as error:
+        raise WeightsMissing(f"cannot read the weights {file}: {error.strerror}") from None
+    if head[8:9] == b"{":  # after the header's length, which may begin as anything does
+        return "safetensors"
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        return "pth"
+    if looks_like_onnx(head):
+        return "onnx"
+    return "ncnn" if head.startswith(MAGIC.encode()) else None
+
+
+def read_foreign(file: Path) -> dict[str, Array]:
+    """What a network that another program runs is made of: the bytes of an ONNX file, or tensors of any types by their names.
+
+    Raises: as `read_own`.
+    """
+    if kind_of(file) != "onnx":
+        return _tensors(file)
+    with mapped(file) as data:
+        return {GRAPH: array_at(data, "U8", 0, (len(data),))}
+
+
 def read_own(files: tuple[Path, ...]) -> OwnFile:
     """What the files hold, by their contents.
 
@@ -115,20 +150,14 @@ def _as_float(values: Array) -> Array:
 
 def _tensors(file: Path) -> dict[str, Array]:
     """The tensors of a file of PyTorch or safetensors."""
-    try:
-        with file.open("rb") as data:
-            head = data.read(16)
-    except OSError as error:
-        raise WeightsMissing(f"cannot read the weights {file}: {error.strerror}") from None
-    if head[8:9] == b"{":  # after the header's length, which may begin as anything does
-        return read_safetensors(file)
-    if head[:2] == b"PK" or head[:1] == b"\x80":
-        return read_pth(file)
-    if head.startswith(MAGIC.encode()):
+    kind = kind_of(file)
+    if kind in ("safetensors", "pth"):
+        return read_safetensors(file) if kind == "safetensors" else read_pth(file)
+    if kind == "ncnn":
         raise UnsupportedModel(
             f"{file.name} is one of the two files of an ncnn model", "call them NAME.param and NAME.bin, and name either"
         )
     raise UnsupportedModel(
-        f"{file.name} is neither a PyTorch file of weights nor safetensors",
-        "take a .pth or .safetensors file, or both files of an ncnn model (.param and .bin)",
+        f"{file.name} is neither a PyTorch file of weights nor safetensors nor ONNX",
+        "take a .pth, .safetensors or .onnx file, or both files of an ncnn model (.param and .bin)",
     )

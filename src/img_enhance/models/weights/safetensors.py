@@ -20,6 +20,9 @@ _METADATA = "__metadata__"
 # A tensor takes about 100 bytes of it.
 LARGEST_HEADER = 4_000_000
 
+# What is a bfloat16 in a file is none in memory.
+_NAMES = {kind: name for name, kind in DTYPES.items() if name not in ("BF16", "BOOL")} | {np.dtype(bool): "BOOL"}
+
 
 class _Row(NamedTuple):
     begin: int
@@ -47,13 +50,13 @@ def read_safetensors(path: Path) -> dict[str, Array]:
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Array]) -> None:
-    """Write the tensors, float16 or float32, in their order.
+    """Write the tensors, of any type that is read, in their order.
 
     Raises: OSError when that fails.
     """
     header, end = dict[str, Any](), 0
     for name, values in tensors.items():
-        dtype = {2: "F16", 4: "F32"}[values.dtype.itemsize]
+        dtype = _NAMES[values.dtype]
         header[name] = {"dtype": dtype, "shape": list(values.shape), "data_offsets": [end, end := end + values.nbytes]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)  # so that the values are aligned, and can be used where they lie

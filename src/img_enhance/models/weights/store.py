@@ -16,7 +16,7 @@ from img_enhance.models.weight_files import WeightFile, WeightFormat
 from img_enhance.models.weight_sources import DownloadedWeights, FileWeights, MixedWeights, WheelWeights
 from img_enhance.models.weights.cache import WeightStore, check_located, copies, located
 from img_enhance.models.weights.ncnn import read_ncnn
-from img_enhance.models.weights.own_file import files_of, read_own, size_and_hash
+from img_enhance.models.weights.own_file import files_of, read_foreign, read_own, size_and_hash
 from img_enhance.models.weights.pth import read_pth
 from img_enhance.models.weights.safetensors import read_safetensors
 from img_enhance.models.weights.tensors import Array
@@ -57,6 +57,8 @@ def load(model: Model, store: WeightStore | None = None) -> dict[str, Weights]:
     if isinstance(model.weights, DownloadedWeights):
         return _downloaded(model, model.weights, store)
     if isinstance(model.weights, FileWeights):
+        if model.foreign is not None:
+            return read_foreign(verified_files(model)[0])
         return fitting(read_own(verified_files(model)).weights, model.architecture.shapes, unused=(), name=model.weights.path.name)
     binary = verified_binary(model)
     return read_ncnn(binary.with_suffix(".param"), binary, model.architecture.shapes)

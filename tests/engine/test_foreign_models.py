@@ -1,0 +1,228 @@
+"""Models that another program runs: planned, swept, probed and kept like any other."""
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from img_enhance.engine import Engine, device_engine, networks, spare_device
+from img_enhance.errors import Cancelled, DeviceError, UnsupportedModel
+from img_enhance.geometry import Size
+from img_enhance.machine.devices import detect_cpu
+from img_enhance.machine.settings import model_table
+from img_enhance.models.model import Model
+from img_enhance.models.networks.foreign import GRAPH, ForeignNetwork
+from img_enhance.models.own import Origin, OwnModel, keep, opened, own_models
+from img_enhance.models.weight_sources import FileWeights
+from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.store import load
+from img_enhance.passes.network import NetworkPass, NetworkPlan
+from img_enhance.photo import Header, Photo
+from img_enhance.planning.plan import Device, PlanRequest, Rates
+from img_enhance.planning.planner import choose_precision, make_plan
+from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.recipe import Recipe
+from img_enhance.runtimes import foreign, runs_foreign
+from img_enhance.runtimes.foreign import looked_at
+from onnx_files import doubling, doubling_file, node, port, tensor
+
+CPU = Device(name="Test CPU", cores=2, native_bf16=True, rates=Rates(f32=300, bf16=1500), memory_bytes=16 * 10**9)
+CARD = dataclasses.replace(CPU, name="Test card", runtime="torch", place="cuda:0", own_memory=True)
+PHOTO = Photo(np.random.RandomState(6).randint(0, 256, (50, 71, 3)).astype(np.uint8))
+DOUBLED = PHOTO.pixels.repeat(2, 0).repeat(2, 1)
+PLAIN = ForeignNetwork("onnx", "ONNX", 2, bytes_per_pixel=200, resident_bytes=30_000_000, flops=1000)
+WEIGHTS = FileWeights(Path("x.onnx"), 1000, "0" * 64)
+EIGHTS = doubling(before=[node("SpaceToDepth", "in", "d", blocksize=8), node("DepthToSpace", "d", "x", blocksize=8)])
+
+
+def recipe(model: str | Path) -> Recipe:
+    return Recipe(steps=(RealESRGAN(model=str(model), keep_colours=False),))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> WeightStore:
+    return WeightStore(tmp_path / "home", offline=True)
+
+
+@pytest.fixture
+def added(store: WeightStore, tmp_path: Path) -> Callable[..., Model]:
+    """A function that adds a file of ONNX which was found to be so."""
+
+    def add(data: bytes, network: ForeignNetwork) -> Model:
+        model = opened(doubling_file(tmp_path / "x.onnx", data), "mine", network)
+        return keep(OwnModel(model, Origin("x.onnx", 1, "0" * 64)), load(model, store), store).model
+
+    return add
+
+
+CASES = {
+    "whole": (doubling(), PLAIN),
+    "windows of one size": (doubling(taken=port("in", (1, 3, 24, 24))), dataclasses.replace(PLAIN, height=24, width=24, overlap=2)),
+    "eights": (EIGHTS, dataclasses.replace(PLAIN, cell=8, overlap=4)),
+    "in 255 and BGR": (doubling(), dataclasses.replace(PLAIN, white=255.0, answer_white=255.0, order="BGR", answer_order="BGR")),
+    "small windows": (doubling(), dataclasses.replace(PLAIN, window=40, overlap=8, sees_all=True)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_added_model_enlarges_by_its_name(name: str, added: Callable[..., Model], store: WeightStore) -> None:
+    model = added(*CASES[name])
+    assert [row.model for row in own_models(store)] == [model]  # what its record says is what was found
+    assert list(load(model, store)) == [GRAPH]
+    with Engine(Machine(precision="f32"), store, models=model_table(store)) as engine:
+        result = engine.enhance(PHOTO, recipe("mine"))
+    np.testing.assert_array_equal(result.photo.pixels, DOUBLED)
+    (plan,) = result.plan.passes
+    assert isinstance(plan, NetworkPlan)
+    warned = any("looks at the whole picture, but takes no more than 40 px of it at once" in str(words) for words in result.warnings)
+    assert (plan.tiles > 1, warned) == (name in ("windows of one size", "small windows"), name == "small windows")
+
+
+def test_a_reduced_precision_is_compared_with_the_program_itself(added: Callable[..., Model], store: WeightStore) -> None:
+    added(doubling(), PLAIN)
+    with Engine(Machine(device="cpu"), store, models=model_table(store), device=CPU) as engine:
+        assert engine.prepare(PHOTO, recipe("mine")).plan.precision == "bf16"
+        right = engine.enhance(PHOTO, recipe("mine"))
+        assert np.abs(right.photo.pixels.astype(int) - DOUBLED).max() <= 2
+
+        class Darker(networks.foreign_runtime(PLAIN, CPU, "bf16").__class__):  # type: ignore[misc]
+            def compile(self, segments: object, weights: object) -> object:
+                compiled = super().compile(segments, weights)
+                run = compiled.run
+                if self.precision == "bf16":
+                    compiled.run = lambda inputs, tick: run(inputs, tick) * np.float32(0.9)
+                return compiled
+
+        engine.close()
+        engine._chosen.networks.keep(())
+        patched = pytest.MonkeyPatch()
+        patched.setattr(networks, "foreign_runtime", lambda network, _device, precision: Darker(network, precision))
+        try:
+            again = engine.enhance(PHOTO, recipe("mine"))
+        finally:
+            patched.undo()
+    assert again.plan.precision == "f32"
+    assert any("dB from the reference" in str(words) for words in again.warnings)
+    np.testing.assert_array_equal(again.photo.pixels, DOUBLED)
+
+
+def test_bf16_is_for_networks_whose_program_takes_it() -> None:
+    model = Model("mine", "", PLAIN, WEIGHTS, "", "", "")
+    other = dataclasses.replace(model, architecture=dataclasses.replace(PLAIN, bf16=False))
+    assert [choose_precision("auto", CPU, models=(each,)) for each in (model, other)] == ["bf16", "f32"]
+
+
+def test_the_cpu_does_what_a_programs_device_does_not(
+    added: Callable[..., Model], store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added(doubling(), PLAIN)
+    spandrels = dataclasses.replace(PLAIN, program="spandrel")
+    on = dataclasses.replace
+    cards = [on(CPU, runtime="torch"), CARD, on(CPU, place="GPU"), on(CARD, runtime="vulkan", place="vulkan:0")]
+    assert [runs_foreign(PLAIN, device) for device in cards] == [True, False, True, False]
+    assert [runs_foreign(spandrels, device) for device in cards] == [True, True, False, False]
+    monkeypatch.setattr(spare_device, "find_device", lambda _: CPU)
+    monkeypatch.setattr(device_engine, "claim_gpu_memory", lambda *_, **__: 10**9)
+    monkeypatch.setattr(device_engine, "unclaim_gpu_memory", lambda _: None)
+    with Engine(Machine(), store, models=model_table(store), device=CARD) as engine:
+        result = engine.enhance(PHOTO, recipe("mine"))
+        assert (result.plan.place, "mine does not run on Test card" in str(result.plan.reason)) == ("cpu", True)
+    words = "mine does not run on Test card; use device cpu"
+    with (
+        Engine(Machine(device="torch"), store, models=model_table(store), device=CARD) as engine,
+        pytest.raises(DeviceError, match=words),
+    ):
+        engine.prepare(PHOTO, recipe("mine"))
+
+
+def plan_of(network: ForeignNetwork, size: Size, allowed: int) -> NetworkPlan:
+    model = Model("mine", "", network, WEIGHTS, "", "", "")
+    request = PlanRequest(Header("png", size), (NetworkPass(model, keeps_colours=False),), "png")
+    (plan,) = make_plan(request, precision="f32", device=CPU, allowed=allowed).passes
+    assert isinstance(plan, NetworkPlan)
+    return plan
+
+
+def test_what_was_measured_is_planned_for() -> None:
+    large = dataclasses.replace(PLAIN, bytes_per_pixel=20_000, overlap=16, flops=10**8)
+    plan = plan_of(large, Size(1000, 800), 10**9)
+    (stage,) = plan.stages
+    window = max(window.read.size.pixels for area in plan.areas() for window in plan.windows(area, stage))
+    assert 20_000 * window + 30_000_000 < plan.projected_bytes <= 10**9
+    assert plan_of(large, Size(1000, 800), 8 * 10**9).tiles < plan.tiles
+    small, heavy = (
+        plan_of(dataclasses.replace(PLAIN, resident_bytes=resident), Size(60, 40), 8 * 10**9) for resident in (10**7, 5 * 10**8)
+    )
+    assert heavy.projected_bytes - small.projected_bytes == 49 * 10**7
+
+
+def test_a_network_whose_memory_grows_faster_than_its_windows_gets_none_larger_than_measured() -> None:
+    plan = plan_of(dataclasses.replace(PLAIN, window=96, overlap=16, sees_all=True), Size(300, 200), 8 * 10**9)
+    reads = {window.read.size for area in plan.areas() for window in plan.windows(area, plan.stages[0])}
+    assert max(max(size.width, size.height) for size in reads) <= 96
+    assert len(reads) == 1
+
+
+def test_a_run_stops_when_asked(added: Callable[..., Model], store: WeightStore) -> None:
+    added(*CASES["windows of one size"])
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 8
+
+    with Engine(Machine(precision="f32"), store, models=model_table(store)) as engine:
+        with pytest.raises(Cancelled):
+            engine.enhance(PHOTO, recipe("mine"), cancelled=cancelled)
+        np.testing.assert_array_equal(engine.enhance(PHOTO, recipe("mine")).photo.pixels, DOUBLED)
+
+
+def test_a_file_is_looked_at_once(store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = doubling_file(tmp_path / "x.onnx")
+    runs, real = list[object](), subprocess.run
+
+    def counted(*given: Any, **how: Any) -> subprocess.CompletedProcess[bytes]:
+        runs.append(given)
+        return real(*given, **how)
+
+    monkeypatch.setattr("img_enhance.runtimes.foreign.subprocess.run", counted)
+    with Engine(Machine(precision="f32"), store) as engine:
+        for _ in range(2):
+            np.testing.assert_array_equal(engine.enhance(PHOTO, recipe(file)).photo.pixels, DOUBLED)
+    assert len(runs) == 1
+
+
+# A network that makes a value of 480 GB of its own.
+BOMB = doubling(
+    before=[node("ConstantOfShape", "s", "z"), node("ReduceMax", "z", "m", keepdims=1), node("Add", "in m", "x")],
+    tensors=[tensor("s", np.array([1, 3, 200_000, 200_000], np.int64))],
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("import os; os.abort()", "made the program that reads it crash, or needs more than"),
+        ("raise SystemExit('gone wrong')", "it said: gone wrong"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "was not done with small pictures after"),
+        ("import time; time.sleep(60)", "was not done with small pictures after"),
+    ],
+)
+def test_what_crashes_or_never_ends_takes_nobody_with_it(command: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "_COMMAND", [sys.executable, "-c", command])
+    monkeypatch.setattr(foreign, "_MOST_WAITED_SECONDS", 2)
+    with pytest.raises(UnsupportedModel, match=words) as error:
+        looked_at("onnx", doubling_file(tmp_path / "x.onnx"), command)
+    assert error.value.exit_code == 3
+
+
+def test_what_fills_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "_MEMORY_SHARE", 2e9 / detect_cpu().memory_bytes)
+    with pytest.raises(UnsupportedModel, match=r"^x\.onnx "):
+        looked_at("onnx", doubling_file(tmp_path / "x.onnx", BOMB), "bomb")
