@@ -57,7 +57,7 @@ class Segment:
     `features_in` the channels of the features it reads. Of a network that reads the picture in cells of `cell` x `cell` pixels,
     one input pixel is such a cell. `side` is the width and height that its picture must have; 0 stands for any.
     `sees_all` says that it looks at the whole of its window, by statistics for example: pictures made in several windows are only near
-    that of a single one, and `reach` is how far the windows overlap.
+    that of a single one, and `reach` is how far the windows overlap. They are nearest where all begin at a `multiple` of pixels.
     `scratch` and `window`, the side of its widest window, are what running it costs; what it computes is counted (`operations.py`).
     """
 
@@ -71,6 +71,7 @@ class Segment:
     cell: int = 1
     side: int = 0
     sees_all: bool = False
+    multiple: int = 1
     scratch: Scratch = Scratch(0, 0)
     window: int = 0
 
@@ -102,4 +103,5 @@ def joined(segments: tuple[Segment, ...]) -> Segment:
         scale=last.scale,
         cell=max(segment.cell for segment in segments),
         sees_all=any(segment.sees_all for segment in segments),
+        multiple=max(segment.multiple for segment in segments),
     )
