@@ -16,9 +16,16 @@ _PICTURE_SPREAD = 0.2
 def random_weights(shapes: Shapes, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
     """Values under which what flows through a network neither dies out nor explodes. numpy never changes what a RandomState draws."""
     draw = np.random.RandomState(seed)
-    return {
-        name: (draw.standard_normal(shape) / math.sqrt(max(1, math.prod(shape[1:])))).astype(np.float32) for name, shape in shapes.items()
-    }
+    return {name: _like(name, draw.standard_normal(shape) / math.sqrt(max(1, math.prod(shape[1:])))) for name, shape in shapes.items()}
+
+
+def _like(name: str, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """The values; what no training makes random is as it must be."""
+    if name.endswith(".running_var"):
+        values = 0.5 + np.abs(values)
+    if name.endswith(".rpe_biases"):  # how far apart the places of a window are
+        values = np.stack(np.meshgrid(*(np.arange(side) - side // 2 for side in values.shape[:2]), indexing="ij"), -1)
+    return values.astype(np.float32)
 
 
 def picture_like_weights(architecture: Architecture, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:

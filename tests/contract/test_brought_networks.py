@@ -88,7 +88,7 @@ def test_windows_make_the_picture_of_a_single_one(name: str) -> None:
     assert np.abs(found - whole).max() <= RELATIVE * np.abs(whole).max()
 
 
-@pytest.mark.parametrize(("name", "precision"), [*((name, "f32") for name in CASES), ("realplksr-2x-dysample", "bf16")])
+@pytest.mark.parametrize(("name", "precision"), [*((name, "f32") for name in CASES), ("realplksr-2x-dysample", "bf16"), ("dat-3x", "bf16")])
 def test_a_window_takes_no_more_memory_than_the_plan_counts(name: str, precision: Precision) -> None:
     side = 256
     command: list[Any] = [sys.executable, "-c", MEASURE, name, precision, str(side)]

@@ -118,6 +118,34 @@ class CountingOps(Ops[tuple[int, int]]):
         assert shifts == (2 * groups, x[1] * factor**2)
         return x[0], shifts[1]
 
+    def depthwise(self, x: tuple[int, int], weight: Weights, bias: Weights) -> tuple[int, int]:
+        assert len(weight) == len(bias) == x[0]
+        self.flops += 2 * weight.size * x[1]
+        return x
+
+    def mean(self, x: tuple[int, int]) -> tuple[int, int]:
+        raise AssertionError(f"a network of the table takes the mean of whole windows of {x}")
+
+    def window_attention(
+        self,
+        queries: tuple[int, int],
+        keys: tuple[int, int],
+        values: tuple[int, int],
+        bias: Weights,
+        *,
+        window: tuple[int, int],
+        shift: tuple[int, int],
+        multiple: int,
+    ) -> tuple[int, int]:
+        raise AssertionError(
+            f"a network of the table parts windows of {queries}: {keys}, {values}, {bias.shape}, {window}, {shift}, {multiple}"
+        )
+
+    def channel_attention(
+        self, queries: tuple[int, int], keys: tuple[int, int], values: tuple[int, int], temperatures: Weights
+    ) -> tuple[int, int]:
+        raise AssertionError(f"a network of the table looks at whole windows of {queries}: {keys}, {values}, {temperatures.shape}")
+
 
 def kinds(model: Model) -> list[Segment]:
     """One segment of each kind: all blocks are the same function of other weights."""

@@ -5,17 +5,43 @@ Run by hand, with spandrel 0.4.2 and torch installed:
     PYTHONPATH=src:tests python tests/golden/make_networks.py
 """
 
+import importlib
+from typing import Any
+
 import numpy as np
 import spandrel
 import torch
 from networks_golden import CASES, GOLDEN, picture_of, weights_of
+
+from img_enhance.models.networks.dat import DAT
+
+
+def tensors_of(name: str) -> dict[str, Any]:
+    """A file's tensors: our weights, and what spandrel's own class has beside them that is not trained."""
+    architecture = CASES[name]
+    weights = {key: torch.from_numpy(values) for key, values in weights_of(name).items()}
+    if not isinstance(architecture, DAT):
+        return weights
+    kept = importlib.import_module("spandrel.architectures.DAT.__arch.DAT").DAT(
+        embed_dim=architecture.channels,
+        depth=list(architecture.depths),
+        num_heads=list(architecture.heads),
+        split_size=list(architecture.window),
+        expansion_factor=architecture.hidden / architecture.channels,
+        upscale=architecture.scale,
+        qkv_bias=architecture.qkv_bias,
+        resi_connection="3conv" if architecture.three_convs else "1conv",
+        upsampler="pixelshuffledirect" if architecture.direct else "pixelshuffle",
+    )
+    buffers: dict[str, Any] = kept.state_dict()
+    return buffers | {key: values for key, values in weights.items() if not key.endswith(".rpe_biases")}
 
 
 def main() -> None:
     answers = {}
     for name in CASES:
         # spandrel finds the structure by itself, and takes no file that lacks a tensor or has one more.
-        weights = {key: torch.from_numpy(values) for key, values in weights_of(name).items()}
+        weights = tensors_of(name)
         network = spandrel.ModelLoader().load_from_state_dict(weights).eval()
         with torch.no_grad():
             picture = torch.from_numpy(picture_of().transpose(2, 0, 1)[None])

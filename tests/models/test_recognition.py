@@ -6,6 +6,7 @@ import pytest
 
 from img_enhance.errors import UnsupportedModel
 from img_enhance.models.architecture import Architecture
+from img_enhance.models.networks.dat import DAT
 from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.networks.rrdbnet import RRDBNet
@@ -18,6 +19,9 @@ NETWORKS: tuple[Architecture, ...] = (
     *(RRDBNet(1, cell, 2, 32, 32) for cell in (1, 2, 4)),
     RRDBNet(23),
     *(SRVGGNetCompact(convolutions, scale, 24) for convolutions, scale in ((0, 1), (3, 2), (16, 4), (4, 8))),
+    DAT(60, (18,), (6,), (8, 32), hidden=120, scale=2, three_convs=True, direct=True),
+    DAT(180, (6,) * 6, (6,) * 6, (8, 16), hidden=360, scale=3),
+    *(DAT(180, (6,) * 6, (6,) * 6, (8, 32), hidden=hidden, scale=scale) for hidden, scale in ((720, 4), (360, 2), (360, 1))),
     *(EDSR(3, scale, features) for scale, features in ((2, 64), (3, 32), (4, 256))),
 )
 
@@ -59,7 +63,7 @@ def test_what_is_found_is_said_with_the_nearest_network() -> None:
         "body.N.rdbN.convN.bias (30, such as 32), conv_upN.weight (2, such as 64x64x3x3), conv_upN.bias (2, such as 64), "
         "conv_first.weight (1) and 6 other kinds; nearest is RRDBNet (blocks 2, cell 1, doublings 2, features 64, growth 32): it needs "
         "conv_hr.bias, which is not there; known are ESRGAN and Real-ESRGAN (RRDBNet), SRVGGNetCompact, EDSR, "
-        "SPAN and RealPLKSR, in colour, and many more with spandrel: pip install 'img-enhance[spandrel]'"
+        "SPAN, RealPLKSR and DAT, in colour, and many more with spandrel: pip install 'img-enhance[spandrel]'"
     )
 
 
@@ -73,12 +77,15 @@ HOSTILE: dict[str, Shapes] = {
     "no dimensions": dict.fromkeys(RRDBNet(1).shapes, ()),
     "no dimensions, compact": dict.fromkeys(SRVGGNetCompact(2, 2).shapes, ()),
     "no dimensions, edsr": dict.fromkeys(EDSR(1, 2).shapes, ()),
+    "no dimensions, dat": dict.fromkeys(DAT(32, (2,), (4,), (4, 8), 64, 2).shapes, ()),
     "no dimensions, faces": dict.fromkeys(GFPGANClean(16, 16, 16).shapes, ()),
     "no values": dict.fromkeys(RRDBNet(1).shapes, (0, 0, 0, 0)),
     "no values, compact": dict.fromkeys(SRVGGNetCompact(2, 2).shapes, (0, 0, 0, 0)),
     "no values, edsr": dict.fromkeys(EDSR(1, 2).shapes, (0, 0, 0, 0)),
+    "no values, dat": dict.fromkeys(DAT(32, (2,), (4,), (4, 8), 64, 2).shapes, (0, 0, 0, 0)),
     "no values, faces": dict.fromkeys(GFPGANClean(16, 16, 16).shapes, (0, 0, 0, 0)),
     "huge": {name: tuple(2**62 for _ in shape) for name, shape in RRDBNet(1).shapes.items()},
+    "huge, dat": {name: tuple(2**62 for _ in shape) for name, shape in DAT(32, (2,), (4,), (4, 8), 64, 2).shapes.items()},
     "huge, faces": {name: tuple(2**62 for _ in shape) for name, shape in GFPGANClean(16, 16, 16).shapes.items()},
     "control characters": {"\x1b[31m" + "x" * 10_000: (1,)},
     "no names": {"": (1,), ".": (1,), "body.": (1, 1, 1, 1)},

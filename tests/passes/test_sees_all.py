@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from img_enhance.geometry import Box, Size
+from img_enhance.models.architecture import Architecture
 from img_enhance.models.model import Model
+from img_enhance.models.networks.dat import DAT
 from img_enhance.models.networks.realplksr import RealPLKSR
 from img_enhance.models.weight_files import GENERAL_X4V3
 from img_enhance.models.weight_sources import DownloadedWeights
@@ -25,15 +27,16 @@ from random_weights import picture_like_weights
 
 DEVICE = Device(name="Test CPU", cores=2, native_bf16=True, rates=Rates(f32=300, bf16=1500), memory_bytes=16 * 10**9)
 GROUPED = RealPLKSR(blocks=1, channels=8, scale=2, kernel=5, partial_channels=4)
+WINDOWED = DAT(32, (3,), (4,), (8, 16), hidden=64, scale=2, direct=True)
 LARGE, SMALL = Size(3000, 2000), Size(300, 200)
 
 
-def model_of(architecture: RealPLKSR) -> Model:
+def model_of(architecture: Architecture) -> Model:
     return Model("grouped", "", architecture, DownloadedWeights(GENERAL_X4V3), "", "", "")
 
 
-def plan_of(size: Size, allowed: int, crop: Box | None = None) -> NetworkPlan:
-    request = PlanRequest(Header("png", size), (NetworkPass(model_of(GROUPED), keeps_colours=False),), "png", crop=crop)
+def plan_of(size: Size, allowed: int, crop: Box | None = None, network: Architecture = GROUPED) -> NetworkPlan:
+    request = PlanRequest(Header("png", size), (NetworkPass(model_of(network), keeps_colours=False),), "png", crop=crop)
     (plan,) = make_plan(request, precision="f32", device=DEVICE, allowed=allowed).passes
     assert isinstance(plan, NetworkPlan)
     return plan
@@ -42,11 +45,8 @@ def plan_of(size: Size, allowed: int, crop: Box | None = None) -> NetworkPlan:
 class OneNetwork:
     """The network of a plan, with random weights."""
 
-    def __init__(self) -> None:
-        self.network = Network(GROUPED.segments, picture_like_weights(GROUPED), OpenVINO("f32"))
-
-    def probed(self, _plan: NetworkPlan) -> Network:
-        return self.network
+    def probed(self, plan: NetworkPlan) -> Network:
+        return Network(plan.model.segments, picture_like_weights(plan.model.architecture), OpenVINO("f32"))
 
 
 def enlarged(plan: NetworkPlan, pixels: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -89,6 +89,29 @@ def test_a_picture_made_in_tiles_is_near_the_whole_one_and_says_so() -> None:
     assert f"it was made in {tiled.tiles} tiles" in warnings[0]
     # Noise, whose statistics are nearly the same everywhere.
     assert psnr(found, whole) > 25
+
+
+def test_windows_of_attention_are_those_of_the_whole_picture_in_every_tile() -> None:
+    size = Size(150, 100)
+    pixels = np.random.RandomState(5).randint(0, 256, (size.height, size.width, 3)).astype(np.uint8)
+    plan = plan_of(size, allowed=8 * 10**9, network=WINDOWED)
+    whole, _ = enlarged(plan, pixels)
+    (stage,) = plan.stages
+    assert (stage.multiple, stage.halo, plan.tiles) == (16, 64, 1)
+    tiled = dataclasses.replace(plan, stages=(dataclasses.replace(stage, side=16, reach=16),))
+    astray = dataclasses.replace(plan, stages=(dataclasses.replace(stage, side=19, reach=17, multiple=1),))
+    found, warnings = enlarged(tiled, pixels)
+    assert tiled.tiles > 4
+    assert "it was made in" in warnings[0]
+    # What is left is what channels look at; tiles that begin anywhere lose 10 dB and more to other windows (2026-11).
+    assert psnr(found, whole) > psnr(enlarged(astray, pixels)[0], whole) + 6
+
+
+def test_progress_counts_what_tiles_read() -> None:
+    plan = plan_of(Size(1000, 777), allowed=1000 * 10**6, network=WINDOWED)
+    (stage,), (area,) = plan.stages, plan.areas()
+    assert plan.tiles > 1
+    assert plan.pixels_read(stage) == sum(window.read.size.pixels for window in plan.windows(area, stage))
 
 
 @pytest.mark.parametrize("layer_norm", [False, True])

@@ -358,7 +358,7 @@ def test_no_photo_is_planned_by_trying_everything(size: Size, megabytes: int, mo
             pytest.fail(f"more than {MOST_LENGTHS} lengths of windows and areas are worked out")
         return length(seen, parts, halo=halo)
 
-    for module in ("sweep_planner", "sweep_plan", "windows"):
+    for module in ("sweep_planner", "windows"):
         monkeypatch.setattr(f"img_enhance.planning.{module}.length", counted)
     with contextlib.suppress(MemoryBudgetError):
         planned(size, enlarge(PHOTO), allowed=megabytes * 10**6)

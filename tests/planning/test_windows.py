@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img_enhance.geometry import Box, Size
-from img_enhance.planning.windows import Window, fewest, grid, length, overlapping, windows
+from img_enhance.planning.windows import Window, cut, fewest, grid, length, longest, overlapping, read_along, windows
 
 LENGTHS = st.integers(1, 200)
 
@@ -60,6 +60,32 @@ def test_a_grid_has_so_many_windows_unless_its_halos_leave_no_room(pair: tuple[B
     seen = box.grown(halo, within=whole).size
     found = list(grid(box, rows=rows, columns=columns, halo=halo, within=whole))
     assert len(found) == min(rows, max(1, seen.height - 2 * halo)) * min(columns, max(1, seen.width - 2 * halo))
+
+
+MULTIPLES = st.integers(1, 40)
+
+
+@given(boxes_within(), st.integers(1, 250), HALOS, MULTIPLES)
+def test_windows_begin_at_multiples_and_see_as_far(pair: tuple[Box, Box], side: int, halo: int, multiple: int) -> None:
+    box, whole = pair
+    found = list(windows(box, side=side, halo=halo, within=whole, multiple=multiple))
+    count = times_covered(found, whole)
+    assert (count[box.slices] == 1).all()
+    assert count.sum() == box.size.pixels
+    for window in found:
+        assert window.read.left % multiple == window.read.top % multiple == 0
+        assert window.core.left - window.read.left >= halo or window.read.left == 0
+        assert window.core.top - window.read.top >= halo or window.read.top == 0
+        assert window.read.right - window.core.right >= halo or window.read.right == whole.right
+        assert window.read.bottom - window.core.bottom >= halo or window.read.bottom == whole.bottom
+
+
+@given(st.integers(1, 2000), st.integers(1, 250), HALOS, MULTIPLES)
+def test_what_windows_read_is_known_before(pixels: int, side: int, halo: int, multiple: int) -> None:
+    whole = (0, pixels)
+    reads = [stop - first for _, (first, stop) in cut(whole, side=side, halo=halo, within=whole, multiple=multiple)]
+    assert longest(pixels, side=side, halo=halo, multiple=multiple) == max(reads)
+    assert read_along(whole, side=side, halo=halo, within=whole, multiple=multiple) == sum(reads)
 
 
 @given(boxes_within(), st.integers(1, 250), HALOS)

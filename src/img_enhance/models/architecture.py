@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, Self
 
+from img_enhance.models.networks.dat import DAT
 from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.networks.gfpgan import GFPGANClean
 from img_enhance.models.networks.realplksr import RealPLKSR
@@ -49,7 +50,7 @@ class Architecture(Protocol):
         """What it would be if these were the shapes of its weights; None where they can be no weights of its kind."""
 
 
-ARCHITECTURES: tuple[type[Architecture], ...] = (RRDBNet, SRVGGNetCompact, EDSR, SPAN, RealPLKSR, GFPGANClean)
+ARCHITECTURES: tuple[type[Architecture], ...] = (RRDBNet, SRVGGNetCompact, EDSR, SPAN, RealPLKSR, DAT, GFPGANClean)
 
 
 # Networks whose values grow beyond what f16 can hold, 65504: their answer would be infinite.

@@ -17,11 +17,13 @@ from img_enhance.units import count_text
 # Layers of EDSR that files hold whether they are run or not; what they say of the mean colour becomes numbers of the network
 # (`trained_values.py`).
 UNUSED = ("sub_mean.", "add_mean.")
+# And one of DAT that nobody runs: who may not look at whom in its windows, for a picture of the size that it was trained on.
+_UNUSED_AT_THE_END = (".attn_mask_0", ".attn_mask_1")
 
 # Kinds of tensors that an error names.
 _MOST_KINDS = 5
 
-KNOWN = "ESRGAN and Real-ESRGAN (RRDBNet), SRVGGNetCompact, EDSR, SPAN and RealPLKSR"
+KNOWN = "ESRGAN and Real-ESRGAN (RRDBNet), SRVGGNetCompact, EDSR, SPAN, RealPLKSR and DAT"
 _ADVICE = f"known are {KNOWN}, in colour; docs/models.md says more of own models"
 _ADVICE_UNKNOWN = f"known are {KNOWN}, in colour, and many more with spandrel: pip install 'img-enhance[spandrel]'"
 
@@ -47,7 +49,7 @@ def _number_text(value: object) -> str:
 
 def used(shapes: Mapping[str, tuple[int, ...]]) -> Shapes:
     """Those that a network runs."""
-    return {name: shape for name, shape in shapes.items() if not name.startswith(UNUSED)}
+    return {name: shape for name, shape in shapes.items() if not name.startswith(UNUSED) and not name.endswith(_UNUSED_AT_THE_END)}
 
 
 def enlarging_network(shapes: Shapes, file: str) -> Architecture:

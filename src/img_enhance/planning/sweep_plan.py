@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Literal
 
 from img_enhance.geometry import Box, Size
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
-from img_enhance.planning.windows import Range, Window, fewest, grid, length, overlapping, windows
+from img_enhance.planning.windows import Range, Window, grid, overlapping, read_along, windows
 
 # Where a picture lies. Records of results call it "store".
 Medium = Literal["memory", "disk"]
@@ -18,13 +19,20 @@ CHANNELS = 3
 
 @dataclass(frozen=True)
 class Stage:
-    """Segments `first` to `last` (included) as one network, run over windows that read at most `side` pixels and a halo each way."""
+    """Segments `first` to `last` (included) as one network, run over windows that read at most `side` pixels and a halo each way, and
+    begin at a `multiple` of pixels."""
 
     first: int
     last: int
     reach: int
     side: int
     flops: int
+    multiple: int = 1
+
+    @property
+    def halo(self) -> int:
+        """By how much a window reads more than it answers for, each way."""
+        return ceil(self.reach / self.multiple) * self.multiple
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class SweepPlan:
 
     def windows(self, area: Window, stage: Stage) -> Iterator[Window]:
         """The windows of one stage over an area."""
-        return windows(self.answered(area, stage), side=stage.side, halo=stage.reach, within=area.read)
+        return windows(self.answered(area, stage), side=stage.side, halo=stage.reach, within=area.read, multiple=stage.multiple)
 
     @property
     def flops(self) -> int:
@@ -90,11 +98,10 @@ class SweepPlan:
 
     def _read_along(self, core: Range, stage: Stage, areas: int, end: int) -> int:
         """Pixels that the windows of a stage read along one side of the picture, from 0 to `end`, overlaps counted again."""
-        around, read = self._following(stage) + stage.reach, 0
+        following, read = self._following(stage), 0
         for (start, stop), (low, high) in overlapping(core, areas, halo=self.halo, within=(0, end)):
-            seen = min(high, stop + around) - max(low, start - around)
-            parts = fewest(seen, side=stage.side, halo=stage.reach)
-            read += parts * length(seen, parts, halo=stage.reach)
+            answered = (max(low, start - following), min(high, stop + following))
+            read += read_along(answered, side=stage.side, halo=stage.reach, within=(low, high), multiple=stage.multiple)
         return read
 
     @property

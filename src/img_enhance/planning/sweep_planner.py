@@ -11,7 +11,7 @@ from img_enhance.models.networks.segment import Precision, Scratch, Segment
 from img_enhance.planning.plan import Device
 from img_enhance.planning.speeds import Cut, network_work
 from img_enhance.planning.sweep_plan import CHANNELS, Medium, Stage, SweepPlan
-from img_enhance.planning.windows import fewest, length
+from img_enhance.planning.windows import fewest, length, longest
 
 # What a compiled stage holds beside weights and scratch: kernels and buffers for each shape of window (measured 2026-11: 2-3 MB).
 STAGE_BYTES = 4_000_000
@@ -199,7 +199,7 @@ def copied_bytes(model: Model, stages: tuple[Stage, ...], cells: Size, precision
     where features are far, and what a GPU leaves to the processor."""
 
     def read_by(stage: Stage) -> int:
-        most = stage.side + 2 * stage.reach
+        most = stage.side + 2 * stage.halo
         return min(most, cells.width) * min(most, cells.height)
 
     on_host = model.whole.host if device.features_on_host else 0
@@ -290,8 +290,9 @@ def _smallest_side(segment: Segment) -> int:
 
 
 def _stage(model: Model, first: int, last: int, side: int) -> Stage:
-    reach = sum(segment.reach for segment in model.segments[first : last + 1])
-    return Stage(first, last, reach, side, sum(model.flops_of_segments[first : last + 1]))
+    segments = model.segments[first : last + 1]
+    reach, multiple = sum(segment.reach for segment in segments), max(segment.multiple for segment in segments)
+    return Stage(first, last, reach, side, sum(model.flops_of_segments[first : last + 1]), multiple)
 
 
 def scratch_of(scratch: Scratch, precision: Precision, device: Device) -> float:
@@ -320,8 +321,8 @@ def _read(seen: Size, stage: Stage, *, one_area: bool) -> Size:
 
     def along(pixels: int) -> int:
         if one_area:
-            return length(pixels, fewest(pixels, side=stage.side, halo=stage.reach), halo=stage.reach)
-        return min(pixels, stage.side + 2 * stage.reach)
+            return longest(pixels, side=stage.side, halo=stage.reach, multiple=stage.multiple)
+        return min(pixels, stage.side + 2 * stage.halo)
 
     return Size(along(seen.width), along(seen.height))
 

@@ -51,8 +51,48 @@ def grid(box: Box, *, rows: int, columns: int, halo: int, within: Box) -> Iterat
             yield Window(Box(left, top, right, bottom), Box(read_left, read_top, read_right, read_bottom))
 
 
-def windows(box: Box, *, side: int, halo: int, within: Box) -> Iterator[Window]:
-    """The fewest windows over `box` that read at most `side` pixels and two halos each way."""
-    seen = box.grown(halo, within=within).size
-    rows, columns = (fewest(pixels, side=side, halo=halo) for pixels in (seen.height, seen.width))
-    return grid(box, rows=rows, columns=columns, halo=halo, within=within)
+def cut(core: Range, *, side: int, halo: int, within: Range, multiple: int = 1) -> list[tuple[Range, Range]]:
+    """What the fewest windows along one side answer for and read, at most `side` pixels and two halos each.
+
+    All begin at a multiple of pixels, and the halo is as many as it takes. Where the picture ends the last reads less than the others.
+    """
+    first, stop, low, high = (*_units(core, multiple), *_units(within, multiple))
+    side, halo = max(1, side // multiple), ceil(halo / multiple)
+    parts = fewest(min(high, stop + halo) - max(low, first - halo), side=side, halo=halo)
+    return [
+        (_pixels(answered, multiple, core), _pixels(read, multiple, within))
+        for answered, read in overlapping((first, stop), parts, halo=halo, within=(low, high))
+    ]
+
+
+def read_along(core: Range, *, side: int, halo: int, within: Range, multiple: int = 1) -> int:
+    """Pixels that all the windows of `cut` read, overlaps counted again."""
+    if multiple > 1:
+        return sum(stop - first for _, (first, stop) in cut(core, side=side, halo=halo, within=within, multiple=multiple))
+    # The same without making them: plans of huge pictures ask for it many times.
+    seen = min(within[1], core[1] + halo) - max(within[0], core[0] - halo)
+    parts = fewest(seen, side=side, halo=halo)
+    return parts * length(seen, parts, halo=halo)
+
+
+def longest(seen: int, *, side: int, halo: int, multiple: int = 1) -> int:
+    """How many pixels the longest of the windows reads that `cut` makes of `seen` pixels."""
+    units, side, halo = ceil(seen / multiple), max(1, side // multiple), ceil(halo / multiple)
+    return min(seen, multiple * length(units, fewest(units, side=side, halo=halo), halo=halo))
+
+
+def _units(pixels: Range, multiple: int) -> Range:
+    return pixels[0] // multiple, ceil(pixels[1] / multiple)
+
+
+def _pixels(units: Range, multiple: int, within: Range) -> Range:
+    return max(within[0], units[0] * multiple), min(within[1], units[1] * multiple)
+
+
+def windows(box: Box, *, side: int, halo: int, within: Box, multiple: int = 1) -> Iterator[Window]:
+    """The fewest windows over `box`, as `cut` makes them each way."""
+    across = cut((box.left, box.right), side=side, halo=halo, within=(within.left, within.right), multiple=multiple)
+    down = cut((box.top, box.bottom), side=side, halo=halo, within=(within.top, within.bottom), multiple=multiple)
+    for (top, bottom), (read_top, read_bottom) in down:
+        for (left, right), (read_left, read_right) in across:
+            yield Window(Box(left, top, right, bottom), Box(read_left, read_top, read_right, read_bottom))

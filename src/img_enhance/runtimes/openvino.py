@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from img_enhance.models.networks.ops import Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.planning.sweep_plan import CHANNELS
 from img_enhance.runtimes.finite import is_finite
+from img_enhance.runtimes.openvino_attention import channel_attention, sides, whole_numbers, window_attention
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.words import Setting
 
@@ -40,7 +42,12 @@ _REFUSED = (
 _ASK_MILLISECONDS = 50
 
 
-_CURVES: dict[Curve, Callable[[Output], ov.Node]] = {"sigmoid": opset.sigmoid, "silu": opset.swish, "mish": opset.mish}
+_CURVES: dict[Curve, Callable[[Output], ov.Node]] = {
+    "sigmoid": opset.sigmoid,
+    "silu": opset.swish,
+    "mish": opset.mish,
+    "gelu": partial(opset.gelu, approximation_mode="erf"),
+}
 
 
 class GraphOps(Ops[Output]):
@@ -50,6 +57,11 @@ class GraphOps(Ops[Output]):
         one, padding = [1, 1], [weight.shape[2] // 2] * 2
         y = opset.convolution(x, _constant(weight), one, padding, padding, one)
         return (y if bias is None else opset.add(y, _constant(bias.reshape(1, -1, 1, 1)))).output(0)
+
+    def depthwise(self, x: Output, weight: Weights, bias: Weights) -> Output:
+        one, padding = [1, 1], [weight.shape[2] // 2] * 2
+        y = opset.group_convolution(x, _constant(weight[:, None]), one, padding, padding, one)
+        return opset.add(y, _constant(bias.reshape(1, -1, 1, 1))).output(0)
 
     def leaky_relu(self, x: Output, slope: float) -> Output:
         return opset.prelu(x, _constant(np.array([slope]))).output(0)
@@ -127,10 +139,29 @@ class GraphOps(Ops[Output]):
     def sampled(self, x: Output, shifts: Output, *, factor: int, groups: int) -> Output:
         channels = x.get_partial_shape()[1].get_length()
         places = [_places(shifts, axis, factor, groups) for axis in (3, 2)]
-        split = opset.reshape(x, _whole_numbers(groups, channels // groups, *_sides(x)), special_zero=False)
+        split = opset.reshape(x, whole_numbers(groups, channels // groups, *sides(x)), special_zero=False)
         how = {"align_corners": False, "mode": "bilinear", "padding_mode": "border"}
         read = opset.grid_sample(split, opset.concat(places, 3), how)
-        return opset.reshape(read, _whole_numbers(1, channels, *_sides(shifts)), special_zero=False).output(0)
+        return opset.reshape(read, whole_numbers(1, channels, *sides(shifts)), special_zero=False).output(0)
+
+    def mean(self, x: Output) -> Output:
+        return opset.reduce_mean(x, whole_numbers(2, 3), keep_dims=True).output(0)
+
+    def window_attention(
+        self,
+        queries: Output,
+        keys: Output,
+        values: Output,
+        bias: Weights,
+        *,
+        window: tuple[int, int],
+        shift: tuple[int, int],
+        multiple: int,
+    ) -> Output:
+        return window_attention(queries, keys, values, _constant(bias[None]), window=window, shift=shift, multiple=multiple)
+
+    def channel_attention(self, queries: Output, keys: Output, values: Output, temperatures: Weights) -> Output:
+        return channel_attention(queries, keys, values, _constant(temperatures.reshape(-1, 1, 1)))
 
 
 class OpenVINO:
@@ -285,22 +316,10 @@ def _stop(request: ov.InferRequest) -> None:
         request.wait()
 
 
-def _sides(x: Output) -> list[ov.Node]:
-    """Height and width of a window, which are known when it runs."""
-    sizes = opset.shape_of(x, "i64")
-    zero = opset.constant(np.array(0, np.int64))
-    return [opset.gather(sizes, opset.constant(np.array([axis], np.int64)), zero) for axis in (2, 3)]
-
-
-def _whole_numbers(*values: int | ov.Node) -> ov.Node:
-    """A shape of known and unknown numbers."""
-    return opset.concat([opset.constant(np.array([value], np.int64)) if isinstance(value, int) else value for value in values], 0)
-
-
 def _places(shifts: Output, axis: int, factor: int, groups: int) -> ov.Node:
     """Where each group reads along an axis, (groups, h, w, 1), -1 to 1 from edge to edge."""
     zero, one = opset.constant(np.array(0, np.int64)), opset.constant(np.array(1, np.int64))
-    side = opset.squeeze(_sides(shifts)[axis - 2], zero)
+    side = opset.squeeze(sides(shifts)[axis - 2], zero)
     pixels = opset.floor(opset.multiply(opset.range(zero, side, one, "f32"), _constant(np.array(1 / factor))))
     aligned = opset.reshape(pixels, opset.constant(np.array([1, -1, 1] if axis == 2 else [1, 1, -1], np.int64)), special_zero=False)
     half = groups if axis == 2 else 0

@@ -1,12 +1,12 @@
 """The operations in plain numpy and float32: slow, simple, and what every runtime is held against."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from img_enhance.models.networks.ops import Curve, Ops, Weights
+from img_enhance.models.networks.ops import LEAST_LENGTH, Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Segment, joined
 
 Array = npt.NDArray[np.float32]
@@ -25,6 +25,15 @@ class NumpyOps(Ops[Array]):
         rows = weight.astype(np.float32).transpose(0, 2, 3, 1).reshape(len(weight), -1)
         answer = (rows @ columns).reshape(len(weight), height, width)
         return answer if bias is None else answer + bias.astype(np.float32)[:, None, None]
+
+    def depthwise(self, x: Array, weight: Weights, bias: Weights) -> Array:
+        _, height, width = x.shape
+        side = weight.shape[2]
+        padded = np.pad(x, ((0, 0), (side // 2, side // 2), (side // 2, side // 2)))
+        answer = np.zeros_like(x) + _by_channel(bias)
+        for dy, dx in np.ndindex(side, side):
+            answer += padded[:, dy : dy + height, dx : dx + width] * _by_channel(weight[:, 0, dy, dx])
+        return answer
 
     def leaky_relu(self, x: Array, slope: float) -> Array:
         return np.where(x > 0, x, np.float32(slope) * x)
@@ -90,6 +99,57 @@ class NumpyOps(Ops[Array]):
         across, down = columns + shifts[:groups], rows + shifts[groups:]
         return np.concatenate([_between(*each) for each in zip(np.split(x, groups), across, down, strict=True)])
 
+    def mean(self, x: Array) -> Array:
+        means: Array = x.mean((1, 2), keepdims=True)
+        return means
+
+    def window_attention(
+        self,
+        queries: Array,
+        keys: Array,
+        values: Array,
+        bias: Weights,
+        *,
+        window: tuple[int, int],
+        shift: tuple[int, int],
+        multiple: int,
+    ) -> Array:
+        height, width = values.shape[1:]
+        longer = ((0, 0), (0, -height % multiple), (0, -width % multiple))
+        q, k, v = (_heads(np.pad(x, longer), len(bias)) for x in (queries, keys, values))
+        answer = np.empty_like(v)
+        for rows, own_rows in _cuts(v.shape[2], window[0], shift[0]):
+            for columns, own_columns in _cuts(v.shape[3], window[1], shift[1]):
+                places = np.add.outer(own_rows * window[1], own_columns).ravel()
+                asked, seen, held = (x[:, :, rows, columns].reshape(*x.shape[:2], -1) for x in (q, k, v))
+                weighed = _softmax(asked.transpose(0, 2, 1) @ seen + bias[:, places[:, None], places].astype(np.float32))
+                answer[:, :, rows, columns] = (held @ weighed.transpose(0, 2, 1)).reshape(*v.shape[:2], len(own_rows), -1)
+        together: Array = answer.reshape(-1, *v.shape[2:])[:, :height, :width]
+        return together
+
+    def channel_attention(self, queries: Array, keys: Array, values: Array, temperatures: Weights) -> Array:
+        q, k, v = (_heads(x, len(temperatures)).reshape(len(temperatures), -1, x[0].size) for x in (queries, keys, values))
+        lengths = np.linalg.norm(q, axis=2)[:, :, None] * np.linalg.norm(k, axis=2)[:, None]
+        cosines = q @ k.transpose(0, 2, 1) / np.maximum(lengths, np.float32(LEAST_LENGTH))
+        answer: Array = _softmax(cosines * temperatures.astype(np.float32).reshape(-1, 1, 1)) @ v
+        return answer.reshape(values.shape)
+
+
+def _heads(x: Array, heads: int) -> Array:
+    return x.reshape(heads, -1, *x.shape[1:])
+
+
+def _cuts(length: int, side: int, shift: int) -> Iterator[tuple[slice, npt.NDArray[np.intp]]]:
+    """The windows along `length` pixels, and which of a whole window's `side` places each of them has."""
+    for begin in range(-(-shift % side), length, side):
+        first, stop = max(0, begin), min(length, begin + side)
+        yield slice(first, stop), np.arange(first - begin, stop - begin)
+
+
+def _softmax(x: Array) -> Array:
+    raised = np.exp(x - x.max(-1, keepdims=True))
+    return np.asarray(raised / raised.sum(-1, keepdims=True), np.float32)
+
 
 def _by_channel(values: Weights) -> Array:
     return values.astype(np.float32)[:, None, None]
@@ -112,9 +172,17 @@ def _sigmoid(x: Array) -> Array:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x), np.float32)
 
 
+def _erf(x: Array) -> Array:
+    """Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26, off by 1.5e-7 at most."""
+    t = 1 / (1 + 0.3275911 * np.abs(x))
+    rest = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
+    return np.asarray(np.copysign(1 - rest * np.exp(-x * x), x))
+
+
 _CURVES: dict[Curve, Callable[[Array], Array]] = {
     "sigmoid": _sigmoid,
     "silu": lambda x: x * _sigmoid(x),
+    "gelu": lambda x: np.asarray(0.5 * x * (1 + _erf(x / np.sqrt(2))), np.float32),
     "mish": lambda x: np.asarray(x * np.tanh(np.logaddexp(0, x)), np.float32),
 }
 

@@ -14,7 +14,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.geometry import Size
 from img_enhance.machine.gpus import empty_cache, unless_full
 from img_enhance.machine.memory import give_back
-from img_enhance.models.networks.ops import Curve, Ops, Weights
+from img_enhance.models.networks.ops import LEAST_LENGTH, Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.runtimes.runtime import Picture
 
@@ -24,7 +24,10 @@ Function = Callable[..., torch.Tensor]
 _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
 
 
-_CURVES: dict[Curve, Function] = {"sigmoid": torch.sigmoid, "silu": functional.silu, "mish": functional.mish}
+_CURVES: dict[Curve, Function] = {"sigmoid": torch.sigmoid, "silu": functional.silu, "mish": functional.mish, "gelu": functional.gelu}
+
+# Added where no place may look. Even in bf16 nothing is left of its exponential.
+_NEVER = -10_000.0
 
 
 class RecordingOps(Ops[int]):
@@ -41,6 +44,10 @@ class RecordingOps(Ops[int]):
     def conv(self, x: int, weight: Weights, bias: Weights | None = None) -> int:
         placed = None if bias is None else self._place(bias)
         return self._step(partial(functional.conv2d, weight=self._place(weight), bias=placed, padding=weight.shape[2] // 2), x)
+
+    def depthwise(self, x: int, weight: Weights, bias: Weights) -> int:
+        placed = {"weight": self._place(weight), "bias": self._place(bias)}
+        return self._step(partial(functional.conv2d, padding=weight.shape[2] // 2, groups=len(weight), **placed), x)
 
     def leaky_relu(self, x: int, slope: float) -> int:
         return self._step(partial(functional.leaky_relu, negative_slope=slope), x)
@@ -97,6 +104,26 @@ class RecordingOps(Ops[int]):
     def sampled(self, x: int, shifts: int, *, factor: int, groups: int) -> int:
         return self._step(partial(_sampled, factor=factor, groups=groups), x, shifts)
 
+    def mean(self, x: int) -> int:
+        return self._step(partial(torch.mean, dim=(2, 3), keepdim=True), x)
+
+    def window_attention(
+        self,
+        queries: int,
+        keys: int,
+        values: int,
+        bias: Weights,
+        *,
+        window: tuple[int, int],
+        shift: tuple[int, int],
+        multiple: int,
+    ) -> int:
+        attended = partial(_window_attention, bias=self._place(bias), window=window, shift=shift, multiple=multiple)
+        return self._step(attended, queries, keys, values)
+
+    def channel_attention(self, queries: int, keys: int, values: int, temperatures: Weights) -> int:
+        return self._step(partial(_channel_attention, temperatures=self._place(temperatures.reshape(-1, 1, 1))), queries, keys, values)
+
     def _step(self, function: Function, *inputs: int) -> int:
         self.steps.append((function, inputs))
         self._values += 1
@@ -133,6 +160,38 @@ def _sampled(x: torch.Tensor, shifts: torch.Tensor, *, factor: int, groups: int)
     split = x[0].unflatten(0, (groups, -1)).float()
     read = functional.grid_sample(split, places, mode="bilinear", padding_mode="border", align_corners=False)
     return read.to(x.dtype).flatten(0, 1)[None]
+
+
+def _window_attention(
+    *maps: torch.Tensor, bias: torch.Tensor, window: tuple[int, int], shift: tuple[int, int], multiple: int
+) -> torch.Tensor:
+    heads, (rows, columns) = len(bias), window
+    height, width = maps[0].shape[2:]
+    longer = (0, -width % multiple, 0, -height % multiple)
+    # What the first and the last windows have beyond the edges: left and right, above and below.
+    around = (-shift[1] % columns, shift[1], -shift[0] % rows, shift[0])
+
+    def in_windows(x: torch.Tensor, heads: int, beyond: float) -> torch.Tensor:
+        """(1, c, height, width) as (rows of windows, columns of windows, heads, places, channels of a head)."""
+        padded = functional.pad(functional.pad(x[0], longer), around, value=beyond).unflatten(0, (heads, -1))
+        return padded.unflatten(3, (-1, columns)).unflatten(2, (-1, rows)).permute(2, 4, 0, 3, 5, 1).flatten(3, 4)
+
+    asked, seen, held = (in_windows(x, heads, 0.0) for x in maps)
+    if any(shift):
+        bias = bias + in_windows(maps[0].new_zeros(1, 1, height, width), 1, _NEVER).transpose(3, 4)
+    attended = functional.scaled_dot_product_attention(asked, seen, held, bias, scale=1.0)
+    apart = attended.unflatten(3, (rows, columns)).permute(2, 5, 0, 3, 1, 4)
+    together = apart.flatten(4, 5).flatten(2, 3).flatten(0, 1)[None]
+    return together[:, :, around[2] : around[2] + height, around[0] : around[0] + width]
+
+
+def _channel_attention(*maps: torch.Tensor, temperatures: torch.Tensor) -> torch.Tensor:
+    asked, seen, held = (x[0].unflatten(0, (len(temperatures), -1)).flatten(2) for x in maps)
+    # Squares of many places are summed: in bf16 their products would be known to 8 bits.
+    lengths = asked.float().norm(dim=2)[:, :, None] * seen.float().norm(dim=2)[:, None]
+    cosines = (asked @ seen.transpose(1, 2)).float() / lengths.clamp_min(LEAST_LENGTH)
+    weights = torch.softmax(cosines * temperatures, 2).to(held.dtype)
+    return (weights @ held).reshape(maps[2].shape)
 
 
 class Torch:

@@ -32,6 +32,10 @@ class CountingOps(Ops[_Tensor]):
         self.operations += 2 * prod(weight.shape) * x.area
         return _Tensor(weight.shape[0], x.area)
 
+    def depthwise(self, x: _Tensor, weight: Weights, bias: Weights) -> _Tensor:
+        self.operations += 2 * prod(weight.shape) * x.area
+        return x
+
     def linear(self, x: _Tensor, weight: Weights, bias: Weights) -> _Tensor:
         self.operations += 2 * prod(weight.shape) * self._one
         return _Tensor(weight.shape[0], self._one, is_one=True)
@@ -89,6 +93,27 @@ class CountingOps(Ops[_Tensor]):
 
     def sampled(self, x: _Tensor, shifts: _Tensor, *, factor: int, groups: int) -> _Tensor:
         return _Tensor(x.channels, shifts.area)
+
+    def mean(self, x: _Tensor) -> _Tensor:
+        return _Tensor(x.channels, self._one, is_one=True)
+
+    def window_attention(
+        self,
+        queries: _Tensor,
+        keys: _Tensor,
+        values: _Tensor,
+        bias: Weights,
+        *,
+        window: tuple[int, int],
+        shift: tuple[int, int],
+        multiple: int,
+    ) -> _Tensor:
+        self.operations += 2 * prod(window) * (queries.channels + values.channels) * queries.area
+        return values
+
+    def channel_attention(self, queries: _Tensor, keys: _Tensor, values: _Tensor, temperatures: Weights) -> _Tensor:
+        self.operations += Fraction(2 * queries.channels * (keys.channels + values.channels), len(temperatures)) * queries.area
+        return values
 
 
 def operations_of(segment: Segment, shapes: Shapes) -> int:

@@ -14,8 +14,11 @@ else:
 
 Tensor = TypeVar("Tensor")
 
-# Functions of single values: 1 / (1 + exp(-x)), x sigmoid(x), and x tanh(ln(1 + exp(x))).
-Curve = Literal["sigmoid", "silu", "mish"]
+# Functions of single values: 1 / (1 + exp(-x)), x sigmoid(x), x tanh(ln(1 + exp(x))), and x (1 + erf(x / sqrt(2))) / 2.
+Curve = Literal["sigmoid", "silu", "mish", "gelu"]
+
+# No two vectors are taken for shorter, together, where their lengths divide.
+LEAST_LENGTH = 1e-24
 
 
 class Ops(Protocol[Tensor]):
@@ -24,6 +27,9 @@ class Ops(Protocol[Tensor]):
     def conv(self, x: Tensor, weight: Weights, bias: Weights | None = None) -> Tensor:
         """Convolution, stride 1, zero padding k // 2. `weight` is (out, in, k, k) with k odd, `bias` (out,) or none."""
 
+    def depthwise(self, x: Tensor, weight: Weights, bias: Weights) -> Tensor:
+        """Convolution of every channel by itself, as `conv` else. `weight` is (c, 1, k, k), `bias` (c,)."""
+
     def leaky_relu(self, x: Tensor, slope: float) -> Tensor:
         """x where it is positive, else slope * x."""
 
@@ -31,7 +37,7 @@ class Ops(Protocol[Tensor]):
         """x where it is positive, else slopes[channel] * x."""
 
     def curve(self, x: Tensor, kind: Curve) -> Tensor:
-        """The curve's value for each value of x (SiLU: arXiv:1606.08415, arXiv:1702.03118; Mish: arXiv:1908.08681)."""
+        """The curve's value for each value of x (SiLU and GELU: arXiv:1606.08415, arXiv:1702.03118; Mish: arXiv:1908.08681)."""
 
     def concat(self, parts: list[Tensor]) -> Tensor:
         """The parts' channels one after the other."""
@@ -86,4 +92,35 @@ class Ops(Protocol[Tensor]):
 
         A place is the centre of the pixel that it lies in, and from there its shift in pixels. Each of `groups` runs of channels has its
         own: `shifts` (2 * groups, h * factor, w * factor) are those to the right of every group, then those down.
+        """
+
+    def mean(self, x: Tensor) -> Tensor:
+        """The mean of each channel over all places, (c, 1, 1)."""
+
+    def window_attention(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        bias: Weights,
+        *,
+        window: tuple[int, int],
+        shift: tuple[int, int],
+        multiple: int,
+    ) -> Tensor:
+        """At each place the mean of `values` over the places of its window, weighed by the softmax of query x key + bias.
+
+        Channels are as many runs as there are heads in `bias` (heads, h * w, h * w), with a row for each place that asks. Maps are first
+        made longer with zeros, down and to the right, to a `multiple` of pixels. A window is h x w; the first whole one begins at `shift`
+        (down, right), and those that the edges cut are smaller.
+
+        Source: Liu et al., Swin Transformer, ICCV 2021, arXiv:2103.14030.
+        """
+
+    def channel_attention(self, queries: Tensor, keys: Tensor, values: Tensor, temperatures: Weights) -> Tensor:
+        """Each channel the mean of the values of its head's channels, weighed by the softmax of temperature x cosine(query, key).
+
+        The cosine is that of two channels over all places. Channels are as many runs as there are `temperatures`.
+
+        Source: El-Nouby et al., XCiT, NeurIPS 2021, arXiv:2106.09681.
         """

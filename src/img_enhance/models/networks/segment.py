@@ -57,8 +57,8 @@ class Segment:
     `features_in` the channels of the features it reads. Of a network that reads the picture in cells of `cell` x `cell` pixels,
     one input pixel is such a cell. `side` is the width and height that its picture must have; 0 stands for any.
     `sees_all` says that it looks at the whole of its window, by statistics for example: pictures made in several windows are only near
-    that of a single one, and `reach` is how far the windows overlap. `widest` is the longest side that a window may have at all; 0 stands
-    for any.
+    that of a single one, and `reach` is how far the windows overlap. They are nearest where all begin at a `multiple` of pixels. `widest`
+    is the longest side that a window may have at all; 0 stands for any.
     `scratch` and `window`, the side of its widest window, are what running it costs; what it computes is counted (`operations.py`).
     """
 
@@ -73,6 +73,7 @@ class Segment:
     side: int = 0
     sees_all: bool = False
     widest: int = 0
+    multiple: int = 1
     scratch: Scratch = Scratch(0, 0)
     window: int = 0
 
@@ -105,4 +106,5 @@ def joined(segments: tuple[Segment, ...]) -> Segment:
         cell=max(segment.cell for segment in segments),
         sees_all=any(segment.sees_all for segment in segments),
         widest=min((segment.widest for segment in segments if segment.widest), default=0),
+        multiple=max(segment.multiple for segment in segments),
     )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from math import prod
 from typing import TypeVar
+
+from img_enhance.models.weights.tensors import Array
 
 Value = TypeVar("Value")
 
@@ -84,3 +87,21 @@ def _renamed(name: str, rules: Iterable[tuple[re.Pattern[str], str]]) -> str:
         if count:
             break
     return name
+
+
+def with_grids(tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """The tensors; lists of how far apart the places of a window are, as DAT's files have them, become grids of rows and columns.
+
+    The list's shape does not tell the window's sides; the grid's, (2 * h - 1, 2 * w - 1, 2), does.
+    """
+    return {name: _grid(values) if name.endswith(".rpe_biases") else values for name, values in tensors.items()}
+
+
+def _grid(offsets: Array) -> Array:
+    if offsets.ndim != 2 or offsets.shape[1] != 2 or not len(offsets):
+        return offsets
+    # From the furthest up and to the left to the furthest down and to the right, row by row.
+    (down, right), sides = offsets[-1], (0, 0)
+    if 0 <= down < len(offsets) and 0 <= right < len(offsets):  # no NaN, nor what is too large for an integer
+        sides = (2 * int(down) + 1, 2 * int(right) + 1)
+    return offsets.reshape(*sides, 2) if prod(sides) == len(offsets) else offsets

@@ -17,7 +17,7 @@ from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.networks.foreign import GRAPH
 from img_enhance.models.recognition import enlarging_network, title_of, used
 from img_enhance.models.trained_values import as_trained
-from img_enhance.models.weights.layouts import published
+from img_enhance.models.weights.layouts import published, with_grids
 from img_enhance.models.weights.ncnn import MAGIC
 from img_enhance.models.weights.ncnn_graph import read_pair, weights_of, with_its_numbers
 from img_enhance.models.weights.ncnn_proof import difference
@@ -135,7 +135,7 @@ def read_own(files: tuple[Path, ...]) -> OwnFile:
                 "take the PyTorch or safetensors file of the model instead",
             )
         return OwnFile(network, weights)
-    found = published(_tensors(files[0]))
+    found = with_grids(published(_tensors(files[0])))
     tensors = {key: _as_float(values) for key, values in found.items() if np.issubdtype(values.dtype, np.floating)}
     shapes = used({key: values.shape for key, values in tensors.items()})
     network = enlarging_network(shapes, name)
