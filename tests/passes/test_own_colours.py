@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -136,6 +137,32 @@ def test_paper_beside_lines_that_a_network_sharpens_stays_white() -> None:
     kept = made(picture, result)
     assert kept[:, :68].min() >= 250
     assert kept[:, 88:].min() >= 250
+
+
+@pytest.fixture(scope="module")
+def outlined_ball() -> Pixels:
+    """A blue ball with a black outline on white, (192, 192, 3)."""
+    away = np.hypot(*(np.indices((192, 192)) - 97))[..., None]
+    return np.where(away > 63, 255, np.where(away > 57, 0, np.array([20, 40, 230]))).astype(np.uint8)
+
+
+def reduced(picture: Pixels) -> Pixels:
+    return np.rint(means(picture, 4)).astype(np.uint8)
+
+
+def test_colours_that_a_jpeg_has_mixed_beside_edges_are_not_brought_back(outlined_ball: Pixels) -> None:
+    small = reduced(outlined_ball)
+    _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])
+    found = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB))
+    assert np.abs(found.astype(int) - small).max() > 60
+    # 16 with all of its colours.
+    assert ((made(found, outlined_ball).astype(float) - outlined_ball) ** 2).mean() < 9
+
+
+def test_colours_beside_edges_are_kept_where_they_are_sharp(outlined_ball: Pixels) -> None:
+    moved = np.clip(outlined_ball.astype(int) + np.array([12, 12, -12]), 0, 255).astype(np.uint8)
+    off, off_before = (np.abs(picture.astype(int) - outlined_ball) for picture in (made(reduced(outlined_ball), moved), moved))
+    assert off.mean() < 0.2 * off_before.mean()
 
 
 def test_a_grey_photo_stored_as_colour_stays_grey(small_cat: Pixels) -> None:

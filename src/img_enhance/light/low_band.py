@@ -28,6 +28,18 @@ STEPS = 255 * 16
 
 _SQUARE = np.ones((3, 3), np.uint8)
 
+# JPEG keeps colours at half the size, so that beside a hard edge they are those of both sides. A network draws that edge sharp in colour
+# too, and what is low in the difference would put wrong colours back. They are told by changing softly: by less between two neighbours
+# than 1 / 1.5 of what they span within 3 pixels, and than 1 / 1.1 of what the result's do. Of some forty ways to tell, this one took most
+# loss from drawings that had been JPEGs, and hardly any gain from clean photos (2026-11, `docs/models.md`).
+_NEIGHBOURHOOD = np.ones((7, 7), np.uint8)
+_OF_SPAN, _OF_RESULT = 1.5, 1.1
+# In steps: smaller changes of colour are noise as well.
+_SMALL_CHANGE = 16 * 16
+
+# What is light in red, green and blue, and exact for whole numbers.
+_LIGHT = np.array([[0.25, 0.5, 0.25]], np.float32)
+
 
 def correction_of(picture: Values, differences: Values) -> Values:
     """By how much a part of a result is to be brighter, (h + 2, w + 2, 3) in steps, with a row and a column around.
@@ -38,6 +50,7 @@ def correction_of(picture: Values, differences: Values) -> Values:
     """
     least, most = cv2.erode(picture, _SQUARE), cv2.dilate(picture, _SQUARE)
     low = _low(differences[1:-1, 1:-1], _weights((most - least)[1:-1, 1:-1]))
+    low = _with_colours(low, _trust_in_colours(picture, picture - differences))
     ring = slice(REACH - 1, 1 - REACH)
     now = picture[ring, ring] - differences[ring, ring]
     return np.clip(low, np.minimum(least[ring, ring] - now, 0), np.maximum(most[ring, ring] - now, 0), out=low)
@@ -61,6 +74,43 @@ def _weights(contrast: Values) -> Values:
     strongest = np.maximum(np.maximum(red, green), blue)[..., None] / np.float32(_EDGE * STEPS / 255)
     squared = strongest * strongest
     return np.asarray(np.rint(np.float32(_MOST_WEIGHT) / (1 + squared * squared)), np.float32)
+
+
+def _with_colours(low: Values, share: Values) -> Values:
+    """The light of (h, w, 3), and of its colours the share, (h, w), in steps."""
+    light = cv2.transform(low, _LIGHT)
+    return np.asarray(cv2.merge([np.rint(light + (channel - light) * share) for channel in cv2.split(low)]), np.float32)
+
+
+def _trust_in_colours(picture: Values, result: Values) -> Values:
+    """How much the picture's colours say of the result's means, (h, w) from 0 to 1, without the REACH - 1 around that is looked at."""
+    tints, made = _tints(picture), _tints(result)
+    ring = slice(REACH - 1, 1 - REACH)
+    spans = (cv2.subtract(cv2.dilate(tint, _NEIGHBOURHOOD), cv2.erode(tint, _NEIGHBOURHOOD)) for tint in tints)
+    span = np.asarray(cv2.max(*spans)[ring, ring], np.float32)
+    sharpness, wanted = _steepest(*tints), _steepest(*made)
+    return np.maximum(_share(sharpness, span, _OF_SPAN), _share(sharpness, wanted, _OF_RESULT))
+
+
+def _tints(values: Values) -> tuple[Values, Values]:
+    """Red and blue against green."""
+    red, green, blue = cv2.split(values)
+    return np.asarray(cv2.subtract(red, green), np.float32), np.asarray(cv2.subtract(blue, green), np.float32)
+
+
+def _steepest(*tints: Values) -> Values:
+    """By how much neighbours differ at most around each pixel, where `_trust_in_colours` asks for it."""
+    steps = [cv2.absdiff(after, tint[:-1, :-1]) for tint in tints for after in (tint[:-1, 1:], tint[1:, :-1])]
+    ring = slice(REACH - 1, 2 - REACH)
+    most = cv2.max(cv2.max(steps[0], steps[1]), cv2.max(steps[2], steps[3]))
+    return np.asarray(cv2.dilate(most, _NEIGHBOURHOOD)[ring, ring], np.float32)
+
+
+def _share(values: Values, of: Values, factor: float) -> Values:
+    """1 where `factor` times the values are `of` them or more; less soon falls to nothing."""
+    share = np.minimum((values + np.float32(_SMALL_CHANGE)) / (of + np.float32(_SMALL_CHANGE)) * np.float32(factor), 1)
+    fourth = share * share * share * share
+    return np.asarray(fourth * fourth, np.float32)
 
 
 def _low(differences: Values, weights: Values) -> Values:
