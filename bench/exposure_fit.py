@@ -42,6 +42,13 @@ _WEIGHT = {"night": 2.0, "concert": 2.0, "sunset": 1.5, "silhouette": 3.0, "snow
 _WEIGHT |= {"hall": 1.5, "saturated": 3.0, "grey": 0.7, "sepia": 0.5, "good": 1.0, "toodark": 3.0, "toobright": 3.0}
 _MADE = {"good": 4, "saturated": 4, "grey": 4, "snow": 4, "backlit": 4, "sunset": 2}
 _DARKER_WEIGHT, _BRIGHTER_WEIGHT = 0.85, 1.3
+# Photos that are meant dark or bright are seen again: parts of them, some mirrored, up to so many stops off, and still meant so.
+_MEANT = frozenset(("night", "concert", "sunset", "silhouette", "snow", "highkey", "lowkey", "candle", "hall"))
+_AGAIN, _AGAIN_WEIGHT, _LEAST_PART, _STOPS_STILL_MEANT = 4, 0.3, 0.7, (-0.5, 0.3)
+# ... and spoilt: darker, and brighter where they are bright, by stops that are all that is wrong with them.
+_SPOILT, _SPOILT_WEIGHT, _SPOILT_BY = 2, 0.5, (0.7, 2.8)
+# Good photos as a flash that is too weak would light them: light falls off around a place, within so much of the diagonal.
+_FLASHED, _FLASH_WEIGHT, _FLASH_REACH, _MOST_TOO_WEAK = 2, 0.6, (0.2, 0.45), 2.0
 # Of a wrong exposure, all that a photo is off is to be corrected; of light from behind, this.
 _WRONG = {"toodark": 1.0, "toobright": 1.0, "backlit": 0.7}
 
@@ -106,6 +113,14 @@ def lessons_of(path: Path) -> list[Lesson]:
     for stops, made in _made(pixels, _MADE.get(kind, 0), random):
         inputs = _inputs(made)
         found.append(Lesson(inputs, _wanted(float(inputs[0]), stops), _DARKER_WEIGHT if stops < 0 else _BRIGHTER_WEIGHT, kept))
+    if kind in _MEANT:
+        found += [Lesson(_inputs(seen), 0.0, _AGAIN_WEIGHT * _WEIGHT[kind], kept) for seen in _seen_again(pixels, random)]
+        for stops, made in _spoilt(pixels, kind in ("snow", "highkey"), random):
+            inputs = _inputs(made)
+            found.append(Lesson(inputs, _of_stops(float(inputs[0]), float(inputs[1]), stops), _SPOILT_WEIGHT, kept))
+    if kind == "good":
+        flashed = [_inputs(_in_weak_flash(pixels, random)) for _ in range(_FLASHED)]
+        found += [Lesson(inputs, max(0.0, float(inputs[0])), _FLASH_WEIGHT, kept) for inputs in flashed]
     return found
 
 
@@ -114,6 +129,41 @@ def _wanted(off: float, stops: float) -> float:
     if off * stops >= 0:
         return 0.0
     return off if off > 0 else max(off, -_BRIGHTER_AT_MOST * stops)
+
+
+def _of_stops(off: float, unused: float, stops: float) -> float:
+    """Of what a photo is off that was meant darker or brighter, the stops that it was given and does not leave unused."""
+    if stops > 0:
+        return max(min(off, 0.0), -_BRIGHTER_AT_MOST * stops)
+    return min(max(off, 0.0), max(0.0, -stops - unused))
+
+
+def _seen_again(pixels: Pixels, random: np.random.Generator) -> Iterator[Pixels]:
+    """Parts of a photo, half of them mirrored, a little darker or brighter."""
+    for _ in range(_AGAIN):
+        h, w = (int(side * random.uniform(_LEAST_PART, 1)) for side in pixels.shape[:2])
+        y, x = random.integers(0, pixels.shape[0] - h + 1), random.integers(0, pixels.shape[1] - w + 1)
+        part = pixels[y : y + h, x : x + w, :]
+        part = part[:, ::-1] if random.random() < 0.5 else part
+        light = srgb().decode(np.ascontiguousarray(part))
+        yield _stored(exposed(light, 2 ** random.uniform(*_STOPS_STILL_MEANT)), random)
+
+
+def _spoilt(pixels: Pixels, brighter_too: bool, random: np.random.Generator) -> Iterator[tuple[float, Pixels]]:
+    for sign in (-1, 1) if brighter_too else (-1,):
+        for _ in range(_SPOILT):
+            stops = sign * random.uniform(*_SPOILT_BY)
+            yield stops, _stored(_in_exposure(srgb().decode(pixels), stops, random.choice(("gain", "odds", "both")), random), random)
+
+
+def _in_weak_flash(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """A photo whose light falls with the square of the distance from a place in it, and is too little there, too."""
+    h, w = pixels.shape[:2]
+    y, x = np.mgrid[:h, :w]
+    reach = random.uniform(*_FLASH_REACH) * np.hypot(h, w)
+    away = np.hypot(y - random.uniform(0.35, 0.75) * h, x - random.uniform(0.25, 0.75) * w) / reach
+    light = srgb().decode(pixels) / (1 + away**2)[..., None] ** 2
+    return _stored(exposed(light, 2 ** -random.uniform(0, _MOST_TOO_WEAK)), random)
 
 
 def _made(pixels: Pixels, times: int, random: np.random.Generator) -> Iterator[tuple[float, Pixels]]:
