@@ -182,6 +182,9 @@ def test_an_operation_that_is_not_written_yet_is_said(networks: NetworksOf) -> N
     unknown = Segment("unknown", lambda ops, _, x: ops.swap_windows(x), ("picture",), reach=0, channels_out=3)
     with pytest.raises(DeviceError, match="networks that use the operation 'swap_windows' cannot run on Vulkan yet; use device cpu"):
         networks(COMPACT, "f32", "vulkan").runtime.compile((unknown,), {})
+    curved = Segment("curved", lambda ops, _, x: ops.curve(x, "gelu"), ("picture",), reach=0, channels_out=3)
+    with pytest.raises(DeviceError, match="the operation 'gelu' cannot run on Vulkan yet"):
+        networks(COMPACT, "f32", "vulkan").runtime.compile((curved,), {})
 
 
 def test_hundreds_of_windows_leave_nothing_behind(networks: NetworksOf, cat: Pixels) -> None:
