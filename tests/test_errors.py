@@ -18,7 +18,8 @@ LINES = [found for line in (errors.__doc__ or "").splitlines() if (found := LINE
 EXTRAS = {
     "img_enhance.runtimes.torch": "torch",
     "img_enhance.machine.gpus": "torch",
-    "img_enhance.runtimes.spandrel": "spandrel",
+    "img_enhance.runtimes.ncnn_weights": "ncnn",
+    "img_enhance.runtimes.spandrel": "torchvision",
     "img_enhance.runtimes.vulkan": "ncnn",
     "img_enhance.machine.vulkan": "ncnn",
 }
