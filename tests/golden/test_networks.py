@@ -81,8 +81,8 @@ def test_a_dat_whose_window_cannot_be_told_is_refused(last: tuple[float, float],
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("window", (8, 12)), ("heads", (2, 5)), ("heads", (2, 8)), ("channels", 30), ("hidden", 145)],
-    ids=["windows that do not fit", "half a head", "heads of no whole channels", "too narrow", "no two halves"],
+    [("window", (8, 12)), ("window", (16, 128)), ("heads", (2, 5)), ("heads", (2, 8)), ("channels", 30), ("hidden", 145)],
+    ids=["windows that do not fit", "too many places", "half a head", "heads of no whole channels", "too narrow", "no two halves"],
 )
 def test_a_dat_that_cannot_run_is_not_recognised(field: str, value: object) -> None:
     assert recognised(dataclasses.replace(CASES["dat-3x"], **{field: value}).shapes) is None  # type: ignore[type-var]

@@ -293,7 +293,7 @@ def _resident_bytes(model: Model) -> int:
     if model.foreign is not None:
         return model.foreign.resident_bytes
     each = RESIDENT_BYTES_PER_MAPPED_VALUE if isinstance(model.weights, DownloadedWeights) else RESIDENT_BYTES_PER_VALUE
-    return int(model.weights.values * each) + COMPILED_BYTES
+    return int(model.weights.values * each) + COMPILED_BYTES + sum(segment.resident for segment in model.segments)
 
 
 def _source(passes: tuple[Pass, ...], number: int) -> int:

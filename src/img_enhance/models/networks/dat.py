@@ -22,6 +22,9 @@ _BEFORE_SHUFFLES = 64
 # How much narrower than the features the middle of three convolutions is, and what looks at channels and at places.
 _NARROW, _OF_CHANNELS, _OF_PLACES = 4, 8, 16
 
+# Published windows have 8 x 32 places. What is added for each pair of them grows with the square, and a small file might ask for any.
+_MOST_PLACES = 1024
+
 # Windows of networks that see all are as large as memory allows, and overlap by this: measured, see docs/models.md.
 _LARGEST_WINDOW, _OVERLAP = 16_384, 64
 
@@ -66,6 +69,7 @@ class DAT:
                 scale=self.scale,
                 sees_all=True,
                 multiple=max(self.window),
+                resident=_resident(self),
                 scratch=_scratch(self),
                 window=_LARGEST_WINDOW,
             ),
@@ -85,6 +89,7 @@ class DAT:
             and all(heads > 0 and heads % 2 == 0 and half % (heads // 2) == 0 for heads in self.heads)
             and short > 0
             and long % short == 0
+            and short * long <= _MOST_PLACES
         )
 
     @classmethod
@@ -258,6 +263,13 @@ def _enlarged(architecture: DAT, ops: Ops[Any], weights: NamedWeights, x: Any) -
     for number, factor in enumerate(_factors(architecture.scale)):
         x = ops.pixel_shuffle(conv(ops, weights, f"upsample.{2 * number}", x), factor)
     return conv(ops, weights, "conv_last", x)
+
+
+def _resident(architecture: DAT) -> int:
+    """Some 120 operations a block, and what is added for each pair of places, once and a half (measured 2026-11, 6 and 18 blocks)."""
+    places = prod(architecture.window)
+    added = sum(ceil(depth / 2) * heads for depth, heads in zip(architecture.depths, architecture.heads, strict=True)) * 4 * places**2
+    return 3_500_000 * sum(architecture.depths) + added * 3 // 2
 
 
 def _scratch(architecture: DAT) -> Scratch:

@@ -59,6 +59,7 @@ class Segment:
     `sees_all` says that it looks at the whole of its window, by statistics for example: pictures made in several windows are only near
     that of a single one, and `reach` is how far the windows overlap. They are nearest where all begin at a `multiple` of pixels. `widest`
     is the longest side that a window may have at all; 0 stands for any.
+    `resident` are bytes that it holds beside its weights as long as it is compiled, where that is much.
     `scratch` and `window`, the side of its widest window, are what running it costs; what it computes is counted (`operations.py`).
     """
 
@@ -74,6 +75,7 @@ class Segment:
     sees_all: bool = False
     widest: int = 0
     multiple: int = 1
+    resident: int = 0
     scratch: Scratch = Scratch(0, 0)
     window: int = 0
 
@@ -107,4 +109,5 @@ def joined(segments: tuple[Segment, ...]) -> Segment:
         sees_all=any(segment.sees_all for segment in segments),
         widest=min((segment.widest for segment in segments if segment.widest), default=0),
         multiple=max(segment.multiple for segment in segments),
+        resident=sum(segment.resident for segment in segments),
     )
