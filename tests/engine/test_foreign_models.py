@@ -16,7 +16,9 @@ from img_enhance.geometry import Size
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.machine.settings import model_table
 from img_enhance.models.model import Model
+from img_enhance.models.networks.dat import DAT
 from img_enhance.models.networks.foreign import GRAPH, ForeignNetwork
+from img_enhance.models.networks.srvgg import SRVGGNetCompact
 from img_enhance.models.own import Origin, OwnModel, keep, opened, own_models
 from img_enhance.models.weight_sources import FileWeights
 from img_enhance.models.weights.cache import WeightStore
@@ -27,7 +29,7 @@ from img_enhance.planning.plan import Device, PlanRequest, Rates
 from img_enhance.planning.planner import choose_precision, make_plan
 from img_enhance.request.options import Machine, RealESRGAN
 from img_enhance.request.recipe import Recipe
-from img_enhance.runtimes import foreign, runs_foreign
+from img_enhance.runtimes import can_run, foreign
 from img_enhance.runtimes.foreign import looked_at
 from onnx_files import doubling, doubling_file, node, port, tensor
 
@@ -124,8 +126,11 @@ def test_the_cpu_does_what_a_programs_device_does_not(
     spandrels = dataclasses.replace(PLAIN, program="spandrel")
     on = dataclasses.replace
     cards = [on(CPU, runtime="torch"), CARD, on(CPU, place="GPU"), on(CARD, runtime="vulkan", place="vulkan:0")]
-    assert [runs_foreign(PLAIN, device) for device in cards] == [True, False, True, False]
-    assert [runs_foreign(spandrels, device) for device in cards] == [True, True, False, False]
+    assert [can_run(PLAIN, device) for device in cards] == [True, False, True, False]
+    assert [can_run(spandrels, device) for device in cards] == [True, True, False, False]
+    attending = DAT(4, depths=(1,), heads=(2,), window=(2, 2), hidden=8, scale=2)
+    assert [can_run(attending, device) for device in cards] == [True, True, True, False]
+    assert all(can_run(SRVGGNetCompact(1, 2, 4), device) for device in cards)
     monkeypatch.setattr(spare_device, "find_device", lambda _: CPU)
     monkeypatch.setattr(device_engine, "claim_gpu_memory", lambda *_, **__: 10**9)
     monkeypatch.setattr(device_engine, "unclaim_gpu_memory", lambda _: None)

@@ -16,7 +16,7 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.planning.plan import Plan, PlanRequest
 from img_enhance.progress import OnProgress
 from img_enhance.request.options import Machine
-from img_enhance.runtimes import runs_foreign
+from img_enhance.runtimes import can_run
 from img_enhance.words import Setting
 
 # The spare device, as Machine and plans name it.
@@ -50,7 +50,7 @@ class ChosenDevice:
     def plan(self, request: PlanRequest, *, precision: Precision | None = None) -> Plan:
         """The plan, on the CPU where the GPU's memory is too small and the CPU may be used.
 
-        Raises: MemoryBudgetError, GpuMemoryFull; DeviceError where a network's own program does not work on the device that is asked for.
+        Raises: MemoryBudgetError, GpuMemoryFull; DeviceError where a network does not run on the device that is asked for.
         """
         if self._lost is not None:
             return self._plan_on_cpu(request, self._lost, precision)
@@ -103,10 +103,10 @@ class ChosenDevice:
         return self._chosen.device.place != CPU and machine.device == "auto" and not machine.require_gpu
 
     def _unable(self, request: PlanRequest) -> DeviceError | None:
-        """Why the chosen device cannot do what is asked, where a network is run by a program that does not work there."""
+        """Why the chosen device cannot do what is asked, where a network does not run there."""
         device = self._chosen.device
-        foreign = ((model, model.foreign) for each in request.passes for model in each.models)
-        model = next((model for model, network in foreign if network is not None and not runs_foreign(network, device)), None)
+        models = (model for each in request.passes for model in each.models)
+        model = next((model for model in models if not can_run(model.architecture, device)), None)
         return None if model is None else DeviceError(f"{model.title} does not run on {device.name}", "use ", Setting("device", CPU))
 
     def _on_cpu(self) -> DeviceEngine:

@@ -3,6 +3,8 @@
 import sys
 
 from img_enhance.errors import DeviceError
+from img_enhance.models.architecture import Architecture
+from img_enhance.models.networks.dat import DAT
 from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.models.networks.segment import Precision
 from img_enhance.planning.plan import Device
@@ -11,6 +13,9 @@ from img_enhance.runtimes.runtime import Runtime
 # OpenVINO is to find its package for statistics missing: it would report every start to its maker. And it does so from a forked process, at
 # a moment when numpy may be multiplying: its threads are then gone and it waits for them for ever (seen in 3 of 180 starts, 2026-11).
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+# Networks of operations that are not written for ncnn yet.
+_NOT_BY_VULKAN = (DAT,)
 
 
 def runtime_on(device: Device, precision: Precision) -> Runtime:
@@ -29,7 +34,7 @@ def runtime_on(device: Device, precision: Precision) -> Runtime:
 
 
 def foreign_runtime(network: ForeignNetwork, device: Device, precision: Precision) -> Runtime:
-    """The program that runs a network which is not written in our operations, on this device, which `runs_foreign`.
+    """The program that runs a network which is not written in our operations, on this device, which `can_run` it.
 
     Raises: DeviceError where spandrel is not installed.
     """
@@ -46,6 +51,8 @@ def foreign_runtime(network: ForeignNetwork, device: Device, precision: Precisio
     return Onnx(network, precision, place=place, threads=device.threads)
 
 
-def runs_foreign(network: ForeignNetwork, device: Device) -> bool:
-    """Whether the network's program works on this device; on the CPU of any machine it does."""
-    return device.place == "cpu" or device.runtime == ("openvino" if network.program == "onnx" else "torch")
+def can_run(network: Architecture, device: Device) -> bool:
+    """Whether the device's runtime, or the network's own program, runs it there; on the CPU of any machine one does."""
+    if isinstance(network, ForeignNetwork):
+        return device.place == "cpu" or device.runtime == ("openvino" if network.program == "onnx" else "torch")
+    return device.runtime != "vulkan" or not isinstance(network, _NOT_BY_VULKAN)
