@@ -49,14 +49,18 @@ def lanczos(pixels: Pixels, scale: int) -> Pixels:
 
 
 def models_here(engine: Engine) -> list[Model]:
-    """Those that enlarge and whose weights are on this machine."""
-    return [model for model in (*engine.models.enlarging, *engine.models.faithful) if present(model, engine.store)]
+    """Those that enlarge and whose weights are on this machine, a person's own among them."""
+    return [model for model in _enlarging(engine) if present(model, engine.store)]
 
 
 def models_missing(engine: Engine) -> list[str]:
     """Names of those whose weights are not."""
     here = models_here(engine)
-    return [model.name for model in (*engine.models.enlarging, *engine.models.faithful) if model not in here]
+    return [model.name for model in _enlarging(engine) if model not in here]
+
+
+def _enlarging(engine: Engine) -> tuple[Model, ...]:
+    return (*engine.models.enlarging, *engine.models.faithful, *engine.models.own)
 
 
 def enlarged(engine: Engine, model: Model, pixels: Pixels) -> Enlarged:
