@@ -1,6 +1,7 @@
 """`img-enhance models add` and `remove`, and a model's file in the place of its name."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -94,6 +95,9 @@ def test_a_network_of_one_size_is_added_and_enlarges_in_tiles(run: Run, photo: P
     file = doubling_file(tmp_path / "one-size.onnx", doubling(taken=port("in", (1, 3, 8, 8))))
     added = run("models", "add", file, "--license", "CC0-1.0")
     assert added.code == 0, added.err
+    memory = re.search(r"memory +([\d,]+) bytes a pixel", added.out)
+    assert memory is not None
+    assert int(memory[1].replace(",", "")) >= 12, "three channels of floats at least, also where they were held before"
     enhanced = run("enhance", photo, "-o", tmp_path / "out.png", "--model", "one-size", "--no-keep-colours", "--precision", "f32")
     assert enhanced.code == 0, enhanced.err
     np.testing.assert_array_equal(pixels_of(tmp_path / "out.png"), np.repeat(np.repeat(pixels_of(photo), 2, 0), 2, 1))  # type: ignore[call-overload]

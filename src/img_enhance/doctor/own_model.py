@@ -143,8 +143,10 @@ def _costs(model: Model, store: WeightStore, engine: Engine) -> tuple[dict[str, 
     network.close()
     used, planned = (peak.bytes - ready) / cells**2, model.architecture.whole.bytes_per_pixel(precision)
     factor = 1.0 if engine.device.own_memory or used < planned * _LEAST_EXCESS else used / planned
+    # Another program's network was measured from empty as it was looked at; here it holds already what it needs.
+    told = max(used, 0) if model.foreign is None else planned
     costs = {
-        "memory": f"{max(used, 0) / model.cell**2:,.0f} bytes a pixel in {precision}",
+        "memory": f"{told / model.cell**2:,.0f} bytes a pixel in {precision}",
         "speed": f"{seconds / side**2 * 1e6:.1f} s a megapixel in {precision} on {engine.device.name}",
     }
     return costs, factor
