@@ -23,7 +23,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_module_can_be_imported() -> None:
     modules = sorted(".".join(("img_enhance", *path.relative_to(SOURCE).with_suffix("").parts)) for path in SOURCE.rglob("*.py"))
-    extras = ("runtimes.torch", "machine.gpus", "runtimes.vulkan", "machine.vulkan")
+    extras = ("runtimes.torch", "machine.gpus", "runtimes.vulkan", "runtimes.ncnn_weights", "runtimes.spandrel", "machine.vulkan")
     wanted = [name.removesuffix(".__init__") for name in modules if not name.endswith(("__main__", *extras))]
     assert "img_enhance.jobs.spool" in wanted
     done = run(f"import importlib\nfor name in {wanted!r}: importlib.import_module(name)")

@@ -46,7 +46,7 @@ def opened_by_any(path: Path, name: str) -> Model:
         try:
             return opened(path, name, _looked_at("spandrel", file))
         except UnsupportedModel as refused:
-            raise UnsupportedModel(f"{unknown.says}; {refused.says}", *refused.advice) from None
+            raise UnsupportedModel(f"{unknown.says}, and {refused.says}", *refused.advice) from None
 
 
 def _looked_at(program: Program, file: Path) -> ForeignNetwork:

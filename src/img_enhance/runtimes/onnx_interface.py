@@ -85,7 +85,7 @@ def _picture_port(file: OnnxFile) -> Port:
     """
     if len(file.inputs) != 1 or len(file.outputs) != 1:
         ports = f"takes {_counted(file.inputs)} and answers with {_counted(file.outputs)}"
-        raise UnsupportedModel(f"it {ports}; networks that enlarge take one picture and answer with one")
+        raise UnsupportedModel(f"it {ports}", "networks that enlarge take one picture and answer with one")
     (port,) = file.inputs
     if port.type not in PICTURE_TYPES.values():
         raise UnsupportedModel(f"it takes {port}, and pictures are {', '.join(PICTURE_TYPES.values())}")
