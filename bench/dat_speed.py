@@ -18,6 +18,7 @@ import numpy as np
 
 from img_enhance.machine.memory import Peak, anonymous_bytes
 from img_enhance.models.networks.dat import DAT
+from peers.spandrel_dat import spandrels
 from seen_whole import weights_of
 
 SIX = (6,) * 6
@@ -42,16 +43,7 @@ def by_openvino(network: DAT, precision: Any) -> Callable[[Any], Any]:
 def by_spandrel(network: DAT) -> Callable[[Any], Any]:
     import torch
 
-    module = importlib.import_module("spandrel.architectures.DAT.__arch.DAT").DAT(
-        embed_dim=network.channels,
-        depth=list(network.depths),
-        num_heads=list(network.heads),
-        split_size=list(network.window),
-        expansion_factor=network.hidden / network.channels,
-        upscale=network.scale,
-        resi_connection="3conv" if network.three_convs else "1conv",
-        upsampler="pixelshuffledirect" if network.direct else "pixelshuffle",
-    )
+    module = spandrels(network)
     module.eval()
 
     def answered(picture: Any) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from child_setup import SETUP
 from img_enhance import image_io
 from img_enhance.engine import Engine, device_engine
 from img_enhance.engine.prepared_run import PreparedRun
@@ -25,7 +26,7 @@ from img_enhance.request.options import ExposureCorrection, Limits, RealESRGAN, 
 from img_enhance.request.recipe import AUTO, Recipe
 from img_enhance.workers import worker
 from img_enhance.workers.engine_worker import enhanced
-from img_enhance.workers.protocol import CPU, CheckPhoto, EnhancePhoto, Setup, Succeeded
+from img_enhance.workers.protocol import CheckPhoto, EnhancePhoto, Succeeded
 
 Save = Callable[[str, npt.NDArray[Any]], Path]
 
@@ -33,8 +34,6 @@ Save = Callable[[str, npt.NDArray[Any]], Path]
 AUTOMATIC = Recipe(steps=AUTO, limits=Limits(max_output_megapixels=0.001))
 ASKED = Recipe(steps=(WhiteBalance(), ExposureCorrection()))
 COMPACT = RealESRGAN(model="realesr-animevideov3", upscale=2)
-
-SETUP = Setup(CPU, "f32", None, None, 1.0, 10**6, 10**6, "", 60, 10**9, 10, 10**6)
 
 
 class Reads:

@@ -2,10 +2,9 @@
 
 Run by hand, with spandrel 0.4.2 and torch installed:
 
-    PYTHONPATH=src:tests python tests/golden/make_networks.py
+    PYTHONPATH=src:tests:bench python tests/golden/make_networks.py
 """
 
-import importlib
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from networks_golden import CASES, GOLDEN, picture_of, weights_of
 
 from img_enhance.models.networks.dat import DAT
+from peers.spandrel_dat import spandrels
 
 
 def tensors_of(name: str) -> dict[str, Any]:
@@ -22,18 +22,7 @@ def tensors_of(name: str) -> dict[str, Any]:
     weights = {key: torch.from_numpy(values) for key, values in weights_of(name).items()}
     if not isinstance(architecture, DAT):
         return weights
-    kept = importlib.import_module("spandrel.architectures.DAT.__arch.DAT").DAT(
-        embed_dim=architecture.channels,
-        depth=list(architecture.depths),
-        num_heads=list(architecture.heads),
-        split_size=list(architecture.window),
-        expansion_factor=architecture.hidden / architecture.channels,
-        upscale=architecture.scale,
-        qkv_bias=architecture.qkv_bias,
-        resi_connection="3conv" if architecture.three_convs else "1conv",
-        upsampler="pixelshuffledirect" if architecture.direct else "pixelshuffle",
-    )
-    buffers: dict[str, Any] = kept.state_dict()
+    buffers: dict[str, Any] = spandrels(architecture).state_dict()
     return buffers | {key: values for key, values in weights.items() if not key.endswith(".rpe_biases")}
 
 

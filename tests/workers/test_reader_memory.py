@@ -6,25 +6,12 @@ from typing import Any, NoReturn, cast
 import numpy as np
 import pytest
 
+from child_setup import SETUP
 from img_enhance.machine.memory import anonymous_bytes
 from img_enhance.workers import worker
 from img_enhance.workers.channel import Channel, Gone
-from img_enhance.workers.protocol import CheckPhoto, Failed, Ready, Setup
+from img_enhance.workers.protocol import CheckPhoto, Failed, Ready
 
-SETUP = Setup(
-    device="cpu",
-    precision="f32",
-    max_memory=None,
-    max_gpu_memory=None,
-    gpu_share=1.0,
-    max_pixels=1_000_000,
-    max_result_pixels=1_000_000,
-    warm_model="",
-    idle_seconds=1.0,
-    reader_memory=1_000_000_000,
-    reader_seconds=1.0,
-    max_file_bytes=1_000_000,
-)
 PIECE_BYTES, PIECES = 64_000, 1_000
 
 
