@@ -1,7 +1,9 @@
 """Networks that are not written here are run by spandrel where it is installed; where it is not, it is told how to install it."""
 
 import dataclasses
+import gc
 import importlib.util
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +128,37 @@ def test_it_stops_between_layers(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         compiled.run([window], tick)
     np.testing.assert_array_equal(runtime.picture(compiled.run([window], lambda: None)), before)
+
+
+@needs_spandrel
+def test_nothing_holds_a_network_that_nobody_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    import spandrel
+
+    from img_enhance.runtimes import spandrel as ours
+
+    network, stopping = spandrel.MAIN_REGISTRY.load(small().state_dict()), Stopping()
+    held = weakref.ref(network.model), weakref.ref(stopping)
+    monkeypatch.setattr(ours, "_loaded", lambda _, loaded=[network]: loaded.pop())
+    compiled = ours.Spandrel(FOUND, "f32").compile(FOUND.segments, {})
+    del network
+    gc.disable()  # rings would be found at some later time only
+    try:
+        with pytest.raises(Cancelled):
+            compiled.run([np.zeros((16, 24, 3), np.float32)], stopping)
+        del stopping
+        assert held[0]() is not None
+        assert held[1]() is None, "who asked is forgotten after the run"
+        del compiled
+        assert held[0]() is None
+    finally:
+        gc.enable()
+
+
+class Stopping:
+    """A tick that stops at once."""
+
+    def __call__(self) -> None:
+        raise Cancelled("enough")
 
 
 @needs_spandrel

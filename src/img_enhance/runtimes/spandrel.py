@@ -87,20 +87,23 @@ class _Compiled:
 
     def __init__(self, network: Any, device: torch.device, dtype: torch.dtype) -> None:
         self._network, self._device, self._dtype = network, device, dtype
-        self._tick: Tick = lambda: None
+        self._asked = _Asked()
         network.eval()
         for layer in network.model.modules():  # so that a window can be stopped between any two layers
-            layer.register_forward_pre_hook(lambda *_: self._tick())
+            layer.register_forward_pre_hook(self._asked)
 
     def run(self, inputs: list[Any], tick: Tick) -> torch.Tensor:
         """The (H, W, 3) answer to an (H, W, 3) window. `tick` is called before every layer and may raise.
 
         Raises: GpuMemoryFull when the device's own memory is full.
         """
-        self._tick = tick
         (window,) = inputs
-        with torch.inference_mode(), exact():
-            return unless_full(lambda: self._answer(torch.from_numpy(np.ascontiguousarray(window))))
+        self._asked.tick = tick
+        try:
+            with torch.inference_mode(), exact():
+                return unless_full(lambda: self._answer(torch.from_numpy(np.ascontiguousarray(window))))
+        finally:
+            self._asked.tick = _never
 
     def _answer(self, window: torch.Tensor) -> torch.Tensor:
         answer: torch.Tensor = self._network(window.to(self._device, self._dtype).permute(2, 0, 1)[None])
@@ -110,6 +113,21 @@ class _Compiled:
         """Give the scratch memory back; the next run takes it again."""
         empty_cache()
         give_back()
+
+
+class _Asked:
+    """Whom layers ask before they run. They know this and not the network: as long as one knew the other, its memory would not be given
+    back when nobody uses it any more, but when Python next looks for such rings."""
+
+    def __init__(self) -> None:
+        self.tick: Tick = _never
+
+    def __call__(self, *_: object) -> None:
+        self.tick()
+
+
+def _never() -> None:
+    """Nobody asks to stop."""
 
 
 def _loaded(weights: NamedWeights) -> Any:
