@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
+from img_enhance.batch.lanes import PhotoTask
+from img_enhance.batch.work import enhance_photo
 from img_enhance.engine import Engine, device_engine, networks, spare_device
 from img_enhance.errors import Cancelled, DeviceError, UnsupportedModel
 from img_enhance.geometry import Size
@@ -35,6 +38,7 @@ from onnx_files import doubling, doubling_file, node, port, tensor
 
 CPU = Device(name="Test CPU", cores=2, native_bf16=True, rates=Rates(f32=300, bf16=1500), memory_bytes=16 * 10**9)
 CARD = dataclasses.replace(CPU, name="Test card", runtime="torch", place="cuda:0", own_memory=True)
+CAT = Path(__file__).parents[2] / "samples" / "cat.png"
 PHOTO = Photo(np.random.RandomState(6).randint(0, 256, (50, 71, 3)).astype(np.uint8))
 DOUBLED = PHOTO.pixels.repeat(2, 0).repeat(2, 1)
 PLAIN = ForeignNetwork("onnx", "ONNX", 2, bytes_per_pixel=200, resident_bytes=30_000_000, flops=1000)
@@ -190,13 +194,13 @@ def test_a_run_stops_when_asked(added: Callable[..., Model], store: WeightStore)
 
 def test_a_file_is_looked_at_once(store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = doubling_file(tmp_path / "x.onnx")
-    runs, real = list[object](), subprocess.run
+    runs, real = list[object](), subprocess.Popen
 
-    def counted(*given: Any, **how: Any) -> subprocess.CompletedProcess[bytes]:
+    def counted(*given: Any, **how: Any) -> subprocess.Popen[bytes]:
         runs.append(given)
         return real(*given, **how)
 
-    monkeypatch.setattr("img_enhance.runtimes.foreign.subprocess.run", counted)
+    monkeypatch.setattr("img_enhance.runtimes.foreign.subprocess.Popen", counted)
     with Engine(Machine(precision="f32"), store) as engine:
         for _ in range(2):
             np.testing.assert_array_equal(engine.enhance(PHOTO, recipe(file)).photo.pixels, DOUBLED)
@@ -226,6 +230,39 @@ def test_what_crashes_or_never_ends_takes_nobody_with_it(command: str, words: st
     with pytest.raises(UnsupportedModel, match=words) as error:
         looked_at("onnx", doubling_file(tmp_path / "x.onnx"), command)
     assert error.value.exit_code == 3
+
+
+# Says in a file of what number it is, and never ends.
+STUCK = "import os, pathlib, time; pathlib.Path('{}').write_text(f'{{os.getpid()}}\\n'); time.sleep(600)"
+
+
+def test_a_program_that_looks_at_a_file_ends_when_that_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told"
+    monkeypatch.setattr(foreign, "_COMMAND", [sys.executable, "-c", STUCK.format(told)])
+
+    def tick() -> None:
+        if told.exists() and told.read_text().endswith("\n"):
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled, match="enough"):
+        looked_at("onnx", doubling_file(tmp_path / "x.onnx"), "stuck", tick)
+    assert not psutil.pid_exists(int(told.read_text()))
+
+
+def test_whoever_cancels_a_run_is_heard_while_a_file_is_looked_at(
+    store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign, "_COMMAND", [sys.executable, "-c", STUCK.format(tmp_path / "told")])
+    file = doubling_file(tmp_path / "x.onnx")
+    task = PhotoTask("cat.png", str(CAT), str(tmp_path), "x", recipe(file), "")
+    with Engine(Machine(precision="f32"), store) as engine:
+        with pytest.raises(Cancelled):
+            engine.prepare(PHOTO, recipe(file), cancelled=lambda: True)
+        with pytest.raises(Cancelled):
+            engine.enhance(PHOTO, recipe(file), cancelled=lambda: True)
+        failure = enhance_photo(engine, task, cancelled=lambda: True).failure
+    assert failure is not None
+    assert failure.code == Cancelled.code
 
 
 def test_what_fills_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from importlib.util import find_spec
 from pathlib import Path
 
+from img_enhance.cancelling import Tick
 from img_enhance.errors import UnsupportedModel
 from img_enhance.models.model import Model
 from img_enhance.models.networks.foreign import ForeignNetwork, Program
@@ -19,16 +20,17 @@ from img_enhance.request.recipe import Recipe, files_named
 SPANDREL = ("spandrel", "torch", "torchvision")
 
 
-def with_files(models: ModelTable, recipe: Recipe) -> ModelTable:
-    """The models, and those in the files that the recipe names, which are called by their paths.
+def with_files(models: ModelTable, recipe: Recipe, tick: Tick = lambda: None) -> ModelTable:
+    """The models, and those in the files that the recipe names, which are called by their paths. Another program may take minutes to look
+    at one; meanwhile `tick` is called many times a second, and may end it.
 
     Raises: WeightsMissing, UnsupportedModel, WeightsCorrupt for a file that cannot be taken.
     """
-    opened_here = tuple(opened_by_any(Path(name), name) for name in files_named(recipe))
+    opened_here = tuple(opened_by_any(Path(name), name, tick) for name in files_named(recipe))
     return dataclasses.replace(models, own=(*models.own, *opened_here)) if opened_here else models
 
 
-def opened_by_any(path: Path, name: str) -> Model:
+def opened_by_any(path: Path, name: str, tick: Tick = lambda: None) -> Model:
     """The model in a person's file, to be called `name`: of a network that is written here, or of one that another program runs.
 
     Raises: as `with_files`.
@@ -37,19 +39,19 @@ def opened_by_any(path: Path, name: str) -> Model:
     kind = kind_of(file)
     if kind == "onnx":
         read_onnx(file)  # what is plainly not taken is told at once
-        return opened(path, name, _looked_at("onnx", file))
+        return opened(path, name, _looked_at("onnx", file, tick))
     try:
         return opened(path, name)
     except UnsupportedModel as unknown:
         if others or kind not in ("pth", "safetensors") or not all(map(find_spec, SPANDREL)):
             raise
         try:
-            return opened(path, name, _looked_at("spandrel", file))
+            return opened(path, name, _looked_at("spandrel", file, tick))
         except UnsupportedModel as refused:
             raise UnsupportedModel(f"{unknown.says}, and {refused.says}", *refused.advice) from None
 
 
-def _looked_at(program: Program, file: Path) -> ForeignNetwork:
+def _looked_at(program: Program, file: Path, tick: Tick) -> ForeignNetwork:
     from img_enhance.runtimes.foreign import looked_at
 
-    return looked_at(program, file, size_and_hash((file,))[1])
+    return looked_at(program, file, size_and_hash((file,))[1], tick)

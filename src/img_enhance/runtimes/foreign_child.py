@@ -1,6 +1,6 @@
 """A network of another program, looked at in a process of its own: what crashes it, fills its memory or never ends harms nobody else.
 
-`python -m img_enhance.runtimes.foreign_child` reads one JSON object from standard input and answers with one on standard output.
+`python -m img_enhance.runtimes.foreign_child` takes one JSON object as its argument and answers with one on standard output.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TRIED = (72, 104)
 def main() -> None:
     """Look at one file."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asked: dict[str, Any] = json.load(sys.stdin)
+    asked: dict[str, Any] = json.loads(sys.argv[1])
     # Whatever libraries print is not the answer.
     answering = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
