@@ -220,6 +220,9 @@ BOMB = doubling(
         ("import os; os.abort()", "made the program that reads it crash, or needs more than"),
         ("raise SystemExit('gone wrong')", "it said: gone wrong"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "was not done with small pictures after"),
+        # As the kernel does where the machine has no memory left.
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"crash, or needs more than .* GB \(it said nothing\)"),
+        ("from img_enhance.runtimes.foreign_child import _limit; _limit(10**10, 1)\nwhile True: pass", "was not done with small pictures"),
         ("import time; time.sleep(60)", "was not done with small pictures after"),
     ],
 )

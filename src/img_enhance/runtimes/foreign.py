@@ -92,10 +92,10 @@ def _ended(file: Path, done: subprocess.CompletedProcess[bytes], memory_bytes: i
     """Why a process ended without an answer."""
     if done.returncode == -signal.SIGINT:
         return Cancelled("stopped while a model was looked at")
-    if os.name == "posix" and done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+    if os.name == "posix" and done.returncode == -signal.SIGXCPU:
         return _too_long(file)
     lines = done.stderr.decode(errors="replace").strip().splitlines()
-    said = ascii(lines[-1][:200])[1:-1] if lines else "it said nothing"
+    said = f"it said: {ascii(lines[-1][:200])[1:-1]}" if lines else "it said nothing"
     return UnsupportedModel(
-        f"{file.name} made the program that reads it crash, or needs more than {memory_bytes / 1e9:.1f} GB (it said: {said})", _ADVICE
+        f"{file.name} made the program that reads it crash, or needs more than {memory_bytes / 1e9:.1f} GB ({said})", _ADVICE
     )

@@ -28,6 +28,8 @@ from img_enhance.runtimes.scene import scene
 # Larger than the pictures that most transformers were trained with, and not square: what they keep for those does not do here.
 _TRIED = (72, 104)
 
+_GRACE_SECONDS = 5
+
 
 def main() -> None:
     """Look at one file."""
@@ -94,8 +96,11 @@ def _limit(memory_bytes: int, seconds: int) -> None:
         import resource
     except ImportError:
         return
-    for limit, most in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
-        resource.setrlimit(limit, (most, most))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    # The first ends the process with a signal that says why, which the kernel's own end for want of memory does not; the second is for
+    # programs that pass over that signal.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + _GRACE_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":
