@@ -35,6 +35,7 @@ from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes import can_run, foreign
 from img_enhance.runtimes.foreign import looked_at
 from onnx_files import doubling, doubling_file, node, port, tensor
+from waiting import wait_for
 
 CPU = Device(name="Test CPU", cores=2, native_bf16=True, rates=Rates(f32=300, bf16=1500), memory_bytes=16 * 10**9)
 CARD = dataclasses.replace(CPU, name="Test card", runtime="torch", place="cuda:0", own_memory=True)
@@ -250,6 +251,43 @@ def test_a_program_that_looks_at_a_file_ends_when_that_is_cancelled(tmp_path: Pa
     with pytest.raises(Cancelled, match="enough"):
         looked_at("onnx", doubling_file(tmp_path / "x.onnx"), "stuck", tick)
     assert not psutil.pid_exists(int(told.read_text()))
+
+
+# Ask for such a file, and look at it, for ever.
+ASKING = """
+import sys
+from pathlib import Path
+from img_enhance.runtimes import foreign
+foreign._COMMAND = [sys.executable, sys.argv[1]]
+foreign.looked_at("onnx", Path("x.onnx"), "stuck")
+"""
+LOOKING = """
+from img_enhance.runtimes import foreign_child
+foreign_child.looked_at = lambda *_: stuck()
+def stuck(): {}
+foreign_child.main()
+"""
+
+
+def is_running(number: int) -> bool:
+    """Whether there is such a process, and not only its end for a parent to see."""
+    try:
+        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_program_that_looks_at_a_file_does_not_outlive_who_asked(tmp_path: Path) -> None:
+    told, child = tmp_path / "told", tmp_path / "child.py"
+    child.write_text(LOOKING.format(STUCK.format(told)))
+    with subprocess.Popen([sys.executable, "-c", ASKING, str(child)]) as asking:
+        try:
+            wait_for(lambda: told.exists() and told.read_text().endswith("\n"))
+            assert is_running(int(told.read_text()))
+        finally:
+            asking.kill()
+    wait_for(lambda: not is_running(int(told.read_text())), 300)
 
 
 def test_whoever_cancels_a_run_is_heard_while_a_file_is_looked_at(

@@ -16,6 +16,7 @@ from typing import Any
 from img_enhance.errors import ImgEnhanceError, UnsupportedModel
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.machine.memory import anonymous_bytes, give_back
+from img_enhance.machine.parent import die_with_parent
 from img_enhance.models.networks.foreign import ForeignNetwork, Program
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weights.onnx_file import read_onnx
@@ -33,6 +34,7 @@ _GRACE_SECONDS = 5
 
 def main() -> None:
     """Look at one file."""
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     asked: dict[str, Any] = json.loads(sys.argv[1])
     # Whatever libraries print is not the answer.
