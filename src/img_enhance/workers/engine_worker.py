@@ -40,8 +40,8 @@ class EngineWorker:
         from img_enhance.machine.devices import detect_cpu, take_snapshot
         from img_enhance.workers.processors import seen
 
-        device, cpu = self._setup.device, detect_cpu()
-        found: dict[str, Any] = public(seen(self._engine.device, cpu, take_snapshot(device), device))
+        setup, cpu = self._setup, detect_cpu()
+        found: dict[str, Any] = public(seen(self._engine.device, cpu, take_snapshot(setup.device), setup.device, setup.chosen_by))
         return found
 
     def close(self) -> None:
