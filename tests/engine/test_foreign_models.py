@@ -122,6 +122,18 @@ def test_bf16_is_for_networks_whose_program_takes_it() -> None:
     model = Model("mine", "", PLAIN, WEIGHTS, "", "", "")
     other = dataclasses.replace(model, architecture=dataclasses.replace(PLAIN, bf16=False))
     assert [choose_precision("auto", CPU, models=(each,)) for each in (model, other)] == ["bf16", "f32"]
+    assert choose_precision("bf16", CPU, models=(model,)) == "bf16"
+    assert choose_precision("f32", CPU, models=(other,)) == "f32"
+
+
+def test_bf16_that_is_asked_for_is_refused_where_a_program_does_not_take_it(added: Callable[..., Model], store: WeightStore) -> None:
+    added(doubling(), dataclasses.replace(PLAIN, bf16=False))
+    with (
+        Engine(Machine(precision="bf16"), store, models=model_table(store), device=CPU) as engine,
+        pytest.raises(DeviceError, match=r"^mine does not run in bf16; use precision auto or f32$") as error,
+    ):
+        engine.prepare(PHOTO, recipe("mine"))
+    assert (error.value.exit_code, error.value.http_status) == (3, 503)
 
 
 def test_the_cpu_does_what_a_programs_device_does_not(
