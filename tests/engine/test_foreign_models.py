@@ -13,6 +13,7 @@ import pytest
 
 from img_enhance.batch.lanes import PhotoTask
 from img_enhance.batch.work import enhance_photo
+from img_enhance.cancelling import Tick
 from img_enhance.engine import Engine, device_engine, networks, spare_device
 from img_enhance.errors import Cancelled, DeviceError, UnsupportedModel
 from img_enhance.geometry import Size
@@ -34,6 +35,8 @@ from img_enhance.request.options import Machine, RealESRGAN
 from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes import can_run, foreign
 from img_enhance.runtimes.foreign import looked_at
+from img_enhance.runtimes.measuring import _seeing
+from img_enhance.runtimes.runtime import Picture
 from onnx_files import doubling, doubling_file, node, port, tensor
 from waiting import wait_for
 
@@ -188,6 +191,22 @@ def test_a_network_whose_memory_grows_faster_than_its_windows_gets_none_larger_t
     reads = {window.read.size for area in plan.areas() for window in plan.windows(area, plan.stages[0])}
     assert max(max(size.width, size.height) for size in reads) <= 96
     assert len(reads) == 1
+
+
+@pytest.mark.parametrize(("cell", "widest"), [(64, 64), (64, 128), (48, 144), (32, 128), (12, 72), (8, 128), (1, 24)])
+def test_windows_are_nowhere_wider_than_a_network_takes(cell: int, widest: int) -> None:
+    class Averaging:
+        def run(self, inputs: list[Picture], tick: Tick) -> Picture:
+            tick()
+            return np.asarray(inputs[0].repeat(2, 0).repeat(2, 1) + inputs[0].mean(), np.float32)
+
+        def release(self) -> None: ...
+
+    network = _seeing(dataclasses.replace(PLAIN, cell=cell, window=widest), Averaging())
+    assert network.sees_all
+    plan = plan_of(network, Size(500, 400), 8 * 10**9)
+    reads = [window.read.size for area in plan.areas() for window in plan.windows(area, plan.stages[0])]
+    assert max(max(size.width, size.height) for size in reads) * cell <= widest
 
 
 def test_a_run_stops_when_asked(added: Callable[..., Model], store: WeightStore) -> None:
