@@ -15,15 +15,17 @@ from img_enhance.doctor.own_model import Trial, check_likeness, flaws_of, tried
 from img_enhance.doctor.patient import Patient
 from img_enhance.doctor.picture import picture
 from img_enhance.engine import device_engine, engine
+from img_enhance.engine.own_files import opened
 from img_enhance.errors import NotFinite, UnsupportedModel
 from img_enhance.geometry import Size
 from img_enhance.machine.canvas import Pixels
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.machine.settings import model_table
 from img_enhance.models.networks.foreign import ForeignNetwork
-from img_enhance.models.own import Origin, OwnModel, keep, opened
+from img_enhance.models.own import Origin, OwnModel, keep, own_model
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.own_file import size_and_hash
 from img_enhance.request.options import Machine
 from onnx_files import doubling
 from own_networks import carrier_file, carrier_weights
@@ -84,7 +86,7 @@ def test_a_model_that_the_gpu_of_auto_does_not_run_is_measured_where_it_runs(
     file = tmp_path / "x.onnx"
     file.write_bytes(doubling())
     network = ForeignNetwork("onnx", "ONNX", 2, overlap=8, bytes_per_pixel=200, resident_bytes=30_000_000, flops=1000)
-    trial = tried(opened(file, "mine", network), store)
+    trial = tried(own_model((file,), "mine", network, *size_and_hash((file,))), store)
     check_likeness(trial, "x")
     assert trial.measured["speed"].endswith(f" on {detect_cpu().name}")
 

@@ -23,9 +23,10 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.dat import DAT
 from img_enhance.models.networks.foreign import GRAPH, ForeignNetwork
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
-from img_enhance.models.own import Origin, OwnModel, keep, opened, own_models
+from img_enhance.models.own import Origin, OwnModel, keep, own_model, own_models
 from img_enhance.models.weight_sources import FileWeights
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.own_file import size_and_hash
 from img_enhance.models.weights.store import load
 from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.photo import Header, Photo
@@ -64,7 +65,8 @@ def added(store: WeightStore, tmp_path: Path) -> Callable[..., Model]:
     """A function that adds a file of ONNX which was found to be so."""
 
     def add(data: bytes, network: ForeignNetwork) -> Model:
-        model = opened(doubling_file(tmp_path / "x.onnx", data), "mine", network)
+        file = doubling_file(tmp_path / "x.onnx", data)
+        model = own_model((file,), "mine", network, *size_and_hash((file,)))
         return keep(OwnModel(model, Origin("x.onnx", 1, "0" * 64)), load(model, store), store).model
 
     return add

@@ -13,12 +13,13 @@ import numpy.typing as npt
 import pytest
 
 from img_enhance.engine import Engine, own_files
-from img_enhance.engine.own_files import opened_by_any
+from img_enhance.engine.own_files import opened
 from img_enhance.errors import Cancelled, UnsupportedModel
 from img_enhance.machine.settings import model_table
 from img_enhance.models.networks.foreign import ForeignNetwork
-from img_enhance.models.own import Origin, OwnModel, keep, opened
+from img_enhance.models.own import Origin, OwnModel, keep
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.own_file import read_foreign
 from img_enhance.models.weights.safetensors import write_safetensors
 from img_enhance.models.weights.store import load
 from img_enhance.photo import Photo
@@ -70,14 +71,14 @@ def test_where_it_is_not_installed_an_error_says_how_it_is(tmp_path: Path, monke
     monkeypatch.setattr(own_files, "find_spec", lambda _: None)
     write_safetensors(tmp_path / "x.safetensors", {"blocks.0.weight": np.zeros((3, 3, 3, 3), np.float32)})
     with pytest.raises(UnsupportedModel, match=r"pip install 'img-enhance\[spandrel\]'"):
-        opened_by_any(tmp_path / "x.safetensors", "x")
+        opened(tmp_path / "x.safetensors", "x")
 
 
 def test_what_is_no_file_of_tensors_is_not_handed_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_files, "find_spec", lambda _: object())
     (tmp_path / "x.pth").write_bytes(b"nothing of a kind")
     with pytest.raises(UnsupportedModel, match="neither a PyTorch file of weights nor safetensors nor ONNX"):
-        opened_by_any(tmp_path / "x.pth", "x")
+        opened(tmp_path / "x.pth", "x")
 
 
 @needs_spandrel
@@ -90,7 +91,7 @@ def test_a_network_that_is_not_written_here_answers_as_its_own_class(
     monkeypatch.setattr(own_files, "_looked_at", lambda program, file, *_: here(program, file))
     module = small()
     file = saved(tmp_path / "x.safetensors", module)
-    model = opened_by_any(file, "mine")
+    model = opened(file, "mine")
     network = model.foreign
     assert network is not None
     assert (network.program, network.scale, network.cell, network.described) == ("spandrel", 2, 8, "SAFMN 8dim 1nb by spandrel")
@@ -115,7 +116,7 @@ def test_it_stops_between_layers(tmp_path: Path) -> None:
 
     file = saved(tmp_path / "x.safetensors", small())
     runtime = Spandrel(FOUND, "f32")
-    compiled = runtime.compile(FOUND.segments, load(opened(file, "x", FOUND)))
+    compiled = runtime.compile(FOUND.segments, read_foreign(file))
     window = np.random.RandomState(1).rand(16, 24, 3).astype(np.float32)
     asked = 0
 
@@ -170,12 +171,12 @@ def test_networks_that_do_something_else_are_refused_in_words(tmp_path: Path) ->
 
     grey = saved(tmp_path / "x.safetensors", DnCNN(in_nc=1, out_nc=1, nc=8, nb=5))
     with pytest.raises(UnsupportedModel, match="takes pictures of 1 channels and answers with 1"):
-        network_of(load(opened(grey, "x", FOUND)))
+        network_of(read_foreign(grey))
     with pytest.raises(UnsupportedModel, match="spandrel does not know it either"):
         network_of({"nobody.knows": np.zeros(3, np.float32)})
     broken = saved(tmp_path / "y.safetensors", small(), **{"to_feat.weight": np.zeros((8, 3, 5, 5), np.float32)})
     with pytest.raises(UnsupportedModel, match=r"spandrel cannot load it \(RuntimeError"):
-        network_of(load(opened(broken, "x", FOUND)))
+        network_of(read_foreign(broken))
 
 
 @needs_spandrel
