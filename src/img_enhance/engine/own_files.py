@@ -10,15 +10,12 @@ from img_enhance.cancelling import Tick
 from img_enhance.errors import UnsupportedModel
 from img_enhance.models.architecture import Architecture
 from img_enhance.models.model import Model
-from img_enhance.models.networks.foreign import ForeignNetwork, Program
+from img_enhance.models.networks.foreign import SPANDREL, ForeignNetwork, Program
 from img_enhance.models.own import own_model
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.onnx_file import read_onnx
 from img_enhance.models.weights.own_file import files_of, kind_of, read_own, size_and_hash
 from img_enhance.request.recipe import Recipe, files_named
-
-# What the extra [spandrel] brings.
-SPANDREL = ("spandrel", "torch", "torchvision")
 
 
 def with_files(models: ModelTable, recipe: Recipe, tick: Tick = lambda: None) -> ModelTable:
