@@ -17,11 +17,9 @@ from img_enhance.machine.memory import give_back
 from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
 from img_enhance.planning.sweep_plan import CHANNELS
-from img_enhance.runtimes.filled import Filled
+from img_enhance.runtimes.filled import Filled, reason_of
 from img_enhance.runtimes.runtime import Array, Compiled, Picture
 from img_enhance.runtimes.torch import Torch, exact
-
-_LONGEST_REASON = 300
 
 
 def network_of(weights: NamedWeights) -> ForeignNetwork:
@@ -58,16 +56,14 @@ class Spandrel:
     def __init__(self, network: ForeignNetwork, precision: Precision, *, place: str = "cpu", threads: int | None = None) -> None:
         self.precision = precision
         self._network, self._torch = network, Torch(precision, place=place, threads=threads)
-        self._device, self._dtype = torch.device(place), torch.bfloat16 if precision == "bf16" else torch.float32
 
     def compile(self, _segments: tuple[Segment, ...], weights: NamedWeights) -> Compiled:
         """The network, for windows of any size.
 
         Raises: UnsupportedModel where spandrel does not know it; GpuMemoryFull when the device's own memory has no room for it.
         """
-        network = _loaded(weights)
-        unless_full(lambda: next(network.to(self._device, self._dtype).model.parameters()))
-        return Filled(_Compiled(network, self._device, self._dtype), self._network)
+        network, device, dtype = _loaded(weights), self._torch.device, self._torch.dtype
+        return Filled(_Compiled(unless_full(lambda: network.to(device, dtype)), device, dtype), self._network)
 
     def features(self, size: Size, channels: int) -> Array:
         """As PyTorch's, though the network runs in one stage and has none between."""
@@ -141,5 +137,4 @@ def _loaded(weights: NamedWeights) -> Any:
     except spandrel.UnsupportedModelError:
         raise UnsupportedModel("spandrel does not know it either") from None
     except Exception as error:  # noqa: BLE001 - its classes raise whatever they stumble over
-        said = ascii(f"{type(error).__name__}: {error}"[:_LONGEST_REASON])[1:-1]
-        raise UnsupportedModel(f"spandrel cannot load it ({said})") from None
+        raise UnsupportedModel(f"spandrel cannot load it ({reason_of(error)})") from None
