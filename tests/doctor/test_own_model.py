@@ -1,5 +1,6 @@
 """A person's own model, tried before it is added: told from one that does not enlarge, measured, and compared later."""
 
+import dataclasses
 import math
 import re
 from pathlib import Path
@@ -13,14 +14,20 @@ from img_enhance.doctor.models import models
 from img_enhance.doctor.own_model import Trial, check_likeness, flaws_of, tried
 from img_enhance.doctor.patient import Patient
 from img_enhance.doctor.picture import picture
+from img_enhance.engine import device_engine, engine
+from img_enhance.engine.own_files import opened
 from img_enhance.errors import NotFinite, UnsupportedModel
 from img_enhance.geometry import Size
 from img_enhance.machine.canvas import Pixels
+from img_enhance.machine.devices import detect_cpu
 from img_enhance.machine.settings import model_table
-from img_enhance.models.own import Origin, OwnModel, keep, opened
+from img_enhance.models.networks.foreign import ForeignNetwork
+from img_enhance.models.own import Origin, OwnModel, keep, own_model
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.own_file import size_and_hash
 from img_enhance.request.options import Machine
+from onnx_files import doubling
 from own_networks import carrier_file, carrier_weights
 
 SMALL = picture(Size(24, 16)).pixels
@@ -67,6 +74,21 @@ def test_a_model_is_measured(store: WeightStore, tmp_path: Path) -> None:
     assert "s a megapixel in f32" in trial.measured["speed"]
     assert trial.scratch_factor >= 1
     assert len(trial.sample) == 24 * 24 * 3
+
+
+def test_a_model_that_the_gpu_of_auto_does_not_run_is_measured_where_it_runs(
+    store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = dataclasses.replace(detect_cpu(), name="Test card", runtime="torch", place="cuda:0", own_memory=True)
+    monkeypatch.setattr(engine, "chosen_device", lambda *_: card)
+    monkeypatch.setattr(device_engine, "claim_gpu_memory", lambda *_, **__: 10**9)
+    monkeypatch.setattr(device_engine, "unclaim_gpu_memory", lambda _: None)
+    file = tmp_path / "x.onnx"
+    file.write_bytes(doubling())
+    network = ForeignNetwork("onnx", "ONNX", 2, overlap=8, bytes_per_pixel=200, resident_bytes=30_000_000, flops=1000)
+    trial = tried(own_model((file,), "mine", network, *size_and_hash((file,))), store)
+    check_likeness(trial, "x")
+    assert trial.measured["speed"].endswith(f" on {detect_cpu().name}")
 
 
 def test_a_model_with_flaws_is_refused() -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
+from img_enhance.batch.lanes import PhotoTask
+from img_enhance.batch.work import enhance_photo
+from img_enhance.cancelling import Tick
 from img_enhance.engine import Engine, device_engine, networks, spare_device
 from img_enhance.errors import Cancelled, DeviceError, UnsupportedModel
 from img_enhance.geometry import Size
@@ -19,9 +23,10 @@ from img_enhance.models.model import Model
 from img_enhance.models.networks.dat import DAT
 from img_enhance.models.networks.foreign import GRAPH, ForeignNetwork
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
-from img_enhance.models.own import Origin, OwnModel, keep, opened, own_models
+from img_enhance.models.own import Origin, OwnModel, keep, own_model, own_models
 from img_enhance.models.weight_sources import FileWeights
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.own_file import size_and_hash
 from img_enhance.models.weights.store import load
 from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.photo import Header, Photo
@@ -31,10 +36,14 @@ from img_enhance.request.options import Machine, RealESRGAN
 from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes import can_run, foreign
 from img_enhance.runtimes.foreign import looked_at
+from img_enhance.runtimes.measuring import _seeing
+from img_enhance.runtimes.runtime import Picture
 from onnx_files import doubling, doubling_file, node, port, tensor
+from waiting import wait_for
 
 CPU = Device(name="Test CPU", cores=2, native_bf16=True, rates=Rates(f32=300, bf16=1500), memory_bytes=16 * 10**9)
 CARD = dataclasses.replace(CPU, name="Test card", runtime="torch", place="cuda:0", own_memory=True)
+CAT = Path(__file__).parents[2] / "samples" / "cat.png"
 PHOTO = Photo(np.random.RandomState(6).randint(0, 256, (50, 71, 3)).astype(np.uint8))
 DOUBLED = PHOTO.pixels.repeat(2, 0).repeat(2, 1)
 PLAIN = ForeignNetwork("onnx", "ONNX", 2, bytes_per_pixel=200, resident_bytes=30_000_000, flops=1000)
@@ -56,7 +65,8 @@ def added(store: WeightStore, tmp_path: Path) -> Callable[..., Model]:
     """A function that adds a file of ONNX which was found to be so."""
 
     def add(data: bytes, network: ForeignNetwork) -> Model:
-        model = opened(doubling_file(tmp_path / "x.onnx", data), "mine", network)
+        file = doubling_file(tmp_path / "x.onnx", data)
+        model = own_model((file,), "mine", network, *size_and_hash((file,)))
         return keep(OwnModel(model, Origin("x.onnx", 1, "0" * 64)), load(model, store), store).model
 
     return add
@@ -117,6 +127,18 @@ def test_bf16_is_for_networks_whose_program_takes_it() -> None:
     model = Model("mine", "", PLAIN, WEIGHTS, "", "", "")
     other = dataclasses.replace(model, architecture=dataclasses.replace(PLAIN, bf16=False))
     assert [choose_precision("auto", CPU, models=(each,)) for each in (model, other)] == ["bf16", "f32"]
+    assert choose_precision("bf16", CPU, models=(model,)) == "bf16"
+    assert choose_precision("f32", CPU, models=(other,)) == "f32"
+
+
+def test_bf16_that_is_asked_for_is_refused_where_a_program_does_not_take_it(added: Callable[..., Model], store: WeightStore) -> None:
+    added(doubling(), dataclasses.replace(PLAIN, bf16=False))
+    with (
+        Engine(Machine(precision="bf16"), store, models=model_table(store), device=CPU) as engine,
+        pytest.raises(DeviceError, match=r"^mine does not run in bf16; use precision auto or f32$") as error,
+    ):
+        engine.prepare(PHOTO, recipe("mine"))
+    assert (error.value.exit_code, error.value.http_status) == (3, 503)
 
 
 def test_the_cpu_does_what_a_programs_device_does_not(
@@ -173,6 +195,22 @@ def test_a_network_whose_memory_grows_faster_than_its_windows_gets_none_larger_t
     assert len(reads) == 1
 
 
+@pytest.mark.parametrize(("cell", "widest"), [(64, 64), (64, 128), (48, 144), (32, 128), (12, 72), (8, 128), (1, 24)])
+def test_windows_are_nowhere_wider_than_a_network_takes(cell: int, widest: int) -> None:
+    class Averaging:
+        def run(self, inputs: list[Picture], tick: Tick) -> Picture:
+            tick()
+            return np.asarray(inputs[0].repeat(2, 0).repeat(2, 1) + inputs[0].mean(), np.float32)
+
+        def release(self) -> None: ...
+
+    network = _seeing(dataclasses.replace(PLAIN, cell=cell, window=widest), Averaging())
+    assert network.sees_all
+    plan = plan_of(network, Size(500, 400), 8 * 10**9)
+    reads = [window.read.size for area in plan.areas() for window in plan.windows(area, plan.stages[0])]
+    assert max(max(size.width, size.height) for size in reads) * cell <= widest
+
+
 def test_a_run_stops_when_asked(added: Callable[..., Model], store: WeightStore) -> None:
     added(*CASES["windows of one size"])
     asked = 0
@@ -190,13 +228,13 @@ def test_a_run_stops_when_asked(added: Callable[..., Model], store: WeightStore)
 
 def test_a_file_is_looked_at_once(store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = doubling_file(tmp_path / "x.onnx")
-    runs, real = list[object](), subprocess.run
+    runs, real = list[object](), subprocess.Popen
 
-    def counted(*given: Any, **how: Any) -> subprocess.CompletedProcess[bytes]:
+    def counted(*given: Any, **how: Any) -> subprocess.Popen[bytes]:
         runs.append(given)
         return real(*given, **how)
 
-    monkeypatch.setattr("img_enhance.runtimes.foreign.subprocess.run", counted)
+    monkeypatch.setattr("img_enhance.runtimes.foreign.subprocess.Popen", counted)
     with Engine(Machine(precision="f32"), store) as engine:
         for _ in range(2):
             np.testing.assert_array_equal(engine.enhance(PHOTO, recipe(file)).photo.pixels, DOUBLED)
@@ -216,6 +254,9 @@ BOMB = doubling(
         ("import os; os.abort()", "made the program that reads it crash, or needs more than"),
         ("raise SystemExit('gone wrong')", "it said: gone wrong"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "was not done with small pictures after"),
+        # As the kernel does where the machine has no memory left.
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"crash, or needs more than .* GB \(it said nothing\)"),
+        ("from img_enhance.runtimes.foreign_child import _limit; _limit(10**10, 1)\nwhile True: pass", "was not done with small pictures"),
         ("import time; time.sleep(60)", "was not done with small pictures after"),
     ],
 )
@@ -226,6 +267,76 @@ def test_what_crashes_or_never_ends_takes_nobody_with_it(command: str, words: st
     with pytest.raises(UnsupportedModel, match=words) as error:
         looked_at("onnx", doubling_file(tmp_path / "x.onnx"), command)
     assert error.value.exit_code == 3
+
+
+# Says in a file of what number it is, and never ends.
+STUCK = "import os, pathlib, time; pathlib.Path('{}').write_text(f'{{os.getpid()}}\\n'); time.sleep(600)"
+
+
+def test_a_program_that_looks_at_a_file_ends_when_that_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told"
+    monkeypatch.setattr(foreign, "_COMMAND", [sys.executable, "-c", STUCK.format(told)])
+
+    def tick() -> None:
+        if told.exists() and told.read_text().endswith("\n"):
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled, match="enough"):
+        looked_at("onnx", doubling_file(tmp_path / "x.onnx"), "stuck", tick)
+    assert not psutil.pid_exists(int(told.read_text()))
+
+
+# Ask for such a file, and look at it, for ever.
+ASKING = """
+import sys
+from pathlib import Path
+from img_enhance.runtimes import foreign
+foreign._COMMAND = [sys.executable, sys.argv[1]]
+foreign.looked_at("onnx", Path("x.onnx"), "stuck")
+"""
+LOOKING = """
+from img_enhance.runtimes import foreign_child
+foreign_child.looked_at = lambda *_: stuck()
+def stuck(): {}
+foreign_child.main()
+"""
+
+
+def is_running(number: int) -> bool:
+    """Whether there is such a process, and not only its end for a parent to see."""
+    try:
+        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_program_that_looks_at_a_file_does_not_outlive_who_asked(tmp_path: Path) -> None:
+    told, child = tmp_path / "told", tmp_path / "child.py"
+    child.write_text(LOOKING.format(STUCK.format(told)))
+    with subprocess.Popen([sys.executable, "-c", ASKING, str(child)]) as asking:
+        try:
+            wait_for(lambda: told.exists() and told.read_text().endswith("\n"))
+            assert is_running(int(told.read_text()))
+        finally:
+            asking.kill()
+    wait_for(lambda: not is_running(int(told.read_text())), 300)
+
+
+def test_whoever_cancels_a_run_is_heard_while_a_file_is_looked_at(
+    store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign, "_COMMAND", [sys.executable, "-c", STUCK.format(tmp_path / "told")])
+    file = doubling_file(tmp_path / "x.onnx")
+    task = PhotoTask("cat.png", str(CAT), str(tmp_path), "x", recipe(file), "")
+    with Engine(Machine(precision="f32"), store) as engine:
+        with pytest.raises(Cancelled):
+            engine.prepare(PHOTO, recipe(file), cancelled=lambda: True)
+        with pytest.raises(Cancelled):
+            engine.enhance(PHOTO, recipe(file), cancelled=lambda: True)
+        failure = enhance_photo(engine, task, cancelled=lambda: True).failure
+    assert failure is not None
+    assert failure.code == Cancelled.code
 
 
 def test_what_fills_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

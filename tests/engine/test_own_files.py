@@ -1,6 +1,7 @@
 """Files in the place of models: taken by the engine of who may name them, and by no other."""
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,20 @@ import pytest
 
 from img_enhance.batch.names import NameTemplate
 from img_enhance.batch.run import made_by, models_of
-from img_enhance.engine import Engine
+from img_enhance.engine import Engine, own_files
+from img_enhance.engine.own_files import opened
 from img_enhance.errors import OptionError, WeightsCorrupt
 from img_enhance.machine.settings import model_table
-from img_enhance.models.own import Origin, OwnModel, keep, opened
+from img_enhance.models.networks.foreign import ForeignNetwork
+from img_enhance.models.own import Origin, OwnModel, keep
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.safetensors import write_safetensors
 from img_enhance.photo import Photo
 from img_enhance.request.options import Machine, RealESRGAN
 from img_enhance.request.recipe import Recipe
-from own_networks import carrier_file, carrier_weights
+from img_enhance.runtimes import foreign
+from onnx_files import doubling_file
+from own_networks import CARRIER, carrier_file, carrier_weights
 
 PHOTO = Photo(np.random.RandomState(6).randint(0, 256, (7, 9, 3)).astype(np.uint8))
 
@@ -38,6 +44,25 @@ def test_only_an_engine_that_was_given_no_models_takes_files(store: WeightStore,
     with Engine(Machine(precision="f32"), store) as engine:
         result = engine.enhance(PHOTO, recipe(file))
     np.testing.assert_array_equal(result.photo.pixels, PHOTO.pixels.repeat(2, 0).repeat(2, 1))
+
+
+def test_a_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes, real = list[object](), hashlib.sha256
+    found = ForeignNetwork("spandrel", "Some by spandrel", 2)
+
+    def counted(*given: object) -> object:
+        hashes.append(given)
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hashlib, "sha256", counted)
+    monkeypatch.setattr(own_files, "find_spec", lambda _: object())
+    monkeypatch.setattr(foreign, "looked_at", lambda *_: found)
+    unknown = tmp_path / "x.safetensors"
+    write_safetensors(unknown, {"nobody.knows": np.zeros((3, 3, 3, 3), np.float32)})
+    for file, network in ((unknown, found), (doubling_file(tmp_path / "x.onnx"), found), (carrier_file(tmp_path / "y.pth"), CARRIER)):
+        hashes.clear()
+        assert opened(file, "mine").architecture == network
+        assert len(hashes) == 1
 
 
 def test_a_file_that_changes_between_plan_and_run_is_refused(store: WeightStore, tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from img_enhance.engine.own_files import opened
 from img_enhance.errors import OptionError, UnsupportedModel, WeightsCorrupt, WeightsMissing
 from img_enhance.machine.settings import model_table
 from img_enhance.models.architecture import Architecture
 from img_enhance.models.model import Model
 from img_enhance.models.networks.edsr import EDSR
 from img_enhance.models.networks.span import SPAN
-from img_enhance.models.own import Origin, OwnModel, broken_records, keep, opened, own_models, remove
+from img_enhance.models.own import Origin, OwnModel, broken_records, keep, own_models, remove
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weight_sources import FileWeights
 from img_enhance.models.weights.cache import WeightStore

@@ -9,7 +9,8 @@ import pytest
 from served import png, served
 from visits import visiting
 
-from img_enhance.models.own import Origin, OwnModel, keep, opened
+from img_enhance.engine.own_files import opened
+from img_enhance.models.own import Origin, OwnModel, keep
 from img_enhance.models.weights.cache import WeightStore
 from own_networks import carrier_file, carrier_weights
 

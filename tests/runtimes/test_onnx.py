@@ -12,6 +12,7 @@ from img_enhance.geometry import Size
 from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.models.weights.onnx_file import read_onnx
 from img_enhance.models.weights.own_file import kind_of, read_foreign
+from img_enhance.runtimes.filled import Filled
 from img_enhance.runtimes.measuring import measured
 from img_enhance.runtimes.onnx import Onnx
 from img_enhance.runtimes.onnx_interface import interface_of
@@ -183,6 +184,31 @@ def test_what_a_program_raises_while_it_runs_is_said_in_words(file: Callable[[by
     compiled = runtime.compile((), read_foreign(path))
     with pytest.raises(UnsupportedModel, match=r"a network \(ONNX, .*\) does not run with 48x24 pixels: "):
         compiled.run([scene(24, 48)], lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError(), "no reason"),
+        (AssertionError(), "AssertionError"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (TypeError("too few"), "TypeError: too few"),
+        (ValueError("too\nmany"), "ValueError: too many"),
+        (AttributeError("no such"), "AttributeError: no such"),
+    ],
+)
+def test_whatever_a_program_raises_while_it_runs_is_an_error_of_ours(error: Exception, words: str) -> None:
+    class Failing:
+        def run(self, *_: object) -> None:
+            raise error
+
+        def release(self) -> None: ...
+
+    network = ForeignNetwork("spandrel", "Some by spandrel", 2)
+    with pytest.raises(UnsupportedModel) as raised:
+        Filled(Failing(), network).run([scene(24, 48)], lambda: None)
+    assert raised.value.says == f"a network (Some by spandrel) does not run with 48x24 pixels: {words}"
 
 
 def test_a_window_that_is_answered_in_another_size_is_not_cut_to_fit(file: Callable[[bytes], Path]) -> None:

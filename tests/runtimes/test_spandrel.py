@@ -1,7 +1,9 @@
 """Networks that are not written here are run by spandrel where it is installed; where it is not, it is told how to install it."""
 
 import dataclasses
+import gc
 import importlib.util
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,13 @@ import numpy.typing as npt
 import pytest
 
 from img_enhance.engine import Engine, own_files
-from img_enhance.engine.own_files import opened_by_any
+from img_enhance.engine.own_files import opened
 from img_enhance.errors import Cancelled, UnsupportedModel
 from img_enhance.machine.settings import model_table
 from img_enhance.models.networks.foreign import ForeignNetwork
-from img_enhance.models.own import Origin, OwnModel, keep, opened
+from img_enhance.models.own import Origin, OwnModel, keep
 from img_enhance.models.weights.cache import WeightStore
+from img_enhance.models.weights.own_file import read_foreign
 from img_enhance.models.weights.safetensors import write_safetensors
 from img_enhance.models.weights.store import load
 from img_enhance.photo import Photo
@@ -68,14 +71,14 @@ def test_where_it_is_not_installed_an_error_says_how_it_is(tmp_path: Path, monke
     monkeypatch.setattr(own_files, "find_spec", lambda _: None)
     write_safetensors(tmp_path / "x.safetensors", {"blocks.0.weight": np.zeros((3, 3, 3, 3), np.float32)})
     with pytest.raises(UnsupportedModel, match=r"pip install 'img-enhance\[spandrel\]'"):
-        opened_by_any(tmp_path / "x.safetensors", "x")
+        opened(tmp_path / "x.safetensors", "x")
 
 
 def test_what_is_no_file_of_tensors_is_not_handed_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_files, "find_spec", lambda _: object())
     (tmp_path / "x.pth").write_bytes(b"nothing of a kind")
     with pytest.raises(UnsupportedModel, match="neither a PyTorch file of weights nor safetensors nor ONNX"):
-        opened_by_any(tmp_path / "x.pth", "x")
+        opened(tmp_path / "x.pth", "x")
 
 
 @needs_spandrel
@@ -84,10 +87,11 @@ def test_a_network_that_is_not_written_here_answers_as_its_own_class(
 ) -> None:
     import torch
 
-    monkeypatch.setattr(own_files, "_looked_at", foreign_child.looked_at)  # here, where PyTorch is imported already
+    here = foreign_child.looked_at  # where PyTorch is imported already
+    monkeypatch.setattr(own_files, "_looked_at", lambda program, file, *_: here(program, file))
     module = small()
     file = saved(tmp_path / "x.safetensors", module)
-    model = opened_by_any(file, "mine")
+    model = opened(file, "mine")
     network = model.foreign
     assert network is not None
     assert (network.program, network.scale, network.cell, network.described) == ("spandrel", 2, 8, "SAFMN 8dim 1nb by spandrel")
@@ -112,7 +116,7 @@ def test_it_stops_between_layers(tmp_path: Path) -> None:
 
     file = saved(tmp_path / "x.safetensors", small())
     runtime = Spandrel(FOUND, "f32")
-    compiled = runtime.compile(FOUND.segments, load(opened(file, "x", FOUND)))
+    compiled = runtime.compile(FOUND.segments, read_foreign(file))
     window = np.random.RandomState(1).rand(16, 24, 3).astype(np.float32)
     asked = 0
 
@@ -129,6 +133,37 @@ def test_it_stops_between_layers(tmp_path: Path) -> None:
 
 
 @needs_spandrel
+def test_nothing_holds_a_network_that_nobody_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    import spandrel
+
+    from img_enhance.runtimes import spandrel as ours
+
+    network, stopping = spandrel.MAIN_REGISTRY.load(small().state_dict()), Stopping()
+    held = weakref.ref(network.model), weakref.ref(stopping)
+    monkeypatch.setattr(ours, "_loaded", lambda _, loaded=[network]: loaded.pop())
+    compiled = ours.Spandrel(FOUND, "f32").compile(FOUND.segments, {})
+    del network
+    gc.disable()  # rings would be found at some later time only
+    try:
+        with pytest.raises(Cancelled):
+            compiled.run([np.zeros((16, 24, 3), np.float32)], stopping)
+        del stopping
+        assert held[0]() is not None
+        assert held[1]() is None, "who asked is forgotten after the run"
+        del compiled
+        assert held[0]() is None
+    finally:
+        gc.enable()
+
+
+class Stopping:
+    """A tick that stops at once."""
+
+    def __call__(self) -> None:
+        raise Cancelled("enough")
+
+
+@needs_spandrel
 def test_networks_that_do_something_else_are_refused_in_words(tmp_path: Path) -> None:
     from spandrel.architectures.DnCNN import DnCNN
 
@@ -136,12 +171,12 @@ def test_networks_that_do_something_else_are_refused_in_words(tmp_path: Path) ->
 
     grey = saved(tmp_path / "x.safetensors", DnCNN(in_nc=1, out_nc=1, nc=8, nb=5))
     with pytest.raises(UnsupportedModel, match="takes pictures of 1 channels and answers with 1"):
-        network_of(load(opened(grey, "x", FOUND)))
+        network_of(read_foreign(grey))
     with pytest.raises(UnsupportedModel, match="spandrel does not know it either"):
         network_of({"nobody.knows": np.zeros(3, np.float32)})
     broken = saved(tmp_path / "y.safetensors", small(), **{"to_feat.weight": np.zeros((8, 3, 5, 5), np.float32)})
-    with pytest.raises(UnsupportedModel, match=r"spandrel cannot load it \(RuntimeError"):
-        network_of(load(opened(broken, "x", FOUND)))
+    with pytest.raises(UnsupportedModel, match=r"spandrel cannot load it \(Error\(s\) in loading state_dict"):
+        network_of(read_foreign(broken))
 
 
 @needs_spandrel

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from served import Served, served
 
+from img_enhance.engine.own_files import opened
 from img_enhance.errors import OptionError
-from img_enhance.models.own import Origin, OwnModel, keep, opened
+from img_enhance.models.own import Origin, OwnModel, keep
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.service.requests import recipe_in
 from own_networks import carrier_file, carrier_weights

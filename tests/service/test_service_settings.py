@@ -41,6 +41,8 @@ def test_a_device_is_for_services_that_may_use_a_gpu() -> None:
         settings_from({"IMG_ENHANCE_DEVICE": "vulkan:1"})
     with pytest.raises(OptionError, match="device must be one of"):
         settings_from({"ENABLE_GPU": "true", "IMG_ENHANCE_DEVICE": "vulkan:one"})
+    for enabled in ("true", "false"):
+        assert settings_from({"ENABLE_GPU": enabled, "IMG_ENHANCE_DEVICE": "cpu"}).worker_device == "cpu"
 
 
 def test_the_well_known_names_need_no_prefix() -> None:

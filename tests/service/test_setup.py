@@ -22,6 +22,13 @@ def test_workers_have_the_device_that_was_named_and_readers_none(tmp_path: Path)
     assert {slot.setup.device for slot in worker_slots(Settings(), tmp_path, Metrics())} == {"cpu"}
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_workers_know_which_setting_chose_their_device(enabled: bool, tmp_path: Path) -> None:
+    named, usual = (worker_slots(Settings(enable_gpu=enabled, device=device), tmp_path, Metrics())[0].setup for device in ("cpu", "auto"))
+    assert (named.device, named.chosen_by) == ("cpu", "DEVICE is cpu")
+    assert (usual.device, usual.chosen_by) == (("auto", "") if enabled else ("cpu", "ENABLE_GPU is false"))
+
+
 def test_workers_have_the_gpu_memory_that_was_set() -> None:
     setup = setup_of(Settings(worker_gpu_memory=3_000_000_000), "auto")
     assert machine_of(setup).max_gpu_memory == 3_000_000_000

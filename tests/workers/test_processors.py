@@ -16,7 +16,7 @@ WITH_GPUS = Snapshot(openvino=True, torch=True, drivers=("NVIDIA",), gpus=GPUS)
 
 
 def test_the_first_gpu_is_used_and_all_are_shown() -> None:
-    found = seen(device_of(choose("auto", WITH_GPUS, require_gpu=False)), detect_cpu(), WITH_GPUS, "auto")
+    found = seen(device_of(choose("auto", WITH_GPUS, require_gpu=False)), detect_cpu(), WITH_GPUS, "auto", "")
     assert [(row["kind"], row["used"]) for row in found["devices"]] == [("cpu", False), ("gpu", True), ("gpu", False)]
     assert found["devices"][1]["memory_bytes"] == 8_000_000_000
     assert found["gpu"] == {"enabled": True, "used": True, "reason": "auto: the first GPU"}
@@ -25,16 +25,21 @@ def test_the_first_gpu_is_used_and_all_are_shown() -> None:
 def test_a_gpu_by_vulkan_is_shown_and_used() -> None:
     gpu = Gpu("vulkan:0", "GTX 1650 Ti", 3_000_000_000, False)
     snapshot = Snapshot(openvino=True, torch=False, drivers=(), vulkan=True, vulkan_gpus=(gpu,))
-    found = seen(device_of(choose("vulkan", snapshot, require_gpu=False)), detect_cpu(), snapshot, "vulkan")
+    found = seen(device_of(choose("vulkan", snapshot, require_gpu=False)), detect_cpu(), snapshot, "vulkan", "DEVICE is vulkan")
     assert found["gpu"] == {"enabled": True, "used": True, "reason": "DEVICE is vulkan"}
     assert [(row["name"], row["used"]) for row in found["devices"][1:]] == [("GTX 1650 Ti", True)]
 
 
 def test_a_gpu_without_pytorch_is_said() -> None:
     snapshot = dataclasses.replace(WITH_GPUS, torch=False, gpus=None)
-    found = seen(device_of(choose("auto", snapshot, require_gpu=False)), detect_cpu(), snapshot, "auto")
+    found = seen(device_of(choose("auto", snapshot, require_gpu=False)), detect_cpu(), snapshot, "auto", "")
     assert not found["gpu"]["used"]
     assert "would need Vulkan or PyTorch" in found["gpu"]["reason"]
+
+
+def test_a_service_that_is_to_use_the_processor_does_and_says_so(tmp_path: Path) -> None:
+    with served(tmp_path / "data", {"DEVICE": "cpu", "WORKERS": "1", "SHORT_WORKERS": "0", "READERS": "1"}) as run:
+        assert run.client.get("/api/v1/status").json()["gpu"] == {"enabled": False, "used": False, "reason": "DEVICE is cpu"}
 
 
 def test_disabled_means_that_no_child_can_see_a_gpu(service: Served) -> None:

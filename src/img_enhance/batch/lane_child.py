@@ -15,13 +15,13 @@ from pathlib import Path
 from img_enhance.batch.inbox import Inbox
 from img_enhance.batch.lanes import AtWork, OnWork, PhotoTask
 from img_enhance.errors import ImgEnhanceError
+from img_enhance.machine.parent import die_with_parent
 from img_enhance.machine.threads import limit_threads
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.planning.area_task import AreaTask
 from img_enhance.planning.plan import Device
 from img_enhance.planning.spread_planner import Spreading
 from img_enhance.request.options import Machine
-from img_enhance.workers.parent import die_with_parent
 
 _SAY_SECONDS = 0.2
 

@@ -90,7 +90,7 @@ def _enhance(engine: Engine, task: PhotoTask, progress: _Progress, cancelled: Is
     progress.know(file=before, sha256=_sha256(path))
     if task.recipe.steps != AUTO:
         progress.steps = tuple(step.name for step in task.recipe.steps)
-    prepared = _prepared(engine, path, task.recipe, fits)
+    prepared = _prepared(engine, path, task.recipe, fits, cancelled)
     header, plan = prepared.header, prepared.plan
     progress.steps = tuple(step.name for step in prepared.recipe.steps if not isinstance(step, str))
     progress.know(
@@ -147,9 +147,9 @@ def _shown(photo: Photo | PhotoFile, thumbnail: str) -> tuple[str, ...]:
     return ()
 
 
-def _prepared(engine: Engine, path: Path, recipe: Recipe, fits: Fits | None) -> PreparedRun:
+def _prepared(engine: Engine, path: Path, recipe: Recipe, fits: Fits | None, cancelled: IsCancelled | None) -> PreparedRun:
     try:
-        prepared = engine.prepare(path, recipe)
+        prepared = engine.prepare(path, recipe, cancelled=cancelled)
     except MemoryBudgetError:
         if fits is None:
             raise

@@ -51,7 +51,7 @@ def _enhance(request: FolderRequest, cancelled: IsCancelled) -> int:
     named = (*request.named, *(name for path in request.lists for name in _listed(path)))
     check_out(named, request.out)
     client = None if request.server.server is None else client_of(request.server.server, request.server.server_key, tell=tell)
-    models = _models(request, store)
+    models = _models(request, store, cancelled)
     order = _order(request, client, models)
     found = Found(()) if request.watch else _found(named, request.out, tell)
     manifest, names = Manifest(request.out), Names(request.template)
@@ -133,7 +133,7 @@ def _watch(run: _Run, tell: Tell) -> int:
     return _ended(summary, run)
 
 
-def _models(request: FolderRequest, store: WeightStore) -> ModelTable:
+def _models(request: FolderRequest, store: WeightStore, cancelled: IsCancelled) -> ModelTable:
     """The models there are on this machine, with those in files that the recipe names.
 
     Raises: as `with_files`.
@@ -143,7 +143,7 @@ def _models(request: FolderRequest, store: WeightStore) -> ModelTable:
         return models
     from img_enhance.engine.own_files import with_files
 
-    return with_files(models, request.recipe)
+    return with_files(models, request.recipe, ticking(cancelled))
 
 
 def _order(request: FolderRequest, client: Client | None, models: ModelTable) -> Order:

@@ -42,7 +42,7 @@ def _enhance(request: EnhanceRequest, cancelled: Callable[[], bool]) -> int:
     started, store = time.perf_counter(), store_of(offline=request.offline)
     with piped(request.photo, request.output) as (photo, pipe), Engine(request.machine, store) as engine:
         asked = asked_file(request)
-        prepared = engine.prepare(photo, request.recipe, output=asked)
+        prepared = engine.prepare(photo, request.recipe, output=asked, cancelled=cancelled)
         output = pipe or asked or default_output(request, photo, prepared.output_format, _scale(prepared))
         _check_files(request, photo, output)
         _say_plan(request, prepared, time.perf_counter() - started)

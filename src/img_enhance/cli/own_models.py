@@ -85,12 +85,12 @@ def _add(request: AddRequest) -> int:
     from dataclasses import replace
 
     from img_enhance.doctor.own_model import check_likeness, tried
-    from img_enhance.engine.own_files import opened_by_any
+    from img_enhance.engine.own_files import opened
     from img_enhance.models.weights.store import load
 
     store = weight_store(os.environ)
     check_new_name(request.name, store)
-    model = replace(opened_by_any(request.path, request.name), license=request.license, summary=request.summary)
+    model = replace(opened(request.path, request.name), license=request.license, summary=request.summary)
     kind = type(model.architecture).__name__ if model.foreign is None else model.foreign.described
     say(f"{request.path.name}: {kind}, {model.scale}x. Measuring it on this machine ...")
     with raising():

@@ -5,12 +5,13 @@ from importlib.util import find_spec
 
 from img_enhance.doctor.finding import Finding, ok, warning
 from img_enhance.doctor.patient import Patient
+from img_enhance.models.networks.foreign import SPANDREL
 
 # By extra: the packages it brings, by their names in Python, and what for.
 EXTRAS = {
     "service": (("fastapi", "multipart", "prometheus_client", "uvicorn"), "the web service, img-enhance serve"),
     "torch": (("torch",), "graphics cards"),
-    "spandrel": (("spandrel", "torch", "torchvision"), "your own models of networks that are not written here"),
+    "spandrel": (SPANDREL, "your own models of networks that are not written here"),
     "vulkan": (("ncnn",), "graphics cards of every maker, without PyTorch"),
     "ray": (("ray",), "folders and the service on several machines"),
     "tiff": (("tifffile", "imagecodecs"), "unusual TIFFs: deep in planes or by zstd or LZMA, and JPEG 2000 and the like inside"),

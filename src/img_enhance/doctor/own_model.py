@@ -19,13 +19,15 @@ from img_enhance.engine.networks import network_on
 from img_enhance.errors import UnsupportedModel
 from img_enhance.geometry import Size
 from img_enhance.machine.canvas import Pixels
+from img_enhance.machine.devices import detect_cpu, with_threads
 from img_enhance.machine.memory import Peak, anonymous_bytes
 from img_enhance.models.model import Model
+from img_enhance.models.networks.segment import Precision
 from img_enhance.models.recognition import title_of
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.photo import Photo
-from img_enhance.planning.planner import choose_precision
+from img_enhance.planning.plan import Device
 from img_enhance.planning.sweep_planner import reach_of
 from img_enhance.request.options import Machine, RealESRGAN
 from img_enhance.runtimes.runtime import Compiled, Picture
@@ -70,12 +72,15 @@ def tried(model: Model, store: WeightStore, machine: Machine | None = None) -> T
     models, options = dataclasses.replace(BUILT_IN, own=(model,)), RealESRGAN(model=model.name, keep_colours=False)
     with Engine(machine, store, models=models) as engine:
         photo = _coloured()
-        answer = run(engine, photo, options).photo
+        enlarged = run(engine, photo, options)
         sample = sample_of(run(engine, part_of(picture(LARGE), CHECKED), RealESRGAN(model=model.name)).photo.pixels).tobytes()
         engine.close()
-        costs, factor = _costs(model, store, engine)
-        measured = {"network": title_of(model.architecture), "reach": _reach(model, store, engine), **costs}
-    return Trial(measured, factor, sample, flaws_of(photo.pixels, answer.pixels))
+        # Not every network runs on every GPU: the engine has left such to the CPU.
+        on_cpu = enlarged.plan.place != engine.device.place
+        device = with_threads(detect_cpu(), engine.machine.threads) if on_cpu else engine.device
+        costs, factor = _costs(model, store, device, enlarged.plan.precision)
+        measured = {"network": title_of(model.architecture), "reach": _reach(model, store, device), **costs}
+    return Trial(measured, factor, sample, flaws_of(photo.pixels, enlarged.photo.pixels))
 
 
 def check_likeness(trial: Trial, name: str) -> None:
@@ -125,10 +130,9 @@ def _difference(first: Values, second: Values) -> float:
     return float(np.abs(first - second).mean())
 
 
-def _costs(model: Model, store: WeightStore, engine: Engine) -> tuple[dict[str, str], float]:
+def _costs(model: Model, store: WeightStore, device: Device, precision: Precision) -> tuple[dict[str, str], float]:
     """Memory and time by their titles, and how much more memory than planned a window takes."""
-    precision = choose_precision(engine.machine.precision, engine.device, models=(model,))
-    network = network_on(engine.device, model, store, precision)
+    network = network_on(device, model, store, precision)
     cells = max(_LEAST_SIDE, min(_MOST_SIDE, isqrt(int(_TIMED_FLOPS / model.flops))))
     widest = min((segment.widest for segment in model.segments if segment.widest), default=cells)
     cells = min(cells, widest)
@@ -142,12 +146,12 @@ def _costs(model: Model, store: WeightStore, engine: Engine) -> tuple[dict[str, 
     seconds = timed(partial(_seconds, compiled, window))
     network.close()
     used, planned = (peak.bytes - ready) / cells**2, model.architecture.whole.bytes_per_pixel(precision)
-    factor = 1.0 if engine.device.own_memory or used < planned * _LEAST_EXCESS else used / planned
+    factor = 1.0 if device.own_memory or used < planned * _LEAST_EXCESS else used / planned
     # Another program's network was measured from empty as it was looked at; here it holds already what it needs.
     told = max(used, 0) if model.foreign is None else planned
     costs = {
         "memory": f"{told / model.cell**2:,.0f} bytes a pixel in {precision}",
-        "speed": f"{seconds / side**2 * 1e6:.1f} s a megapixel in {precision} on {engine.device.name}",
+        "speed": f"{seconds / side**2 * 1e6:.1f} s a megapixel in {precision} on {device.name}",
     }
     return costs, factor
 
@@ -158,13 +162,13 @@ def _seconds(compiled: Compiled, window: Picture) -> float:
     return time.perf_counter() - started
 
 
-def _reach(model: Model, store: WeightStore, engine: Engine) -> str:
+def _reach(model: Model, store: WeightStore, device: Device) -> str:
     """How far a network sees: what changes of its answer where one pixel changes, and what can change at all. In f32, because in reduced
     precision a step that is rounded otherwise may come from anywhere.
     """
     if model.foreign is not None:
         return "all of the picture" if model.sees_all else f"{model.foreign.overlap} px on a test picture"
-    network = network_on(engine.device, model, store, "f32")
+    network = network_on(device, model, store, "f32")
     runtime = network.runtime
     picture_values = np.asarray(_coloured().pixels / np.float32(255), np.float32)
     changed = picture_values.copy()

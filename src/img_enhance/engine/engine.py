@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from img_enhance.cancelling import IsCancelled, ticking
+from img_enhance.cancelling import IsCancelled, Tick, ticking
 from img_enhance.engine.device_engine import DeviceEngine
 from img_enhance.engine.device_trial import chosen_device
 from img_enhance.engine.own_files import with_files
@@ -95,28 +95,36 @@ class Engine:
         self._devices.close()
 
     def prepare(
-        self, photo: Photo | str | Path, recipe: Recipe | None = None, *, output: Path | None = None, most_in_memory: int | None = None
+        self,
+        photo: Photo | str | Path,
+        recipe: Recipe | None = None,
+        *,
+        output: Path | None = None,
+        most_in_memory: int | None = None,
+        cancelled: IsCancelled | None = None,
     ) -> PreparedRun:
-        """Check and plan everything that can be known before the work: nothing is loaded or written, nor decoded unless the recipe is
-        "auto" and the photo must be measured: then what is prepared has the photo until it is run, where the plan puts it.
+        """Check and plan everything that can be known before the work. Nothing is written, and little is loaded, with two exceptions. Where
+        the recipe is "auto" the photo is decoded and measured: what is prepared then has it until it is run, where the plan puts it. And a
+        model in a file that another program runs is looked at the first time, in a process of its own, which may take minutes.
 
         `output` is where the result will go, if that is known: its ending decides the format unless the recipe does.
         `most_in_memory` is for who may write no file: what is decoded lies in memory up to so many bytes, else up to what plans put there.
+        `cancelled` is asked many times a second where it takes longer.
 
-        Raises: every UserError and MachineError that can be foreseen.
+        Raises: every UserError and MachineError that can be foreseen; Cancelled.
         """
-        recipe = recipe or Recipe()
+        recipe, tick = recipe or Recipe(), ticking(cancelled)
         source = self._source(photo, recipe)
         if recipe.steps != AUTO:
-            return self._prepared(source, recipe, (), output)
-        suggestion, decoded = self._suggestion(source, recipe, most_in_memory)
+            return self._prepared(source, recipe, (), output, tick)
+        suggestion, decoded = self._suggestion(source, recipe, most_in_memory, tick)
         try:
-            prepared = self._prepared(source, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output)
+            prepared = self._prepared(source, dataclasses.replace(recipe, steps=suggestion.steps), suggestion.reasons, output, tick)
         except MemoryBudgetError as error:
             less = suggestion.without_faces(error.words)
             if less is suggestion:
                 raise
-            prepared = self._prepared(source, dataclasses.replace(recipe, steps=less.steps), less.reasons, output)
+            prepared = self._prepared(source, dataclasses.replace(recipe, steps=less.steps), less.reasons, output, tick)
         if decoded is not None and prepared.plan.source_medium == "disk":
             if most_in_memory is None:
                 decoded.move_to_disk(self.machine.scratch)
@@ -124,12 +132,12 @@ class Engine:
                 decoded.take()  # and dropped: it may stay neither in memory nor go to a disk
         return dataclasses.replace(prepared, decoded=decoded)
 
-    def models_for(self, recipe: Recipe) -> ModelTable:
-        """The models there are, and where this engine takes them those in files that the recipe names.
+    def models_for(self, recipe: Recipe, tick: Tick = lambda: None) -> ModelTable:
+        """The models there are, and where this engine takes them those in files that the recipe names; `tick` as for `with_files`.
 
         Raises: as `with_files`.
         """
-        return with_files(self.models, recipe) if self._takes_files else self.models
+        return with_files(self.models, recipe, tick) if self._takes_files else self.models
 
     def _source(self, photo: Photo | str | Path, recipe: Recipe) -> Photo | PhotoFile:
         if isinstance(photo, Photo):
@@ -138,7 +146,9 @@ class Engine:
         first_frame, salvage = recipe.input.animation == "first", bool(recipe.input.salvage)
         return open_photo(Path(photo), max_pixels=self.machine.max_pixels, first_frame=first_frame, salvage=salvage)
 
-    def _prepared(self, source: Photo | PhotoFile, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None) -> PreparedRun:
+    def _prepared(
+        self, source: Photo | PhotoFile, recipe: Recipe, reasons: tuple[Reason, ...], output: Path | None, tick: Tick
+    ) -> PreparedRun:
         if isinstance(source, Photo):
             header = Header(
                 "png",
@@ -151,7 +161,7 @@ class Engine:
         else:
             header = source.header
         output_format = output_format_of(header, recipe, output)
-        passes, size = all_passes(recipe, header, self.models_for(recipe))
+        passes, size = all_passes(recipe, header, self.models_for(recipe, tick))
         high_range = kept_high_range(source, recipe.output, output_format)
         if high_range is not None and (passes or not can_be_copied(source, output_format, recipe.output)):
             passes += (HighRangePass(high_range),)
@@ -177,13 +187,15 @@ class Engine:
             losses=tuple(words for words in lost if isinstance(source, Photo) or words not in source.flaws),
         )
 
-    def _suggestion(self, source: Photo | PhotoFile, recipe: Recipe, most_in_memory: int | None) -> tuple[Suggestion, Decoded | None]:
+    def _suggestion(
+        self, source: Photo | PhotoFile, recipe: Recipe, most_in_memory: int | None, tick: Tick
+    ) -> tuple[Suggestion, Decoded | None]:
         """The steps that the photo needs, and why; and the photo, if it had to be decoded."""
         if isinstance(source, Photo):
-            return suggest(source, recipe.limits, store=self.store, models=self.models), None
+            return suggest(source, recipe.limits, store=self.store, models=self.models, tick=tick), None
         most = most_in_memory or canvas_bytes(allowed_bytes(self.machine.max_memory, self.device))
         photo, suggestion = decode_and_suggest(
-            source, recipe.limits, most_in_memory=most, scratch=self.machine.scratch, store=self.store, models=self.models
+            source, recipe.limits, most_in_memory=most, scratch=self.machine.scratch, store=self.store, models=self.models, tick=tick
         )
         return suggestion, Decoded(photo, medium_of(source.header, most))
 
@@ -201,7 +213,7 @@ class Engine:
 
         Raises: UserError, MachineError, IntegrityError; Cancelled when `cancelled` answers yes.
         """
-        return self.run(self.prepare(photo, recipe), progress=progress, cancelled=cancelled)
+        return self.run(self.prepare(photo, recipe, cancelled=cancelled), progress=progress, cancelled=cancelled)
 
     def run(self, prepared: PreparedRun, *, progress: OnProgress | None = None, cancelled: IsCancelled | None = None) -> Result:
         """Do a prepared run. A reduced precision that misbehaves is done again in f32, what a GPU's memory turns out to have no room for

@@ -1,12 +1,15 @@
 """The GPUs that PyTorch can use, and the memory of their own; importing this imports PyTorch, which takes seconds."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.machine.gpu import Gpu
 from img_enhance.words import Setting
+
+Answer = TypeVar("Answer")
 
 # Of the memory that is free on a GPU; the rest is for libraries that take theirs beside PyTorch's allocator, and for other programs.
 FREE_SHARE = 0.9
@@ -34,7 +37,7 @@ def gpus() -> tuple[Gpu, ...]:
     return tuple(found)
 
 
-def unless_full(work: Callable[[], torch.Tensor]) -> torch.Tensor:
+def unless_full(work: Callable[[], Answer]) -> Answer:
     """What `work` answers.
 
     Raises: GpuMemoryFull when the device's own memory is full.

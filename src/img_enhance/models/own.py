@@ -65,19 +65,12 @@ class Broken:
     why: str
 
 
-def opened(path: Path, name: str, network: ForeignNetwork | None = None) -> Model:
-    """The model in a person's file, to be called `name`; `network` is what another program that runs it was found to make of it.
-
-    Raises: WeightsMissing, UnsupportedModel, WeightsCorrupt as `read_own`.
-    """
-    from img_enhance.models.weights.own_file import files_of, read_own, size_and_hash  # loads numpy, which --help does not
-
-    files = files_of(path)
-    size, sha256 = size_and_hash(files)
+def own_model(files: tuple[Path, ...], name: str, architecture: Architecture, size: int, sha256: str) -> Model:
+    """The model in a person's files of so many bytes and this hash, to be called `name`, whose network was found to be this one."""
     return Model(
         name=name,
         summary="your own",
-        architecture=network or read_own(files).architecture,
+        architecture=architecture,
         weights=FileWeights(files[0].absolute(), size, sha256),
         license=NO_LICENSE,
         source=f"the file {files[0].name}",

@@ -73,13 +73,16 @@ def choose_precision(wanted: str, device: Device, depth: int = 8, models: tuple[
     """The precision that networks run in; bf16 carries about 8 bits and f16 11, so a photo of 16 is done in f32 unless one is asked for.
     f16 is for `models` all of whose values it can hold, bf16 for those whose programs take it.
 
-    Raises: DeviceError when bf16 or f16 is asked for on a device that would only imitate it.
+    Raises: DeviceError when bf16 or f16 is asked for on a device that would only imitate it, or bf16 of a model that does not run in it.
     """
+    unable = next((model for model in models if not _takes_bf16(model)), None)
     if wanted == "bf16" and not device.native_bf16:
         raise DeviceError(f"{device.name} has no native bf16", "use ", Setting("precision", "auto or f32"))
+    if wanted == "bf16" and unable is not None:
+        raise DeviceError(f"{unable.title} does not run in bf16", "use ", Setting("precision", "auto or f32"))
     if wanted == "f16" and not device.stores_f16:
         raise DeviceError(f"{device.name} by {device.runtime} does not store f16", "use ", Setting("precision", "auto or f32"))
-    if wanted == "bf16" or (wanted == "auto" and depth == 8 and device.native_bf16 and all(map(_takes_bf16, models))):
+    if wanted == "bf16" or (wanted == "auto" and depth == 8 and device.native_bf16 and unable is None):
         return "bf16"
     if wanted == "f16" or (wanted == "auto" and depth == 8 and device.stores_f16 and all(fits_f16(model.architecture) for model in models)):
         return "f16"

@@ -38,17 +38,16 @@ def foreign_runtime(network: ForeignNetwork, device: Device, precision: Precisio
 
     Raises: DeviceError where spandrel is not installed.
     """
-    place = "cpu" if device.runtime != "torch" and network.program == "spandrel" else device.place
     if network.program == "spandrel":
         try:
             from img_enhance.runtimes.spandrel import Spandrel
         except ModuleNotFoundError as error:
             raise DeviceError(f"{network.described} needs {error.name}", "run: pip install 'img-enhance[spandrel]'") from None
 
-        return Spandrel(network, precision, place=place, threads=device.threads)
+        return Spandrel(network, precision, place=device.place, threads=device.threads)
     from img_enhance.runtimes.onnx import Onnx
 
-    return Onnx(network, precision, place=place, threads=device.threads)
+    return Onnx(network, precision, place=device.place, threads=device.threads)
 
 
 def can_run(network: Architecture, device: Device) -> bool:

@@ -10,6 +10,8 @@ from img_enhance.runtimes.runtime import Array, Compiled, Picture
 # What OpenVINO says around the reason.
 _FRAMING = ("Exception from", "Check '", "Conversion summary", "failed at", "Summary:")
 _LONGEST_REASON = 300
+# What programs raise that stumble over a picture: OpenVINO and PyTorch the first, classes of spandrel's any of them.
+_FAILURES = (RuntimeError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def filled(window: Picture, network: ForeignNetwork) -> Picture:
@@ -40,7 +42,7 @@ class Filled:
         whole = filled(window, self._network)
         try:
             answer = self._compiled.run([whole], tick)
-        except RuntimeError as error:
+        except _FAILURES as error:
             size = f"{whole.shape[1]}x{whole.shape[0]}"
             raise UnsupportedModel(f"a network ({self._network.described}) does not run with {size} pixels: {reason_of(error)}") from None
         if tuple(answer.shape[:2]) != (whole.shape[0] * scale, whole.shape[1] * scale):
@@ -53,7 +55,8 @@ class Filled:
 
 
 def reason_of(error: Exception) -> str:
-    """What a program says, without the places in its code."""
+    """What a program says, without the places in its code, and the kind of an error that does not say what it is by itself."""
     lines = [line.strip() for line in str(error).splitlines()]
-    plain = [line for line in lines if line and not line.startswith(_FRAMING)] or ["no reason"]
-    return ascii(" ".join(plain)[:_LONGEST_REASON])[1:-1]
+    said = " ".join(line for line in lines if line and not line.startswith(_FRAMING))
+    kind = "" if isinstance(error, RuntimeError) else type(error).__name__
+    return ascii((": ".join(filter(None, (kind, said))) or "no reason")[:_LONGEST_REASON])[1:-1]

@@ -1,6 +1,6 @@
 """A network of another program, looked at in a process of its own: what crashes it, fills its memory or never ends harms nobody else.
 
-`python -m img_enhance.runtimes.foreign_child` reads one JSON object from standard input and answers with one on standard output.
+`python -m img_enhance.runtimes.foreign_child` takes one JSON object as its argument and answers with one on standard output.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from img_enhance.errors import ImgEnhanceError, UnsupportedModel
 from img_enhance.machine.devices import detect_cpu
 from img_enhance.machine.memory import anonymous_bytes, give_back
+from img_enhance.machine.parent import die_with_parent
 from img_enhance.models.networks.foreign import ForeignNetwork, Program
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weights.onnx_file import read_onnx
@@ -28,11 +29,14 @@ from img_enhance.runtimes.scene import scene
 # Larger than the pictures that most transformers were trained with, and not square: what they keep for those does not do here.
 _TRIED = (72, 104)
 
+_GRACE_SECONDS = 5
+
 
 def main() -> None:
     """Look at one file."""
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asked: dict[str, Any] = json.load(sys.stdin)
+    asked: dict[str, Any] = json.loads(sys.argv[1])
     # Whatever libraries print is not the answer.
     answering = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -94,8 +98,11 @@ def _limit(memory_bytes: int, seconds: int) -> None:
         import resource
     except ImportError:
         return
-    for limit, most in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
-        resource.setrlimit(limit, (most, most))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    # The first ends the process with a signal that says why, which the kernel's own end for want of memory does not; the second is for
+    # programs that pass over that signal.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + _GRACE_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

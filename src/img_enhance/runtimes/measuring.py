@@ -106,10 +106,16 @@ def _seeing(network: ForeignNetwork, compiled: Compiled) -> ForeignNetwork:
     overlap = max(_LEAST_OVERLAP, _up(ceil(distance * _OVERLAP_MARGIN), _ROUNDED_PIXELS))
     sees_all = network.sees_all or overlap > _MOST_OVERLAP
     overlap = _MOST_OVERLAP if sees_all else overlap
-    most = int((min(network.height, network.width) or network.window) * _MOST_OVERLAP_SHARE)
-    if most and overlap > most:
-        overlap, sees_all = most, True  # more than a window can see beside its own part
+    if network.widest:
+        most = _most_overlap(network.widest) * network.cell
+        if overlap > most:
+            overlap, sees_all = most, True  # more than a window can see beside its own part
     return replace(network, overlap=overlap, sees_all=sees_all)
+
+
+def _most_overlap(widest: int) -> int:
+    """By how much windows that are at most so wide may overlap on either side, all in cells: one is left between, or more."""
+    return min((widest - 1) // 2, max(1, int(widest * _MOST_OVERLAP_SHARE)))
 
 
 def _window(network: ForeignNetwork, side: int) -> Picture:

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-# What ncnn begins a file of text with.
-_MAGIC = "7767517"
+from img_enhance.models.weights.ncnn import MAGIC
 
 # Of a layer that is computed by the processor, in f32: neither Vulkan nor f16.
 _ON_HOST = "31=18"
@@ -102,4 +101,4 @@ def written(layers: list[Layer], answer: int) -> Graph:
             stops.append(f"t{number}")
             write("Crop", [number], stops[-1:], box((0, 1), (0, 1), (0, 1)))
     inputs = tuple(f"v{number}" for number, layer in enumerate(layers) if layer.kind == "Input")
-    return Graph("\n".join([_MAGIC, f"{len(lines)} {blobs}", *lines, ""]), inputs, (*stops, next(copies[answer])))
+    return Graph("\n".join([MAGIC, f"{len(lines)} {blobs}", *lines, ""]), inputs, (*stops, next(copies[answer])))

@@ -44,14 +44,9 @@ _MOST_DIFFERENCE = 0.12
 
 @dataclass(frozen=True)
 class _Way:
-    """A way of giving a picture and of reading the answer, and how far that is from the picture enlarged."""
+    """A network that is given pictures and answers them in one way, and how far its answer is from the picture enlarged."""
 
-    order: Order
-    black: float
-    white: float
-    answer_order: Order
-    answer_black: float
-    answer_white: float
+    network: ForeignNetwork
     difference: float
 
 
@@ -71,11 +66,10 @@ def interface_of(file: OnnxFile, weights: NamedWeights) -> ForeignNetwork:
     ways = []
     for (black, white), order in product(whites, _ORDERS):
         given = replace(network, order=order, black=black, white=white)
-        found = _asked(compiled, picture, given, port.type)
-        ways.append(min(_ways(given, found, expected), key=lambda way: way.difference))
-    way = _chosen(ways)
-    facts = {name: getattr(way, name) for name in ("order", "black", "white", "answer_order", "answer_black", "answer_white")}
-    return replace(network, **facts, described=f"{network.described}, {_in_words(way)}")
+        answer = _asked(compiled, picture, given, port.type)
+        ways.append(min(_ways(given, answer, expected), key=lambda way: way.difference))
+    found = _chosen(ways).network
+    return replace(found, described=f"{found.described}, {_in_words(found)}")
 
 
 def _picture_port(file: OnnxFile) -> Port:
@@ -205,7 +199,8 @@ def _ways(given: ForeignNetwork, answer: Values, expected: Picture) -> Iterator[
     for (black, white), order in product(_RANGES, _ORDERS):
         read = (answer if order == "RGB" else answer[..., ::-1]).astype(np.float64)
         difference = float(np.abs((read - black) / (white - black) - expected).mean())
-        yield _Way(given.order, given.black, given.white, order, black, white, difference if np.isfinite(difference) else np.inf)
+        network = replace(given, answer_order=order, answer_black=black, answer_white=white)
+        yield _Way(network, difference if np.isfinite(difference) else np.inf)
 
 
 def _chosen(ways: list[_Way]) -> _Way:
@@ -223,6 +218,7 @@ def _chosen(ways: list[_Way]) -> _Way:
     return next(way for way in ways if way.difference <= max(_RIGHT, _NEARLY * nearest.difference))
 
 
-def _in_words(way: _Way) -> str:
-    given, answered = f"{way.order} {way.black:g} to {way.white:g}", f"{way.answer_order} {way.answer_black:g} to {way.answer_white:g}"
+def _in_words(network: ForeignNetwork) -> str:
+    given = f"{network.order} {network.black:g} to {network.white:g}"
+    answered = f"{network.answer_order} {network.answer_black:g} to {network.answer_white:g}"
     return f"takes and answers {given}" if given == answered else f"takes {given} and answers {answered}"

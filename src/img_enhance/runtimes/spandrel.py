@@ -17,11 +17,9 @@ from img_enhance.machine.memory import give_back
 from img_enhance.models.networks.foreign import ForeignNetwork
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment
 from img_enhance.planning.sweep_plan import CHANNELS
-from img_enhance.runtimes.filled import Filled
+from img_enhance.runtimes.filled import Filled, reason_of
 from img_enhance.runtimes.runtime import Array, Compiled, Picture
 from img_enhance.runtimes.torch import Torch, exact
-
-_LONGEST_REASON = 300
 
 
 def network_of(weights: NamedWeights) -> ForeignNetwork:
@@ -58,16 +56,14 @@ class Spandrel:
     def __init__(self, network: ForeignNetwork, precision: Precision, *, place: str = "cpu", threads: int | None = None) -> None:
         self.precision = precision
         self._network, self._torch = network, Torch(precision, place=place, threads=threads)
-        self._device, self._dtype = torch.device(place), torch.bfloat16 if precision == "bf16" else torch.float32
 
     def compile(self, _segments: tuple[Segment, ...], weights: NamedWeights) -> Compiled:
         """The network, for windows of any size.
 
         Raises: UnsupportedModel where spandrel does not know it; GpuMemoryFull when the device's own memory has no room for it.
         """
-        network = _loaded(weights)
-        unless_full(lambda: next(network.to(self._device, self._dtype).model.parameters()))
-        return Filled(_Compiled(network, self._device, self._dtype), self._network)
+        network, device, dtype = _loaded(weights), self._torch.device, self._torch.dtype
+        return Filled(_Compiled(unless_full(lambda: network.to(device, dtype)), device, dtype), self._network)
 
     def features(self, size: Size, channels: int) -> Array:
         """As PyTorch's, though the network runs in one stage and has none between."""
@@ -87,20 +83,23 @@ class _Compiled:
 
     def __init__(self, network: Any, device: torch.device, dtype: torch.dtype) -> None:
         self._network, self._device, self._dtype = network, device, dtype
-        self._tick: Tick = lambda: None
+        self._asked = _Asked()
         network.eval()
         for layer in network.model.modules():  # so that a window can be stopped between any two layers
-            layer.register_forward_pre_hook(lambda *_: self._tick())
+            layer.register_forward_pre_hook(self._asked)
 
     def run(self, inputs: list[Any], tick: Tick) -> torch.Tensor:
         """The (H, W, 3) answer to an (H, W, 3) window. `tick` is called before every layer and may raise.
 
         Raises: GpuMemoryFull when the device's own memory is full.
         """
-        self._tick = tick
         (window,) = inputs
-        with torch.inference_mode(), exact():
-            return unless_full(lambda: self._answer(torch.from_numpy(np.ascontiguousarray(window))))
+        self._asked.tick = tick
+        try:
+            with torch.inference_mode(), exact():
+                return unless_full(lambda: self._answer(torch.from_numpy(np.ascontiguousarray(window))))
+        finally:
+            self._asked.tick = _never
 
     def _answer(self, window: torch.Tensor) -> torch.Tensor:
         answer: torch.Tensor = self._network(window.to(self._device, self._dtype).permute(2, 0, 1)[None])
@@ -110,6 +109,21 @@ class _Compiled:
         """Give the scratch memory back; the next run takes it again."""
         empty_cache()
         give_back()
+
+
+class _Asked:
+    """Whom layers ask before they run. They know this and not the network: as long as one knew the other, its memory would not be given
+    back when nobody uses it any more, but when Python next looks for such rings."""
+
+    def __init__(self) -> None:
+        self.tick: Tick = _never
+
+    def __call__(self, *_: object) -> None:
+        self.tick()
+
+
+def _never() -> None:
+    """Nobody asks to stop."""
 
 
 def _loaded(weights: NamedWeights) -> Any:
@@ -123,5 +137,4 @@ def _loaded(weights: NamedWeights) -> Any:
     except spandrel.UnsupportedModelError:
         raise UnsupportedModel("spandrel does not know it either") from None
     except Exception as error:  # noqa: BLE001 - its classes raise whatever they stumble over
-        said = ascii(f"{type(error).__name__}: {error}"[:_LONGEST_REASON])[1:-1]
-        raise UnsupportedModel(f"spandrel cannot load it ({said})") from None
+        raise UnsupportedModel(f"spandrel cannot load it ({reason_of(error)})") from None

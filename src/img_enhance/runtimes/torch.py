@@ -207,7 +207,7 @@ class Torch:
         self.precision = precision
         if threads is not None:
             torch.set_num_threads(threads)
-        self._device = torch.device(place)
+        self.device, self.dtype = torch.device(place), _DTYPES[precision]
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 
     def features(self, size: Size, channels: int) -> torch.Tensor:
@@ -216,7 +216,7 @@ class Torch:
         Raises: GpuMemoryFull when the device's own memory has no room for them.
         """
         shape = (size.height, size.width, channels)
-        return unless_full(lambda: torch.empty(shape, dtype=_DTYPES[self.precision], device=self._device))
+        return unless_full(lambda: torch.empty(shape, dtype=self.dtype, device=self.device))
 
     def compile(self, segments: tuple[Segment, ...], weights: NamedWeights) -> "Compiled":
         """Consecutive segments as one network for windows of any size.
@@ -239,14 +239,14 @@ class Torch:
         return values
 
     def _weight(self, values: Weights) -> torch.Tensor:
-        tensor = torch.from_numpy(np.array(values, np.float32)).to(self._device, _DTYPES[self.precision])
+        tensor = torch.from_numpy(np.array(values, np.float32)).to(self.device, self.dtype)
         return tensor.contiguous(memory_format=self._format) if tensor.ndim == 4 else tensor
 
     def _window(self, values: torch.Tensor | npt.NDArray[Any]) -> torch.Tensor:
         """(H, W, C) as (1, C, H, W) on the device."""
         if isinstance(values, np.ndarray):
             values = torch.from_numpy(np.ascontiguousarray(values))
-        values = values.to(self._device, _DTYPES[self.precision])
+        values = values.to(self.device, self.dtype)
         return values.permute(2, 0, 1)[None].contiguous(memory_format=self._format)
 
 

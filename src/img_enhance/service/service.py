@@ -28,6 +28,7 @@ from img_enhance.service.settings import Settings
 from img_enhance.service.shares import Shares
 from img_enhance.service.slots import cutter_slot, reader_slots, worker_slots
 from img_enhance.words import Setting, Words
+from img_enhance.workers.protocol import CPU
 from img_enhance.workers.supervisor import Readers, Slot, watch_memory
 
 _log = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ class Service:
             if slot.child is not None and slot.child.processors:
                 return slot.child.processors
         reason = "no worker has started yet"
-        return {"devices": [], "gpu": {"enabled": self.settings.enable_gpu, "used": False, "reason": reason}}
+        return {"devices": [], "gpu": {"enabled": self.settings.worker_device != CPU, "used": False, "reason": reason}}
 
     def _spawn(self, *loops: Any) -> None:
         for loop in loops:

@@ -12,6 +12,7 @@ from img_enhance.models.table import MODEL_NAMES
 from img_enhance.request.form import Field, check, fields, from_text, option
 from img_enhance.request.options import check_device
 from img_enhance.words import Setting, Words
+from img_enhance.workers.protocol import CPU
 
 PREFIX = "IMG_ENHANCE_"
 
@@ -39,7 +40,9 @@ class Settings:
     cors_origins: str = option("", help="web sites whose pages may call the API, with commas between", placeholder="ORIGINS")
     metrics: str = option("keyed", help="who sees /metrics: nobody, holders of a key, or anybody", choices=("off", "keyed", "open"))
     enable_gpu: bool = option(False, help="use a GPU where PyTorch or Vulkan finds one (extra [torch] or [vulkan])")
-    device: str = option("auto", help="which one, such as cuda:1 or vulkan:0; auto is the first that is worth it", placeholder="DEVICE")
+    device: str = option(
+        "auto", help="which one, such as cuda:1 or vulkan:0; auto is the first that is worth it, cpu none", placeholder="DEVICE"
+    )
 
     max_image_size_mb: float = option(50, help="largest file of a photo in megabytes", minimum=0.001, maximum=2_000, placeholder="MB")
     max_json_mb: float = option(16, help="largest JSON body in megabytes; larger photos go by multipart", minimum=0.001, maximum=200)
@@ -125,13 +128,25 @@ class Settings:
     def __post_init__(self) -> None:
         check(self)
         check_device(self.device)
-        if self.device != "auto" and not self.enable_gpu:
+        if self.device not in ("auto", CPU) and not self.enable_gpu:
             says = Words(Setting("device", self.device), " is of no use without ", Setting("enable_gpu"))
             raise OptionError(says, "set ENABLE_GPU=true as well")
 
     @property
     def max_file_bytes(self) -> int:
         return int(self.max_image_size_mb * 1e6)
+
+    @property
+    def worker_device(self) -> str:
+        """The device that workers ask for."""
+        return self.device if self.enable_gpu else CPU
+
+    @property
+    def device_chosen_by(self) -> str:
+        """The setting that chose it, in words; "" where that was left to what there is."""
+        if self.device != "auto":
+            return f"DEVICE is {self.device}"
+        return "" if self.enable_gpu else "ENABLE_GPU is false"
 
     @property
     def lanes(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ _CLUSTER_WORKER_BYTES = 2_000_000_000
 
 def worker_slots(settings: Settings, scratch: Path, metrics: Metrics) -> list[Slot]:
     """A slot for every worker, empty yet."""
-    setup = setup_of(settings, settings.device if settings.enable_gpu else CPU)
+    setup = setup_of(settings, settings.worker_device)
     if settings.executor == "ray":
         setup = _on_cluster(setup, settings)
     most_bytes = int((setup.max_memory or 0) * _SLACK) + _SLACK_BYTES
@@ -67,4 +67,5 @@ def setup_of(settings: Settings, device: str) -> Setup:
         reader_memory=settings.reader_memory,
         reader_seconds=settings.reader_seconds,
         max_file_bytes=settings.max_file_bytes,
+        chosen_by=settings.device_chosen_by,
     )

@@ -16,11 +16,11 @@ from typing import Any
 
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.jobs.refusals import WorkTooLong
+from img_enhance.machine.parent import die_with_parent
 from img_enhance.request.form import from_mapping, to_mapping
 from img_enhance.request.options import Output
 from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.child import NO_GPU, ONE_THREAD
-from img_enhance.workers.parent import die_with_parent
 from img_enhance.workers.protocol import Failed
 
 # Below the API, which must answer meanwhile, and above the networks, whose owners do not wait for a download.

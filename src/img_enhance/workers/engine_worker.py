@@ -40,8 +40,8 @@ class EngineWorker:
         from img_enhance.machine.devices import detect_cpu, take_snapshot
         from img_enhance.workers.processors import seen
 
-        device, cpu = self._setup.device, detect_cpu()
-        found: dict[str, Any] = public(seen(self._engine.device, cpu, take_snapshot(device), device))
+        setup, cpu = self._setup, detect_cpu()
+        found: dict[str, Any] = public(seen(self._engine.device, cpu, take_snapshot(setup.device), setup.device, setup.chosen_by))
         return found
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ def enhanced(engine: Engine, message: EnhancePhoto, progress: OnProgress, cancel
     photo, path = Path(message.photo), Path(message.result)
     die_at("worker started", message.fault)
     misbehave(message.fault)
-    prepared = prepared_for(engine, photo, message.request)
+    prepared = prepared_for(engine, photo, message.request, cancelled=cancelled)
     result = engine.run(prepared, progress=progress, cancelled=cancelled)
     die_at("worker computed", message.fault)
     path = path.with_name(path.name + format_named(prepared.output_format).endings[0])
@@ -91,7 +91,12 @@ def without_paths(text: str, photo: Path) -> str:
 
 
 def prepared_for(
-    engine: Engine, photo: Path, request: dict[str, object], most_pixels: int | None = None, most_in_memory: int | None = None
+    engine: Engine,
+    photo: Path,
+    request: dict[str, object],
+    most_pixels: int | None = None,
+    most_in_memory: int | None = None,
+    cancelled: IsCancelled | None = None,
 ) -> PreparedRun:
     """The run as planned; steps chosen automatically make no more pixels than `most_pixels`."""
     from img_enhance.machine.settings import model_table
@@ -103,7 +108,7 @@ def prepared_for(
     if most_pixels is not None:
         megapixels = min(recipe.limits.max_output_megapixels, most_pixels / 1e6)
         recipe = dataclasses.replace(recipe, limits=Limits(megapixels))
-    return engine.prepare(photo, recipe, most_in_memory=most_in_memory)
+    return engine.prepare(photo, recipe, most_in_memory=most_in_memory, cancelled=cancelled)
 
 
 def _warm(engine: Engine, model: str) -> None:

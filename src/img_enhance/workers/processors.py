@@ -8,12 +8,11 @@ from img_enhance.machine.devices import Snapshot
 from img_enhance.planning.plan import Device
 from img_enhance.workers.protocol import CPU
 
-DISABLED = "ENABLE_GPU is false"
 
-
-def seen(used: Device, cpu: Device, snapshot: Snapshot, wanted: str) -> dict[str, Any]:
-    """The processor and the GPUs that PyTorch and Vulkan find, and why the one that is used was chosen where `wanted` is asked for."""
-    reason = {CPU: DISABLED, "auto": used.reason}.get(wanted, f"DEVICE is {wanted}")
+def seen(used: Device, cpu: Device, snapshot: Snapshot, wanted: str, chosen_by: str) -> dict[str, Any]:
+    """The processor and the GPUs that PyTorch and Vulkan find, and why the one that is used was chosen: `wanted` is asked for, by a setting
+    unless it is auto."""
+    reason = used.reason if wanted == "auto" else chosen_by
     on_gpu = used.place != cpu.place
     processor = {"kind": "cpu", "name": cpu.name, "cores": cpu.cores, "used": not on_gpu}
     gpus = [

@@ -20,7 +20,8 @@ CPU = "cpu"
 
 @dataclass(frozen=True)
 class Setup:
-    """To every child, first: what it may do. Bytes and pixels are counts, `cluster` the address of that which a worker's engine is on."""
+    """To every child, first: what it may do. Bytes and pixels are counts, `cluster` the address of that which a worker's engine is on.
+    `chosen_by` is the setting that chose a worker's device, in words."""
 
     device: str
     precision: str
@@ -36,6 +37,7 @@ class Setup:
     max_file_bytes: int
     threads: int | None = None
     cluster: str = ""
+    chosen_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from img_enhance.errors import ImgEnhanceError, PhotoTooLarge
 from img_enhance.machine.memory import give_back
+from img_enhance.machine.parent import die_with_parent
 from img_enhance.workers.channel import Channel, Gone
 from img_enhance.workers.engine_worker import EngineWorker, engine_of, failure, pair, prepared_for, without_paths
-from img_enhance.workers.parent import die_with_parent
 from img_enhance.workers.protocol import (
     Cancel,
     Checked,

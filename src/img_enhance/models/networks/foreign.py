@@ -12,6 +12,8 @@ from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment, 
 
 # Who runs it: OpenVINO reads the graph of an ONNX file, spandrel's class on PyTorch takes tensors by their names.
 Program = Literal["onnx", "spandrel"]
+# What the second needs, by the names in Python.
+SPANDREL = ("spandrel", "torch", "torchvision")
 Layout = Literal["NCHW", "NHWC"]
 Order = Literal["RGB", "BGR"]
 
