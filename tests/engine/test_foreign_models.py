@@ -253,10 +253,20 @@ BOMB = doubling(
     [
         ("import os; os.abort()", "made the program that reads it crash, or needs more than"),
         ("raise SystemExit('gone wrong')", "it said: gone wrong"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "was not done with small pictures after"),
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "was not done with small pictures after", marks=pytest.mark.posix
+        ),
         # As the kernel does where the machine has no memory left.
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"crash, or needs more than .* GB \(it said nothing\)"),
-        ("from img_enhance.runtimes.foreign_child import _limit; _limit(10**10, 1)\nwhile True: pass", "was not done with small pictures"),
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            r"crash, or needs more than .* GB \(it said nothing\)",
+            marks=pytest.mark.posix,
+        ),
+        pytest.param(
+            "from img_enhance.runtimes.foreign_child import _limit; _limit(10**10, 1)\nwhile True: pass",
+            "was not done with small pictures",
+            marks=pytest.mark.posix,
+        ),
         ("import time; time.sleep(60)", "was not done with small pictures after"),
     ],
 )
@@ -270,12 +280,12 @@ def test_what_crashes_or_never_ends_takes_nobody_with_it(command: str, words: st
 
 
 # Says in a file of what number it is, and never ends.
-STUCK = "import os, pathlib, time; pathlib.Path('{}').write_text(f'{{os.getpid()}}\\n'); time.sleep(600)"
+STUCK = "import os, pathlib, time; pathlib.Path({!r}).write_text(f'{{os.getpid()}}\\n'); time.sleep(600)"
 
 
 def test_a_program_that_looks_at_a_file_ends_when_that_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = tmp_path / "told"
-    monkeypatch.setattr(foreign, "_COMMAND", [sys.executable, "-c", STUCK.format(told)])
+    monkeypatch.setattr(foreign, "_COMMAND", [sys.executable, "-c", STUCK.format(str(told))])
 
     def tick() -> None:
         if told.exists() and told.read_text().endswith("\n"):
@@ -313,7 +323,7 @@ def is_running(number: int) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_a_program_that_looks_at_a_file_does_not_outlive_who_asked(tmp_path: Path) -> None:
     told, child = tmp_path / "told", tmp_path / "child.py"
-    child.write_text(LOOKING.format(STUCK.format(told)))
+    child.write_text(LOOKING.format(STUCK.format(str(told))))
     with subprocess.Popen([sys.executable, "-c", ASKING, str(child)]) as asking:
         try:
             wait_for(lambda: told.exists() and told.read_text().endswith("\n"))
@@ -326,7 +336,7 @@ def test_a_program_that_looks_at_a_file_does_not_outlive_who_asked(tmp_path: Pat
 def test_whoever_cancels_a_run_is_heard_while_a_file_is_looked_at(
     store: WeightStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(foreign, "_COMMAND", [sys.executable, "-c", STUCK.format(tmp_path / "told")])
+    monkeypatch.setattr(foreign, "_COMMAND", [sys.executable, "-c", STUCK.format(str(tmp_path / "told"))])
     file = doubling_file(tmp_path / "x.onnx")
     task = PhotoTask("cat.png", str(CAT), str(tmp_path), "x", recipe(file), "")
     with Engine(Machine(precision="f32"), store) as engine:
