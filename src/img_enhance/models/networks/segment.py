@@ -80,6 +80,11 @@ class Segment:
     window: int = 0
 
 
+def widest_window(segments: tuple[Segment, ...]) -> int:
+    """The longest side that a window may have for all of these; 0 stands for any."""
+    return min((segment.widest for segment in segments if segment.widest), default=0)
+
+
 def joined(segments: tuple[Segment, ...]) -> Segment:
     """Consecutive segments as one, to be compiled; what running it costs is no sum, and is not said."""
     if len(segments) == 1:
@@ -107,7 +112,7 @@ def joined(segments: tuple[Segment, ...]) -> Segment:
         scale=last.scale,
         cell=max(segment.cell for segment in segments),
         sees_all=any(segment.sees_all for segment in segments),
-        widest=min((segment.widest for segment in segments if segment.widest), default=0),
+        widest=widest_window(segments),
         multiple=max(segment.multiple for segment in segments),
         resident=sum(segment.resident for segment in segments),
     )
