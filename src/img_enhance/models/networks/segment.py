@@ -19,6 +19,9 @@ Shapes = dict[str, tuple[int, ...]]
 # Measured 2026-11 for networks of 24 to 64 features.
 SHARE_OF_ANY_WIDTH = 0.08
 
+# Windows of networks that see all are as large as memory allows, and overlap by this: measured, see docs/models.md.
+LARGEST_WINDOW, OVERLAP = 16_384, 64
+
 
 class Function(Protocol):
     """What a segment computes, from its inputs in the order of `Segment.inputs`."""
