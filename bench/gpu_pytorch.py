@@ -9,7 +9,6 @@ It needs PyTorch (extra [torch]), in the interpreter that runs it. `bench/gpu.py
 """
 
 import argparse
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +30,7 @@ from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes.torch import Torch
 from machine import header, header_text
 from measure import say
-from parts import add_arguments, tell
+from parts import add_arguments, median_seconds, tell
 from peers.pytorch_rrdbnet import network as upstreams_network
 from peers.pytorch_rrdbnet import tiled
 from photos import Pixels, main_source, photo_pixels
@@ -82,14 +81,7 @@ class Bench:
 
     def seconds(self, work: Callable[[], object], repeats: int = REPEATS) -> float:
         """The median of several runs after one that does not count."""
-        taken = []
-        for _ in range(1 + repeats):
-            self.wait()
-            started = time.perf_counter()
-            work()
-            self.wait()
-            taken.append(time.perf_counter() - started)
-        return statistics.median(taken[1:])
+        return median_seconds(work, repeats, wait=self.wait)
 
 
 def main(given: Sequence[str] | None = None) -> int:

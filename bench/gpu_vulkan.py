@@ -8,10 +8,9 @@ It needs ncnn (extra [vulkan]), in the interpreter that runs it. `bench/gpu.py` 
 """
 
 import argparse
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +31,7 @@ from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes import runtime_on
 from machine import header, header_text
 from measure import say
-from parts import add_arguments, tell
+from parts import add_arguments, median_seconds, tell
 from photos import main_source, photo_pixels
 from tables import Cell, Column, Table
 
@@ -67,16 +66,6 @@ def main(given: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median of several runs after one that does not count."""
-    taken = []
-    for _ in range(1 + repeats):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken[1:])
-
-
 def _network_tables(device: Device, *, quick: bool) -> Iterator[Table]:
     """Input pixels a second on one window, on its way there and back too."""
     say("the network by Vulkan")
@@ -98,7 +87,7 @@ def _network_rows(device: Device, precision: Precision, sides: Sequence[int]) ->
         try:
             compiled.run([window], lambda: None)
             start = start or time.perf_counter() - started
-            rate = side * side / _seconds(lambda: compiled.run([window], lambda: None), REPEATS)  # noqa: B023 - called before the next
+            rate = side * side / median_seconds(lambda: compiled.run([window], lambda: None), REPEATS)  # noqa: B023 - called before the next
         except GpuMemoryFull:
             say(f"  no room for {side}x{side}")
             continue
@@ -122,7 +111,7 @@ def _photo_rows(device: Device, precision: Precision, sizes: Sequence[Size]) -> 
         for size in sizes:
             say(f"whole photos by Vulkan, {size}")
             photo, results = Photo(photo_pixels(main_source(), size)), list[Result]()
-            seconds = _seconds(lambda: results.append(engine.enhance(photo, recipe)), 1)  # noqa: B023 - called before the next photo
+            seconds = median_seconds(lambda: results.append(engine.enhance(photo, recipe)), 1)  # noqa: B023 - called before the next photo
             warnings = dict.fromkeys(str(warning) for result in results for warning in result.warnings)
             yield precision, str(size), seconds, size.pixels / 1e6 / seconds, "; ".join(warnings) or "none"
 

@@ -2,7 +2,9 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,18 @@ def add_arguments(parser: argparse.ArgumentParser, *parts: str) -> None:
     parser.add_argument("--part", action="append", choices=parts, help="these tables only")
     parser.add_argument("--quick", action="store_true", help="tiny pictures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures too, after every row")
+
+
+def median_seconds(work: Callable[[], object], repeats: int, *, wait: Callable[[], None] = lambda: None) -> float:
+    """The median of several runs after one that does not count. `wait` lets the device finish, before and after each."""
+    taken = []
+    for _ in range(1 + repeats):
+        wait()
+        started = time.perf_counter()
+        work()
+        wait()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken[1:])
 
 
 def tell(parts: Iterable[Iterator[Table]], facts: Mapping[str, Any], file: Path | None) -> None:

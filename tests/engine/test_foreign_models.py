@@ -22,6 +22,7 @@ from img_enhance.machine.settings import model_table
 from img_enhance.models.model import Model
 from img_enhance.models.networks.dat import DAT
 from img_enhance.models.networks.foreign import GRAPH, ForeignNetwork
+from img_enhance.models.networks.segment import Precision
 from img_enhance.models.networks.srvgg import SRVGGNetCompact
 from img_enhance.models.own import Origin, OwnModel, keep, own_model, own_models
 from img_enhance.models.weight_sources import FileWeights
@@ -29,6 +30,7 @@ from img_enhance.models.weights.cache import WeightStore
 from img_enhance.models.weights.own_file import size_and_hash
 from img_enhance.models.weights.store import load
 from img_enhance.passes.network import NetworkPass, NetworkPlan
+from img_enhance.passes.probe import probe
 from img_enhance.photo import Header, Photo
 from img_enhance.planning.plan import Device, PlanRequest, Rates
 from img_enhance.planning.planner import choose_precision, make_plan
@@ -37,7 +39,7 @@ from img_enhance.request.recipe import Recipe
 from img_enhance.runtimes import can_run, foreign
 from img_enhance.runtimes.foreign import looked_at
 from img_enhance.runtimes.measuring import _seeing
-from img_enhance.runtimes.runtime import Picture
+from img_enhance.runtimes.runtime import Picture, Runtime
 from onnx_files import doubling, doubling_file, node, port, tensor
 from waiting import wait_for
 
@@ -353,3 +355,30 @@ def test_what_fills_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(foreign, "_MEMORY_SHARE", 2e9 / detect_cpu().memory_bytes)
     with pytest.raises(UnsupportedModel, match=r"^x\.onnx "):
         looked_at("onnx", doubling_file(tmp_path / "x.onnx", BOMB), "bomb")
+
+
+def test_comparison_on_the_cpu_keeps_to_the_threads_and_gives_its_memory_back(
+    added: Callable[..., Model], store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Device] = []
+    closed: list[networks.Network] = []
+    real_runtime, real_close = networks.foreign_runtime, networks.Network.close
+
+    def runtime(network: ForeignNetwork, device: Device, precision: Precision) -> Runtime:
+        made.append(device)
+        return real_runtime(network, CPU, precision)
+
+    def close(network: networks.Network) -> None:
+        closed.append(network)
+        real_close(network)
+
+    monkeypatch.setattr(networks, "foreign_runtime", runtime)
+    monkeypatch.setattr(networks.Network, "close", close)
+    model = added(doubling(), PLAIN)
+    network = networks.network_on(dataclasses.replace(CARD, threads=1, cores=1), model, store, "f32")
+    assert [(device.place, device.threads) for device in made] == [("cuda:0", 1), ("cpu", 1)]
+    request = PlanRequest(Header("png", PHOTO.size), (NetworkPass(model, keeps_colours=False),), "png")
+    plan = make_plan(request, precision="f32", device=CPU, allowed=10**10).passes[0]
+    assert isinstance(plan, NetworkPlan)
+    assert probe(network, plan) > 80
+    assert [each.runtime for each in closed] == [network.exact]

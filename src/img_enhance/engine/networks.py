@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from img_enhance.machine.devices import detect_cpu
+from img_enhance.machine.devices import detect_cpu, with_threads
 from img_enhance.models.model import Model
 from img_enhance.models.networks.segment import Precision
 from img_enhance.models.weight_files import WeightFile
@@ -27,7 +27,7 @@ def network_on(device: Device, model: Model, store: WeightStore, precision: Prec
     runtime = foreign_runtime(model.foreign, device, precision)
     # Nobody knows better than its own program on the CPU in f32.
     is_exact = device.place == "cpu" and precision == "f32"
-    cpu = device if device.place == "cpu" else detect_cpu()
+    cpu = device if device.place == "cpu" else with_threads(detect_cpu(), device.threads)
     return Network(model.segments, weights, runtime, exact=runtime if is_exact else foreign_runtime(model.foreign, cpu, "f32"))
 
 

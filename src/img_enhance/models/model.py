@@ -7,7 +7,7 @@ from functools import cached_property
 
 from img_enhance.models.architecture import Architecture
 from img_enhance.models.networks.foreign import ForeignNetwork
-from img_enhance.models.networks.segment import Scratch, Segment
+from img_enhance.models.networks.segment import Scratch, Segment, widest_window
 from img_enhance.models.weight_sources import DownloadedWeights, FileWeights, MixedWeights, WeightSource
 
 
@@ -63,6 +63,11 @@ class Model:
     def sees_all(self) -> bool:
         """Whether it looks at the whole of its window, so that a picture in several windows is only near that in one."""
         return any(segment.sees_all for segment in self.segments)
+
+    @property
+    def widest(self) -> int:
+        """The longest side that a window may have at all, in cells; 0 stands for any."""
+        return widest_window(self.segments)
 
     @property
     def foreign(self) -> ForeignNetwork | None:

@@ -181,7 +181,7 @@ def run(plan: NetworkPlan, photo: Photo, held: Box, context: PassContext) -> Pho
 
 def _made_in_tiles(plan: NetworkPlan) -> str:
     """What is said of a picture in several tiles, made by a network that looks at all of what it gets."""
-    widest = max(segment.widest for segment in plan.model.segments) * plan.cell
+    widest = plan.model.widest * plan.cell
     why = f"but takes no more than {widest} px of it at once" if widest else "for which there was no room"
     more = "" if widest else "; more memory makes it with fewer"
     return (

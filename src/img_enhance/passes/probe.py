@@ -39,7 +39,11 @@ def probe(network: Network, plan: SweepPlan) -> float:
     elif network.exact is network.runtime:
         expected = None  # its answer is looked at, and there is none to compare it with
     else:
-        expected = _swept(Network(network.segments, network.weights, network.exact), small)
+        exact = Network(network.segments, network.weights, network.exact)
+        try:
+            expected = _swept(exact, small)
+        finally:
+            exact.close()
     found = _swept(network, small)
     if expected is None:
         return float("inf")

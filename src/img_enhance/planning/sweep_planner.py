@@ -143,13 +143,13 @@ def _in_one_stage(sweeping: _Sweeping) -> SweepPlan | None:
     """The sweep that runs the network as a whole, if the picture is small and it fits."""
     model, seen = sweeping.model, sweeping.seen
     # PyTorch compiles nothing, and a network as a whole sees so far that its windows could not be made smaller on a full card.
-    widest = min((segment.widest for segment in model.segments if segment.widest), default=max(seen.width, seen.height))
-    if seen.pixels > WHOLE_PIXELS or max(seen.width, seen.height) > widest or sweeping.device.own_memory:
+    side = max(seen.width, seen.height)
+    if seen.pixels > WHOLE_PIXELS or side > (model.widest or side) or sweeping.device.own_memory:
         return None
     scratch = seen.pixels * (model.whole.bytes_per_pixel(sweeping.precision) + copies_bytes(model, model.scale))
     if sweeping.below + scratch > sweeping.allowed:
         return None
-    return sweeping.plan(1, 1, (_stage(model, 0, len(model.segments) - 1, max(seen.width, seen.height)),), scratch)
+    return sweeping.plan(1, 1, (_stage(model, 0, len(model.segments) - 1, side),), scratch)
 
 
 def _timed(sweeping: _Sweeping, stages: tuple[Stage, ...]) -> tuple[float, SweepPlan] | None:

@@ -13,6 +13,8 @@ from math import ceil
 from img_enhance.geometry import Box
 
 Range = tuple[int, int]
+# What a window answers for along one side, and what it reads.
+Along = tuple[Range, Range]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def length(seen: int, parts: int, *, halo: int) -> int:
     return seen if parts == 1 else ceil((seen - 2 * halo) / parts) + 2 * halo
 
 
-def overlapping(core: Range, parts: int, *, halo: int, within: Range) -> list[tuple[Range, Range]]:
+def overlapping(core: Range, parts: int, *, halo: int, within: Range) -> list[Along]:
     """What each of `parts` windows along one side answers for, and what it reads. Fewer where the halos leave no room for so many."""
     first, last = max(within[0], core[0] - halo), min(within[1], core[1] + halo)
     parts = min(parts, fewest(last - first, side=1, halo=halo))
@@ -46,12 +48,11 @@ def overlapping(core: Range, parts: int, *, halo: int, within: Range) -> list[tu
 def grid(box: Box, *, rows: int, columns: int, halo: int, within: Box) -> Iterator[Window]:
     """`rows` x `columns` windows that cover `box` once, row by row; their halos stay inside `within`."""
     across = overlapping((box.left, box.right), columns, halo=halo, within=(within.left, within.right))
-    for (top, bottom), (read_top, read_bottom) in overlapping((box.top, box.bottom), rows, halo=halo, within=(within.top, within.bottom)):
-        for (left, right), (read_left, read_right) in across:
-            yield Window(Box(left, top, right, bottom), Box(read_left, read_top, read_right, read_bottom))
+    down = overlapping((box.top, box.bottom), rows, halo=halo, within=(within.top, within.bottom))
+    return _crossed(across, down)
 
 
-def cut(core: Range, *, side: int, halo: int, within: Range, multiple: int = 1) -> list[tuple[Range, Range]]:
+def cut(core: Range, *, side: int, halo: int, within: Range, multiple: int = 1) -> list[Along]:
     """What the fewest windows along one side answer for and read, at most `side` pixels and two halos each.
 
     All begin at a multiple of pixels, and the halo is as many as it takes. Where the picture ends the last reads less than the others.
@@ -93,6 +94,11 @@ def windows(box: Box, *, side: int, halo: int, within: Box, multiple: int = 1) -
     """The fewest windows over `box`, as `cut` makes them each way."""
     across = cut((box.left, box.right), side=side, halo=halo, within=(within.left, within.right), multiple=multiple)
     down = cut((box.top, box.bottom), side=side, halo=halo, within=(within.top, within.bottom), multiple=multiple)
+    return _crossed(across, down)
+
+
+def _crossed(across: list[Along], down: list[Along]) -> Iterator[Window]:
+    """A window for each of those down with each of those across, row by row."""
     for (top, bottom), (read_top, read_bottom) in down:
         for (left, right), (read_left, read_right) in across:
             yield Window(Box(left, top, right, bottom), Box(read_left, read_top, read_right, read_bottom))

@@ -11,10 +11,7 @@ import openvino as ov
 from openvino import Output
 from openvino import opset15 as opset
 
-from img_enhance.models.networks.ops import LEAST_LENGTH
-
-# Added where no place may look. Even in bf16 nothing is left of its exponential.
-_NEVER = -10_000.0
+from img_enhance.models.networks.ops import LEAST_LENGTH, NEVER
 
 
 def sides(x: Output) -> list[ov.Node]:
@@ -57,7 +54,7 @@ def window_attention(
     weights = opset.add(opset.matmul(asked, seen, False, True), bias)
     if any(shift):
         there = opset.broadcast(_float(0.0), whole_numbers(1, 1, *(opset.add(*both) for both in zip(size, missing, strict=True)))).output(0)
-        beyond = in_windows(there, [whole_numbers(first) for first in shift], _NEVER, 1)
+        beyond = in_windows(there, [whole_numbers(first) for first in shift], NEVER, 1)
         weights = opset.add(weights, opset.reshape(beyond, whole_numbers(-1, 1, 1, places), special_zero=False))
     attended = opset.matmul(opset.softmax(weights, -1), held, False, False)
     apart = opset.reshape(attended, whole_numbers(rows, columns, heads, *window, channels // heads), special_zero=False)

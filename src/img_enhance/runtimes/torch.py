@@ -14,7 +14,7 @@ from img_enhance.cancelling import Tick
 from img_enhance.geometry import Size
 from img_enhance.machine.gpus import empty_cache, unless_full
 from img_enhance.machine.memory import give_back
-from img_enhance.models.networks.ops import LEAST_LENGTH, Curve, Ops, Weights
+from img_enhance.models.networks.ops import LEAST_LENGTH, NEVER, Curve, Ops, Weights
 from img_enhance.models.networks.segment import NamedWeights, Precision, Segment, joined
 from img_enhance.runtimes.runtime import Picture
 
@@ -25,9 +25,6 @@ _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfl
 
 
 _CURVES: dict[Curve, Function] = {"sigmoid": torch.sigmoid, "silu": functional.silu, "mish": functional.mish, "gelu": functional.gelu}
-
-# Added where no place may look. Even in bf16 nothing is left of its exponential.
-_NEVER = -10_000.0
 
 
 class RecordingOps(Ops[int]):
@@ -178,7 +175,7 @@ def _window_attention(
 
     asked, seen, held = (in_windows(x, heads, 0.0) for x in maps)
     if any(shift):
-        bias = bias + in_windows(maps[0].new_zeros(1, 1, height, width), 1, _NEVER).transpose(3, 4)
+        bias = bias + in_windows(maps[0].new_zeros(1, 1, height, width), 1, NEVER).transpose(3, 4)
     attended = functional.scaled_dot_product_attention(asked, seen, held, bias, scale=1.0)
     apart = attended.unflatten(3, (rows, columns)).permute(2, 5, 0, 3, 1, 4)
     together = apart.flatten(4, 5).flatten(2, 3).flatten(0, 1)[None]

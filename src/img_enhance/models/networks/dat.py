@@ -15,10 +15,7 @@ from img_enhance.models.networks.dat_blocks import channels_block, conv, layer_n
 from img_enhance.models.networks.dat_tensors import BLOCK, DATStructure, factors_of
 from img_enhance.models.networks.mean_colour import DIV2K, with_mean, without_mean
 from img_enhance.models.networks.ops import Ops
-from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment
-
-# Windows of networks that see all are as large as memory allows, and overlap by this: measured, see docs/models.md.
-_LARGEST_WINDOW, _OVERLAP = 16_384, 64
+from img_enhance.models.networks.segment import LARGEST_WINDOW, OVERLAP, NamedWeights, Scratch, Segment
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class DAT(DATStructure):
     cell: ClassVar[int] = 1
     # Nothing is kept between segments, because there is one.
     features: ClassVar[int] = 0
-    halo: ClassVar[int] = _OVERLAP
+    halo: ClassVar[int] = OVERLAP
 
     @property
     def whole(self) -> Scratch:
@@ -41,14 +38,14 @@ class DAT(DATStructure):
                 "network",
                 partial(_network, self),
                 ("picture",),
-                reach=_OVERLAP,
+                reach=OVERLAP,
                 channels_out=3,
                 scale=self.scale,
                 sees_all=True,
                 multiple=max(self.window),
                 resident=_resident(self),
                 scratch=_scratch(self),
-                window=_LARGEST_WINDOW,
+                window=LARGEST_WINDOW,
             ),
         )
 

@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, Literal, Self
 
 from img_enhance.models.networks.ops import Ops
-from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment, Shapes
+from img_enhance.models.networks.segment import LARGEST_WINDOW, NamedWeights, Scratch, Segment, Shapes
 
 # Who runs it: OpenVINO reads the graph of an ONNX file, spandrel's class on PyTorch takes tensors by their names.
 Program = Literal["onnx", "spandrel"]
@@ -20,8 +20,8 @@ Order = Literal["RGB", "BGR"]
 # The name under which the bytes of an ONNX file stand among a network's weights.
 GRAPH = "graph"
 
-# The largest windows of networks that take any size, as of ours: of those that see all of their window, and of others.
-_LARGEST_WINDOW, _WINDOW = 16_384, 640
+# The largest windows of networks that take any size, unless they see all of it.
+_WINDOW = 640
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class ForeignNetwork:
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
-        usual = _LARGEST_WINDOW if self.sees_all else _WINDOW
+        usual = LARGEST_WINDOW if self.sees_all else _WINDOW
         return (
             Segment(
                 "network",

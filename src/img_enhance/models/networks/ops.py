@@ -20,6 +20,9 @@ Curve = Literal["sigmoid", "silu", "mish", "gelu"]
 # No two vectors are taken for shorter, together, where their lengths divide.
 LEAST_LENGTH = 1e-24
 
+# Added where no place may look. Even in bf16 nothing is left of its exponential.
+NEVER = -10_000.0
+
 
 class Ops(Protocol[Tensor]):
     """Operations on tensors with channels, height and width."""

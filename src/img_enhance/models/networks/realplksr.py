@@ -13,7 +13,7 @@ from math import ceil, isqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from img_enhance.models.networks.ops import Ops, Weights
-from img_enhance.models.networks.segment import NamedWeights, Scratch, Segment, Shapes
+from img_enhance.models.networks.segment import LARGEST_WINDOW, OVERLAP, NamedWeights, Scratch, Segment, Shapes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +26,6 @@ GROUP_EPSILON, LAYER_EPSILON = 1e-5, 1e-6
 # Runs of channels that DySample reads at places of their own: at an even scale, and at an odd one.
 _SAMPLED_EVENLY, _SAMPLED_ODDLY = 4, 3
 
-# Windows of networks that see all are as large as memory allows, and overlap by this: measured, see docs/models.md.
-_LARGEST_WINDOW, _OVERLAP = 16_384, 64
 _WINDOW = 640
 
 
@@ -70,7 +68,7 @@ class RealPLKSR:
 
     @property
     def halo(self) -> int:
-        return _OVERLAP if self._sees_all else 2 + self.blocks * self._block_reach
+        return OVERLAP if self._sees_all else 2 + self.blocks * self._block_reach
 
     @property
     def whole(self) -> Scratch:
@@ -126,12 +124,12 @@ def _whole(architecture: RealPLKSR) -> Segment:
         "network",
         partial(_network, architecture),
         ("picture",),
-        reach=_OVERLAP,
+        reach=OVERLAP,
         channels_out=3,
         scale=architecture.scale,
         sees_all=True,
         scratch=_scratch(architecture),
-        window=_LARGEST_WINDOW,
+        window=LARGEST_WINDOW,
     )
 
 

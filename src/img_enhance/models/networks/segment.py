@@ -19,6 +19,9 @@ Shapes = dict[str, tuple[int, ...]]
 # Measured 2026-11 for networks of 24 to 64 features.
 SHARE_OF_ANY_WIDTH = 0.08
 
+# Windows of networks that see all are as large as memory allows, and overlap by this: measured, see docs/models.md.
+LARGEST_WINDOW, OVERLAP = 16_384, 64
+
 
 class Function(Protocol):
     """What a segment computes, from its inputs in the order of `Segment.inputs`."""
@@ -80,6 +83,11 @@ class Segment:
     window: int = 0
 
 
+def widest_window(segments: tuple[Segment, ...]) -> int:
+    """The longest side that a window may have for all of these; 0 stands for any."""
+    return min((segment.widest for segment in segments if segment.widest), default=0)
+
+
 def joined(segments: tuple[Segment, ...]) -> Segment:
     """Consecutive segments as one, to be compiled; what running it costs is no sum, and is not said."""
     if len(segments) == 1:
@@ -107,7 +115,7 @@ def joined(segments: tuple[Segment, ...]) -> Segment:
         scale=last.scale,
         cell=max(segment.cell for segment in segments),
         sees_all=any(segment.sees_all for segment in segments),
-        widest=min((segment.widest for segment in segments if segment.widest), default=0),
+        widest=widest_window(segments),
         multiple=max(segment.multiple for segment in segments),
         resident=sum(segment.resident for segment in segments),
     )
