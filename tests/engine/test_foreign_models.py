@@ -31,12 +31,13 @@ from img_enhance.models.weights.own_file import size_and_hash
 from img_enhance.models.weights.store import load
 from img_enhance.passes.network import NetworkPass, NetworkPlan
 from img_enhance.passes.probe import probe
+from img_enhance.passes.sweep import Network
 from img_enhance.photo import Header, Photo
 from img_enhance.planning.plan import Device, PlanRequest, Rates
 from img_enhance.planning.planner import choose_precision, make_plan
 from img_enhance.request.options import Machine, RealESRGAN
 from img_enhance.request.recipe import Recipe
-from img_enhance.runtimes import can_run, foreign
+from img_enhance.runtimes import can_run, foreign, foreign_runtime
 from img_enhance.runtimes.foreign import looked_at
 from img_enhance.runtimes.measuring import _seeing
 from img_enhance.runtimes.runtime import Picture, Runtime
@@ -361,19 +362,19 @@ def test_comparison_on_the_cpu_keeps_to_the_threads_and_gives_its_memory_back(
     added: Callable[..., Model], store: WeightStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Device] = []
-    closed: list[networks.Network] = []
-    real_runtime, real_close = networks.foreign_runtime, networks.Network.close
+    closed: list[Network] = []
+    real_close = Network.close
 
     def runtime(network: ForeignNetwork, device: Device, precision: Precision) -> Runtime:
         made.append(device)
-        return real_runtime(network, CPU, precision)
+        return foreign_runtime(network, CPU, precision)
 
-    def close(network: networks.Network) -> None:
+    def close(network: Network) -> None:
         closed.append(network)
         real_close(network)
 
     monkeypatch.setattr(networks, "foreign_runtime", runtime)
-    monkeypatch.setattr(networks.Network, "close", close)
+    monkeypatch.setattr(Network, "close", close)
     model = added(doubling(), PLAIN)
     network = networks.network_on(dataclasses.replace(CARD, threads=1, cores=1), model, store, "f32")
     assert [(device.place, device.threads) for device in made] == [("cuda:0", 1), ("cpu", 1)]
