@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
+from exposure_scenes import against_sun, in_flash
 from img_enhance.light.colour import srgb
 from img_enhance.light.exposure_curve import exposed
 from img_enhance.light.exposure_estimate import stops_off
@@ -44,11 +45,18 @@ _MADE = {"good": 4, "saturated": 4, "grey": 4, "snow": 4, "backlit": 4, "sunset"
 _DARKER_WEIGHT, _BRIGHTER_WEIGHT = 0.85, 1.3
 # Photos that are meant dark or bright are seen again: parts of them, some mirrored, up to so many stops off, and still meant so.
 _MEANT = frozenset(("night", "concert", "sunset", "silhouette", "snow", "highkey", "lowkey", "candle", "hall"))
-_AGAIN, _AGAIN_WEIGHT, _LEAST_PART, _STOPS_STILL_MEANT = 4, 0.3, 0.7, (-0.5, 0.3)
+_AGAIN, _AGAIN_WEIGHT, _LEAST_PART, _STOPS_STILL_MEANT = 4, 0.6, 0.7, (-0.5, 0.3)
 # ... and spoilt: darker, and brighter where they are bright, by stops that are all that is wrong with them.
 _SPOILT, _SPOILT_WEIGHT, _SPOILT_BY = 2, 0.5, (0.7, 2.8)
-# Good photos as a flash that is too weak would light them: light falls off around a place, within so much of the diagonal.
-_FLASHED, _FLASH_WEIGHT, _FLASH_REACH, _MOST_TOO_WEAK = 2, 0.6, (0.2, 0.45), 2.0
+# Good photos as a flash that is too weak would light them: light falls off around a place, within so much of the diagonal ...
+_FLASHED, _FLASH_WEIGHT, _FLASH_REACH, _MOST_TOO_WEAK = 2, 0.2, (0.2, 0.45), 2.0
+# ... or from what is near to what is far, where what is seen may be a room: of such a part green and blue at most, no more colourful.
+_NEAR_WEIGHT, _MOST_GREEN_OR_BLUE, _MOST_COLOURFUL, _LEAST_LIGHT = 0.35, 0.1, 0.45, 0.5
+# ... and against a low sun, whose light is so warm at least (the share of red less blue), and meant so.
+_SUN_WEIGHT, _LEAST_WARM = 0.8, 0.35
+# Photos of these kinds are lit so; of flowers and clothes there are many that are alike, and they count half and are not.
+_LIT = frozenset(("good", "hall", "saturated"))
+_ALIKE, _ALIKE_WEIGHT = ("flower", "cloth"), 0.5
 # Of a wrong exposure, all that a photo is off is to be corrected; of light from behind, this.
 _WRONG = {"toodark": 1.0, "toobright": 1.0, "backlit": 0.7}
 
@@ -57,6 +65,9 @@ _DARKER, _BRIGHTER = (0.7, 3.2), (0.7, 3.5)
 _CONTRAST, _CONTRAST_AT = (1.15, 1.8), 0.25
 _GAIN_OF_ODDS = 0.6
 _BRIGHTER_AT_MOST = 1.2
+
+# Places in what a network sees: stops off, stops unused, and then what `evidence_of` says.
+_LIGHTEST, _COLOURFUL, _GREEN, _BLUE, _WARM = 9, 16, 19, 20, 24
 
 _HIDDEN, _NETWORKS, _EPOCHS, _RATE, _DECAY, _BLUR, _HUBER = 8, 8, 400, 5e-3, 0.1, 0.1, 1.5
 _KEPT_OF = 4
@@ -118,10 +129,27 @@ def lessons_of(path: Path) -> list[Lesson]:
         for stops, made in _spoilt(pixels, kind in ("snow", "highkey"), random):
             inputs = _inputs(made)
             found.append(Lesson(inputs, _of_stops(float(inputs[0]), float(inputs[1]), stops), _SPOILT_WEIGHT, kept))
-    if kind == "good":
+    alike = path.name.startswith(_ALIKE)
+    if kind == "good" and not alike:
         flashed = [_inputs(_in_weak_flash(pixels, random)) for _ in range(_FLASHED)]
         found += [Lesson(inputs, max(0.0, float(inputs[0])), _FLASH_WEIGHT, kept) for inputs in flashed]
-    return found
+    if kind in _LIT and not alike:
+        found += _lit(pixels, kept, random)
+    return [replace(lesson, weight=lesson.weight * _ALIKE_WEIGHT) for lesson in found] if alike else found
+
+
+def _lit(pixels: Pixels, kept: bool, random: np.random.Generator) -> Iterator[Lesson]:
+    """In a weak flash, and against the sun, where it looks as such photos do."""
+    light = srgb().decode(pixels)
+    flashed, sunny = (_inputs(_stored(scene(light, random), random)) for scene in (in_flash, against_sun))
+    if (
+        max(flashed[_GREEN], flashed[_BLUE]) < _MOST_GREEN_OR_BLUE
+        and flashed[_COLOURFUL] < _MOST_COLOURFUL
+        and flashed[_LIGHTEST] > _LEAST_LIGHT
+    ):
+        yield Lesson(flashed, max(0.0, float(flashed[0])), _NEAR_WEIGHT, kept)
+    if sunny[_WARM] > _LEAST_WARM:
+        yield Lesson(sunny, 0.0, _SUN_WEIGHT, kept)
 
 
 def _wanted(off: float, stops: float) -> float:

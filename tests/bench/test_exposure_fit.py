@@ -53,6 +53,30 @@ def test_a_good_photo_in_too_weak_a_flash_is_to_be_lifted_whole(tmp_path: Path) 
 
     (tmp_path / "good").mkdir()
     Image.fromarray(scene()).save(tmp_path / "good" / "1.png")
-    *others, first, second = exposure_fit.lessons_of(tmp_path / "good" / "1.png")
-    assert len(others) == 5
-    assert all(lesson.inputs[0] > 0.5 and lesson.wanted == lesson.inputs[0] for lesson in (first, second))
+    found = exposure_fit.lessons_of(tmp_path / "good" / "1.png")
+    assert all(lesson.inputs[0] > 0.5 and lesson.wanted == lesson.inputs[0] for lesson in found[5:7])
+
+
+@needs_torch
+def test_what_is_lit_as_in_a_room_is_to_be_lifted_and_a_warm_sun_is_meant() -> None:
+    import exposure_fit
+
+    grey = np.repeat(scene().mean(axis=-1, keepdims=True), 3, axis=-1).astype(np.uint8)
+    lessons = [lesson for seed in range(12) for lesson in exposure_fit._lit(grey, False, np.random.default_rng(seed))]
+    in_rooms, before_suns = ([lesson for lesson in lessons if (lesson.wanted > 0) is wrong] for wrong in (True, False))
+    assert len(in_rooms) > 3
+    assert all(lesson.wanted == lesson.inputs[0] for lesson in in_rooms)
+    assert len(before_suns) > 1
+    assert all(lesson.wanted == 0 and lesson.inputs[24] > 0.35 for lesson in before_suns)
+
+
+@needs_torch
+def test_of_flowers_that_are_alike_each_counts_half_and_none_is_lit(tmp_path: Path) -> None:
+    import exposure_fit
+
+    (tmp_path / "good").mkdir()
+    for name in ("flower1.png", "1.png"):
+        Image.fromarray(scene()).save(tmp_path / "good" / name)
+    flower, other = (exposure_fit.lessons_of(tmp_path / "good" / name) for name in ("flower1.png", "1.png"))
+    assert len(flower) == 5 < len(other)
+    assert [lesson.weight for lesson in flower] == [lesson.weight / 2 for lesson in other[:5]]
