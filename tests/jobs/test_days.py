@@ -60,9 +60,10 @@ def test_what_is_refused_fails_at_once_or_never_began_is_not_counted(store: JobS
         store.accept([sized("3")], Bounds(1, 1e6, 100))
     assert store.used("me", day=0) == Used(2, 2_000_000)
     began = lease(store)
-    for id in ("1", "2"):
-        assert store.cancel(id, now=DAY + 5)
     assert began.id == "1"
+    assert store.cancel("1", now=DAY + 5)
+    assert store.used("me", day=0) == Used(2, 2_000_000)
+    assert store.cancel("2", now=DAY + 5)
     assert store.used("me", day=0) == Used(1, 1_000_000)
 
 

@@ -34,6 +34,14 @@ def answer(network: NetworkOf) -> Callable[[Picture], Picture]:
     return answered
 
 
+def test_what_is_bright_and_smooth_has_no_contrast_to_be_forgiven() -> None:
+    window = np.full((32, 32, 3), 0.7, np.float32)
+    window[::2] += 0.01
+    for change in (-0.12, 0.12):
+        assert not resembles(np.repeat(np.repeat(window + np.float32(change), 2, 0), 2, 1), window)
+    assert resembles(np.repeat(np.repeat(window + np.float32(0.05), 2, 0), 2, 1), window)
+
+
 def test_right_answers_resemble_their_windows(answer: Callable[[Picture], Picture], cat: Pixels) -> None:
     picture = as_picture(cat)
     for window in (picture, picture[:3, :5], picture[:1, :1], picture[20:, 9:41], np.zeros_like(picture), np.ones_like(picture)):

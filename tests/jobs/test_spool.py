@@ -1,0 +1,42 @@
+"""Which files of jobs outlive a start of the service: without the photo of a waiting job there is no job, and no result stays for ever."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from img_enhance.jobs.rows import Job
+from img_enhance.jobs.spool import PHOTO, Spool
+
+RESULT = {"name": "result.png"}
+JOB = Job("a", "me", "me", None, 0, "queued", {}, {}, photo_bytes=10, estimated_seconds=1.0, created=100.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "result", "header", "files"),
+    [
+        ("queued", None, {}, (PHOTO,)),
+        ("running", None, {}, (PHOTO,)),
+        ("done", RESULT, {}, ("result.png",)),
+        ("done", RESULT, {"kept": True}, ("result.png", PHOTO)),
+        ("failed", None, {}, ()),
+        ("cancelled", None, {"kept": True}, ()),
+        ("expired", RESULT, {}, ()),
+    ],
+)
+def test_a_job_has_its_photo_until_it_is_done_and_then_its_result(
+    state: Any, result: dict[str, Any] | None, header: dict[str, Any], files: tuple[str, ...]
+) -> None:
+    assert dataclasses.replace(JOB, state=state, result=result, header=header).files == files
+
+
+def test_a_start_keeps_the_files_of_jobs_and_nothing_else(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    for name in ("waiting/photo", "waiting/half a result", "done/photo", "done/result.png", "forgotten/photo"):
+        path = spool.jobs / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    assert spool.sweep({"waiting": ("photo",), "done": ("result.png",), "never came": ("photo",)}) == 1
+    left = sorted(str(path.relative_to(spool.jobs)) for path in spool.jobs.rglob("*"))
+    assert left == ["done", "done/result.png", "waiting", "waiting/photo"]
