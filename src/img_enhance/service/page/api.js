@@ -84,6 +84,20 @@ async function problemOf(answer) {
   return new Problem(body, seconds);
 }
 
+/** A file that the browser cannot read: it is gone, was changed since it was chosen, or is a folder. */
+export class Unreadable extends Error {}
+
+/** The answer to a form with this file. What `fetch` says of an unreadable file is what it says when nobody answers. */
+async function send(path, file, recipe, { more, ...options } = {}) {
+  try {
+    return await ask(path, { method: "POST", body: form(file, recipe, more), ...options });
+  } catch (problem) {
+    if (problem instanceof Problem) throw problem;
+    const readable = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+    throw readable ? problem : new Unreadable();
+  }
+}
+
 function form(file, recipe, more = {}) {
   const body = new FormData();
   body.append("file", file, "photo");
@@ -96,8 +110,8 @@ const json = (answer) => answer.json();
 
 export const algorithms = () => ask("algorithms").then(json);
 export const status = () => ask("status").then(json);
-export const suggest = (file, recipe, signal) => ask("suggest", { method: "POST", body: form(file, recipe), signal }).then(json);
-export const faces = (file, recipe) => ask("faces", { method: "POST", body: form(file, recipe) }).then(json);
+export const suggest = (file, recipe) => send("suggest", file, recipe).then(json);
+export const faces = (file, recipe) => send("faces", file, recipe).then(json);
 export const job = (id) => ask(`jobs/${id}`).then(json);
 export const end = (id) => ask(`jobs/${id}`, { method: "DELETE" }).then(json);
 export const results = (ids, output) => ask(`results?jobs=${ids.join(",")}&${query(output)}`).then((answer) => answer.blob());
@@ -108,7 +122,7 @@ const query = (values) => new URLSearchParams(values).toString();
 /** `keep` is to keep the photo as long as its result. */
 export function enhance(file, recipe, once, { keep = false } = {}) {
   const headers = { Prefer: "respond-async", "Idempotency-Key": once };
-  return ask("enhance", { method: "POST", body: form(file, recipe, keep ? { keep_photo: "true" } : {}), headers }).then(json);
+  return send("enhance", file, recipe, { more: keep ? { keep_photo: "true" } : {}, headers }).then(json);
 }
 
 export const view = (id) => ask(`jobs/${id}/view`).then(json);
@@ -122,10 +136,10 @@ export function tile(id, picture, level, column, row, signal) {
 export const resultAddress = (id) => `${API}jobs/${id}/result`;
 
 /** A reduced JPEG of a photo with steps on light done to it. A share that is used up for now is waited for. */
-export async function preview(file, steps, signal) {
+export async function preview(file, steps) {
   for (;;) {
     try {
-      return await ask("preview", { method: "POST", body: form(file, { version: 1, steps }), signal }).then((answer) => answer.blob());
+      return await send("preview", file, { version: 1, steps }).then((answer) => answer.blob());
     } catch (problem) {
       if (problem.code !== "quota") throw problem;
       await pause(150);
@@ -135,20 +149,25 @@ export async function preview(file, steps, signal) {
 
 export const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-// What a service, or whatever lies before it, says while it starts.
-const PASSING = [429, 502, 503, 504];
+// Refusals that pass by themselves (docs/api.md), and what whatever lies before a service says while it starts.
+const PASSING = ["quota", "saturated", "stopping", "store"];
+const PASSING_WITHOUT_CODE = [429, 502, 503, 504];
+const LONGEST_PAUSE = 3_000; // somebody sits here and waits
 
-const passes = (problem) => !(problem instanceof Problem) || PASSING.includes(problem.status);
+function passes(problem) {
+  if (!(problem instanceof Problem)) return !(problem instanceof Unreadable);
+  return problem.code ? PASSING.includes(problem.code) : PASSING_WITHOUT_CODE.includes(problem.status);
+}
 
-/** What `asking` answers in the end; `waiting` is called whenever the service does not answer, or says that it will later. */
+/** What `asking` answers in the end; `waiting(problem)` is called whenever the service does not answer, or says that it will later. */
 export async function lasting(asking, waiting) {
   for (;;) {
     try {
       return await asking();
     } catch (problem) {
       if (!passes(problem)) throw problem;
-      waiting();
-      await pause(1000);
+      waiting(problem);
+      await pause(Math.min(LONGEST_PAUSE, Math.max(1, problem.retrySeconds || 0) * 1000));
     }
   }
 }

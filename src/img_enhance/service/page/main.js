@@ -99,7 +99,8 @@ function factsOf(shot) {
 }
 
 function headlineOf(shot) {
-  if (shot.phase === "new" || shot.phase === "looking") return t("looking");
+  if (shot.phase === "new" || shot.phase === "looking") return t(shot.offline ? "offline" : "looking");
+  if (shot.phase === "queued" && !shot.job) return t("headline_sending");
   if (shot.lost) return t(shot.file ? "headline_lost" : "headline_lost_file");
   if (shot.phase !== "ready") return t(`headline_${shot.phase}`, { n: shot.position ?? 1 });
   if (shot.own) return t("headline_own");
@@ -114,7 +115,7 @@ function showProblem(problem) {
   box.of = problem;
   const [words, fix] = box.children;
   const own = refusal(problem.code ?? problem.type?.split("/").pop());
-  words.textContent = problem instanceof TypeError ? t("offline") : own || problem.message;
+  words.textContent = problem instanceof TypeError ? t("no_answer") : problem instanceof api.Unreadable ? t("unreadable") : own || problem.message;
   words.lang = own || !problem.type ? "" : "en";
   fix.textContent = own && problem.message ? t("service_says", { words: problem.message }) : "";
   announce(words.textContent);

@@ -57,9 +57,8 @@ export class Queue {
     shot.phase = "looking";
     this.#look();
     try {
-      await this.learn();
-      const [suggestion] = await Promise.all([api.suggest(shot.file), this.#reduce(shot)]);
-      Object.assign(shot, { suggestion, estimate: suggestion, choice: choiceOf(this.catalogue, suggestion.recipe) });
+      const [suggestion] = await api.lasting(() => this.#lookedAt(shot), (problem) => this.#waits(shot, problem, shot.removed));
+      Object.assign(shot, { suggestion, estimate: suggestion, choice: choiceOf(this.catalogue, suggestion.recipe), problem: null, offline: false });
       if (isLarge(suggestion.photo)) this.#cannotShow(shot);
       shot.phase = "ready";
       this.live(shot);
@@ -70,6 +69,19 @@ export class Queue {
     this.looking -= 1;
     this.changed(shot);
     this.#look();
+  }
+
+  async #lookedAt(shot) {
+    await this.learn();
+    return Promise.all([api.suggest(shot.file), this.#reduce(shot)]);
+  }
+
+  /** What keeps a photo from being taken passes by itself; throws the problem if nobody wants that any more. */
+  #waits(shot, problem, over) {
+    if (over) throw problem;
+    const refused = problem instanceof api.Problem;
+    Object.assign(shot, { problem: refused ? problem : null, offline: !refused });
+    this.changed(shot);
   }
 
   /** Ask what can be done here, once. */
@@ -185,20 +197,26 @@ export class Queue {
     return { version, steps: stepsOf(this.catalogue, shot.choice), output: { ...suggested, ...shot.output, ...output }, ...others };
   }
 
+  /** Send a photo, again and again under one key until the service has answered, so that it is done once. */
   async run(shot) {
     this.#forgetResult(shot);
-    Object.assign(shot, { phase: "queued", problem: null, lost: false, progress: 0, left: null, position: null });
+    const sending = once();
+    Object.assign(shot, { sending, job: null, phase: "queued", problem: null, offline: false, lost: false, progress: 0, left: null, position: null });
     this.changed(shot);
+    const over = () => shot.sending !== sending;
     try {
-      const job = await api.enhance(shot.file, this.recipe(shot), once(), { keep: shot.keep });
+      const recipe = this.recipe(shot);
+      const asking = () => api.enhance(shot.file, recipe, sending, { keep: shot.keep });
+      const job = await api.lasting(asking, (problem) => this.#waits(shot, problem, over()));
+      if (over()) return void (await api.end(job.id)); // cancelled or removed while it was on its way
       shot.job = job.id;
       if (shot.beside) await api.belongs(job.id, shot.file.number);
       await this.#keepSmall(shot);
       this.#is(shot, job);
     } catch (problem) {
-      this.#fails(shot, problem, "ready");
-      this.changed(shot);
+      if (!over()) this.#fails(shot, problem, "ready");
     }
+    return undefined;
   }
 
   /** A part of the result computed first: its picture's address. The job is deleted as soon as the picture is here. */
@@ -214,7 +232,9 @@ export class Queue {
   }
 
   async cancel(shot) {
-    if (shot.job) this.#is(shot, await api.end(shot.job));
+    if (shot.job) return this.#is(shot, await api.end(shot.job));
+    shot.sending = null;
+    return this.#fails(shot, null, "cancelled");
   }
 
   /** Back to choosing steps; the result stays with the service as long as it keeps results. */
@@ -235,6 +255,7 @@ export class Queue {
 
   /** Delete a photo and its result, here and on the service. */
   async remove(shot) {
+    shot.sending = null;
     if (shot.job && shot.phase !== "gone") {
       await api.end(shot.job).catch((problem) => problem.status === 404 || Promise.reject(problem)); // gone already is as good
     }

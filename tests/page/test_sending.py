@@ -1,0 +1,98 @@
+"""What can happen while a photo is on its way to the service: the answer is lost, it is cancelled, there is no room, the file goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from served import served
+from test_page import smooth_photo
+from visits import Visit, visiting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Route
+
+ENHANCE, SUGGEST = "**/api/v1/enhance", "**/api/v1/suggest"
+HEADLINE = "(words) => document.querySelector('#headline').textContent.includes(words)"
+
+
+def chosen(visit: Visit) -> None:
+    visit.open().choose(("dunes.png", smooth_photo()))
+    visit.wait_ready()
+    visit.only("exposure_correction")
+
+
+@pytest.mark.parametrize("button", ["#cancel", "#delete"])
+def test_what_is_cancelled_on_its_way_is_not_kept(visit: Visit, button: str) -> None:
+    chosen(visit)
+    held: list[Route] = []
+    visit.page.route(ENHANCE, lambda route: held.append(route))
+    visit.run()
+    visit.page.wait_for_function(HEADLINE, arg="Sending")
+    while not held:
+        visit.page.wait_for_timeout(20)
+    visit.page.click(button)
+    visit.page.wait_for_selector("#welcome:visible" if button == "#delete" else "#again:visible")
+    answer = held[0].fetch()
+    with visit.page.expect_response(lambda each: each.request.method == "DELETE") as ended:
+        held[0].fulfill(response=answer)
+    assert ended.value.ok
+    assert visit.service.job(answer.json()["id"])["state"] in ("cancelled", "expired")
+
+
+def test_a_photo_whose_answer_is_lost_is_done_once(visit: Visit) -> None:
+    chosen(visit)
+    seen: list[tuple[str, str]] = []
+
+    def lose_the_first(route: Route) -> None:
+        answer = route.fetch()
+        seen.append((str(route.request.headers["idempotency-key"]), answer.json()["id"]))
+        if len(seen) == 1:
+            route.abort()
+        else:
+            route.fulfill(response=answer)
+
+    visit.page.route(ENHANCE, lose_the_first)
+    visit.run()
+    visit.wait_done()
+    assert len(seen) == 2
+    assert len(set(seen)) == 1
+    visit.mishaps.clear()  # the browser's own words about the connection that was lost
+
+
+def test_who_does_not_get_through_is_told_and_looked_at_later(visit: Visit) -> None:
+    visit.open()
+    visit.page.route(SUGGEST, lambda route: route.abort())
+    visit.choose(("dunes.png", smooth_photo()))
+    visit.page.wait_for_function(HEADLINE, arg="Trying again")
+    assert visit.page.is_hidden("#problem")
+    visit.page.unroute(SUGGEST)
+    visit.wait_ready()
+    visit.mishaps.clear()
+
+
+def test_more_photos_than_may_be_unfinished_are_all_done(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path / "data", {"JOBS_PER_KEY": "1"}) as service, visiting(browser, service) as visit:
+        visit.open().choose(("one.png", smooth_photo(240)), ("two.png", smooth_photo(250)))
+        visit.page.wait_for_function("() => document.querySelectorAll('#film [data-phase=ready]').length === 2")
+        visit.only("exposure_correction")
+        visit.page.click("#same")
+        statuses: list[int] = []
+        visit.page.on("response", lambda answer: statuses.append(answer.status) if answer.url.endswith("/enhance") else None)
+        visit.page.click("#run-all")
+        visit.page.wait_for_function("() => document.querySelectorAll('#film [data-phase=done]').length === 2")
+        assert statuses.count(202) == 2
+
+
+def test_a_file_that_is_gone_is_no_service_that_does_not_answer(visit: Visit, tmp_path: Path) -> None:
+    path = tmp_path / "dunes.png"
+    path.write_bytes(smooth_photo())
+    visit.open().page.set_input_files("#files", str(path))
+    visit.wait_ready()
+    path.unlink()
+    visit.run()
+    visit.page.wait_for_selector("#problem:visible")
+    assert "cannot read this file" in visit.text("#problem p")
+    assert visit.page.is_visible("#run")
+    visit.mishaps.clear()
