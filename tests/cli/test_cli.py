@@ -186,6 +186,14 @@ def test_result_goes_into_a_folder_that_is_made(run: Run, photo: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["cat.png"]
 
 
+@pytest.mark.parametrize("name", ["results", "results.png"])
+def test_result_goes_into_a_folder_that_is_there(run: Run, photo: Path, name: str) -> None:
+    folder = photo.parent / name
+    folder.mkdir()
+    assert run("enhance", photo, *COMPACT, "-o", folder).code == 0
+    assert [path.name for path in folder.iterdir()] == ["cat.png"]
+
+
 def test_name_of_one_result_follows_the_template(run: Run, photo: Path) -> None:
     assert run("enhance", photo, *COMPACT, "--upscale", "2", "--name", "{stem}_{scale}x{ext}").code == 0
     assert photo.with_name("cat_2x.png").exists()
@@ -350,9 +358,7 @@ def test_refuses_to_replace_a_file_unless_told_to(run: Run, photo: Path) -> None
     assert existing.read_bytes().startswith(b"\x89PNG")
 
 
-def test_refuses_an_output_that_is_a_folder_or_in_none(run: Run, photo: Path, tmp_path: Path) -> None:
-    (tmp_path / "folder.png").mkdir()
-    check_refused(run, photo, 2, "is a folder", "-o", tmp_path / "folder.png")
+def test_refuses_an_output_in_no_folder_or_of_no_format(run: Run, photo: Path, tmp_path: Path) -> None:
     check_refused(run, photo, 3, "does not exist", "-o", tmp_path / "missing" / "x.png")
     check_refused(run, photo, 2, r"ending '\.xyz'", "-o", tmp_path / "x.xyz")
 

@@ -57,7 +57,7 @@ def add_enhance(commands: Any) -> None:
         "-o",
         "--output",
         metavar="OUT",
-        help="where the result goes, FOLDER/ or the folder of many; - is standard output (default: NAME_enhanced.EXT beside PHOTO, or - if "
+        help="where the result goes, a folder or FOLDER/ to be; - is standard output (default: NAME_enhanced.EXT beside PHOTO, or - if "
         "PHOTO is)",
     )
     _add_many(command)
@@ -125,7 +125,8 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest | FolderRequest:
     if arguments.ray is not None:
         raise OptionError("--ray shares many photos out, and this is one", "name a folder or several photos, or leave it out")
     output: str | None = arguments.output
-    into_folder = output is not None and output.endswith(("/", os.sep))
+    # A folder that is there needs no slash: a pattern of the shell's may name many photos, or just one. (Path.is_dir fails for long names.)
+    into_folder = output is not None and (output.endswith(("/", os.sep)) or os.path.isdir(output))
     return EnhanceRequest(
         photo=arguments.photos[0],
         output=None if output is None or into_folder else Path(output),
