@@ -221,7 +221,7 @@ def _ended(summary: RunSummary, run: _Run) -> int:
     cancelled = summary.stopped == "cancelled"
     if summary.left:
         why = "cancelled" if cancelled else f"stopped: {summary.stopped}"
-        say(f"[ERROR] {why}; {count_text(summary.left, 'photo')} left, the same command goes on with them")
+        say(f"[ERROR] {why}; {count_text(summary.left, 'photo')} left, the same command goes on there")
     if not request.quiet:
         print("\n".join(summary_lines(summary)))
     asked = [photo.name for photo in run.found.photos]
