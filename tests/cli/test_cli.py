@@ -448,13 +448,16 @@ def test_refuses_a_budget_that_is_too_small(run: Run, photo: Path) -> None:
         (("--upscale", "0.5"), "upscale must be a number from 1 to 16, not 0.5"),
         (("--upscale", "2", "--width", "50"), "not both"),
         (("--width", "385"), "width 385 would make 24x20 into 385x321; ask for a size of at most 384x320"),
-        (("--megapixels", "5"), "megapixels 5 would make"),
+        (("--megapixels", "5"), "megapixels 5 would make 24x20 into 2449x2041; ask for a size of at most 384x320"),
         (("--quality", "101"), "quality must be a whole number from 1 to 100, not 101"),
-        (("--max-memory", "1M"), "max_memory must be a whole number of at least"),
+        (("--max-memory", "1M"), "max_memory must be a whole number of at least 100M, not 1M"),
+        (("--max-memory", "1.5K"), "max_memory must be a whole number of at least 100M, not 1500"),
+        (("--upscale", "0"), "upscale must be a number from 1 to 16, not 0"),
+        (("--megapixels", "0"), "megapixels must be a number of at least 0.000001, not 0"),
     ],
 )
 def test_refuses_options_out_of_bounds(options: Sequence[str], message: str, run: Run, photo: Path) -> None:
-    check_refused(run, photo, 2, re.escape(message), *options)
+    check_refused(run, photo, 2, f"{re.escape(message)}$", *options)
 
 
 @pytest.mark.parametrize(

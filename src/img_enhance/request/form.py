@@ -22,6 +22,9 @@ LARGEST = 10**18
 # Of what may be a path: the most that systems take.
 LONGEST_TEXT = 4096
 
+# Of a smaller number nobody reads the digits.
+_LEAST_WRITTEN_OUT = 1e-9
+
 _SUFFIX = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 Options = TypeVar("Options")
 
@@ -109,16 +112,26 @@ def _check_value(field: Field, value: Any) -> None:
     below = field.minimum is not None and value < field.minimum
     above = field.maximum is not None and value > field.maximum
     if below or above or not -LARGEST <= value <= LARGEST:
-        raise OptionError(f"{field.name} must be {_described(field)}, not {value}")
+        raise OptionError(f"{field.name} must be {_described(field)}, not {_typed(value, field)}")
 
 
 def _described(field: Field) -> str:
     kind = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[field.type]
     if field.minimum is not None and field.maximum is not None:
-        return f"{kind} from {field.minimum:g} to {field.maximum:g}"
+        return f"{kind} from {_typed(field.minimum, field)} to {_typed(field.maximum, field)}"
     if field.minimum is not None:
-        return f"{kind} of at least {field.minimum:g}"
+        return f"{kind} of at least {_typed(field.minimum, field)}"
     return kind
+
+
+def _typed(number: float, field: Field) -> str:
+    """A number as a person types it: 100M where the unit is bytes or pixels, and never 1e+08."""
+    if number and not _LEAST_WRITTEN_OUT <= abs(number) <= LARGEST:
+        return str(number)
+    for suffix, size in reversed(_SUFFIX.items()) if field.unit else ():
+        if number and number % size == 0:
+            return f"{int(number) // size}{suffix}"
+    return f"{Decimal(str(number)).normalize():f}"
 
 
 def from_text(field: Field, text: str) -> int | float | str:
