@@ -194,6 +194,16 @@ def test_result_goes_into_a_folder_that_is_there(run: Run, photo: Path, name: st
     assert [path.name for path in folder.iterdir()] == ["cat.png"]
 
 
+def test_photo_is_replaced_only_where_its_file_is_named(run: Run, photo: Path) -> None:
+    before = photo.read_bytes()
+    for folder in (photo.parent, f"{photo.parent}/"):
+        ran = run("enhance", photo, *COMPACT, "-o", folder, "--overwrite")
+        assert "would replace the photo" in ran.error(2)
+    assert photo.read_bytes() == before
+    assert run("enhance", photo, *COMPACT, "-o", photo, "--overwrite").code == 0
+    assert photo.read_bytes() != before
+
+
 def test_name_of_one_result_follows_the_template(run: Run, photo: Path) -> None:
     assert run("enhance", photo, *COMPACT, "--upscale", "2", "--name", "{stem}_{scale}x{ext}").code == 0
     assert photo.with_name("cat_2x.png").exists()

@@ -10,6 +10,8 @@ from img_enhance.batch.names import Names, NameTemplate
 from img_enhance.cli.files import PIPE, beside, is_pipe, make_folder
 from img_enhance.cli.flags import flagged
 from img_enhance.cli.screen import Tell, say, silent
+from img_enhance.errors import OutputError
+from img_enhance.files import RESULT
 from img_enhance.request.options import Machine, Server
 from img_enhance.request.recipe import Recipe
 
@@ -64,7 +66,7 @@ class FolderRequest:
 def default_output(request: EnhanceRequest, photo: Path, output_format: str, scale: str) -> Path:
     """Where the result goes if no file was named: into the folder that was, which is made if need be, or beside the photo.
 
-    Raises: DiskError when it cannot be made.
+    Raises: DiskError when it cannot be made; OutputError where the result would replace the photo: who wants that names the file.
     """
     if request.folder is None and request.template is None:
         return beside(photo, output_format)
@@ -72,7 +74,10 @@ def default_output(request: EnhanceRequest, photo: Path, output_format: str, sca
     if not request.dry_run:
         make_folder(folder)
     names = Names(request.template or NameTemplate())
-    return folder / names.scaled(names.name_for(photo.name, output_format), photo.name, scale)
+    output = folder / names.scaled(names.name_for(photo.name, output_format), photo.name, scale)
+    if output.exists() and output.samefile(photo):
+        raise OutputError(f"the result would replace the photo, {photo}", "name another folder, or the file itself, with ", RESULT)
+    return output
 
 
 def asked_file(request: EnhanceRequest) -> Path | None:
