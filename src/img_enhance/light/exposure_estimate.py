@@ -43,7 +43,7 @@ _OF_WHAT_IS_OFF = _WRONG_SPREAD**2 / (_WRONG_SPREAD**2 + _MEANT_SPREAD**2)
 
 # What is added to the network's logarithm of the odds, how steeply the strength grows with the sum, and the stops of which half is taken
 # for chance whatever it says: those off a middle key, and those that are unused.
-_DARK_ODDS, _BRIGHT_ODDS = 1.84, 0.24
+_DARK_ODDS, _BRIGHT_ODDS = 2.05, 0.24
 _STEEPNESS = 2.75
 _DARK_CHANCE, _BRIGHT_CHANCE = 0.2, 1.0
 _UNUSED_CHANCE = 0.4
