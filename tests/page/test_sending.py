@@ -83,16 +83,3 @@ def test_more_photos_than_may_be_unfinished_are_all_done(browser: Browser, tmp_p
         visit.page.click("#run-all")
         visit.page.wait_for_function("() => document.querySelectorAll('#film [data-phase=done]').length === 2")
         assert statuses.count(202) == 2
-
-
-def test_a_file_that_is_gone_is_no_service_that_does_not_answer(visit: Visit, tmp_path: Path) -> None:
-    path = tmp_path / "dunes.png"
-    path.write_bytes(smooth_photo())
-    visit.open().page.set_input_files("#files", str(path))
-    visit.wait_ready()
-    path.unlink()
-    visit.run()
-    visit.page.wait_for_selector("#problem:visible")
-    assert "cannot read this file" in visit.text("#problem p")
-    assert visit.page.is_visible("#run")
-    visit.mishaps.clear()
