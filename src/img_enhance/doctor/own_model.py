@@ -134,8 +134,7 @@ def _costs(model: Model, store: WeightStore, device: Device, precision: Precisio
     """Memory and time by their titles, and how much more memory than planned a window takes."""
     network = network_on(device, model, store, precision)
     cells = max(_LEAST_SIDE, min(_MOST_SIDE, isqrt(int(_TIMED_FLOPS / model.flops))))
-    widest = min((segment.widest for segment in model.segments if segment.widest), default=cells)
-    cells = min(cells, widest)
+    cells = min(cells, model.widest or cells)
     side = cells * model.cell
     window = np.asarray(np.random.RandomState(1).rand(side, side, 3), np.float32)
     compiled = network.whole()
