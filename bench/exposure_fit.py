@@ -22,7 +22,6 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from exposure_scenes import against_sun, in_flash
 from img_enhance.light.colour import srgb
 from img_enhance.light.exposure_curve import exposed
 from img_enhance.light.exposure_estimate import stops_off
@@ -32,6 +31,8 @@ from img_enhance.photo import Photo
 from measure import say
 from photos import ROOT, Pixels
 from quality.collection import reduced
+from scenes.lamps import in_flash
+from scenes.sun import against_sun
 
 Array = npt.NDArray[Any]
 

@@ -2,10 +2,12 @@
 
 python bench/scene_fit.py PHOTOS [-o FILE] [--jobs N]
 
-PHOTOS has a folder for each kind of photo and `index.csv`, with the columns `category`, `file` and `origin`. Photos as they are have no
-cast; those of kinds that are lit by daylight or by white lamps are learned from with casts as well, as cameras make them. Photos of
-repositories that the bench reports (quality/real.py) are left out. Wants PyTorch. Before it writes, it learns from three quarters of the
-repositories at a time, and says how many photos of the fourth quarter are told apart.
+PHOTOS has a folder for each kind of photo and `index.csv`, with the columns `category`, `file` and `origin` (a repository, a colon, what
+the file is there). Photos as they are have no cast; those of kinds that are lit by daylight or by white lamps are learned from with casts
+as well, as cameras make them. Of most of these, scenes are made that are rare among free photos: low suns and their afterglow, stages and
+nights, which have no cast, and rooms in a weak flash, which are shown with a cast and without. Photos of repositories that the bench
+reports (quality/real.py) are left out. Wants PyTorch. Before it writes, it learns from three quarters of the repositories at a time, and
+says how many photos of the fourth quarter are told apart.
 """
 
 import argparse
@@ -34,9 +36,13 @@ from measure import say
 from photos import ROOT, Pixels
 from quality.collection import reduced
 from quality.degradations import CAST, Degradation, degraded
+from quality.light import decode, encode
 from quality.real import MEANT
+from scenes.lamps import at_night, in_flash, on_stage
+from scenes.sun import against_sun, in_afterglow
 
 Array = npt.NDArray[Any]
+Way = Callable[[Array, np.random.Generator], Array]
 
 WEIGHTS = ROOT / "src" / "img_enhance" / "light" / "scene.npz"
 _MOST_PIXELS = 50_000
@@ -45,8 +51,12 @@ _MOST_PIXELS = 50_000
 _LIT_WHITE = ("good", "backlit", "hall", "highkey", "saturated", "snow", "lowkey")
 _WEIGHT = {"sunset": 3.0, "concert": 4.0, "night": 2.0, "candle": 2.0, "snow": 2.0, "silhouette": 3.0, "saturated": 2.0}
 _LEFT_OUT = ("sepia", "grey")
-# The evidence by colours was learned from these photos, and is surer of them than of others: one in so many is enough.
-_KNOWN, _OF_KNOWN = "EliSchwartz/imagenet-sample-images", 4
+# Many photos of one kind of thing: they count less, and have no repository in common.
+_ALIKE, _ALIKE_WEIGHT = ("TensorFlow", "alexeygrigorev/clothing-dataset"), 0.5
+# Of photos of these kinds other scenes are made, of each so many of these; a flash is too little to colour a photo.
+_LIT = ("good", "hall", "saturated")
+_MADE: dict[str, Way] = {"(sun)": against_sun, "(afterglow)": in_afterglow, "(stage)": on_stage, "(night)": at_night}
+_MADE_WEIGHT, _MADE_OF_EACH = {"(sun)": 0.5, "(afterglow)": 0.5, "(stage)": 0.25, "(night)": 0.25, "(flash)": 1.0}, 2
 
 # Casts drawn: warm, cold, and beside daylight; in mired (a million over kelvin) and Duv, on sensors and curves as in quality/lessons.py.
 _WARM_MIRED, _COLD_MIRED, _ANY_MIRED = (175, 410), (65, 138), (100, 300)
@@ -94,25 +104,35 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def _is_for_learning(row: dict[str, str]) -> bool:
-    repository = row["origin"].partition(":")[0]
-    if row["category"] in _LEFT_OUT or repository in {photos.repository for photos in MEANT}:
-        return False
-    return repository != _KNOWN or zlib.crc32(row["file"].encode()) % _OF_KNOWN == 0
+    return row["category"] not in _LEFT_OUT and row["origin"].partition(":")[0] not in {photos.repository for photos in MEANT}
 
 
 def lessons_of(folder: Path, row: dict[str, str]) -> list[Lesson]:
-    """A photo as it is and, if it is lit by white light, with three casts; always the same."""
-    kind, name, repository = row["category"], row["file"], row["origin"].partition(":")[0]
+    """A photo as it is and, if it is lit by white light, with three casts, and scenes made of it; always the same."""
+    kind, name, origin = row["category"], row["file"], row["origin"].partition(":")[0]
     with Image.open(folder / name) as image:
         pixels = reduced(image.convert("RGB"), _MOST_PIXELS)
-    pictures = [(pixels, False)]
-    if kind in _LIT_WHITE and np.abs(pixels - pixels.mean(axis=2, keepdims=True)).mean() >= _LEAST_COLOUR:
-        pictures += [(degraded(pixels, cast, photo=name), True) for cast in _casts(name)]
-    # Photos of a collection of many things have nothing in common.
-    group = zlib.crc32((name if repository == _KNOWN else repository).encode()) % _FOLDS
-    seen = [(inputs_of(picture), cast) for picture, cast in pictures]
-    weight = _WEIGHT.get(kind, 1.0)
-    return [Lesson(kind, inputs, cast, 1.0 if cast else weight, group) for inputs, cast in seen if inputs is not None]
+    shown = [(kind, pixels, False, _WEIGHT.get(kind, 1.0))]
+    if np.abs(pixels - pixels.mean(axis=2, keepdims=True)).mean() >= _LEAST_COLOUR:
+        if kind in _LIT_WHITE:
+            shown += [("(casts)", degraded(pixels, cast, photo=name), True, 1.0) for cast in _casts(name)]
+        if kind in _LIT:
+            shown += [(scene, picture, cast, _MADE_WEIGHT[scene]) for scene, picture, cast in _made(pixels, name)]
+    alike = origin in _ALIKE
+    group = zlib.crc32((name if alike else origin).encode()) % _FOLDS
+    seen = [(kind, inputs_of(picture), cast, weight) for kind, picture, cast, weight in shown]
+    counts = _ALIKE_WEIGHT if alike else 1.0
+    return [Lesson(kind, inputs, cast, counts * weight, group) for kind, inputs, cast, weight in seen if inputs is not None]
+
+
+def _made(pixels: Pixels, name: str) -> Iterator[tuple[str, Pixels, bool]]:
+    """Scenes made of a photo, by name, and whether they were given a cast."""
+    random, light = np.random.default_rng(zlib.crc32(name.encode()) + 11), decode(pixels)
+    for scene in random.choice(tuple(_MADE), _MADE_OF_EACH, replace=False):
+        yield str(scene), encode(_MADE[scene](light, random).astype(np.float32)), False
+    flash, casts = encode(in_flash(light, random).astype(np.float32)), tuple(_casts(name))
+    yield "(flash)", flash, False
+    yield "(flash)", degraded(flash, casts[random.integers(len(casts))], photo=name), True
 
 
 def inputs_of(pixels: Pixels) -> Array | None:
@@ -187,11 +207,11 @@ def _report(lessons: Sequence[Lesson]) -> None:
             :, 0
         ]
     before = np.array([lesson.inputs[0] for lesson in lessons])
-    names = np.array(["(casts)" if lesson.cast else lesson.kind for lesson in lessons])
+    names = np.array([f"{lesson.kind} cast" if lesson.cast and lesson.kind != "(casts)" else lesson.kind for lesson in lessons])
     for name in sorted(set(names)):
         of_kind = names == name
         shares = [100 * float((values[of_kind] > 0).mean()) for values in (before, odds)]
-        print(f"{name:12} {np.count_nonzero(of_kind):5}  taken for casts: by colours {shares[0]:.0f} %, in the scene {shares[1]:.0f} %")
+        print(f"{name:14} {np.count_nonzero(of_kind):5}  taken for casts: by colours {shares[0]:.0f} %, in the scene {shares[1]:.0f} %")
 
 
 if __name__ == "__main__":
