@@ -81,13 +81,6 @@ class ModelTable:
             raise OptionError(f"{model.name} has no denoise", "leave it out, or use ", Setting("model", able))
         return model.with_denoise(denoise)
 
-    def file_named(self, name: str) -> WeightFile:
-        """The file with this name.
-
-        Raises: KeyError when there is none.
-        """
-        return {file.name: file for file in self.files}[name]
-
 
 _REAL_ESRGAN = "https://github.com/xinntao/Real-ESRGAN"
 _REAL_ESRGAN_PAPER = "Wang et al., Real-ESRGAN, ICCVW 2021, arXiv:2107.10833"
