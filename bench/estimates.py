@@ -30,8 +30,9 @@ from img_enhance.machine.kept_speeds import keep_speeds
 from img_enhance.machine.settings import model_table
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.photo import format_named
-from img_enhance.request.options import CLAHE, ExposureCorrection, Output, RealESRGAN, WhiteBalance
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import AUTO, Recipe
+from img_enhance.request.step_options import CLAHE, ExposureCorrection, RealESRGAN, WhiteBalance
 
 GOAL = 0.25
 

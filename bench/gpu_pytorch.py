@@ -25,8 +25,9 @@ from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load
 from img_enhance.passes.network import NetworkPlan
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, RealESRGAN
 from img_enhance.runtimes.torch import Torch
 from machine import header, header_text
 from measure import say

@@ -26,8 +26,9 @@ from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import Device
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes import runtime_on
 from machine import header, header_text
 from measure import say

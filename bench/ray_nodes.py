@@ -21,8 +21,9 @@ import psutil
 
 from img_enhance.batch.lanes import PhotoTask
 from img_enhance.batch.ray_lanes import RayLanes
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 NODE_BYTES = 3_000_000_000
 

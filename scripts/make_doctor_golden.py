@@ -23,7 +23,8 @@ from img_enhance.image_io import open_photo, read_into
 from img_enhance.image_io.extras import missing_extra
 from img_enhance.machine.settings import model_table, weight_store
 from img_enhance.photo import FORMATS
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
+from img_enhance.request.step_options import RealESRGAN
 
 FOLDER = Path(golden.__file__).parent
 

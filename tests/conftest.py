@@ -22,8 +22,9 @@ from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load, present
 from img_enhance.passes.sweep import Network
 from img_enhance.planning.plan import Device, RuntimeName
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes import runtime_on
 from random_weights import picture_like_weights
 

@@ -15,7 +15,7 @@ from img_enhance.passes.tones import TonePass
 from img_enhance.photo import Header, Metadata
 from img_enhance.planning.plan import Device, Pass, Plan, PlanRequest, Rates
 from img_enhance.planning.planner import make_plan
-from img_enhance.request.options import CLAHE, GFPGAN
+from img_enhance.request.step_options import CLAHE, GFPGAN
 from img_enhance.steps import tones_of
 
 PHOTO_MODEL = "realesrgan-x4plus"

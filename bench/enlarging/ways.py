@@ -10,8 +10,8 @@ from img_enhance.image_io import resample
 from img_enhance.models.model import Model
 from img_enhance.models.weights.store import present
 from img_enhance.photo import Photo
-from img_enhance.request.options import RealESRGAN, SuperImage
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN, SuperImage
 from photos import Pixels
 
 BICUBIC, LANCZOS = "bicubic", "Lanczos"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from img_enhance.engine import Engine
 from img_enhance.photo import Photo
-from img_enhance.request.options import STEP_OPTIONS, StepOptions
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import STEP_OPTIONS, StepOptions
 from img_enhance.suggest.suggest import suggest
 from photos import Pixels
 from quality.degradations import CAST, EXPOSURE, LOW_LIGHT

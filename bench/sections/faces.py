@@ -26,8 +26,8 @@ from img_enhance.models.weights.cache import WeightStore
 from img_enhance.models.weights.store import load
 from img_enhance.photo import Photo
 from img_enhance.planning.planner import choose_precision
-from img_enhance.request.options import GFPGAN
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import GFPGAN
 from img_enhance.runtimes import runtime_on
 from measure import run, say
 from settings import Settings

@@ -14,8 +14,8 @@ from img_enhance.models.weights.store import load
 from img_enhance.passes.network import NetworkPlan
 from img_enhance.photo import Photo
 from img_enhance.planning.planner import choose_precision
-from img_enhance.request.options import RealESRGAN
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes.openvino import OpenVINO
 from measure import say
 from photos import Pixels, main_source, photo_pixels, size_of

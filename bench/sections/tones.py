@@ -8,8 +8,8 @@ from pathlib import Path
 from img_enhance.engine import Engine
 from img_enhance.geometry import Size
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, ExposureCorrection, StepOptions, WhiteBalance
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, ExposureCorrection, StepOptions, WhiteBalance
 from measure import our_command, run, say
 from photos import jpeg_photo, main_source, photo_pixels, size_of
 from settings import Settings

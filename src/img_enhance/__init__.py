@@ -12,32 +12,32 @@ if TYPE_CHECKING:
     from img_enhance.errors import ImgEnhanceError as ImgEnhanceError
     from img_enhance.photo import Photo as Photo
     from img_enhance.progress import Progress as Progress
-    from img_enhance.request.options import CLAHE as CLAHE
-    from img_enhance.request.options import GFPGAN as GFPGAN
-    from img_enhance.request.options import ExposureCorrection as ExposureCorrection
     from img_enhance.request.options import Machine as Machine
     from img_enhance.request.options import Output as Output
-    from img_enhance.request.options import RealESRGAN as RealESRGAN
-    from img_enhance.request.options import SuperImage as SuperImage
-    from img_enhance.request.options import WhiteBalance as WhiteBalance
     from img_enhance.request.recipe import Recipe as Recipe
+    from img_enhance.request.step_options import CLAHE as CLAHE
+    from img_enhance.request.step_options import GFPGAN as GFPGAN
+    from img_enhance.request.step_options import ExposureCorrection as ExposureCorrection
+    from img_enhance.request.step_options import RealESRGAN as RealESRGAN
+    from img_enhance.request.step_options import SuperImage as SuperImage
+    from img_enhance.request.step_options import WhiteBalance as WhiteBalance
 
 # Loaded at first use, so that `import img_enhance` and `img-enhance --help` load neither numpy nor a runtime.
 _HOMES = {
-    "CLAHE": "request.options",
+    "CLAHE": "request.step_options",
     "Engine": "engine",
-    "ExposureCorrection": "request.options",
-    "GFPGAN": "request.options",
+    "ExposureCorrection": "request.step_options",
+    "GFPGAN": "request.step_options",
     "ImgEnhanceError": "errors",
     "Machine": "request.options",
     "Output": "request.options",
     "Photo": "photo",
     "Progress": "progress",
-    "RealESRGAN": "request.options",
+    "RealESRGAN": "request.step_options",
     "Recipe": "request.recipe",
     "Result": "engine.result",
-    "SuperImage": "request.options",
-    "WhiteBalance": "request.options",
+    "SuperImage": "request.step_options",
+    "WhiteBalance": "request.step_options",
     "enhance": "engine",
 }
 

@@ -23,8 +23,9 @@ from img_enhance.batch.work import NeedsMore, enhance_photo, is_uncut
 from img_enhance.engine import Engine
 from img_enhance.errors import DeviceError, MemoryBudgetError
 from img_enhance.machine.settings import weight_store
-from img_enhance.request.options import CLAHE, Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, RealESRGAN
 from waiting import wait_for
 
 STORE = weight_store({"IMG_ENHANCE_OFFLINE": "1"})

@@ -21,8 +21,9 @@ from img_enhance.batch.lanes import PhotoTask
 from img_enhance.batch.local_lanes import LocalLanes
 from img_enhance.errors import DeviceError
 from img_enhance.machine.settings import weight_store
-from img_enhance.request.options import CLAHE, Machine, Output, RealESRGAN
+from img_enhance.request.options import Machine, Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, RealESRGAN
 from waiting import wait_for
 
 pytestmark = [

@@ -12,8 +12,9 @@ from img_enhance.batch.lanes import PhotoTask
 from img_enhance.batch.links import thumbnail_files
 from img_enhance.batch.work import enhance_photo
 from img_enhance.engine import Engine
-from img_enhance.request.options import CLAHE, Output
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE
 
 SAMPLE = Path(__file__).parent.parent.parent / "samples" / "cat.png"
 

@@ -20,8 +20,8 @@ from enlarging.ways import BICUBIC, LANCZOS, LEVELS, Enlarged, bicubic, enlarged
 from img_enhance.engine import Engine
 from img_enhance.models.table import BUILT_IN
 from img_enhance.photo import Photo
-from img_enhance.request.options import RealESRGAN
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 Pixels = npt.NDArray[np.uint8]
 COMPACT = BUILT_IN.named("realesr-animevideov3")

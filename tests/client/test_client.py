@@ -22,8 +22,9 @@ from img_enhance.client.checks import CHECKS
 from img_enhance.engine.result import PhaseRecord, Result
 from img_enhance.errors import ImgEnhanceError, OptionError, UnsupportedPhoto
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, GFPGAN, KEY_VARIABLE, RealESRGAN
+from img_enhance.request.options import KEY_VARIABLE
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, GFPGAN, RealESRGAN
 from small_plan import DONE_TEXT, PASSES, planned
 
 TWICE = Recipe.from_mapping(RECIPE)

@@ -19,8 +19,9 @@ from img_enhance.models.networks.segment import Precision
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import RuntimeName
-from img_enhance.request.options import ExposureCorrection, Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import ExposureCorrection, RealESRGAN
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.runtimes.runtime import Array, Compiled
 

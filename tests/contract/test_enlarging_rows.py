@@ -27,8 +27,9 @@ from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import Device
 from img_enhance.planning.planner import choose_precision
-from img_enhance.request.options import Machine, RealESRGAN, SuperImage
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN, SuperImage
 
 Pixels = npt.NDArray[np.uint8]
 NetworkOf = Callable[[str, Precision], Network]
@@ -124,7 +125,7 @@ from img_enhance.engine import Engine, device_engine, networks
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load, present
 from img_enhance.photo import Photo
-from img_enhance.request.options import RealESRGAN, SuperImage
+from img_enhance.request.step_options import RealESRGAN, SuperImage
 from img_enhance.request.recipe import Recipe
 
 model = BUILT_IN.named(sys.argv[1])

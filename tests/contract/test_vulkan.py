@@ -26,8 +26,9 @@ from img_enhance.passes.probe import LEAST_DECIBELS, PrecisionRefused, probe, pr
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import RuntimeName
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.reference import NumpyOps, run_reference
 from img_enhance.runtimes.runtime import Runtime

@@ -21,7 +21,7 @@ from img_enhance.models.weights.cache import WeightStore
 from img_enhance.photo import Photo
 from img_enhance.planning.speeds import RESAMPLING, network_work, step_work
 from img_enhance.planning.sweep_planner import WHOLE_PIXELS
-from img_enhance.request.options import GFPGAN, StepOptions
+from img_enhance.request.step_options import GFPGAN, StepOptions
 
 COMPACT = ModelTable((BUILT_IN.named("realesr-animevideov3"),), (), BUILT_IN.detector)
 STEPS = tuple(options.name for options in algorithms.ON_LIGHT)

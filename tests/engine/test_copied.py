@@ -21,8 +21,9 @@ from img_enhance.image_io import read as reading
 from img_enhance.image_io.images import open_image
 from img_enhance.metadata import xmp
 from img_enhance.photo import WRITTEN, Metadata, Photo
-from img_enhance.request.options import ExposureCorrection, Input, Output, StepOptions, WhiteBalance
+from img_enhance.request.options import Input, Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import ExposureCorrection, StepOptions, WhiteBalance
 
 NOTHING = Recipe(steps=())
 OFF = WhiteBalance(enhance_level=0)

@@ -13,8 +13,9 @@ from img_enhance.errors import OptionError
 from img_enhance.passes.network import NetworkPlan
 from img_enhance.photo import Photo
 from img_enhance.planning import sweep_planner
-from img_enhance.request.options import CLAHE, ExposureCorrection, Output, RealESRGAN, StepOptions
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, ExposureCorrection, RealESRGAN, StepOptions
 
 Pixels = npt.NDArray[np.uint8]
 

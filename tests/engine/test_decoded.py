@@ -22,8 +22,9 @@ from img_enhance.image_io import whole
 from img_enhance.image_io.read import read_photo
 from img_enhance.photo import Photo
 from img_enhance.planning import planner as planning
-from img_enhance.request.options import ExposureCorrection, Limits, RealESRGAN, WhiteBalance
+from img_enhance.request.options import Limits
 from img_enhance.request.recipe import AUTO, Recipe
+from img_enhance.request.step_options import ExposureCorrection, RealESRGAN, WhiteBalance
 from img_enhance.workers import worker
 from img_enhance.workers.engine_worker import enhanced
 from img_enhance.workers.protocol import CheckPhoto, EnhancePhoto, Succeeded

@@ -43,8 +43,9 @@ from img_enhance.planning import planner as planning
 from img_enhance.planning.plan import Device, PlanRequest
 from img_enhance.planning.planner import make_plan
 from img_enhance.progress import Progress
-from img_enhance.request.options import Machine, Output, RealESRGAN
+from img_enhance.request.options import Machine, Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
 from img_enhance.runtimes.reference import run_reference
 
@@ -453,7 +454,8 @@ import json, sys
 from img_enhance.machine.memory import Peak
 with Peak(seconds=0.002) as peak:
     from img_enhance.engine import Engine
-    from img_enhance.request.options import Machine, RealESRGAN
+    from img_enhance.request.options import Machine
+    from img_enhance.request.step_options import RealESRGAN
     from img_enhance.request.recipe import Recipe
     photo, output, model, precision, max_memory = sys.argv[1:]
     with Engine(Machine(precision=precision, max_memory=int(max_memory) or None)) as engine:

@@ -35,8 +35,9 @@ from img_enhance.passes.sweep import Network
 from img_enhance.photo import Header, Photo
 from img_enhance.planning.plan import Device, PlanRequest, Rates
 from img_enhance.planning.planner import choose_precision, make_plan
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes import can_run, foreign, foreign_runtime
 from img_enhance.runtimes.foreign import looked_at
 from img_enhance.runtimes.measuring import _seeing

@@ -29,8 +29,9 @@ from img_enhance.passes.sweep import Network, sweep
 from img_enhance.photo import Header, Photo
 from img_enhance.planning.plan import Device, Pass, Plan, PlanRequest, Rates
 from img_enhance.planning.planner import make_plan
-from img_enhance.request.options import GFPGAN, Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import GFPGAN, RealESRGAN
 from img_enhance.runtimes import runtime_on
 from img_enhance.runtimes.openvino import Compiled, OpenVINO
 from img_enhance.runtimes.runtime import Runtime

@@ -18,8 +18,9 @@ from img_enhance.models.own import Origin, OwnModel, keep
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.models.weights.safetensors import write_safetensors
 from img_enhance.photo import Photo
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes import foreign
 from onnx_files import doubling_file
 from own_networks import CARRIER, carrier_file, carrier_weights

@@ -10,8 +10,8 @@ import pytest
 
 from img_enhance.engine import Engine
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE
 
 Save = Callable[[str, npt.NDArray[Any]], Path]
 CONTRAST = Recipe(steps=(CLAHE(),))

@@ -13,8 +13,9 @@ from img_enhance.engine.result import Result
 from img_enhance.errors import OptionError, OutputError
 from img_enhance.geometry import Size
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, Output, RealESRGAN, StepOptions
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, RealESRGAN, StepOptions
 
 Pixels = npt.NDArray[np.uint8]
 COMPACT = "realesr-animevideov3"

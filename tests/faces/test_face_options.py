@@ -6,7 +6,7 @@ from img_enhance.errors import OptionError
 from img_enhance.geometry import Box
 from img_enhance.models.table import BUILT_IN, FACE_MODEL_NAMES
 from img_enhance.request.form import from_mapping, to_mapping
-from img_enhance.request.options import GFPGAN
+from img_enhance.request.step_options import GFPGAN
 
 
 def test_every_face_model_has_a_weight_file() -> None:

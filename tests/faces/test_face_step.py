@@ -32,8 +32,9 @@ from img_enhance.models.weights.cache import WeightStore
 from img_enhance.models.weights.store import load
 from img_enhance.passes.faces import FacePlan
 from img_enhance.photo import Photo
-from img_enhance.request.options import GFPGAN, Machine, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import AUTO, Recipe
+from img_enhance.request.step_options import GFPGAN, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.runtimes.openvino import Compiled
 from img_enhance.suggest.suggest import suggest
 

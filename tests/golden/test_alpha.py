@@ -10,8 +10,8 @@ from small_pictures import Array, noise, photo_of, read, write
 from img_enhance.engine import Engine
 from img_enhance.image_io import resample
 from img_enhance.image_io.bleed import bleed
-from img_enhance.request.options import RealESRGAN
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 SCALE = 4
 STEPS = 5

@@ -14,8 +14,8 @@ from img_enhance.errors import PhotoError
 from img_enhance.image_io import PhotoFile, open_photo, read_photo, read_whole
 from img_enhance.machine.canvas import new_canvas
 from img_enhance.photo import Photo
-from img_enhance.request.options import RealESRGAN
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 Pixels = npt.NDArray[Any]
 

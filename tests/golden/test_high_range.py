@@ -21,8 +21,9 @@ from img_enhance.light.hdr import range_of, screen_light
 from img_enhance.metadata.beside import STATED_LIGHT
 from img_enhance.metadata.colours import BT2020, DISPLAY_P3
 from img_enhance.photo import FORMATS, HighRange, Photo
-from img_enhance.request.options import ExposureCorrection, Output, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 
 TWICE = RealESRGAN(model="realesr-animevideov3", upscale=2)
 HALF = RealESRGAN(width=48)

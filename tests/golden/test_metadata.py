@@ -15,8 +15,9 @@ from small_pictures import photo_of, read, smooth, write
 from img_enhance.engine import Engine
 from img_enhance.metadata.blob import tiff_of
 from img_enhance.photo import WRITTEN, Metadata
-from img_enhance.request.options import Output, RealESRGAN
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 FORMATS = [entry.name for entry in WRITTEN]
 IN_AND_OUT = list(itertools.product(FORMATS, FORMATS))

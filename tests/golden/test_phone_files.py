@@ -35,8 +35,9 @@ from img_enhance.engine import Engine
 from img_enhance.engine.result import Result
 from img_enhance.metadata.attached import behind
 from img_enhance.metadata.xmp import Attached, attached_in
-from img_enhance.request.options import CLAHE, Output, RealESRGAN, StepOptions
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, RealESRGAN, StepOptions
 
 TWICE = RealESRGAN(model="realesr-animevideov3", upscale=2)
 # Of JPEG at quality 95, and of what enlarging does to a ramp at its ends.

@@ -14,8 +14,8 @@ from img_enhance.engine import Engine
 from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.image_io import extras, open_photo
 from img_enhance.photo import FORMATS, format_named
-from img_enhance.request.options import WhiteBalance
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import WhiteBalance
 
 # XYZ to linear sRGB (IEC 61966-2-1): what the camera's filters see.
 MATRIX = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040, 1.0570)

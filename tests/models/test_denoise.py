@@ -20,8 +20,8 @@ from img_enhance.models.weights.store import load, present
 from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.sweep import Network
 from img_enhance.photo import Photo
-from img_enhance.request.options import RealESRGAN
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes.openvino import OpenVINO
 from img_enhance.steps import passes_of
 from random_weights import random_weights

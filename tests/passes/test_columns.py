@@ -10,8 +10,9 @@ import pyvips
 from img_enhance.engine import Engine
 from img_enhance.metadata.xmp import properties_of
 from img_enhance.photo import Metadata, Photo
-from img_enhance.request.options import Machine, Output, RealESRGAN
+from img_enhance.request.options import Machine, Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 Pixels = npt.NDArray[np.uint8]
 COMPACT = "realesr-animevideov3"

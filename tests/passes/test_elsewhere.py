@@ -17,8 +17,9 @@ from img_enhance.passes.network import NetworkPlan
 from img_enhance.photo import Photo
 from img_enhance.planning.area_task import AreaTask
 from img_enhance.planning.spread_planner import Spreading, area_flops, spread_areas
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 F32 = Machine(precision="f32")
 ANIME = "realesrgan-x4plus-anime"

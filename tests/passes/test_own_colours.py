@@ -14,8 +14,9 @@ from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.own_colours import Enlarged, keep_colours, looks_grey, own_colours_bytes
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import Device, PassResources, Rates
-from img_enhance.request.options import Machine, Output, RealESRGAN
+from img_enhance.request.options import Machine, Output
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 Pixels = npt.NDArray[Any]
 COMPACT = "realesr-animevideov3"

@@ -12,8 +12,8 @@ from img_enhance.light.colour import with_depth
 from img_enhance.passes import strips
 from img_enhance.passes.tones import TonePlan
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.steps import STEPS, ToneStep
 
 Pixels = npt.NDArray[np.uint8]

@@ -23,7 +23,7 @@ from img_enhance.planning import planner as planning
 from img_enhance.planning.plan import Device, Pass, Plan, PlanRequest, Rates
 from img_enhance.planning.planner import allowed_bytes, choose_precision, make_plan
 from img_enhance.planning.windows import length
-from img_enhance.request.options import ExposureCorrection
+from img_enhance.request.step_options import ExposureCorrection
 from img_enhance.steps import tones_of
 from small_plan import FILE
 

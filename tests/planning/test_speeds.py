@@ -25,7 +25,7 @@ from img_enhance.planning.speeds import (
     usual,
     writing_work,
 )
-from img_enhance.request.options import CLAHE
+from img_enhance.request.step_options import CLAHE
 from img_enhance.steps import STEPS, ToneStep, tones_of
 
 CUTS: tuple[Cut, ...] = ("whole", "stages")

@@ -17,7 +17,7 @@ from img_enhance.planning import sweep_planner
 from img_enhance.planning.plan import Device, Pass, Plan, PlanRequest, Rates
 from img_enhance.planning.planner import choose_precision, make_plan
 from img_enhance.planning.sweep_planner import features_bytes
-from img_enhance.request.options import GFPGAN
+from img_enhance.request.step_options import GFPGAN
 
 CARD = Device(
     name="Card",

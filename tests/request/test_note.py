@@ -4,7 +4,7 @@ import pytest
 
 from img_enhance.errors import RecipeError
 from img_enhance.request.note import note_of, steps_in
-from img_enhance.request.options import CLAHE, GFPGAN, STEP_OPTIONS, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.request.step_options import CLAHE, GFPGAN, STEP_OPTIONS, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 
 CASES: tuple[tuple[StepOptions, ...], ...] = (
     (),

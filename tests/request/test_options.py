@@ -8,7 +8,8 @@ from img_enhance.cli.flags import flag_of
 from img_enhance.errors import OptionError
 from img_enhance.models.table import MODEL_NAMES
 from img_enhance.request.form import Field, fields, to_mapping
-from img_enhance.request.options import STEP_OPTIONS, Machine, Output, RealESRGAN, Server
+from img_enhance.request.options import Machine, Output, Server
+from img_enhance.request.step_options import STEP_OPTIONS, RealESRGAN
 
 CLASSES: tuple[type[Any], ...] = (*STEP_OPTIONS, Output, Machine, Server)
 FIELDS = [(options, field) for options in CLASSES for field in fields(options)]

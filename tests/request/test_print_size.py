@@ -4,8 +4,8 @@ import pytest
 
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Size
-from img_enhance.request.options import RealESRGAN
 from img_enhance.request.print_size import print_from_text
+from img_enhance.request.step_options import RealESRGAN
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from img_enhance.errors import OptionError, RecipeError
 from img_enhance.models.table import MODEL_NAMES
 from img_enhance.photo import FORMAT_NAMES
-from img_enhance.request.options import Output, RealESRGAN
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import VERSION, Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 STEP = {"step": "real_esrgan"}
 KNOWN = "white_balance, exposure_correction, clahe, real_esrgan, super_image, gfpgan"

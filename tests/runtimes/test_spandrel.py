@@ -23,8 +23,9 @@ from img_enhance.models.weights.own_file import read_foreign
 from img_enhance.models.weights.safetensors import write_safetensors
 from img_enhance.models.weights.store import load
 from img_enhance.photo import Photo
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes import foreign_child
 
 STUBS = Path(__file__).parents[1] / "stubs"

@@ -16,7 +16,8 @@ from served import Served, is_problem, noisy_photo
 
 from img_enhance.cli.recipes import read_recipe
 from img_enhance.jobs.spool import Spool
-from img_enhance.request.options import Output, WhiteBalance
+from img_enhance.request.options import Output
+from img_enhance.request.step_options import WhiteBalance
 from img_enhance.service.conversions import converted_file
 from img_enhance.service.problems import Problem
 from img_enhance.service.settings import Settings

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from served import Served, is_problem, noisy_photo, plain_photo, png, served
 
-from img_enhance.request.options import LIGHT_STEPS
+from img_enhance.request.step_options import LIGHT_STEPS
 from img_enhance.steps import STEPS, ToneStep
 
 HEIC = Path(__file__).parent.parent / "heic" / "exact.heic"

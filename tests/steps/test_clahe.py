@@ -15,7 +15,7 @@ from img_enhance.light.noise import VISIBLE_NOISE, noise_levels
 from img_enhance.light.tone import root_index
 from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE
+from img_enhance.request.step_options import CLAHE
 from img_enhance.steps.clahe import LEVELS, Tiling, histograms, limited_to_detail, measure, steepest, tables_of
 
 Levels = npt.NDArray[np.uint8]

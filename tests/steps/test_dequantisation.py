@@ -10,7 +10,7 @@ from img_enhance.light.exposure_curve import exposure_table
 from img_enhance.machine.canvas import Pixels
 from img_enhance.passes.tones import MOST_REACH
 from img_enhance.photo import Photo
-from img_enhance.request.options import ExposureCorrection
+from img_enhance.request.step_options import ExposureCorrection
 from img_enhance.steps import exposure_correction
 
 BRIGHTER, DARKER = ExposureCorrection(ev=3.0, local="off"), ExposureCorrection(ev=-3.0)

@@ -7,7 +7,7 @@ from img_enhance.geometry import Size
 from img_enhance.models.table import BUILT_IN
 from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
-from img_enhance.request.options import Enlarging, RealESRGAN, SuperImage
+from img_enhance.request.step_options import Enlarging, RealESRGAN, SuperImage
 from img_enhance.steps import passes_of
 
 SIZE = Size(30, 20)

@@ -13,7 +13,7 @@ from img_enhance.light.exposure_curve import exposed as exposed_light
 from img_enhance.light.exposure_curve import exposure_curve
 from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
-from img_enhance.request.options import ExposureCorrection
+from img_enhance.request.step_options import ExposureCorrection
 from img_enhance.steps import tones_of
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts, measure
 from img_enhance.suggest.rules import LEAST_STOPS

@@ -14,7 +14,7 @@ from img_enhance.light.noise_filter import REACH, variances_to_take_out, without
 from img_enhance.machine.canvas import Pixels
 from img_enhance.passes.tones import MOST_REACH
 from img_enhance.photo import Photo
-from img_enhance.request.options import ExposureCorrection
+from img_enhance.request.step_options import ExposureCorrection
 from img_enhance.steps import exposure_correction
 from img_enhance.steps.exposure_correction import ExposureCorrectionFacts
 

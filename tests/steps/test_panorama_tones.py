@@ -13,8 +13,8 @@ from PIL.PngImagePlugin import PngInfo
 from img_enhance.engine import Engine
 from img_enhance.light.lattice import Lattice, smoothed
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, ExposureCorrection, StepOptions
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, ExposureCorrection, StepOptions
 from img_enhance.steps import clahe, exposure_correction
 
 HEIGHT, WIDTH = 128, 512

@@ -11,7 +11,7 @@ from tone_pictures import at_ends, cut, run, run_in_parts, scene
 
 from img_enhance.machine.canvas import Pixels
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, ExposureCorrection
+from img_enhance.request.step_options import CLAHE, ExposureCorrection
 from img_enhance.steps import tones_of
 from img_enhance.words import spoken
 

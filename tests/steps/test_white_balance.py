@@ -19,7 +19,7 @@ from img_enhance.light.colour import Encoding, Pixels, encoding_of, srgb
 from img_enhance.light.illuminant import chromaticity, cones, cones_of_rgb, ordinary_duv
 from img_enhance.light.toning import toned
 from img_enhance.photo import Metadata, Photo
-from img_enhance.request.options import WhiteBalance
+from img_enhance.request.step_options import WhiteBalance
 from img_enhance.steps.white_balance import apply, measure, strength_asked_for
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "cat.png"

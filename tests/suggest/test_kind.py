@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from conftest import SAMPLE
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, ExposureCorrection, WhiteBalance
+from img_enhance.request.step_options import CLAHE, ExposureCorrection, WhiteBalance
 from img_enhance.suggest.analysis import analyse
 from img_enhance.suggest.appearance import appearance
 from img_enhance.suggest.kind import DRAWING, FALSE_COLOUR, KINDS, LEAST_SIDE, PAINTING, PHOTO, Kind, kind_of

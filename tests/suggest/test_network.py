@@ -16,8 +16,9 @@ from img_enhance.models.table import BUILT_IN, ModelTable
 from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.photo import Photo
-from img_enhance.request.options import GFPGAN, Limits, RealESRGAN
+from img_enhance.request.options import Limits
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import GFPGAN, RealESRGAN
 from img_enhance.suggest.analysis import PhotoFacts
 from img_enhance.suggest.kind import DRAWING, FALSE_COLOUR, KINDS, PAINTING, PHOTO
 from img_enhance.suggest.network import FOR_DRAWINGS, FOR_NOISE, FOR_PHOTOS, here, is_flat_drawing

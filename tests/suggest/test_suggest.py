@@ -18,8 +18,9 @@ from conftest import SAMPLE
 from img_enhance.errors import DiskError, PhotoError, PhotoTooLarge
 from img_enhance.light.illuminant import chromaticity, grey_difference
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Limits, Machine, RealESRGAN, WhiteBalance
+from img_enhance.request.options import Limits, Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, WhiteBalance
 from img_enhance.suggest.analysis import Cast, Luminance, PhotoFacts, analyse
 from img_enhance.suggest.rules import RULES, TOLERATED_DIFFERENCE, worth_taking_out
 from img_enhance.suggest.suggest import Suggestion, suggest, suggest_file, suggest_for

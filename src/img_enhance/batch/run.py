@@ -29,8 +29,8 @@ from img_enhance.models.model import Model
 from img_enhance.models.table import ModelTable
 from img_enhance.models.weights.cache import sha256_of
 from img_enhance.photo import format_named
-from img_enhance.request.options import GFPGAN, RealESRGAN, StepOptions, SuperImage
 from img_enhance.request.recipe import AUTO, Recipe
+from img_enhance.request.step_options import GFPGAN, RealESRGAN, StepOptions, SuperImage
 from img_enhance.words import Setting, Words
 
 _LOOK_SECONDS = 0.2

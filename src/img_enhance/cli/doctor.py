@@ -12,7 +12,7 @@ from img_enhance.cli.models import store_of
 from img_enhance.cli.screen import raising
 from img_enhance.errors import MachineError
 from img_enhance.machine.settings import model_table
-from img_enhance.request.options import STEP_OPTIONS
+from img_enhance.request.step_options import STEP_OPTIONS
 
 if TYPE_CHECKING:
     from img_enhance.doctor.finding import Finding

@@ -20,8 +20,9 @@ from img_enhance.cli.models import OFFLINE
 from img_enhance.cli.recipes import read_recipe
 from img_enhance.errors import OptionError
 from img_enhance.machine.threads import limit_threads
-from img_enhance.request.options import STEP_OPTIONS, Enlarging, Input, Limits, Machine, Output, Server, StepOptions
+from img_enhance.request.options import Input, Limits, Machine, Output, Server
 from img_enhance.request.recipe import AUTO, Recipe, files_named
+from img_enhance.request.step_options import STEP_OPTIONS, Enlarging, StepOptions
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from img_enhance.cli.models import OFFLINE, offer, store_of
 from img_enhance.cli.screen import interruptible, say
 from img_enhance.machine.settings import model_table
 from img_enhance.photo import format_named
-from img_enhance.request.options import GFPGAN, Input, Machine, Output
+from img_enhance.request.options import Input, Machine, Output
+from img_enhance.request.step_options import GFPGAN
 
 if TYPE_CHECKING:
     from img_enhance.faces.detect import Face

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from img_enhance.errors import OptionError
 from img_enhance.files import RESULT
 from img_enhance.request.form import Field, fields, from_text
-from img_enhance.request.options import STEP_OPTIONS, RealESRGAN, StepOptions
+from img_enhance.request.step_options import STEP_OPTIONS, RealESRGAN, StepOptions
 from img_enhance.words import Pull, Term, spoken
 
 EXIT_CODES = """\

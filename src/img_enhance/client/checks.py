@@ -17,8 +17,9 @@ from img_enhance.client.form import Form
 from img_enhance.client.jobs import JobStatus
 from img_enhance.errors import ImgEnhanceError, UnsupportedPhoto, UserError
 from img_enhance.jobs.refusals import KeyMissing, KeyUnknown, NotHere
-from img_enhance.request.options import KEY_VARIABLE, RealESRGAN
+from img_enhance.request.options import KEY_VARIABLE
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.words import Setting, Words
 
 _SIDE = 16

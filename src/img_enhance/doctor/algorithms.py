@@ -30,7 +30,7 @@ from img_enhance.models.own import own_models
 from img_enhance.models.weights.cache import found
 from img_enhance.photo import Photo
 from img_enhance.planning.speeds import DETECTING, RESAMPLING, step_work
-from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, SuperImage, WhiteBalance
+from img_enhance.request.step_options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, SuperImage, WhiteBalance
 from img_enhance.units import bytes_text, seconds_text
 from img_enhance.words import Pull, Words
 

@@ -8,7 +8,7 @@ from img_enhance.errors import ImgEnhanceError
 from img_enhance.models.model import Model
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weights.cache import WeightStore, copies, found, missing
-from img_enhance.request.options import GFPGAN, RealESRGAN, SuperImage
+from img_enhance.request.step_options import GFPGAN, RealESRGAN, SuperImage
 from img_enhance.units import bytes_text
 from img_enhance.words import Pull, Words
 

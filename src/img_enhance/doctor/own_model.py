@@ -29,7 +29,8 @@ from img_enhance.models.weights.cache import WeightStore
 from img_enhance.photo import Photo
 from img_enhance.planning.plan import Device
 from img_enhance.planning.sweep_planner import reach_of
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
+from img_enhance.request.step_options import RealESRGAN
 from img_enhance.runtimes.runtime import Compiled, Picture
 from img_enhance.words import Setting
 

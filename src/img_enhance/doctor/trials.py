@@ -25,8 +25,8 @@ from img_enhance.planning.plan import Device
 from img_enhance.planning.planner import choose_precision
 from img_enhance.planning.speeds import Cut, Speed, network_work
 from img_enhance.planning.sweep_planner import WHOLE_PIXELS, cut_of, stages_of
-from img_enhance.request.options import GFPGAN, RealESRGAN, StepOptions, SuperImage
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import GFPGAN, RealESRGAN, StepOptions, SuperImage
 
 # What networks' answers are checked on.
 CHECKED = Size(64, 48)

@@ -18,8 +18,9 @@ from img_enhance.models.model import Model
 from img_enhance.photo import Photo, format_named, format_of_ending
 from img_enhance.planning.plan import PassPlan, Plan
 from img_enhance.request.note import note_of
-from img_enhance.request.options import QUALITIES, StepOptions
+from img_enhance.request.options import QUALITIES
 from img_enhance.request.recipe import AUTO, Reason, Recipe
+from img_enhance.request.step_options import StepOptions
 from img_enhance.words import Words, joined
 
 

@@ -12,7 +12,7 @@ from img_enhance.faces.paste import Patch, mask, paste, patch
 from img_enhance.faces.sharpness import SHARP, sharpness
 from img_enhance.geometry import Box, Size, share_in_common
 from img_enhance.machine.canvas import Pixels
-from img_enhance.request.options import GFPGAN
+from img_enhance.request.step_options import GFPGAN
 
 # From a face in GFPGAN's square, (512, 512, 3) RGB from -1 to 1, to the restored one.
 Restore = Callable[[Array], Array]

@@ -21,7 +21,7 @@ from img_enhance.planning.plan import UNRECORDED, PassResources
 from img_enhance.planning.speeds import DETECTING, Speed, network_work, seconds_of
 from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
 from img_enhance.planning.sweep_planner import START_SECONDS, copies_bytes, scratch_of
-from img_enhance.request.options import GFPGAN
+from img_enhance.request.step_options import GFPGAN
 from img_enhance.runtimes.runtime import Picture
 from img_enhance.words import Setting, asks_nothing
 

@@ -21,7 +21,7 @@ from img_enhance.photo import Photo
 from img_enhance.planning.plan import UNRECORDED, PassResources
 from img_enhance.planning.speeds import seconds_of, step_work
 from img_enhance.planning.sweep_plan import RECORDED_AS_STORE, Medium
-from img_enhance.request.options import StepOptions
+from img_enhance.request.step_options import StepOptions
 
 # So many rows above and below its own a strip may look at.
 MOST_REACH = 7

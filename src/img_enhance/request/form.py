@@ -19,6 +19,9 @@ Unit = Literal["", "bytes", "pixels"]
 # No option has a use for more; NaN and infinity are outside too.
 LARGEST = 10**18
 
+# No format holds a longer side of a picture.
+LONGEST_SIDE = 2**31 - 1
+
 # Of what may be a path: the most that systems take.
 LONGEST_TEXT = 4096
 
@@ -154,7 +157,7 @@ def from_text(field: Field, text: str) -> int | float | str:
     return int(number) if field.type is int else float(number)
 
 
-def box_from_text(name: str, text: str, *, largest_side: int) -> Box:
+def box_from_text(name: str, text: str, *, largest_side: int = LONGEST_SIDE) -> Box:
     """The box that a person typed as "X,Y,W,H".
 
     Raises: OptionError when it is none, or covers nothing, or one of its sides is longer than `largest_side`.

@@ -6,7 +6,7 @@ from typing import Any
 from img_enhance.errors import RecipeError
 from img_enhance.models.names import is_file
 from img_enhance.request.form import Field, fields, from_text, to_mapping
-from img_enhance.request.options import STEP_OPTIONS, RealESRGAN, StepOptions
+from img_enhance.request.step_options import STEP_OPTIONS, RealESRGAN, StepOptions
 
 # A step with its options. What is no step says how large photo and result are.
 _STEP = re.compile(r"(\w+)\((.*)\)")
@@ -15,7 +15,7 @@ _STEP = re.compile(r"(\w+)\((.*)\)")
 def note_of(steps: tuple[StepOptions, ...]) -> str:
     """The steps with their options, each as NAME(OPTION=VALUE, ...).
 
-    >>> from img_enhance.request.options import RealESRGAN
+    >>> from img_enhance.request.step_options import RealESRGAN
     >>> note_of((RealESRGAN(upscale=2.0),))
     'real_esrgan(model=realesrgan-x4plus, upscale=2.0)'
     """

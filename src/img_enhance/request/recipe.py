@@ -8,7 +8,8 @@ from typing import Any, Literal
 from img_enhance.errors import OptionError, RecipeError
 from img_enhance.models.names import is_file
 from img_enhance.request.form import from_mapping, to_mapping
-from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Output, RealESRGAN, StepOptions
+from img_enhance.request.options import Input, Limits, Output
+from img_enhance.request.step_options import STEP_OPTIONS, RealESRGAN, StepOptions
 from img_enhance.words import Words
 
 VERSION = 1

@@ -6,8 +6,9 @@ from typing import Any
 
 from img_enhance.photo import FORMAT_NAMES
 from img_enhance.request.form import Field, fields
-from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Output
+from img_enhance.request.options import Input, Limits, Output
 from img_enhance.request.recipe import AUTO
+from img_enhance.request.step_options import STEP_OPTIONS
 from img_enhance.service.problems import MEDIA_TYPE
 from img_enhance.service.views import ProblemView
 

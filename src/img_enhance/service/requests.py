@@ -12,8 +12,9 @@ from typing import Any, Literal
 from img_enhance.errors import OptionError, RecipeError
 from img_enhance.jobs.refusals import MalformedRequest
 from img_enhance.request.form import Field, fields, from_text
-from img_enhance.request.options import STEP_OPTIONS, Enlarging, Output, RealESRGAN, StepOptions
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import AUTO, Recipe, files_named
+from img_enhance.request.step_options import STEP_OPTIONS, Enlarging, RealESRGAN, StepOptions
 
 SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
 KEEP_PHOTO, PHOTO_URL, CALLBACK_URL = "keep_photo", "photo_url", "callback_url"

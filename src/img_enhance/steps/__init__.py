@@ -9,7 +9,7 @@ from img_enhance.models.table import ModelTable
 from img_enhance.passes.faces import FacePass
 from img_enhance.passes.tones import TonePass, Tones
 from img_enhance.planning.plan import Pass
-from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, SuperImage, WhiteBalance
+from img_enhance.request.step_options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, SuperImage, WhiteBalance
 from img_enhance.steps import clahe, enlarging, exposure_correction, white_balance
 
 

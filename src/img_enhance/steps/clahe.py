@@ -22,7 +22,7 @@ from img_enhance.light.lightness import light_table, lightness_table
 from img_enhance.light.noise import VISIBLE_NOISE, NoiseLevels, noise_levels
 from img_enhance.light.tone import Target, decoded, looked_up, luminance_of, relit, root_index
 from img_enhance.photo import Photo
-from img_enhance.request.options import CLAHE
+from img_enhance.request.step_options import CLAHE
 from img_enhance.words import Setting, asks_nothing
 
 LEVELS = 256

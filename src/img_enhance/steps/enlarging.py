@@ -11,7 +11,7 @@ from img_enhance.passes.columns import ColumnsPass
 from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
 from img_enhance.planning.plan import Pass
-from img_enhance.request.options import Enlarging, RealESRGAN, SuperImage
+from img_enhance.request.step_options import Enlarging, RealESRGAN, SuperImage
 from img_enhance.words import Setting
 
 LARGEST_FACTOR = 16

@@ -33,7 +33,7 @@ from img_enhance.light.tone import (
     root_index,
 )
 from img_enhance.photo import Photo
-from img_enhance.request.options import ExposureCorrection
+from img_enhance.request.step_options import ExposureCorrection
 from img_enhance.words import Setting, Words, asks_nothing
 
 # Less than this part of a photo clipped is highlights and lamps, as in any photo.

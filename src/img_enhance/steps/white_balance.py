@@ -26,7 +26,7 @@ from img_enhance.light.illuminant_estimate import LEAST_RESPONSE, Estimate, esti
 from img_enhance.light.learned import log_odds_of, probability
 from img_enhance.light.tone import blocks, encode_table
 from img_enhance.photo import Photo
-from img_enhance.request.options import WhiteBalance
+from img_enhance.request.step_options import WhiteBalance
 from img_enhance.words import Setting, Words, asks_nothing
 
 # Duv of one step of the option `tint`.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from img_enhance.light.colour import encoding_of
 from img_enhance.photo import Photo
-from img_enhance.request.options import ExposureCorrection, WhiteBalance
+from img_enhance.request.step_options import ExposureCorrection, WhiteBalance
 from img_enhance.steps import exposure_correction, white_balance
 from img_enhance.suggest.kind import kind_of
 from img_enhance.suggest.texture import Texture, measure_texture

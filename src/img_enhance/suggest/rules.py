@@ -14,7 +14,8 @@ from img_enhance.light.exposure_curve import exposed
 from img_enhance.light.illuminant import cast_of, chromaticity, compressed, grey_difference
 from img_enhance.light.learned import log_odds_of, probability
 from img_enhance.models.table import BUILT_IN
-from img_enhance.request.options import CLAHE, GFPGAN, ExposureCorrection, Limits, RealESRGAN, StepOptions, WhiteBalance
+from img_enhance.request.options import Limits
+from img_enhance.request.step_options import CLAHE, GFPGAN, ExposureCorrection, RealESRGAN, StepOptions, WhiteBalance
 from img_enhance.steps.white_balance import LEAST_CAST_DIFFERENCE, looks_natural
 from img_enhance.suggest.analysis import PhotoFacts, lightness
 from img_enhance.suggest.kind import DRAWING, FALSE_COLOUR, PAINTING

@@ -17,8 +17,9 @@ from img_enhance.models.table import BUILT_IN, ModelTable
 from img_enhance.models.weights.cache import WeightStore, missing, usable
 from img_enhance.photo import Photo
 from img_enhance.planning.planner import allowed_bytes, canvas_bytes
-from img_enhance.request.options import GFPGAN, Input, Limits, Machine, StepOptions
+from img_enhance.request.options import Input, Limits, Machine
 from img_enhance.request.recipe import Reason, Recipe
+from img_enhance.request.step_options import GFPGAN, StepOptions
 from img_enhance.suggest.analysis import PhotoFacts, analyse
 from img_enhance.suggest.network import Here, here
 from img_enhance.suggest.rules import INSTALLED, restores_faces, verdicts_of

@@ -116,8 +116,8 @@ def _warm(engine: Engine, model: str) -> None:
     import numpy as np
 
     from img_enhance.photo import Photo
-    from img_enhance.request.options import RealESRGAN
     from img_enhance.request.recipe import Recipe
+    from img_enhance.request.step_options import RealESRGAN
 
     engine.enhance(Photo(np.zeros((16, 16, 3), np.uint8)), Recipe(steps=(RealESRGAN(model=model),)))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from img_enhance.request.form import fields
-from img_enhance.request.options import STEP_OPTIONS, Input, Limits, Output, RealESRGAN
+from img_enhance.request.options import Input, Limits, Output
+from img_enhance.request.step_options import STEP_OPTIONS, RealESRGAN
 from img_enhance.words import Setting, Term, spoken
 
 _SECTIONS: dict[type[Any], str] = {Output: "output", Input: "input", Limits: "limits"}

@@ -139,8 +139,8 @@ def preview(engine: Engine, message: PreviewPhoto) -> Previewed:
     Raises: every UserError and MachineError that the request would meet; PhotoTooLarge for what has no room in memory.
     """
     from img_enhance.image_io import encoded_jpeg
-    from img_enhance.request.options import RealESRGAN
     from img_enhance.request.recipe import Recipe
+    from img_enhance.request.step_options import RealESRGAN
 
     photo, recipe = Path(message.photo), Recipe.from_mapping(message.request)
     whole = _in_memory(engine, photo, dataclasses.replace(recipe, steps=()), "a preview")
@@ -159,8 +159,8 @@ def find(engine: Engine, message: FindFaces) -> FacesFound:
     from img_enhance.faces.restore import faces_judged
     from img_enhance.models.weights.cache import located
     from img_enhance.request.form import from_mapping
-    from img_enhance.request.options import GFPGAN
     from img_enhance.request.recipe import Recipe
+    from img_enhance.request.step_options import GFPGAN
 
     detector = located(engine.models.detector, engine.store)
     photo, recipe = Path(message.photo), Recipe(steps=())

@@ -20,8 +20,9 @@ from img_enhance.models.weight_sources import DownloadedWeights
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.models.weights.store import fitting, load, present
 from img_enhance.models.weights.tensors import Array
-from img_enhance.request.options import Machine, RealESRGAN
+from img_enhance.request.options import Machine
 from img_enhance.request.recipe import Recipe
+from img_enhance.request.step_options import RealESRGAN
 
 COMPACT = BUILT_IN.named("realesr-animevideov3")
 

@@ -22,7 +22,8 @@ from img_enhance.models.table import ModelTable
 from img_enhance.models.weight_files import WeightFile
 from img_enhance.models.weights.cache import WeightStore, copies
 from img_enhance.request.form import Field, fields
-from img_enhance.request.options import LIGHT_STEPS, STEP_OPTIONS, Output
+from img_enhance.request.options import Output
+from img_enhance.request.step_options import LIGHT_STEPS, STEP_OPTIONS
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.keys import EVERYBODY
 from img_enhance.service.metrics import MEDIA_TYPE

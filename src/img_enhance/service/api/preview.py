@@ -12,8 +12,8 @@ from starlette.responses import Response
 from img_enhance.errors import OptionError
 from img_enhance.jobs.refusals import MalformedRequest
 from img_enhance.jobs.spool import PHOTO
-from img_enhance.request.options import LIGHT_STEPS
 from img_enhance.request.recipe import AUTO, Recipe
+from img_enhance.request.step_options import LIGHT_STEPS
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.openapi import PREVIEW_ANSWER, PREVIEW_REQUEST, PROBLEMS
 from img_enhance.service.photo_file import Body
