@@ -32,7 +32,7 @@ def fewest(seen: int, *, side: int, halo: int) -> int:
 
 def length(seen: int, parts: int, *, halo: int) -> int:
     """How many pixels each of `parts` windows reads along `seen` of them, neighbours sharing two halos."""
-    return seen if parts == 1 else ceil((seen - 2 * halo) / parts) + 2 * halo
+    return ceil((seen - 2 * halo) / parts) + 2 * halo
 
 
 def overlapping(core: Range, parts: int, *, halo: int, within: Range) -> list[Along]:
