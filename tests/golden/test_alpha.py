@@ -137,6 +137,15 @@ def test_bleeding_leaves_what_is_seen_and_spreads_it(shape: tuple[int, int], dty
     assert (pixels == colour).all()
 
 
+def test_bleeding_mixes_regions_whatever_their_share_of_seen_pixels() -> None:
+    pixels, alpha = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
+    pixels[:2, :2], alpha[:2, :2] = 100, 255
+    pixels[0, 3], alpha[0, 3] = 200, 255
+    bleed(pixels, alpha)
+    assert (pixels[:2, 2:] == 200).all()
+    assert (pixels[2:] == 150).all(), "four seen pixels must not count more than one"
+
+
 def test_bleeding_without_anything_seen_changes_nothing_that_matters() -> None:
     pixels = noise(3)
     bleed(pixels, np.zeros(pixels.shape[:2], np.uint8))

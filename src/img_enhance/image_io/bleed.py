@@ -20,11 +20,11 @@ def bleed(pixels: Pixels, alpha: Pixels) -> None:
     levels = [_halved_strips(pixels, alpha)]
     while max(levels[-1].shape[:2]) > 1:
         levels.append(_halved(levels[-1]))
-    coarse = _colour(levels[-1])
+    coarse = levels[-1][..., :3]
     for level in reversed(levels[:-1]):
         filled = _doubled(coarse, level.shape[0], level.shape[1])
         seen = level[..., 3:] > 0
-        coarse = np.where(seen, _colour(level), filled)
+        coarse = np.where(seen, level[..., :3], filled)
     for top in range(0, pixels.shape[0], _ROWS_AT_A_TIME):
         rows = slice(top, top + _ROWS_AT_A_TIME)
         hidden = alpha[rows] == 0
@@ -38,7 +38,7 @@ Weighted = npt.NDArray[np.float32]
 
 
 def _halved_strips(pixels: Pixels, alpha: Pixels) -> Weighted:
-    """The first level, (H / 2, W / 2, 4): colour times weight, and weight, where weight is 1 for a visible pixel."""
+    """The first level, (H / 2, W / 2, 4): colour times weight, and weight, where the weight is 1 where a pixel is visible, else 0."""
     height, width = alpha.shape
     answer = np.empty(((height + 1) // 2, (width + 1) // 2, 4), np.float32)
     for top in range(0, height, _ROWS_AT_A_TIME):
@@ -50,15 +50,11 @@ def _halved_strips(pixels: Pixels, alpha: Pixels) -> Weighted:
 
 
 def _halved(level: Weighted) -> Weighted:
+    """Colours and weights of 2 x 2 places each: the mean of those that were seen, at weight 1 however many they were."""
     height, width = level.shape[:2]
     even = np.pad(level, ((0, height % 2), (0, width % 2), (0, 0)))
     total: Any = even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]
-    # Weights stay small: what matters is their ratio within a level.
     return np.asarray(total / np.maximum(total[..., 3:], 1), np.float32)
-
-
-def _colour(level: Weighted) -> Weighted:
-    return np.asarray(level[..., :3] / np.maximum(level[..., 3:], 1e-6), np.float32)
 
 
 def _doubled(level: Weighted, height: int, width: int) -> Weighted:
