@@ -53,9 +53,9 @@ def _colours(image: pyvips.Image) -> int:
 def _by_kind(path: Path, name: str, image: pyvips.Image, stated: StatedColours) -> Conversion:
     colours, profile, space = _colours(image), stated.profile, image.interpretation
     depth = 16 if image.format == "ushort" else 8
-    usable = profile is not None and colours in (1, 3) and profile_problem(profile, channels=colours) is None
-    if image.format == "float" and usable and space in ("scrgb", "b-w"):
-        return _of_floats(profile or b"", grey=colours == 1)
+    usable = profile if profile is not None and colours in (1, 3) and profile_problem(profile, channels=colours) is None else None
+    if image.format == "float" and usable is not None and space in ("scrgb", "b-w"):
+        return _of_floats(usable, grey=colours == 1)
     if image.format == "float" and space == "scrgb" and colours == 3:
         warning = "linear floating-point light was converted to sRGB of 16 bits"
         warning += "" if profile is None else ", without its colour profile, which is damaged"
@@ -75,9 +75,9 @@ def _by_kind(path: Path, name: str, image: pyvips.Image, stated: StatedColours) 
         icc = colours_profile(Colours(DISPLAY_P3, SRGB_CURVE), grey=colours == 1)
         decode = _full_range(name, image, narrow=stated.narrow)
         return Conversion(lambda i: _deep(decode(i)), 16, grey=colours == 1, warning=warning, icc=icc, hdr=stated.hdr)
-    if profile is not None and usable and is_linear(profile):
+    if usable is not None and is_linear(usable):
         warning = "linear light was converted to sRGB of 16 bits"
-        return Conversion(_to_srgb(16, fallback="srgb", profile=profile), 16, warning=warning)
+        return Conversion(_to_srgb(16, fallback="srgb", profile=usable), 16, warning=warning)
     if (colours == 1 and space in ("b-w", "grey16")) or (colours == 3 and space in ("srgb", "rgb", "rgb16")):
         warning = "values as in video were stretched to the full range" if stated.narrow and name == "png" else ""
         return Conversion(_full_range(name, image, narrow=stated.narrow), depth, grey=colours == 1, warning=warning, icc=profile)
