@@ -54,6 +54,20 @@ def test_a_network_for_grey_pictures_is_called_so() -> None:
     assert error.value.exit_code == 3
 
 
+@pytest.mark.parametrize(("tensor", "found"), [("conv_first.weight", (64, 4, 3, 3)), ("conv_last.weight", (4, 64, 3, 3))])
+def test_a_network_for_pictures_of_other_channels_is_called_so(tensor: str, found: tuple[int, ...]) -> None:
+    with pytest.raises(UnsupportedModel, match=r" here \(it is a network for pictures of 4 channels\)"):
+        enlarging_network(changed(RRDBNet(2), lambda name, shape: found if name == tensor else shape), "x")
+
+
+@pytest.mark.parametrize(("tensor", "found"), [("conv_first.weight", (64, 3, 5, 5)), ("conv_last.weight", (3, 64, 5, 5))])
+def test_a_network_for_colours_that_is_otherwise_unknown_is_not_blamed_for_its_channels(tensor: str, found: tuple[int, ...]) -> None:
+    with pytest.raises(UnsupportedModel) as error:
+        enlarging_network(changed(RRDBNet(2), lambda name, shape: found if name == tensor else shape), "x")
+    assert f"it needs {tensor} as " in str(error.value)
+    assert "it is a network for" not in str(error.value)
+
+
 def test_what_is_found_is_said_with_the_nearest_network() -> None:
     shapes = {name: shape for name, shape in RRDBNet(2).shapes.items() if name != "conv_hr.bias"}
     with pytest.raises(UnsupportedModel) as error:

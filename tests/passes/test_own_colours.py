@@ -76,16 +76,15 @@ def test_a_shift_of_colour_is_taken_back_and_detail_stays(scale: int, depth: int
     assert np.abs(found).max() <= 3.1 * unit
 
 
-def test_a_part_has_the_bits_of_the_whole(small_cat: Pixels) -> None:
-    draw = np.random.RandomState(5)
-    result = np.clip(np.repeat(np.repeat(small_cat, 4, 0), 4, 1).astype(int) + draw.randint(-30, 30, (240, 320, 3)), 0, 255).astype(
-        np.uint8
-    )
+@pytest.mark.parametrize("scale", [3, 4])
+def test_a_part_has_the_bits_of_the_whole(scale: int, small_cat: Pixels) -> None:
+    larger = np.repeat(np.repeat(small_cat, scale, 0), scale, 1).astype(int)
+    result = np.clip(larger + np.random.RandomState(5).randint(-30, 30, larger.shape), 0, 255).astype(np.uint8)
     whole = made(small_cat, result)
     part = Box(11, 13, 52, 47)
     inner = Box(17, 19, 46, 41)
     cut = made(small_cat, result, part=part)
-    assert np.array_equal(cut[inner.seen_from(part).scaled(4).slices], whole[inner.scaled(4).slices])
+    assert np.array_equal(cut[inner.seen_from(part).scaled(scale).slices], whole[inner.scaled(scale).slices])
 
 
 def test_strips_have_the_bits_of_the_whole(small_cat: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
