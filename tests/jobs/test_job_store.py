@@ -1,17 +1,12 @@
 """The list of jobs by itself: leases, tokens, bounds."""
 
-import contextlib
 import dataclasses
-import signal
-import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from img_enhance.jobs.refusals import KeyReused, QuotaReached, Saturated, StoreBroken
+from img_enhance.jobs.refusals import KeyReused, QuotaReached, Saturated
 from img_enhance.jobs.rows import Bounds, CallbackAddress, Claim, Job, Used, Worked
 from img_enhance.jobs.store import MOST_RETURNS, JobStore
 
@@ -182,119 +177,6 @@ def test_who_comes_back_has_saved_nothing_up(store: JobStore) -> None:
     assert 4 <= order.count("late") <= 6
 
 
-VERSION_1 = """
-CREATE TABLE batches (
-    id TEXT PRIMARY KEY,
-    owner TEXT NOT NULL,
-    created REAL NOT NULL
-) STRICT;
-
-CREATE TABLE jobs (
-    id TEXT PRIMARY KEY,
-    owner TEXT NOT NULL,
-    quota TEXT NOT NULL,
-    batch TEXT REFERENCES batches(id),
-    place INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled', 'expired')),
-    request TEXT NOT NULL,
-    header TEXT NOT NULL,
-    photo_bytes INTEGER NOT NULL,
-    estimated_seconds REAL NOT NULL,
-    created REAL NOT NULL,
-    not_before REAL NOT NULL DEFAULT 0,
-    started REAL,
-    finished REAL,
-    token INTEGER NOT NULL DEFAULT 0,
-    lease_until REAL,
-    deaths INTEGER NOT NULL DEFAULT 0,
-    returns INTEGER NOT NULL DEFAULT 0,
-    result TEXT,
-    result_bytes INTEGER NOT NULL DEFAULT 0,
-    record TEXT,
-    error TEXT
-) STRICT;
-
-CREATE INDEX jobs_by_state ON jobs(state, created);
-CREATE INDEX jobs_by_quota ON jobs(quota, state);
-CREATE INDEX jobs_by_batch ON jobs(batch, place);
-
-CREATE TABLE idempotency (
-    owner TEXT NOT NULL,
-    key TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    target TEXT NOT NULL,
-    created REAL NOT NULL,
-    PRIMARY KEY (owner, key)
-) STRICT;
-
-CREATE TABLE events (
-    job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
-    number INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    at REAL NOT NULL,
-    PRIMARY KEY (job, number)
-) STRICT, WITHOUT ROWID;
-"""
-STATES = ("queued", "running", "done", "failed", "cancelled", "expired")
-
-
-CHANGES_TO_2 = """
-ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT '';
-CREATE TABLE shares (quota TEXT PRIMARY KEY, turn REAL NOT NULL) STRICT;
-PRAGMA user_version = 2;
-"""
-
-
-def old_store(path: Path, version: int) -> None:
-    """A store as an earlier version made it, with a job in every state."""
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA journal_mode=WAL")
-        database.executescript(VERSION_1)
-        for state in STATES:
-            values = (state, "me", "me", None, 0, state, "{}", "{}", 10, 2.0, 100.0, 0.0, None, None, 1, None, 0, 0)
-            marks = ", ".join("?" * len(values))
-            database.execute(f"INSERT INTO jobs VALUES ({marks}, NULL, 0, NULL, NULL)", values)
-            database.execute("INSERT INTO events VALUES (?, 1, ?, 100.0)", (state, state))
-        database.execute("INSERT INTO idempotency VALUES ('me', 'key', 'print', 'done', 100.0)")
-        database.execute("PRAGMA user_version = 1")
-        database.commit()
-        if version == 2:
-            database.executescript(CHANGES_TO_2)
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_store_of_an_earlier_version_goes_on(tmp_path: Path, version: int) -> None:
-    old_store(tmp_path / "jobs.sqlite", version)
-    store = JobStore(tmp_path / "jobs.sqlite")
-    assert [each.state for state in STATES for each in (store.job(state),) if each is not None] == list(STATES)
-    assert store.claimed("me", Claim("key", "print")) == "done"
-    assert [job.id for job in [lease(store)]] == ["queued"]
-    store.accept([job("new")], WIDE, callback=CallbackAddress("https://example.org", "signer"))
-    assert store.used("me", day=0).jobs == 1
-    assert store.delete("done", now=300)
-    store.close()
-    assert JobStore(tmp_path / "jobs.sqlite").job("new") is not None
-
-
-@pytest.mark.parametrize(("version", "cut_after"), [(1, 1), (1, 2), (2, 2)])
-def test_a_change_of_version_that_is_cut_off_is_done_at_the_next_start(tmp_path: Path, version: int, cut_after: int) -> None:
-    path = tmp_path / "jobs.sqlite"
-    old_store(path, version)
-    cut = (
-        f"from img_enhance.jobs import schema; schema.CHANGES[{cut_after}] += 'SELECT die();'; import os, sqlite3, sys\n"
-        "connect = sqlite3.connect\n"
-    )
-    dying = (
-        "def dying(*words, **more):\n    database = connect(*words, **more)\n"
-        "    database.create_function('die', 0, lambda: os.kill(os.getpid(), 9))\n    return database\n"
-        "sqlite3.connect = dying\nfrom pathlib import Path; from img_enhance.jobs.store import JobStore; JobStore(Path(sys.argv[1]))"
-    )
-    assert subprocess.run([sys.executable, "-c", cut + dying, str(path)], check=False).returncode == -signal.SIGKILL
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (version,)
-    assert lease(JobStore(path)).id == "queued"
-
-
 def test_a_deleted_result_leaves_a_row_that_says_so_and_knows_nothing_of_the_photo(store: JobStore) -> None:
     store.accept([dataclasses.replace(JOB, header={"width": 3, "sha256": "of the photo"})], WIDE)
     running = lease(store)
@@ -323,11 +205,3 @@ def test_a_job_that_is_forgotten_leaves_nothing_but_what_it_used(store: JobStore
     assert (store.job("a"), store.batch("both"), store.callback("a"), store.events("a", after=0)) == (None, (), None, ())
     assert store.claimed("me", Claim("key", "other photo")) is None
     assert store.used("me", day=0) == Used(1, 0)
-
-
-def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "jobs.sqlite") as database:
-        database.execute("CREATE TABLE other (x)")
-        database.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreBroken, match="version 99"):
-        JobStore(tmp_path / "jobs.sqlite")
