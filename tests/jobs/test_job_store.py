@@ -38,16 +38,39 @@ def test_an_old_token_publishes_nothing(store: JobStore) -> None:
     assert not store.renew(first, until=300)
     assert store.finish(second, now=203, result={"name": "second"}, result_bytes=1, record={})
     assert not store.finish(second, now=204, result={"name": "again"}, result_bytes=1, record={})
+    assert not store.renew(second, until=300)
     found = store.job("a")
     assert found is not None
     assert (found.state, found.result, found.token) == ("done", {"name": "second"}, 2)
     assert [state for _, state, _ in store.events("a", after=0)] == ["queued", "running", "queued", "running", "done"]
 
 
+def test_a_job_that_is_put_back_waits_as_before_and_costs_its_quota_nothing(store: JobStore) -> None:
+    store.accept([of("first", "a")], WIDE)
+    store.accept([of("second", "b", created=101)], WIDE)
+    running = lease(store)
+    assert running.id == "a"
+    assert store.requeue(running, now=201)
+    assert not store.requeue(running, now=202), "whoever puts it back again has it no more"
+    assert store.job("a") == dataclasses.replace(of("first", "a"), token=1)
+    assert [state for _, state, _ in store.events("a", after=0)] == ["queued", "running", "queued"]
+    assert [waiting.id for waiting in store.queue().waiting] == ["a", "b"]
+
+
+def test_an_owner_sees_only_own_jobs_the_latest_first_and_page_by_page(store: JobStore) -> None:
+    for id in ("a", "b", "c", "d"):
+        store.accept([of("you" if id == "b" else "me", id)], WIDE)
+    page = store.jobs_of("me", before=None, most=2)
+    assert [each.id for each in page] == ["d", "c"]
+    assert [each.id for each in store.jobs_of("me", before=page[-1], most=2)] == ["a"]
+    assert [each.id for each in store.jobs_of("you", before=page[0], most=2)] == ["b"]
+
+
 def test_a_cancelled_job_publishes_nothing(store: JobStore) -> None:
     store.accept([JOB], WIDE)
     running = lease(store)
     assert store.cancel("a", now=201)
+    assert store.job("a") == dataclasses.replace(running, state="cancelled", finished=201.0, lease_until=None)
     assert not store.finish(running, now=202, result={"name": "x"}, result_bytes=1, record={})
 
 
@@ -93,8 +116,38 @@ def test_takes_all_of_a_batch_or_nothing(store: JobStore, bounds: Bounds, error:
     assert store.load().states == {"queued": 1}
 
 
+def test_an_empty_queue_takes_a_job_of_any_length_and_no_other_behind_it(store: JobStore) -> None:
+    short = Bounds(jobs=100, seconds=3, per_quota=100)
+    store.accept([job("long", seconds=50)], short)
+    with pytest.raises(Saturated):
+        store.accept([job("short", seconds=1)], short)
+    store.cancel("long", now=150)
+    store.accept([job("one", seconds=1)], short)
+    store.accept([job("two", seconds=2)], short)
+    assert store.load().queued_seconds == 3
+
+
+def test_what_failed_at_once_is_noted_though_nothing_more_is_taken(store: JobStore) -> None:
+    failed = dataclasses.replace(JOB, state="failed", finished=100.0, error={"code": "unsupported_photo", "status": 415})
+    store.accept([failed], Bounds(jobs=0, seconds=0, per_quota=0))
+    assert store.job("a") == failed
+
+
+def test_a_key_leads_to_its_batch_as_long_as_any_job_of_it_is_there(store: JobStore) -> None:
+    jobs = [dataclasses.replace(job(id), batch="both", place=place) for place, id in enumerate("ab")]
+    store.accept(jobs[::-1], WIDE, batch="both", claim=Claim("key", "photos"))
+    assert [each.id for each in store.batch("both")] == ["a", "b"]
+    for _ in jobs:
+        done = lease(store)
+        store.finish(done, now=300, result={"name": "x"}, result_bytes=7, record={})
+        assert store.claimed("me", Claim("key", "photos")) == "both"
+        assert store.forget(done.id)
+    assert not store.knows("me", "key")
+
+
 def test_a_key_is_claimed_once(store: JobStore) -> None:
     store.accept([JOB], WIDE, claim=Claim("key", "photo"))
+    assert [store.knows(*who) for who in (("me", "key"), ("me", "other"), ("you", "key"))] == [True, False, False]
     assert store.claimed("me", Claim("key", "photo")) == "a"
     assert store.claimed("you", Claim("key", "photo")) is None
     with pytest.raises(KeyReused):

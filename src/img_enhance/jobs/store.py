@@ -205,11 +205,8 @@ class JobStore:
         """Whether the job had ended; then nothing is known of it any more, but that its quota has used it."""
         with self._database.transaction():
             changed = self._db.execute("DELETE FROM jobs WHERE id = ? AND state NOT IN ('queued', 'running')", (id,))
-            if changed.rowcount == 1:
-                self._db.execute("DELETE FROM batches WHERE id NOT IN (SELECT batch FROM jobs WHERE batch NOT NULL)")
-                self._db.execute(
-                    "DELETE FROM idempotency WHERE target NOT IN (SELECT id FROM jobs) AND target NOT IN (SELECT id FROM batches)"
-                )
+            self._db.execute("DELETE FROM batches WHERE id NOT IN (SELECT batch FROM jobs WHERE batch NOT NULL)")
+            self._db.execute("DELETE FROM idempotency WHERE target NOT IN (SELECT id FROM jobs) AND target NOT IN (SELECT id FROM batches)")
             return changed.rowcount == 1
 
     def recover(self, *, now: float) -> tuple[Job, ...]:
