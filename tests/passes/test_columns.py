@@ -37,9 +37,9 @@ def panorama(pixels: Pixels, *, full: bool = True) -> Photo:
     return Photo(pixels, alpha, metadata=Metadata(xmp=xmp((width, height), width if full else 2 * width)))
 
 
-def enhanced(photo: Photo, options: RealESRGAN, crop: str | None = None) -> tuple[Pixels, Pixels]:
+def enhanced(photo: Photo, *steps: RealESRGAN, crop: str | None = None) -> tuple[Pixels, Pixels]:
     with Engine(Machine(device="cpu", precision="f32")) as engine:
-        result = engine.enhance(photo, Recipe(steps=(options,), output=Output(crop=crop))).photo
+        result = engine.enhance(photo, Recipe(steps=steps, output=Output(crop=crop))).photo
     assert result.alpha is not None
     return result.pixels.astype(np.uint8), result.alpha.astype(np.uint8)
 
@@ -69,14 +69,23 @@ def test_edges_fit_at_a_width_that_the_photos_does_not_divide(round_cat: Pixels)
     assert np.abs(pixels[:, 0] - pixels[:, -1]).mean() < 2 * np.abs(np.diff(pixels, axis=1)).mean()
 
 
-def test_a_part_of_a_panorama_has_edges_that_fit(cat: Pixels) -> None:
+@pytest.mark.parametrize("upscales", [(3,), (1, 4)])
+def test_a_part_of_a_panorama_has_edges_that_fit(upscales: tuple[int, ...], cat: Pixels) -> None:
     photo = panorama(np.ascontiguousarray(cat[:40, :90]))
-    options = RealESRGAN(model=COMPACT, upscale=3)
-    whole, whole_alpha = enhanced(photo, options)
-    for left in (0, 100, 210):
-        pixels, alpha = enhanced(photo, options, crop=f"{left},20,60,50")
+    steps = [RealESRGAN(model=COMPACT, upscale=upscale) for upscale in upscales]
+    whole, whole_alpha = enhanced(photo, *steps)
+    for left in (0, 100, whole.shape[1] - 60):
+        pixels, alpha = enhanced(photo, *steps, crop=f"{left},20,60,50")
         assert np.abs(pixels.astype(int) - whole[20:70, left : left + 60]).max() <= SAME
         assert np.array_equal(alpha, whole_alpha[20:70, left : left + 60])
+
+
+def test_a_part_in_the_middle_is_made_of_what_lies_around_it() -> None:
+    recipe = Recipe(steps=(RealESRGAN(model=COMPACT),), output=Output(crop="600,20,60,50"))
+    with Engine() as engine:
+        passes = engine.prepare(panorama(np.zeros((40, 300, 3), np.uint8)), recipe).plan.passes
+    assert [step.kind for step in passes] == ["columns", "network", "columns"]
+    assert all(step.part.size.width < step.result.width / 2 for step in passes), "a preview must not cost as much as the whole"
 
 
 def test_other_photos_end_at_their_edges(cat: Pixels) -> None:
