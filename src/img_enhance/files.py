@@ -160,8 +160,10 @@ def publish(partial: Path, path: Path, *, overwrite: bool) -> None:
         path.hardlink_to(partial)  # unlike a rename, it never replaces what somebody else has put there
     except FileExistsError:
         raise name_taken(path) from None
-    except OSError:
-        partial.rename(path)  # a file system without hard links
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise name_taken(path) from None
+        partial.rename(path)
     partial.unlink(missing_ok=True)
 
 
