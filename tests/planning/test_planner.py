@@ -342,6 +342,14 @@ def test_half_of_the_memory_is_allowed_unless_told_otherwise() -> None:
     assert allowed_bytes(2 * 10**9, DEVICE) == 2 * 10**9
 
 
+@pytest.mark.parametrize(("name", "size", "megabytes", "areas"), [(PHOTO, Size(900, 700), 8000, 1), (ANIME, Size(2400, 1800), 700, 4)])
+def test_windows_are_no_larger_than_their_fresh_memory_is_worth(name: str, size: Size, megabytes: int, areas: int) -> None:
+    plan = network_plan(planned(size, enlarge(name), allowed=megabytes * 10**6))
+    # Larger ones fit and overlap less, but every stage touches their memory for the first time, and does so again in every area.
+    assert plan.stages[1].side < BUILT_IN.named(name).segments[1].window
+    assert plan.area_rows * plan.area_columns <= areas
+
+
 def test_seconds_grow_with_the_work() -> None:
     seconds = [planned(Size(side, side), enlarge(ANIME), allowed=8 * 10**9).seconds for side in (100, 400, 1600)]
     assert seconds == sorted(seconds)

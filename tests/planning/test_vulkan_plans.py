@@ -81,6 +81,15 @@ def test_features_lie_in_the_machines_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert features not in range((in_stages.gpu_projected_bytes or 0) // 2)
 
 
+def test_copies_between_stages_count_in_the_time_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_planner, "COPY_BYTES_PER_SECOND", 1e15)
+    network = sweep_of(planned(Size(2000, 1500)))
+    assert len(network.stages) > 1
+    quick = sweep_planner.likely_seconds(network, CARD)
+    monkeypatch.setattr(sweep_planner, "COPY_BYTES_PER_SECOND", 1e9)
+    assert sweep_planner.likely_seconds(network, CARD) > quick + 1
+
+
 def test_where_copies_are_slow_the_network_runs_as_a_whole_over_windows_that_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep_planner, "COPY_BYTES_PER_SECOND", 1e6)
     network = sweep_of(planned(Size(2000, 1500)))
