@@ -88,7 +88,7 @@ def add_flags(
             flag,
             dest=name,
             metavar=field.placeholder or "|".join(field.choices) or None,
-            type=_converter(field),
+            type=_converter(field, flag),
             help=words,
         )
     return group
@@ -99,7 +99,11 @@ def read(arguments: argparse.Namespace, options: type[Options], *, only: tuple[s
 
     Raises: OptionError when they do not go together.
     """
-    return options(**given(arguments, options, only=only))
+    prefix = "" if only else prefix_of(options)
+    try:
+        return options(**given(arguments, options, only=only))
+    except OptionError as error:
+        raise error.settled(lambda setting: setting.called(_flag(prefix + setting.name))) from None
 
 
 def read_steps(arguments: argparse.Namespace) -> tuple[StepOptions, ...]:
@@ -119,11 +123,11 @@ def given(arguments: argparse.Namespace, options: type[Any], *, only: tuple[str,
     return {name: value for name, value in values if value is not None}
 
 
-def _converter(field: Field) -> Callable[[str], int | float | str]:
+def _converter(field: Field, flag: str) -> Callable[[str], int | float | str]:
     def convert(text: str) -> int | float | str:
         try:
             return from_text(field, text)
         except OptionError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
+            raise error.settled(lambda _: flag) from None
 
     return convert

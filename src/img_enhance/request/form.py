@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Box
+from img_enhance.words import Setting, Words
 
 Unit = Literal["", "bytes", "pixels"]
 
@@ -95,24 +96,28 @@ def check(options: Any) -> None:
         _check_value(field, value)
         if field.exclusive:
             if field.exclusive in given:
-                raise OptionError(f"give {given[field.exclusive]} or {field.name}, not both")
+                raise OptionError(Words("give ", Setting(given[field.exclusive]), " or ", Setting(field.name), ", not both"))
             given[field.exclusive] = field.name
 
 
 def _check_value(field: Field, value: Any) -> None:
     accepted = (int, float) if field.type is float else field.type
     if not isinstance(value, accepted) or isinstance(value, bool) != (field.type is bool):
-        raise OptionError(f"{field.name} must be {_described(field)}, not {value!r}")
+        raise _refused(field.name, f"{_described(field)}, not {value!r}")
     if field.extensible and isinstance(value, str) and not (0 < len(value) <= LONGEST_TEXT and value.isprintable()):
-        raise OptionError(f"{field.name} must be a name of up to {LONGEST_TEXT} characters, not {value[:100]!a}")
+        raise _refused(field.name, f"a name of up to {LONGEST_TEXT} characters, not {value[:100]!a}")
     if field.choices and not field.extensible and value not in field.choices:
-        raise OptionError(f"{field.name} must be one of {', '.join(field.choices)}, not '{value}'")
+        raise _refused(field.name, f"one of {', '.join(field.choices)}, not '{value}'")
     if isinstance(value, str | bool):
         return
     below = field.minimum is not None and value < field.minimum
     above = field.maximum is not None and value > field.maximum
     if below or above or not -LARGEST <= value <= LARGEST:
-        raise OptionError(f"{field.name} must be {_described(field)}, not {_typed(value, field)}")
+        raise _refused(field.name, f"{_described(field)}, not {_typed(value, field)}")
+
+
+def _refused(name: str, words: str) -> OptionError:
+    return OptionError(Words(Setting(name), f" must be {words}"))
 
 
 def _described(field: Field) -> str:
@@ -144,13 +149,13 @@ def from_text(field: Field, text: str) -> int | float | str:
     match = re.fullmatch(r"([+-]?[0-9.]+(?:e[+-]?[0-9]+)?)([KMGT]?)(?:I?B|P|PX)?", text.strip(), re.IGNORECASE)
     suffix = match.group(2).upper() if match else ""
     if not match or (suffix and not field.unit):
-        raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'")
+        raise _refused(field.name, f"{_described(field)}, not '{text}'")
     try:
         number = Decimal(match.group(1)) * _SUFFIX[suffix]
     except ArithmeticError:
-        raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'") from None
+        raise _refused(field.name, f"{_described(field)}, not '{text}'") from None
     if abs(number) > LARGEST or (field.type is int and number % 1):
-        raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'")
+        raise _refused(field.name, f"{_described(field)}, not '{text}'")
     return int(number) if field.type is int else float(number)
 
 
@@ -161,10 +166,10 @@ def box_from_text(name: str, text: str, *, largest_side: int) -> Box:
     """
     match = re.fullmatch(r"(\d{1,10}),(\d{1,10}),(\d{1,10}),(\d{1,10})", text.replace(" ", ""), re.ASCII)
     if match is None:
-        raise OptionError(f"{name} must be X,Y,W,H in whole pixels, such as 100,50,900,600, not '{text}'")
+        raise _refused(name, f"X,Y,W,H in whole pixels, such as 100,50,900,600, not '{text}'")
     left, top, width, height = map(int, match.groups())
     if not (1 <= width <= largest_side and 1 <= height <= largest_side):
-        raise OptionError(f"{name} must be 1 to {largest_side} pixels wide and high, not {width}x{height}")
+        raise _refused(name, f"1 to {largest_side} pixels wide and high, not {width}x{height}")
     return Box(left, top, left + width, top + height)
 
 
@@ -175,7 +180,7 @@ def to_mapping(options: Any) -> dict[str, Any]:
 
 
 def from_mapping(options: type[Options], values: Mapping[str, Any]) -> Options:
-    """Options from JSON values.
+    """Options from JSON values, in which every door has the fields' own names.
 
     Raises: OptionError for a name that `options` does not have, or a value out of bounds.
     """
@@ -183,4 +188,7 @@ def from_mapping(options: type[Options], values: Mapping[str, Any]) -> Options:
     for name in values:
         if name not in known:
             raise OptionError(f"unknown option '{name}'", f"known are {', '.join(known)}")
-    return options(**values)
+    try:
+        return options(**values)
+    except OptionError as error:
+        raise error.settled(str) from None

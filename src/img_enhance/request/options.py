@@ -208,7 +208,8 @@ class GFPGAN:
         """
         texts = (self.skip or "").split()
         if len(texts) > MOST_SKIPPED:
-            raise OptionError(f"skip names {len(texts)} boxes and {MOST_SKIPPED} may be", "raise min_face, or lower at_most")
+            says = Words(Setting("skip"), f" names {len(texts)} boxes and {MOST_SKIPPED} may be")
+            raise OptionError(says, "raise ", Setting("min_face"), ", or lower ", Setting("at_most"))
         return tuple(box_from_text("skip", text, largest_side=LONGEST_SIDE) for text in texts)
 
 
@@ -239,7 +240,7 @@ def check_device(name: str) -> None:
     Raises: OptionError.
     """
     if not re.fullmatch("|".join(DEVICES).replace(":N|", r":\d{1,3}|"), name):
-        raise OptionError(f"device must be one of {', '.join(DEVICES)}, not '{name}'")
+        raise OptionError(Words(Setting("device"), f" must be one of {', '.join(DEVICES)}, not '{name}'"))
 
 
 @dataclass(frozen=True)

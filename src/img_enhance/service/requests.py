@@ -18,6 +18,9 @@ from img_enhance.request.recipe import AUTO, Recipe, files_named
 SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
 KEEP_PHOTO, PHOTO_URL, CALLBACK_URL = "keep_photo", "photo_url", "callback_url"
 
+# What simple fields are called that are not called as their options.
+_SENT_AS = {"upscale": "upscale_factor", "format": "output_format"}
+
 # More than anybody needs: every step twice is less.
 _MOST_STEPS, _MOST_OF_A_KIND = 16, 2
 _MOST_DEPTH = 32
@@ -40,7 +43,10 @@ def recipe_of(form_fields: Mapping[str, Any]) -> Recipe:
             raise OptionError(f"give a recipe or {others}, not both")
         recipe = given["recipe"]
         return recipe_in(json_mapping(recipe, "the recipe") if isinstance(recipe, str) else _mapping(recipe))
-    return Recipe(steps=_steps(given), output=_output(given))
+    try:
+        return Recipe(steps=_steps(given), output=_output(given))
+    except OptionError as error:
+        raise error.settled(lambda setting: setting.called(_SENT_AS.get(setting.name, setting.name))) from None
 
 
 def taken_url(form_fields: MutableMapping[str, Any], name: str) -> str | None:

@@ -160,13 +160,14 @@ def settings_from(environment: Mapping[str, str], given: Mapping[str, Any] | Non
     Raises: OptionError that names the variable, also one that is spelt nearly like a setting.
     """
     _check_spelling(environment)
-    values: dict[str, Any] = {}
-    for field in fields(Settings):
-        for name in variables(field):
-            if name in environment:
-                values[field.name] = _value(field, name, environment[name])
-                break
-    return Settings(**(values | dict(given or {})))
+    values = dict(given or {})
+    asked = [field for field in fields(Settings) if field.name not in values]
+    set_as = {field.name: name for field in asked for name in reversed(variables(field)) if name in environment}
+    try:
+        values |= {field.name: _value(field, environment[set_as[field.name]]) for field in asked if field.name in set_as}
+        return Settings(**values)
+    except OptionError as error:
+        raise error.settled(lambda setting: setting.called(set_as[setting.name]) if setting.name in set_as else setting) from None
 
 
 def _check_spelling(environment: Mapping[str, str]) -> None:
@@ -185,12 +186,9 @@ def variables(field: Field) -> tuple[str, ...]:
     return (PREFIX + name, name) if name in PLAIN_NAMES else (PREFIX + name,)
 
 
-def _value(field: Field, name: str, text: str) -> int | float | str | bool:
-    if field.type is bool:
-        if text.lower() not in _YES + _NO:
-            raise OptionError(f"{name} must be true or false, not '{text}'")
-        return text.lower() in _YES
-    try:
+def _value(field: Field, text: str) -> int | float | str | bool:
+    if field.type is not bool:
         return from_text(field, text)
-    except OptionError as error:
-        raise OptionError(Words(f"{name}: ", error.says), *error.advice) from None
+    if text.lower() not in _YES + _NO:
+        raise OptionError(Words(Setting(field.name), f" must be true or false, not '{text}'"))
+    return text.lower() in _YES
