@@ -99,7 +99,7 @@ class Admission:
                 close = {**problem.headers, "Connection": "close"}
                 await problem_response(problem.failed, members=problem.members, headers=close)(scope, receive, send)
                 return
-            if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):
+            if scope["method"] == "HEAD" and takes_head(scope["path"]):
                 scope = {**scope, "method": "GET"}  # the server, which has the first one, leaves the body out
             await self.app(scope, receive, send)
 
@@ -203,6 +203,11 @@ class Admission:
                     seconds = self.service.settings.body_seconds
                     advice = "use a faster connection or a smaller file"
                     raise _refused(UploadTooSlow(f"the body did not arrive within {seconds:g} s", advice)) from None
+
+
+def takes_head(path: str) -> bool:
+    """Whether an address that takes GET takes HEAD, too: what has no end has no head."""
+    return not path.endswith("/events")
 
 
 def _address(scope: Scope) -> str:
