@@ -1,6 +1,7 @@
-"""What a request may not be: of a method that an address does not have."""
+"""What a request may not be: of a method that an address does not have, or packed."""
 
 import asyncio
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,20 @@ def test_who_uses_a_wrong_method_learns_the_right_ones(path: str, allowed: str, 
 def test_events_have_no_head(tmp_path: Path) -> None:
     told = answer(tmp_path, "HEAD", "/api/v1/jobs/1/events")
     assert (told.status_code, told.headers["allow"]) == (405, "GET")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br, identity", "x" * 500])
+def test_a_packed_body_is_refused(coding: str, tmp_path: Path) -> None:
+    headers = {"Content-Encoding": coding, "Content-Type": "application/json"}
+    told = answer(tmp_path, "POST", "/api/v1/enhance", content=gzip.compress(b"{}"), headers=headers)
+    assert (told.status_code, told.json()["code"], told.headers["accept-encoding"]) == (415, "unsupported_body", "identity")
+    assert told.json()["detail"].startswith("the body is packed (Content-Encoding: ")
+    assert told.json()["detail"].endswith("); send it unpacked")
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+def test_a_body_that_is_said_to_be_plain_is_read(coding: str, tmp_path: Path) -> None:
+    told = answer(
+        tmp_path, "POST", "/api/v1/enhance", content=b"{", headers={"Content-Encoding": coding, "Content-Type": "application/json"}
+    )
+    assert told.status_code != 415

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.jobs.refusals import Bug, FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, UploadTooSlow
+from img_enhance.jobs.refusals import Bug, FileTooLarge, KindRefused, MalformedRequest, QuotaReached, Saturated, Stopping, UploadTooSlow
 from img_enhance.jobs.store import JobStore
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 API = "/api/v1"
 _HEALTH_PATHS = ("/healthz", "/readyz")
 OPEN_PATHS = (f"{API}/algorithms",)
+_PLAIN = "identity"
 CALLER = "img_enhance.caller"
 REQUEST = "img_enhance.request"
 
@@ -116,6 +117,7 @@ class Admission:
             held.enter_context(self._requests.held(who))
         if scope["method"] != "POST" or not scope["path"].startswith(API):
             return receive
+        _check_plain(headers)
         most = self._most_bytes(scope["path"], headers)
         await self._check_room(scope, headers, most)
         return self._limited(receive, most, held.enter_context(self._bodies.held(who)))
@@ -208,6 +210,17 @@ class Admission:
 def takes_head(path: str) -> bool:
     """Whether an address that takes GET takes HEAD, too: what has no end has no head."""
     return not path.endswith("/events")
+
+
+def _check_plain(headers: Headers) -> None:
+    """Pass if a body is sent as it is: unpacked it may have any size.
+
+    Raises: Problem.
+    """
+    codings = {coding.strip().lower() for line in headers.getlist("content-encoding") for coding in line.split(",")} - {"", _PLAIN}
+    if codings:
+        refused = KindRefused(f"the body is packed (Content-Encoding: {', '.join(sorted(codings))[:100]})", "send it unpacked")
+        raise Problem(as_data(refused), headers={"Accept-Encoding": _PLAIN})  # RFC 9110, 12.5.3
 
 
 def _address(scope: Scope) -> str:
