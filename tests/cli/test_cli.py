@@ -501,6 +501,14 @@ def test_refuses_bad_flags(arguments: Sequence[str], message: str, run: Run, pho
     assert names(photo.parent) == ["cat.png"]
 
 
+@pytest.mark.parametrize(("format", "kind"), [("jpg", "JPEG"), ("TIF", "TIFF"), ("WebP", "WEBP")])
+def test_takes_a_format_by_the_ending_of_its_files(format: str, kind: str, run: Run, photo: Path, tmp_path: Path) -> None:
+    target = tmp_path / "result"
+    assert run("enhance", photo, *COMPACT, "--format", format, "-o", target).code == 0
+    with Image.open(target) as picture:
+        assert picture.format == kind
+
+
 @pytest.mark.parametrize("text", ["1e999", "9" * 400])
 def test_refuses_a_number_beyond_any_float(text: str, run: Run, photo: Path) -> None:
     assert run("enhance", photo, "--max-memory", text).code == 2

@@ -41,6 +41,12 @@ def test_who_uses_a_wrong_method_learns_the_right_ones(path: str, allowed: str, 
     assert (told.status_code, told.json()["code"], told.headers["allow"]) == (405, "method_not_allowed", allowed)
 
 
+def test_a_wrong_parameter_is_named(tmp_path: Path) -> None:
+    told = answer(tmp_path, "GET", "/api/v1/jobs/1/result?quality=high")
+    assert (told.status_code, told.json()["code"]) == (400, "malformed_request")
+    assert told.json()["detail"].startswith("quality cannot be read: ")
+
+
 def test_events_have_no_head(tmp_path: Path) -> None:
     told = answer(tmp_path, "HEAD", "/api/v1/jobs/1/events")
     assert (told.status_code, told.headers["allow"]) == (405, "GET")

@@ -34,6 +34,8 @@ Options = TypeVar("Options")
 class Field:
     """One option as a door sees it. `exclusive` names the group of which at most one may be given.
 
+    `aliases` are what else people call some of `choices`.
+
     `extensible` says that `choices` are those that are always there: more may be known where the work is done, and there they are checked.
     """
 
@@ -48,6 +50,7 @@ class Field:
     unit: Unit = ""
     exclusive: str = ""
     placeholder: str = ""
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def optional(self) -> bool:
@@ -65,10 +68,11 @@ def option(
     unit: Unit = "",
     exclusive: str = "",
     placeholder: str = "",
+    aliases: Mapping[str, str] | None = None,
 ) -> Any:
     """A dataclass field with what doors need to know of it; a default of None means it may be left out."""
-    facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices, "extensible": extensible}
-    facts |= {"unit": unit, "exclusive": exclusive, "placeholder": placeholder}
+    facts: dict[str, Any] = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices, "extensible": extensible}
+    facts |= {"unit": unit, "exclusive": exclusive, "placeholder": placeholder, "aliases": aliases or {}}
     return dataclasses.field(default=default, metadata=facts)
 
 
@@ -81,6 +85,11 @@ def fields(options: type[Any]) -> tuple[Field, ...]:
         default: Any = field.default
         rows.append(Field(name=field.name, type=plain[0], default=default, **field.metadata))
     return tuple(rows)
+
+
+def field_named(options: type[Any], name: str) -> Field:
+    """The field of an options class with this name."""
+    return next(field for field in fields(options) if field.name == name)
 
 
 def check(options: Any) -> None:
@@ -140,12 +149,13 @@ def _typed(number: float, field: Field) -> str:
 
 
 def from_text(field: Field, text: str) -> int | float | str:
-    """The value that a person typed for `field`; "2G" and "1.5M" are taken where the unit is bytes or pixels.
+    """The value that a person typed for `field`; "2G" and "1.5M" are taken where the unit is bytes or pixels, choices in capitals too.
 
     Raises: OptionError when it is no such value. Bounds are checked by the options class.
     """
     if field.type is str:
-        return text
+        word = text.lower()
+        return field.aliases.get(word, word if word in field.choices else text)
     match = re.fullmatch(r"([+-]?[0-9.]+(?:e[+-]?[0-9]+)?)([KMGT]?)(?:I?B|P|PX)?", text.strip(), re.IGNORECASE)
     suffix = match.group(2).upper() if match else ""
     if not match or (suffix and not field.unit):

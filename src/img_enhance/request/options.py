@@ -10,7 +10,7 @@ from typing import ClassVar
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Box
 from img_enhance.models.table import FACE_MODEL_NAMES, FAITHFUL_MODEL_NAMES, MODEL_NAMES
-from img_enhance.photo import FORMAT_NAMES
+from img_enhance.photo import FORMAT_ALIASES, FORMAT_NAMES
 from img_enhance.request.form import box_from_text, check, option
 from img_enhance.request.print_size import PrintSize, print_from_text
 from img_enhance.words import Setting, Words
@@ -264,7 +264,9 @@ LONGEST_SIDE = 2**31 - 1
 class Output:
     """The result's file."""
 
-    format: str | None = option(None, help="file format of the result; default: by its name, else the photo's", choices=FORMAT_NAMES)
+    format: str | None = option(
+        None, help="file format of the result; default: by its name, else the photo's", choices=FORMAT_NAMES, aliases=FORMAT_ALIASES
+    )
     quality: int | None = option(
         None,
         help=f"quality of a JPEG (default {JPEG_QUALITY}), WebP ({WEBP_QUALITY}), AVIF ({AVIF_QUALITY}) or JPEG XL ({JXL_QUALITY}); "

@@ -163,7 +163,8 @@ def _methods_of(request: Request) -> list[str]:
 
 
 async def _invalid(_: Request, error: RequestValidationError) -> Response:
-    return problem_response(as_data(MalformedRequest(f"the request cannot be read: {error.errors()[0]['msg']}")))
+    first = error.errors()[0]
+    return problem_response(as_data(MalformedRequest(f"{first['loc'][-1]} cannot be read: {first['msg']}")))
 
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:
