@@ -165,6 +165,13 @@ def publish(partial: Path, path: Path, *, overwrite: bool) -> None:
     partial.unlink(missing_ok=True)
 
 
+def missing(path: Path) -> PhotoError:
+    """What to raise for a photo that is not there."""
+    if path.is_symlink():
+        return PhotoError(f"{path} is a link to {os.path.realpath(path)}, which does not exist", "name the photo where it is now")
+    return PhotoError(f"{path} does not exist", "check the name")
+
+
 def damaged(path: Path, why: str) -> PhotoError:
     """What to raise for a photo whose file cannot be read to its end."""
     return PhotoError(f"{path} is truncated or damaged ({why})", "get it again from where it came, or repair it")

@@ -284,6 +284,16 @@ def test_refuses_a_missing_photo(run: Run, tmp_path: Path) -> None:
     check_refused(run, tmp_path / "lost.jpg", 2, r"lost\.jpg does not exist")
 
 
+@POSIX
+def test_says_of_a_link_what_is_missing(run: Run, tmp_path: Path) -> None:
+    link, gone = tmp_path / "link.jpg", tmp_path / "gone.jpg"
+    (tmp_path / "between.jpg").symlink_to("gone.jpg")
+    link.symlink_to("between.jpg")
+    told = f"{link} is a link to {os.path.realpath(gone)}, which does not exist; name the photo where it is now"
+    for command in (("enhance", link), ("suggest", link), ("enhance", link, "--server", "http://127.0.0.1:9"), ("open", link)):
+        assert run(*command).error(2) == told
+
+
 def test_names_what_to_enhance_where_nothing_is_named(run: Run) -> None:
     ran = run("enhance", "--upscale", "2")
     assert ran.code == 2
