@@ -124,7 +124,7 @@ def copy_file(source: Path, state: State, path: Path, *, overwrite: bool, tick: 
 
 def disk_full(path: Path) -> DiskError:
     """What to raise when there is no room for `path`."""
-    return DiskError(f"the disk of {path.parent} is full", "free some, or name another with ", RESULT)
+    return DiskError(f"cannot write {path}: its disk is full", "free some, or name another with ", RESULT)
 
 
 def name_taken(path: Path) -> OutputError:

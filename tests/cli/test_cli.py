@@ -448,7 +448,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(run: Run, saved: Save, cat: Pixe
         for name in ("x.png", "x.tif", "x.jpg", "x.webp"):
             told = [line for line in run("enhance", photo, *COMPACT, "-o", folder / name).err.splitlines() if line.startswith("[")]
             assert len(told) == 1
-            assert re.search(r"\[ERROR\] the disk of .*disk is full", told[0]), name
+            assert re.search(r"\[ERROR\] cannot write .*: its disk is full; free some, or name another with -o", told[0]), name
             assert names(folder) == []
     finally:
         subprocess.run(["umount", str(folder)], check=True)
