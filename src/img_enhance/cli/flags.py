@@ -22,7 +22,7 @@ Request = TypeVar("Request")
 
 def set_run(command: argparse.ArgumentParser, run: Callable[[Request], int], reads: Callable[[argparse.Namespace], Request]) -> None:
     """Let `run` do the command: it is given what `reads` makes of the arguments, so that nothing behind it sees them untyped."""
-    command.set_defaults(run=lambda arguments: run(reads(arguments)))
+    command.set_defaults(run=lambda arguments: run(reads(arguments)), parser=command)
 
 
 def add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
