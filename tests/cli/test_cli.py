@@ -560,12 +560,12 @@ def test_refuses_a_recipe_and_flags_of_its_steps(run: Run, photo: Path, tmp_path
     ("data", "message"),
     [
         (b"{", "the recipe is not JSON"),
-        (b"\xff\xfe", "cannot read the recipe"),
+        (b"\xff\xfe", "cannot read the recipe .*: it is no text; save it as UTF-8"),
         (b"[]", "a recipe must be a JSON object"),
         (b"[" * 100_000, "the recipe is not JSON"),
         (b'{"version": 1, "steps": [{"step": "sharpen"}]}', 'step 1 has "step": "sharpen"'),
         (b'{"version": 1, "steps": [{"step": "real_esrgan", "upscale": 99}]}', r"step 1 \(real_esrgan\): upscale must be"),
-        (None, "cannot read the recipe"),
+        (None, "cannot read the recipe .*: No such file or directory; check its name and permissions"),
     ],
 )
 def test_refuses_a_bad_recipe(data: bytes | None, message: str, run: Run, photo: Path, tmp_path: Path) -> None:
@@ -609,6 +609,17 @@ def test_help_is_ascii_and_exits_with_0(arguments: Sequence[str], run: Run) -> N
     ran = run(*arguments)
     assert ran.code == 0
     assert "usage: img-enhance" in ran.out
+
+
+def test_help_has_no_titles_that_end_twice_and_knows_every_kind_of_file(run: Run) -> None:
+    told = run("enhance", "--help").out
+    assert ".:\n" not in told
+    assert ".pth, .safetensors, .onnx, or .param beside .bin" in " ".join(told.split())
+
+
+def test_few_pixels_are_told_one_by_one(run: Run, photo: Path) -> None:
+    told = run("enhance", photo, *COMPACT, "--max-pixels", "10").error(2)
+    assert told.endswith("cat.png is 24x20 (480 pixels), allowed 10; if you trust it, raise --max-pixels")
 
 
 def test_help_names_every_exit_code_and_flag(run: Run) -> None:

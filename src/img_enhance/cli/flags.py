@@ -35,7 +35,7 @@ def add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions])
 
 def _also_files(field: Field) -> str:
     """What else may stand for a model here, where no other machine does the work."""
-    return ", or a file of your own: .pth, .safetensors, or .param beside .bin" if field.extensible else ""
+    return ", or a file of your own: .pth, .safetensors, .onnx, or .param beside .bin" if field.extensible else ""
 
 
 def prefix_of(options: type[Any]) -> str:
@@ -72,7 +72,7 @@ def add_flags(
     note: Callable[[Field], str] = lambda _: "",
 ) -> Any:
     """Flags of all options, or of some whose names then stand alone; `note` is added to the help of each."""
-    group = command.add_argument_group(title)
+    group = command.add_argument_group(title.rstrip("."))
     for field in fields(options):
         if only and field.name not in only:
             continue

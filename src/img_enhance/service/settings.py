@@ -45,7 +45,9 @@ class Settings:
     )
 
     max_image_size_mb: float = option(50, help="largest file of a photo in megabytes", minimum=0.001, maximum=2_000, placeholder="MB")
-    max_json_mb: float = option(16, help="largest JSON body in megabytes; larger photos go by multipart", minimum=0.001, maximum=200)
+    max_json_mb: float = option(
+        16, help="largest JSON body in megabytes; larger photos go by multipart", minimum=0.001, maximum=200, placeholder="MB"
+    )
     max_megapixels: float = option(50, help="largest photo in megapixels", minimum=0.0001, maximum=1_000, placeholder="MP")
     max_result_megapixels: float = option(200, help="largest result in megapixels", minimum=0.0001, maximum=10_000, placeholder="MP")
     max_batch_files: int = option(20, help="most photos of one batch", minimum=1, maximum=200, placeholder="N")
@@ -69,7 +71,9 @@ class Settings:
     header_seconds: float = option(10, help="a request's header must arrive within this", minimum=0.1, placeholder="SECONDS")
     body_seconds: float = option(120, help="a request's body must arrive within this", minimum=0.1, placeholder="SECONDS")
     send_seconds: float = option(60, help="a client must take the next piece of an answer within this", minimum=0.1, placeholder="SECONDS")
-    drain_seconds: float = option(12, help="how long running work may end when the service stops", minimum=0, maximum=15)
+    drain_seconds: float = option(
+        12, help="how long running work may end when the service stops", minimum=0, maximum=15, placeholder="SECONDS"
+    )
     uploads: int = option(64, help="bodies received at the same time", minimum=1, maximum=1_000, placeholder="N")
     uploads_per_key: int = option(16, help="of these, of one key or address", minimum=1, maximum=1_000, placeholder="N")
     connections: int = option(500, help="requests at the same time, also those that wait", minimum=10, maximum=10_000, placeholder="N")
