@@ -177,7 +177,7 @@ def test_photo_without_a_command_is_enhanced(run: Run, photo: Path) -> None:
 def test_word_that_is_no_file_is_no_photo(run: Run) -> None:
     ran = run("enhence")
     assert ran.code == 2
-    assert "invalid choice: 'enhence'" in ran.err
+    assert "there is neither a command nor a photo 'enhence'; did you mean enhance?" in ran.err
 
 
 def test_result_goes_into_a_folder_that_is_made(run: Run, photo: Path) -> None:
