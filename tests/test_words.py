@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from img_enhance.cli.flags import flagged
-from img_enhance.cli.main import _parser
+from img_enhance.cli.main import _parser, main
 from img_enhance.client.problems import KINDS
-from img_enhance.errors import DiskError, MemoryBudgetError, WeightsMissing
+from img_enhance.errors import DiskError, MemoryBudgetError, OptionError, WeightsMissing
 from img_enhance.words import Pull, Setting, Words, spoken
 from img_enhance.workers.public import public
 
@@ -44,7 +44,8 @@ def settings() -> list[tuple[Path, Setting]]:
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Setting":
                 name, *value = (argument.value if isinstance(argument, ast.Constant) else "X" for argument in node.args)
-                found.append((module, Setting(str(name), *map(str, value))))
+                if name != "X":  # else it is a field's, and there are flags of them all
+                    found.append((module, Setting(str(name), *map(str, value))))
     return found
 
 
@@ -145,6 +146,28 @@ def test_an_error_keeps_its_settings_through_pickle() -> None:
     assert (again.says, again.advice) == (error.says, error.advice)
     assert str(again) == "device cpu is slow; use model small"
     assert flagged(again.words) == "--device cpu is slow; use --model small"
+
+
+def test_whoever_passed_options_on_says_what_they_were_called() -> None:
+    error = OptionError(Words(Words(Setting("format", "png")), " is wrong"), Pull(("x",)), ", or use ", Setting("quality"), ", not format")
+    settled = error.settled(lambda setting: setting.called("sent_as") if setting.name == "format" else setting)
+    assert flagged(settled.words) == "sent_as png is wrong; run: img-enhance models pull x, or use --quality, not format"
+    assert type(settled) is OptionError
+    assert settled.advice[0] == Pull(("x",))
+    assert type(error.settled(str).words) is Words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("faces", "x.png", "--at-most", "0"), "--at-most must be a whole number from 1 to 1000, not 0"),
+        (("serve", "--workers", "99"), "--workers must be a whole number from 1 to 64, not 99"),
+        (("suggest", "x.png", "--scratch", "x", "--max-memory", "5"), "--max-memory must be a whole number of at least 100M, not 5"),
+    ],
+)
+def test_every_command_names_the_flag_that_was_typed(arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"[ERROR] {told}\n"
 
 
 def test_an_error_without_advice_says_what_happened() -> None:

@@ -27,9 +27,10 @@ A message says what happened, with numbers, and apart from that the next thing t
 which each door says in its own way. Errors carry only their message, so they pickle.
 """
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Self
 
-from img_enhance.words import Term, Words
+from img_enhance.words import Setting, Term, Words, settled, settled_parts
 
 
 class ImgEnhanceError(Exception):
@@ -50,6 +51,10 @@ class ImgEnhanceError(Exception):
 
     def __str__(self) -> str:
         return str(self.words)
+
+    def settled(self, say: Callable[[Setting], str | Setting]) -> Self:
+        """The same with its settings as `say` has them: whoever has passed options on knows what they were called."""
+        return type(self)(settled(self.says, say), *settled_parts(self.advice, say))
 
 
 class UserError(ImgEnhanceError):

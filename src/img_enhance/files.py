@@ -124,7 +124,7 @@ def copy_file(source: Path, state: State, path: Path, *, overwrite: bool, tick: 
 
 def disk_full(path: Path) -> DiskError:
     """What to raise when there is no room for `path`."""
-    return DiskError(f"the disk of {path.parent} is full", "free some, or name another with ", RESULT)
+    return DiskError(f"cannot write {path}: its disk is full", "free some, or name another with ", RESULT)
 
 
 def name_taken(path: Path) -> OutputError:
@@ -165,6 +165,13 @@ def publish(partial: Path, path: Path, *, overwrite: bool) -> None:
             raise name_taken(path) from None
         partial.rename(path)
     partial.unlink(missing_ok=True)
+
+
+def missing(path: Path) -> PhotoError:
+    """What to raise for a photo that is not there."""
+    if path.is_symlink():
+        return PhotoError(f"{path} is a link to {os.path.realpath(path)}, which does not exist", "name the photo where it is now")
+    return PhotoError(f"{path} does not exist", "check the name")
 
 
 def damaged(path: Path, why: str) -> PhotoError:

@@ -143,6 +143,8 @@ FORMATS = (
 )
 WRITTEN = tuple(entry for entry in FORMATS if not entry.written_as)
 FORMAT_NAMES = tuple(entry.name for entry in WRITTEN)
+# What a person may call a format besides: as its files end.
+FORMAT_ALIASES = {ending[1:]: entry.name for entry in WRITTEN for ending in entry.endings if ending[1:] != entry.name}
 
 
 # A JPEG's segments hold 65,533 bytes; an updated EXIF or XMP is a little longer than the photo's own.

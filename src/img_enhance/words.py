@@ -62,6 +62,16 @@ class Words(str):
         return self.parts
 
 
+def settled(text: str, say: Callable[[Setting], str | Setting]) -> str:
+    """The text with its settings as `say` has them, where others would say them wrongly; downloads stay values."""
+    return Words(*settled_parts(text.parts, say)) if isinstance(text, Words) else text
+
+
+def settled_parts(parts: Iterable[str | Term], say: Callable[[Setting], str | Setting]) -> list[str | Term]:
+    """The parts of a text, as `settled`."""
+    return [say(part) if isinstance(part, Setting) else settled(part, say) if isinstance(part, str) else part for part in parts]
+
+
 def asks_nothing(setting: Setting) -> Words:
     """Why a step with this setting leaves a photo as it is."""
     return Words(setting, " asks for no change")

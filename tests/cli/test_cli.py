@@ -177,7 +177,7 @@ def test_photo_without_a_command_is_enhanced(run: Run, photo: Path) -> None:
 def test_word_that_is_no_file_is_no_photo(run: Run) -> None:
     ran = run("enhence")
     assert ran.code == 2
-    assert "invalid choice: 'enhence'" in ran.err
+    assert "there is neither a command nor a photo 'enhence'; did you mean enhance?" in ran.err
 
 
 def test_result_goes_into_a_folder_that_is_made(run: Run, photo: Path) -> None:
@@ -282,6 +282,16 @@ def check_refused(run: Run, photo: Path, code: int, message: str, *options: str 
 
 def test_refuses_a_missing_photo(run: Run, tmp_path: Path) -> None:
     check_refused(run, tmp_path / "lost.jpg", 2, r"lost\.jpg does not exist")
+
+
+@POSIX
+def test_says_of_a_link_what_is_missing(run: Run, tmp_path: Path) -> None:
+    link, gone = tmp_path / "link.jpg", tmp_path / "gone.jpg"
+    (tmp_path / "between.jpg").symlink_to("gone.jpg")
+    link.symlink_to("between.jpg")
+    told = f"{link} is a link to {os.path.realpath(gone)}, which does not exist; name the photo where it is now"
+    for command in (("enhance", link), ("suggest", link), ("enhance", link, "--server", "http://127.0.0.1:9"), ("open", link)):
+        assert run(*command).error(2) == told
 
 
 def test_names_what_to_enhance_where_nothing_is_named(run: Run) -> None:
@@ -438,7 +448,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(run: Run, saved: Save, cat: Pixe
         for name in ("x.png", "x.tif", "x.jpg", "x.webp"):
             told = [line for line in run("enhance", photo, *COMPACT, "-o", folder / name).err.splitlines() if line.startswith("[")]
             assert len(told) == 1
-            assert re.search(r"\[ERROR\] the disk of .*disk is full", told[0]), name
+            assert re.search(r"\[ERROR\] cannot write .*: its disk is full; free some, or name another with -o", told[0]), name
             assert names(folder) == []
     finally:
         subprocess.run(["umount", str(folder)], check=True)
@@ -454,16 +464,29 @@ def test_refuses_a_budget_that_is_too_small(run: Run, photo: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--upscale", "17"), "upscale must be a number from 1 to 16, not 17"),
-        (("--upscale", "0.5"), "upscale must be a number from 1 to 16, not 0.5"),
-        (("--upscale", "2", "--width", "50"), "not both"),
-        (("--width", "385"), "width 385 would make 24x20 into 385x321; ask for a size of at most 384x320"),
-        (("--megapixels", "5"), "megapixels 5 would make 24x20 into 2449x2041; ask for a size of at most 384x320"),
-        (("--quality", "101"), "quality must be a whole number from 1 to 100, not 101"),
-        (("--max-memory", "1M"), "max_memory must be a whole number of at least 100M, not 1M"),
-        (("--max-memory", "1.5K"), "max_memory must be a whole number of at least 100M, not 1500"),
-        (("--upscale", "0"), "upscale must be a number from 1 to 16, not 0"),
-        (("--megapixels", "0"), "megapixels must be a number of at least 0.000001, not 0"),
+        (("--upscale", "17"), "--upscale must be a number from 1 to 16, not 17"),
+        (("--upscale", "0.5"), "--upscale must be a number from 1 to 16, not 0.5"),
+        (("--upscale", "2", "--width", "50"), "give --upscale or --width, not both"),
+        (("--super-image-print", "1x1", "--super-image-width", "5"), "give --super-image-width or --super-image-print, not both"),
+        (("--super-image-width", "5000"), "--super-image-width 5000 would make 96x80 into 5000x4167; ask for a size of at most 1536x1280"),
+        (("--clahe-clip-limit", "50"), "--clahe-clip-limit must be a number from 1 to 40, not 50"),
+        (("--clahe-grid", "24"), "--clahe-grid 24 is more tiles than the photo, 24x20, has pixels a side; use at most 20"),
+        (("--gfpgan-skip", "here"), "--gfpgan-skip must be X,Y,W,H in whole pixels, such as 100,50,900,600, not 'here'"),
+        (
+            ("--gfpgan-skip", "1,1,2,2 " * 201),
+            "--gfpgan-skip names 201 boxes and 200 may be; raise --gfpgan-min-face, or lower --gfpgan-at-most",
+        ),
+        (("--crop", "0,0,0,5"), "--crop must be 1 to 2147483647 pixels wide and high, not 0x5"),
+        (("--print", "big"), "--print must be a size and dots per inch, such as 30x40cm@300dpi or 8x10in@300dpi, not 'big'"),
+        (("--subsampling", "4:1:1"), "--subsampling must be one of 4:4:4, 4:2:0, not '4:1:1'"),
+        (("--max-output-megapixels", "0"), "--max-output-megapixels must be a number of at least 0.000001, not 0"),
+        (("--width", "385"), "--width 385 would make 24x20 into 385x321; ask for a size of at most 384x320"),
+        (("--megapixels", "5"), "--megapixels 5 would make 24x20 into 2449x2041; ask for a size of at most 384x320"),
+        (("--quality", "101"), "--quality must be a whole number from 1 to 100, not 101"),
+        (("--max-memory", "1M"), "--max-memory must be a whole number of at least 100M, not 1M"),
+        (("--max-memory", "1.5K"), "--max-memory must be a whole number of at least 100M, not 1500"),
+        (("--upscale", "0"), "--upscale must be a number from 1 to 16, not 0"),
+        (("--megapixels", "0"), "--megapixels must be a number of at least 0.000001, not 0"),
     ],
 )
 def test_refuses_options_out_of_bounds(options: Sequence[str], message: str, run: Run, photo: Path) -> None:
@@ -473,19 +496,30 @@ def test_refuses_options_out_of_bounds(options: Sequence[str], message: str, run
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--upscale", "big"), "argument --upscale: upscale must be a number from 1 to 16, not 'big'"),
-        (("--max-memory", "1.2.3G"), "argument --max-memory: max_memory must be a whole number"),
+        (("--upscale", "big"), "[ERROR] --upscale must be a number from 1 to 16, not 'big'"),
+        (("--max-memory", "1.2.3G"), "[ERROR] --max-memory must be a whole number"),
         (("--model", "magic"), "magic"),
         (("--format", "gif"), "gif"),
-        (("--sharpen",), "unrecognized arguments: --sharpen"),
-        (("--upscale",), "expected one argument"),
+        (("--sharpen",), "[ERROR] img-enhance enhance has no --sharpen; see img-enhance enhance --help"),
+        (("--scale", "2"), "[ERROR] img-enhance enhance has no --scale; did you mean --upscale?"),
+        (("--fromat=png",), "[ERROR] img-enhance enhance has no --fromat; did you mean --format?"),
+        (("--upscale",), "[ERROR] --upscale: expected one argument; see img-enhance enhance --help"),
     ],
 )
 def test_refuses_bad_flags(arguments: Sequence[str], message: str, run: Run, photo: Path) -> None:
     ran = run("enhance", photo, *arguments)
     assert ran.code == 2
-    assert message in ran.err.splitlines()[-1]
+    assert message in ran.err
+    assert len(ran.err.splitlines()) == 1
     assert names(photo.parent) == ["cat.png"]
+
+
+@pytest.mark.parametrize(("format", "kind"), [("jpg", "JPEG"), ("TIF", "TIFF"), ("WebP", "WEBP")])
+def test_takes_a_format_by_the_ending_of_its_files(format: str, kind: str, run: Run, photo: Path, tmp_path: Path) -> None:
+    target = tmp_path / "result"
+    assert run("enhance", photo, *COMPACT, "--format", format, "-o", target).code == 0
+    with Image.open(target) as picture:
+        assert picture.format == kind
 
 
 @pytest.mark.parametrize("text", ["1e999", "9" * 400])
@@ -493,9 +527,26 @@ def test_refuses_a_number_beyond_any_float(text: str, run: Run, photo: Path) -> 
     assert run("enhance", photo, "--max-memory", text).code == 2
 
 
-def test_refuses_a_command_it_does_not_know(run: Run) -> None:
-    assert run("improve").code == 2
-    assert run("enhance").code == 2
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("enhanse", "x.png"), "there is neither a command nor a photo 'enhanse'; did you mean enhance?"),
+        (("sharpen",), "there is neither a command nor a photo 'sharpen'; commands are enhance, open, "),
+        (("--loud",), "img-enhance has no --loud; see img-enhance --help"),
+        (("suggest",), "the following arguments are required: PHOTO; see img-enhance suggest --help"),
+        (("suggest", "a.png", "b.png"), "img-enhance suggest takes one PHOTO, and 'b.png' is one more; run it for each"),
+        (("faces", "a.png", "b.png"), "img-enhance faces takes one PHOTO, and 'b.png' is one more; run it for each"),
+        (
+            ("compare", "a", "b", "c"),
+            "img-enhance compare takes one BEFORE and one AFTER, and 'c' is one more; see img-enhance compare --help",
+        ),
+        (("doctor", "me"), "img-enhance doctor takes nothing like 'me'; see img-enhance doctor --help"),
+        (("models", "list", "x"), "img-enhance models list takes nothing like 'x'; see img-enhance models list --help"),
+        (("models", "pull"), "the following arguments are required: NAME; see img-enhance models pull --help"),
+    ],
+)
+def test_refuses_commands_that_mean_nothing_in_one_line(arguments: Sequence[str], told: str, run: Run) -> None:
+    assert run(*arguments).error(2).startswith(told)
 
 
 def test_refuses_a_recipe_and_flags_of_its_steps(run: Run, photo: Path, tmp_path: Path) -> None:
@@ -509,12 +560,12 @@ def test_refuses_a_recipe_and_flags_of_its_steps(run: Run, photo: Path, tmp_path
     ("data", "message"),
     [
         (b"{", "the recipe is not JSON"),
-        (b"\xff\xfe", "cannot read the recipe"),
+        (b"\xff\xfe", "cannot read the recipe .*: it is no text; save it as UTF-8"),
         (b"[]", "a recipe must be a JSON object"),
         (b"[" * 100_000, "the recipe is not JSON"),
         (b'{"version": 1, "steps": [{"step": "sharpen"}]}', 'step 1 has "step": "sharpen"'),
         (b'{"version": 1, "steps": [{"step": "real_esrgan", "upscale": 99}]}', r"step 1 \(real_esrgan\): upscale must be"),
-        (None, "cannot read the recipe"),
+        (None, "cannot read the recipe .*: No such file or directory; check its name and permissions"),
     ],
 )
 def test_refuses_a_bad_recipe(data: bytes | None, message: str, run: Run, photo: Path, tmp_path: Path) -> None:
@@ -558,6 +609,17 @@ def test_help_is_ascii_and_exits_with_0(arguments: Sequence[str], run: Run) -> N
     ran = run(*arguments)
     assert ran.code == 0
     assert "usage: img-enhance" in ran.out
+
+
+def test_help_has_no_titles_that_end_twice_and_knows_every_kind_of_file(run: Run) -> None:
+    told = run("enhance", "--help").out
+    assert ".:\n" not in told
+    assert ".pth, .safetensors, .onnx, or .param beside .bin" in " ".join(told.split())
+
+
+def test_few_pixels_are_told_one_by_one(run: Run, photo: Path) -> None:
+    told = run("enhance", photo, *COMPACT, "--max-pixels", "10").error(2)
+    assert told.endswith("cat.png is 24x20 (480 pixels), allowed 10; if you trust it, raise --max-pixels")
 
 
 def test_help_names_every_exit_code_and_flag(run: Run) -> None:
@@ -799,9 +861,9 @@ def test_package_runs_like_the_command(tmp_path: Path, run: Run) -> None:
     for arguments in (("--version",), ("enhance", str(tmp_path / "nowhere.png")), ("models", "show", "nothing")):
         told = run(*arguments)
         assert module(*arguments) == (told.code, told.out, told.err)
-    # argparse leaves with its own code, and names the program.
     code, _, said = module("enhance")
-    assert (code, said.partition(" [")[0]) == (2, "usage: img-enhance enhance")
+    assert code == 2
+    assert said == "[ERROR] name a photo, a folder, or a list of them with --from-file; see img-enhance enhance --help\n"
 
 
 def test_console_script_is_the_same_program() -> None:

@@ -135,10 +135,10 @@ def test_files_that_are_no_photos_are_refused(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--region", "0,0,81,5"), "region 0,0,81,5 reaches beyond AFTER, which is 80x60"),
-        (("--region", "nowhere"), "region must be X,Y,W,H"),
-        (("--region", "0,0,5,5", "--overview"), "give region or overview, not both"),
-        (("--layout", "round"), "layout must be one of"),
+        (("--region", "0,0,81,5"), "--region 0,0,81,5 reaches beyond AFTER, which is 80x60"),
+        (("--region", "nowhere"), "--region must be X,Y,W,H"),
+        (("--region", "0,0,5,5", "--overview"), "give --region or --overview, not both"),
+        (("--layout", "round"), "--layout must be one of"),
         (("-o", "sheet.heic"), "cannot tell the output format"),
     ],
 )

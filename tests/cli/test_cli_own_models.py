@@ -143,7 +143,22 @@ def test_a_name_that_cannot_be_is_refused_before_anything_is_read(run: Run, tmp_
     assert (ran.code, "does not say what to call the model; give --name" in ran.err) == (2, True)
     ran = run("models", "add", carrier_file(tmp_path / "mine.safetensors"), "--license", "a\nb")
     assert (ran.code, "must be one line" in ran.err) == (2, True)
-    assert run("models", "remove", "realesrgan-x4plus").code == 2
+
+
+def test_only_ones_own_models_are_removed_and_why_is_said(run: Run, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("realesrgan-x4plus", "yunet-2026may"):
+        told = f"{name} comes with img-enhance and stays; where its file lies says: img-enhance models show {name}"
+        ran = run("models", "remove", name)
+        assert (ran.code, ran.err) == (2, f"[ERROR] {told}\n")
+    ran = run("models", "remove", "other")
+    assert (ran.code, ran.err) == (2, "[ERROR] no model 'other' was added; those that there are lists: img-enhance models\n")
+    assert run("models", "add", carrier_file(tmp_path / "mine.safetensors")).code == 0
+    ran = run("models", "remove", "other")
+    assert (ran.code, ran.err) == (2, "[ERROR] no model 'other' was added; added were mine\n")
+    monkeypatch.setenv("IMG_ENHANCE_HOME", str(tmp_path / "another"))
+    monkeypatch.setenv("IMG_ENHANCE_WEIGHTS_PATH", str(home))
+    ran = run("models", "remove", "mine")
+    assert (ran.code, ran.err) == (2, f"[ERROR] mine is in {home / 'own'}, where models are only read; delete its files there\n")
 
 
 def test_a_file_stands_for_a_model_once(run: Run, photo: Path, tmp_path: Path, home: Path) -> None:

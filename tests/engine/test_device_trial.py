@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from img_enhance.engine import device_trial
 from img_enhance.engine.device_trial import network_seconds, why_slower
 from img_enhance.errors import GpuMemoryFull
 from img_enhance.machine.kept_trials import begin_trial, trials_file
 from img_enhance.models.weights.cache import WeightStore
 from img_enhance.planning.plan import Device
+from img_enhance.request.options import Machine
 
 
 @pytest.fixture
@@ -48,6 +50,23 @@ def test_another_device_or_other_cores_are_another_trial(gpu: Device, cpu: Devic
     why_slower(gpu, cpu, store=store, seconds=measuring(0.5, 0.4))
     assert why_slower(dataclasses.replace(gpu, name="Arc"), cpu, store=store, seconds=measuring(0.1, 0.4)) == ""
     assert why_slower(gpu, dataclasses.replace(cpu, cores=99), store=store, seconds=measuring(0.1, 0.4)) == ""
+
+
+def test_no_more_processors_are_tried_than_may_be_used(
+    gpu: Device, cpu: Device, store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[str, int, int | None]] = []
+
+    def seconds(device: Device, _: WeightStore) -> float:
+        tried.append((device.runtime, device.cores, device.threads))
+        return 0.1 if device.runtime == "vulkan" else 0.4
+
+    cores = dataclasses.replace(cpu, cores=8)
+    monkeypatch.setattr(device_trial, "network_seconds", seconds)
+    monkeypatch.setattr(device_trial, "find_device", lambda *_, faster, **__: faster(gpu, cores))
+    for threads in (1, None):
+        device_trial.chosen_device(Machine(threads=threads), store)
+    assert [each for each in tried if each[0] != "vulkan"] == [(cpu.runtime, 1, 1), (cpu.runtime, 8, cpu.threads)]
 
 
 @pytest.mark.parametrize("error", [GpuMemoryFull("the GPU's memory is full"), RuntimeError("driver")])

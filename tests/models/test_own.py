@@ -85,7 +85,7 @@ def test_folders_that_are_only_read_have_models_too(store: WeightStore, tmp_path
     kept(store)
     reader = WeightStore(tmp_path / "empty", searched=(store.home,))
     assert [row.model.name for row in own_models(reader)] == ["mine"]
-    with pytest.raises(OptionError, match="no model 'mine' was added"):
+    with pytest.raises(OptionError, match=r"mine is in .*own, where models are only read; delete"):
         remove("mine", reader)
 
 
@@ -94,7 +94,7 @@ def test_what_is_removed_is_gone(store: WeightStore) -> None:
     remove("mine", store)
     assert own_models(store) == ()
     assert [path.name for path in (store.home / "own").iterdir() if not path.name.startswith(".")] == []
-    with pytest.raises(OptionError, match="no model 'mine' was added; none was added"):
+    with pytest.raises(OptionError, match="no model 'mine' was added; those that there are lists: img-enhance models"):
         remove("mine", store)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # What may stand in a German sentence as it does in the English one: names.
-NAMES = {"JPEG", "Duv", "upscale", "img", "enhance", "models", "pull"}
+NAMES = {"JPEG", "Duv", "upscale", "limits", "max", "output", "megapixels", "img", "enhance", "models", "pull"}
 
 
 def shared_words(english: str, german: str) -> set[str]:
@@ -63,7 +63,7 @@ def every_kind_of_facts() -> Iterator[PhotoFacts]:
             yield dataclasses.replace(good, exposure_stops=stops, exposure_confidence=sure)
     hazy = dataclasses.replace(good, luminance=dataclasses.replace(good.luminance, p1=0.22, p99=0.45))
     flaws = [Texture(noise, blur, blocks) for noise in (0.0, 0.04) for blur in (0.1, 0.9) for blocks in (0.0, 2.0)]
-    for width, height in ((300, 200), (1400, 1000), (3000, 1000), (6000, 4000), (20_000, 10_000)):
+    for width, height in ((200, 180), (300, 200), (1400, 1000), (3000, 1000), (6000, 4000), (20_000, 10_000)):
         for texture in flaws:
             for quality, faces, maybe in (
                 (None, None, None),

@@ -17,7 +17,7 @@ class Trial:
 
     whole: int = option(5, help="a count", minimum=1, maximum=10)
     number: float = option(0.5, help="a share", minimum=0, maximum=1)
-    word: str = option("red", help="a colour", choices=("red", "blue"))
+    word: str = option("red", help="a colour", choices=("red", "blue"), aliases={"crimson": "red"})
     room: int | None = option(None, help="room", minimum=1_000, unit="bytes", exclusive="size")
     free: float | None = option(None, help="any", exclusive="size")
     text: str | None = option(None, help="any text")
@@ -125,7 +125,10 @@ def test_error_names_option_value_and_bounds() -> None:
         ("number", "0.25", 0.25),
         ("number", "1e-3", 0.001),
         ("word", "anything", "anything"),
+        ("word", "RED", "red"),
+        ("word", "Crimson", "red"),
         ("text", "2G", "2G"),
+        ("text", "RED", "RED"),
     ],
 )
 def test_reads_what_a_person_types(name: str, text: str, value: object) -> None:

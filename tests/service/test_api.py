@@ -131,6 +131,37 @@ def test_refuses_words_that_mean_nothing(service: Served, words: dict[str, str],
     assert is_problem(answer)
 
 
+@pytest.mark.parametrize(
+    ("words", "detail"),
+    [
+        ({"upscale_factor": "99"}, "upscale_factor must be a number from 1 to 16, not 99"),
+        ({"upscale_factor": "big"}, "upscale_factor must be a number from 1 to 16, not 'big'"),
+        ({"algorithms": "clahe", "enhance_level": "2"}, "enhance_level must be a number from 0 to 1, not 2"),
+        ({"output_format": "bmp"}, "output_format must be one of jpeg, png, webp, tiff, avif, jxl, not 'bmp'"),
+        ({"quality": "0"}, "quality must be a whole number from 1 to 100, not 0"),
+        ({"recipe": '{"version": 1, "steps": [], "output": {"quality": 0}}'}, "quality must be a whole number from 1 to 100, not 0"),
+        (
+            {"recipe": '{"version": 1, "steps": [{"step": "clahe", "clip_limit": 99}]}'},
+            "step 1 (clahe): clip_limit must be a number from 1 to 40, not 99",
+        ),
+    ],
+)
+@pytest.mark.parametrize("json_body", [False, True])
+def test_a_refusal_names_the_field_that_was_sent(service: Served, words: dict[str, str], detail: str, json_body: bool) -> None:
+    photo = plain_photo((0, 0, 0))
+    if json_body:
+        answer = service.client.post("/api/v1/enhance", json={"image": base64.b64encode(photo).decode(), **words})
+    else:
+        answer = service.client.post("/api/v1/enhance", files={"file": photo}, data=words)
+    assert (answer.status_code, answer.json()["detail"]) == (422, detail)
+
+
+def test_a_number_in_json_is_refused_by_its_field(service: Served) -> None:
+    body = {"image": base64.b64encode(plain_photo((0, 0, 0))).decode(), "upscale_factor": 99}
+    answer = service.client.post("/api/v1/enhance", json=body)
+    assert answer.json()["detail"] == "upscale_factor must be a number from 1 to 16, not 99"
+
+
 def test_twenty_at_once_get_their_own_photos(service: Served) -> None:
     colours = [(12 * n, 250 - 11 * n, (37 * n) % 256) for n in range(20)]
     with concurrent.futures.ThreadPoolExecutor(len(colours)) as pool:

@@ -15,12 +15,14 @@ from PIL import Image
 from served import Served, is_problem, noisy_photo
 
 from img_enhance.cli.recipes import read_recipe
+from img_enhance.errors import OptionError
 from img_enhance.jobs.spool import Spool
 from img_enhance.request.options import Output
 from img_enhance.request.step_options import WhiteBalance
-from img_enhance.service.conversions import converted_file
+from img_enhance.service.conversions import converted_file, output_of
 from img_enhance.service.problems import Problem
 from img_enhance.service.settings import Settings
+from img_enhance.workers.catalogue import as_data
 from img_enhance.workers.convert import Bounds, converted
 
 WARMER = {"version": 1, "steps": [{"step": "white_balance", "temperature": 3000}]}
@@ -49,6 +51,24 @@ def test_a_result_comes_in_another_format(service: Served, job: str, tmp_path: P
     (tmp_path / "result.tif").write_bytes(service.client.get(f"/api/v1/jobs/{job}/result", params={"format": "tiff"}).content)
     assert read_recipe(tmp_path / "result.tif").steps == (WhiteBalance(temperature=3000),)
     assert list((service.data / "scratch").glob("*/result*")) == []
+
+
+STORED = {"format": "png", "width": 64, "height": 64}
+
+
+def test_a_format_may_be_called_as_files_end_and_in_capitals() -> None:
+    for called, format in (("jpg", "jpeg"), ("JPG", "jpeg"), ("Jpeg", "jpeg"), ("tif", "tiff"), ("TIFF", "tiff"), ("WebP", "webp")):
+        output = output_of(called, None, STORED)
+        assert output is not None
+        assert output.format == format
+    assert output_of("PNG", None, STORED) is None
+
+
+def test_a_refusal_names_the_part_of_the_address() -> None:
+    for format, quality, told in (("gif", None, "format must be one of jpeg, "), (None, 0, "quality must be a whole number from 1 to 100")):
+        with pytest.raises(OptionError) as refused:
+            output_of(format, quality, STORED)
+        assert as_data(refused.value).detail.startswith(told)
 
 
 def test_its_own_format_is_the_file_itself(service: Served, job: str) -> None:

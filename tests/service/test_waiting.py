@@ -41,12 +41,13 @@ def test_short_work_is_done_by_all_who_are_free() -> None:
     assert place_and_seconds(queue, [ANY, SHORT], "d") == (4, 2)
 
 
-def test_who_is_just_taken_is_next() -> None:
-    assert place_and_seconds([long("a")], [ANY], "b") == (1, 0)
+def test_who_waits_no_more_has_no_place() -> None:
+    assert place_and_seconds([long("a")], [ANY], "b") is None
+    assert place_and_seconds([long("a")], [SHORT], "a") is None
 
 
 def test_nobody_is_told_of_more_than_there_is() -> None:
     queue = [short(str(n)) if n % 3 else long(str(n)) for n in range(30)]
-    told = [place_and_seconds(queue, [ANY, SHORT], each.id) for each in queue]
+    told = [place_and_seconds(queue, [ANY, SHORT], each.id) or (0, 0.0) for each in queue]
     assert sorted(place for place, _ in told) == list(range(1, 31))
     assert max(seconds for _, seconds in told) == pytest.approx(10 * 60, abs=20)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import SAMPLE
+from img_enhance.cli.flags import flagged
 from img_enhance.errors import DiskError, PhotoError, PhotoTooLarge
 from img_enhance.light.illuminant import chromaticity, grey_difference
 from img_enhance.photo import Photo
@@ -301,6 +302,21 @@ def test_flaws_are_told_in_sentences(flaws: dict[str, float], seen: str, remedy:
     assert words(small, "real_esrgan") == f"1.4 MP is large enough, but {seen}; {AS_PHOTO}"
     enlarged = suggest_for(dataclasses.replace(sized(600, 600), texture=texture(**flaws)), Limits())
     assert words(enlarged, "real_esrgan") == f"0.36 MP becomes 5.8 MP, with {seen.split(' ', 2)[2]} taken away; {AS_PHOTO}"
+
+
+def test_two_passes_that_take_long_are_told_with_what_makes_one_of_them() -> None:
+    for width, factor, large in ((236, 16, "14"), (250, 16, "16"), (300, 8, "5.8")):
+        facts = sized(width, width)
+        found = suggest_for(facts, Limits())
+        said = next(reason.words for reason in found.reasons if reason.step == "real_esrgan")
+        asked = re.search(r"in two passes of the network \(max_output_megapixels ([0-9.]+) asks for one, 17 times as fast\)", said)
+        assert asked is not None, said
+        assert f" becomes {large} MP in two passes" in said
+        assert found.steps[0] == RealESRGAN(upscale=factor)
+        assert suggest_for(facts, Limits(max_output_megapixels=float(asked[1]))).steps[0] == RealESRGAN(upscale=4)
+        assert "--max-output-megapixels" in flagged(said)
+    for quick in (sized(100, 100), sized(500, 500)):  # two passes that are done at once, and one
+        assert "passes" not in words(suggest_for(quick, Limits()), "real_esrgan")
 
 
 def test_low_contrast_is_not_rounded_to_fine_contrast() -> None:

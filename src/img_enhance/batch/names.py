@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from img_enhance.errors import OptionError
 from img_enhance.photo import FORMATS, format_named
+from img_enhance.words import Setting, Words
 
 DEFAULT = "{stem}{ext}"
 _FIELDS = ("stem", "scale", "format", "ext")
@@ -35,15 +36,16 @@ class NameTemplate:
     def __post_init__(self) -> None:
         unknown = [name for name in _FIELD.findall(self.text) if name not in _FIELDS]
         known = ", ".join(f"{{{name}}}" for name in _FIELDS)
-        rest = _FIELD.sub("", self.text)
+        rest, asked = _FIELD.sub("", self.text), Setting("name", f"'{self.text}'")
         if unknown or "{" in rest or "}" in rest:
-            raise OptionError(f"name has {{{unknown[0]}}}" if unknown else "name has a brace of no field", f"known are {known}")
+            fault = f" has {{{unknown[0]}}}" if unknown else " has a brace of no field"
+            raise OptionError(Words(Setting("name"), fault), f"known are {known}")
         if _FORBIDDEN.search(rest):
-            raise OptionError(f"name '{self.text}' has a character that names of files cannot have", "use letters, digits, - and _")
+            says = Words(asked, " has a character that names of files cannot have")
+            raise OptionError(says, "use letters, digits, - and _")
         if "{stem}" not in self.text or not self.text.endswith("{ext}") or self.text.count("{ext}") > 1:
-            raise OptionError(
-                f"name '{self.text}' would not tell results apart", "use {stem}, and {ext} at the end, such as '{stem}_big{ext}'"
-            )
+            says = Words(asked, " would not tell results apart")
+            raise OptionError(says, "use {stem}, and {ext} at the end, such as '{stem}_big{ext}'")
 
     def filled(self, stem: str, ending: str, *, scale: str, format: str) -> str:
         """The name."""

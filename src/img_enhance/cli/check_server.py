@@ -36,7 +36,7 @@ def add_check_server(commands: Any) -> None:
         help="check a web service after its deployment",
         description="Asks a service for everything it does, with a photo of 16 x 16 pixels, and says what is wrong. Exit code 0 or 3.",
     )
-    command.add_argument("url", metavar="URL")
+    command.add_argument("url", metavar="URL", help="where it is, such as https://photos.example.org")
     command.add_argument("--key", metavar="KEY", help=f"an API key (default: {KEY_VARIABLE})")
     command.add_argument("--wait", metavar="SECONDS", type=float, default=120.0, help="how long it may take to start (default 120)")
     set_run(command, _check_server, _request)

@@ -41,6 +41,7 @@ def add_enhance(commands: Any) -> None:
     rule = textwrap.fill(" ".join((Enlarging.__doc__ or "").split("\n\n", 1)[1].split()), 100)
     command = commands.add_parser(
         "enhance",
+        usage="%(prog)s [options] PHOTO ...",
         help="enhance a photo, or all in a folder",
         description="Enhances a photo, or many: without options of a step, or a recipe, by the steps that `img-enhance suggest` shows. "
         "Of several photos, or a folder, the results go into a folder, and what is done already is not done again.",
@@ -70,7 +71,6 @@ def add_enhance(commands: Any) -> None:
     add_flags(command, "machine", Machine)
     add_flags(command, f"server: {(Server.__doc__ or '').splitlines()[0]}", Server)
     _add_files(command)
-    command.set_defaults(refuse=command.error)
     set_run(command, _enhance, _request)
 
 
@@ -149,7 +149,7 @@ def _request(arguments: argparse.Namespace) -> EnhanceRequest | FolderRequest:
 def _is_many(arguments: argparse.Namespace) -> bool:
     """Whether the results go into a folder with a list of its own: anything but one photo. The program ends where nothing is named."""
     if not arguments.photos and not arguments.from_file:
-        arguments.refuse("name a photo, a folder, or a list of them with --from-file")
+        arguments.parser.error("name a photo, a folder, or a list of them with --from-file")
     if len(arguments.photos) != 1 or arguments.from_file or arguments.watch:
         return True
     return arguments.photos[0] != PIPE and (arguments.photos[0].is_dir() or is_pattern(arguments.photos[0]))

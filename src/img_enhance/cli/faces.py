@@ -44,6 +44,7 @@ def add_faces(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     command = commands.add_parser(
         "faces",
+        usage="%(prog)s [options] PHOTO",
         help="find the faces of a photo",
         description="Lists the faces that would be restored with --gfpgan, and those that would be left alone, and draws them on a copy.",
     )

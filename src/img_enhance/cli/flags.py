@@ -22,7 +22,7 @@ Request = TypeVar("Request")
 
 def set_run(command: argparse.ArgumentParser, run: Callable[[Request], int], reads: Callable[[argparse.Namespace], Request]) -> None:
     """Let `run` do the command: it is given what `reads` makes of the arguments, so that nothing behind it sees them untyped."""
-    command.set_defaults(run=lambda arguments: run(reads(arguments)))
+    command.set_defaults(run=lambda arguments: run(reads(arguments)), parser=command)
 
 
 def add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions]) -> None:
@@ -35,7 +35,7 @@ def add_step_flags(command: argparse.ArgumentParser, options: type[StepOptions])
 
 def _also_files(field: Field) -> str:
     """What else may stand for a model here, where no other machine does the work."""
-    return ", or a file of your own: .pth, .safetensors, or .param beside .bin" if field.extensible else ""
+    return ", or a file of your own: .pth, .safetensors, .onnx, or .param beside .bin" if field.extensible else ""
 
 
 def prefix_of(options: type[Any]) -> str:
@@ -72,7 +72,7 @@ def add_flags(
     note: Callable[[Field], str] = lambda _: "",
 ) -> Any:
     """Flags of all options, or of some whose names then stand alone; `note` is added to the help of each."""
-    group = command.add_argument_group(title)
+    group = command.add_argument_group(title.rstrip("."))
     for field in fields(options):
         if only and field.name not in only:
             continue
@@ -88,7 +88,7 @@ def add_flags(
             flag,
             dest=name,
             metavar=field.placeholder or "|".join(field.choices) or None,
-            type=_converter(field),
+            type=_converter(field, flag),
             help=words,
         )
     return group
@@ -99,7 +99,11 @@ def read(arguments: argparse.Namespace, options: type[Options], *, only: tuple[s
 
     Raises: OptionError when they do not go together.
     """
-    return options(**given(arguments, options, only=only))
+    prefix = "" if only else prefix_of(options)
+    try:
+        return options(**given(arguments, options, only=only))
+    except OptionError as error:
+        raise error.settled(lambda setting: setting.called(_flag(prefix + setting.name))) from None
 
 
 def read_steps(arguments: argparse.Namespace) -> tuple[StepOptions, ...]:
@@ -119,11 +123,11 @@ def given(arguments: argparse.Namespace, options: type[Any], *, only: tuple[str,
     return {name: value for name, value in values if value is not None}
 
 
-def _converter(field: Field) -> Callable[[str], int | float | str]:
+def _converter(field: Field, flag: str) -> Callable[[str], int | float | str]:
     def convert(text: str) -> int | float | str:
         try:
             return from_text(field, text)
         except OptionError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
+            raise error.settled(lambda _: flag) from None
 
     return convert

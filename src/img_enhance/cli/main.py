@@ -17,10 +17,11 @@ from img_enhance.cli.faces import add_faces
 from img_enhance.cli.flags import EXIT_CODES, flagged
 from img_enhance.cli.models import add_models
 from img_enhance.cli.open_page import add_open
+from img_enhance.cli.parser import Parser, did_you_mean
 from img_enhance.cli.screen import give_up, open_streams, say
 from img_enhance.cli.serve import add_serve
 from img_enhance.cli.suggest import add_suggest
-from img_enhance.errors import DiskError, ImgEnhanceError, MemoryBudgetError
+from img_enhance.errors import DiskError, ImgEnhanceError, MemoryBudgetError, OptionError
 
 _COMMANDS = {
     "enhance": add_enhance,
@@ -69,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
-    parsed = parser.parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
+    parsed, left = parser.parse_known_args(_with_command(sys.argv[1:] if arguments is None else arguments))
+    if left:
+        asked: Parser = parser if parsed.command is None else parsed.parser
+        asked.refuse(left[0])
     if parsed.command is None:
         parser.print_help()
         return 0
@@ -82,14 +86,20 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with `enhance` before them where they begin with a photo or a folder in the place of a command."""
+    """The arguments, with `enhance` before them where they begin with a photo or a folder in the place of a command.
+
+    Raises: OptionError where they begin with neither.
+    """
     first = arguments[0] if arguments else "-"
     names_file = not first.startswith("-") and first not in _COMMANDS and ("/" in first or "." in first or os.path.lexists(first))
+    if not names_file and not first.startswith("-") and first not in _COMMANDS:
+        advice = did_you_mean(first, _COMMANDS) or f"commands are {', '.join(_COMMANDS)}"
+        raise OptionError(f"there is neither a command nor a photo {first!a}", advice)
     return ["enhance", *arguments] if names_file else list(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="img-enhance",
         description="Makes ordinary photos better.",
         epilog=f"img-enhance PHOTO is img-enhance enhance PHOTO\n\n{EXIT_CODES}",

@@ -20,7 +20,7 @@ from img_enhance.cli.flags import set_run
 from img_enhance.cli.screen import say
 from img_enhance.cli.serve import lacking
 from img_enhance.errors import OptionError, PhotoError
-from img_enhance.files import is_stream
+from img_enhance.files import is_stream, missing
 from img_enhance.jobs.refusals import StoreBroken
 from img_enhance.jobs.spool import Spool
 from img_enhance.machine.settings import user_data
@@ -128,7 +128,7 @@ def _checked(photo: Path) -> Path:
     if is_stream(photo):
         raise PhotoError(f"{photo} is a pipe or a device, not a file", "save what comes out of it as a file first")
     if not photo.exists():
-        raise PhotoError(f"{photo} does not exist", "check the name")
+        raise missing(photo)
     if not os.access(photo, os.R_OK):
         raise PhotoError(f"{photo} cannot be read", "check its permissions")
     return photo.absolute()

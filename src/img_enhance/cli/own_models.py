@@ -40,14 +40,14 @@ def add_own_models(commands: Any) -> None:
         description="Adds a model in a file: .pth, .safetensors, .onnx, or a pair of ncnn (.param and .bin, either may be named). It is "
         "measured, tried on a test picture, and kept with its hash; from then on its name is taken wherever that of a model is.",
     )
-    add.add_argument("path", metavar="PATH", type=Path)
+    add.add_argument("path", metavar="PATH", type=Path, help="the file of its weights")
     add.add_argument("--name", metavar="NAME", help=f"what to call it: {RULE} (default: as its file)")
     add.add_argument("--license", metavar="TEXT", default=NO_LICENSE, help="its license, which is shown with it")
     add.add_argument("--for", metavar="TEXT", dest="summary", default="your own", help="what it is good for, a few words for lists")
     add.add_argument("--anyway", action="store_true", help="add it although its answer to the test picture is no likeness")
     set_run(add, _add, _request)
     gone = commands.add_parser("remove", help="remove a model of your own")
-    gone.add_argument("name", metavar="NAME")
+    gone.add_argument("name", metavar="NAME", help="as img-enhance models lists it")
     set_run(gone, _remove, _name)
 
 

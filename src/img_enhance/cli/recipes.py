@@ -23,7 +23,10 @@ def read_recipe(path: Path) -> Recipe:
         if start.lstrip().startswith(_JSON_STARTS) or not _is_photo(path):
             return Recipe.from_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+        why, advice = (
+            (error.strerror, "check its name and permissions") if isinstance(error, OSError) else ("it is no text", "save it as UTF-8")
+        )
+        raise RecipeError(f"cannot read the recipe {path}: {why}", advice) from None
     return _recipe_of_result(path)
 
 

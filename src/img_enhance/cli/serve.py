@@ -31,6 +31,7 @@ def add_serve(commands: Any) -> None:
 
     command = commands.add_parser(
         "serve",
+        usage="%(prog)s [options]",
         help="serve the web page and API",
         description="Serves the web page and the web API. Every setting may also come from the environment, under the name in brackets.",
     )

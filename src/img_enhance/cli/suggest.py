@@ -42,6 +42,7 @@ def add_suggest(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     command = commands.add_parser(
         "suggest",
+        usage="%(prog)s [options] PHOTO",
         help="say what would make a photo better",
         description="Measures a photo and says which steps would make it better, how strong, and why. Nothing is written.",
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from img_enhance.errors import PhotoError
+from img_enhance.files import missing
 
 _BLOCK_BYTES = 128 * 1024
 
@@ -52,7 +53,7 @@ def _file_bytes(path: Path) -> int:
         with path.open("rb"):
             length = path.stat().st_size
     except FileNotFoundError:
-        raise PhotoError(f"{path} does not exist", "check the name") from None
+        raise missing(path) from None
     except OSError as error:
         raise _unreadable(path, error) from None
     if not length:

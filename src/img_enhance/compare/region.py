@@ -8,6 +8,7 @@ from img_enhance.compare.display import Part, view
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Box, Size
 from img_enhance.photo import Photo
+from img_enhance.words import Setting, Words
 
 # Detail is sought in a picture of at most this many pixels a side: finer texture, such as grass, is then no reason to show a place.
 _SEARCH_SIDE = 256
@@ -28,7 +29,8 @@ def check_region(region: Box, after: Size) -> None:
     """
     if region.right > after.width or region.bottom > after.height or min(region.left, region.top) < 0:
         asked = f"{region.left},{region.top},{region.size.width},{region.size.height}"
-        raise OptionError(f"region {asked} reaches beyond AFTER, which is {after}", "give X,Y,W,H within it")
+        says = Words(Setting("region", asked), f" reaches beyond AFTER, which is {after}")
+        raise OptionError(says, "give X,Y,W,H within it")
 
 
 def detailed_region(photo: Photo, whole: Size, size: Size) -> Box:

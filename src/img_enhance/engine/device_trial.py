@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
 from img_enhance.engine.networks import network_on
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.machine.devices import find_device
+from img_enhance.machine.devices import find_device, with_threads
 from img_enhance.machine.kept_trials import Trial, begin_trial, keep_trial, kept_trial, trials_file
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.cache import WeightStore
@@ -29,7 +28,10 @@ def chosen_device(machine: Machine, store: WeightStore) -> Device:
 
     Raises: DeviceError.
     """
-    faster = partial(why_slower, store=store)
+
+    def faster(gpu: Device, cpu: Device) -> str:
+        return why_slower(with_threads(gpu, machine.threads), with_threads(cpu, machine.threads), store=store)
+
     return find_device(machine.device, require_gpu=bool(machine.require_gpu), faster=faster)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from img_enhance.errors import PhotoError, UnsupportedPhoto
-from img_enhance.files import is_stream
+from img_enhance.files import is_stream, missing
 from img_enhance.geometry import Box
 from img_enhance.image_io import jxl
 from img_enhance.image_io.tiff_page import raw_kind
@@ -51,7 +51,7 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(64)
     except FileNotFoundError:
-        raise PhotoError(f"{path} does not exist", "check the name") from None
+        raise missing(path) from None
     except IsADirectoryError:
         raise PhotoError(f"{path} is a folder", "name a photo in it") from None
     except (OSError, ValueError) as error:

@@ -16,6 +16,10 @@ def check_pixels(path: Path, size: Size, max_pixels: int) -> None:
     """
     if size.pixels > max_pixels:
         raise PhotoTooLarge(
-            f"{path} is {size} ({size.pixels / 1e6:.0f} million pixels), allowed {max_pixels / 1e6:g} million",
+            f"{path} is {size} ({_count(size.pixels)} pixels), allowed {_count(max_pixels)}",
             *("if you trust it, raise ", Setting("max_pixels")),
         )
+
+
+def _count(pixels: int) -> str:
+    return f"{pixels / 1e6:g} million" if pixels >= 1_000_000 else str(pixels)

@@ -144,13 +144,24 @@ def remove(name: str, store: WeightStore) -> None:
     folder = store.home / FOLDER
     record = folder / f"{name}.json"
     if not is_name(name) or not record.is_file():
-        own = [row.model.name for row in own_models(store)]
-        raise OptionError(f"no model {name[:100]!a} was added", f"added were {', '.join(own)}" if own else "none was added")
+        raise _not_there(name, store)
     try:
         record.unlink()
         (folder / f"{name}.safetensors").unlink(missing_ok=True)
     except OSError as error:
         raise DiskError(f"cannot delete {name} in {folder}: {error.strerror}", "look whose folder it is") from None
+
+
+def _not_there(name: str, store: WeightStore) -> OptionError:
+    """Why there is no model of a person's own to remove."""
+    if name.lower() in _built_in_names():
+        return OptionError(f"{name} comes with img-enhance and stays", f"where its file lies says: img-enhance models show {name}")
+    files = {row.model.name: row.model.weights for row in own_models(store)}
+    file = files.get(name)
+    if isinstance(file, FileWeights):
+        return OptionError(f"{name} is in {file.path.parent}, where models are only read", "delete its files there")
+    advice = f"added were {', '.join(files)}" if files else "those that there are lists: img-enhance models"
+    return OptionError(f"no model {name[:100]!a} was added", advice)
 
 
 @contextlib.contextmanager

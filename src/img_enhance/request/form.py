@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Box
+from img_enhance.words import Setting, Words
 
 Unit = Literal["", "bytes", "pixels"]
 
@@ -36,6 +37,8 @@ Options = TypeVar("Options")
 class Field:
     """One option as a door sees it. `exclusive` names the group of which at most one may be given.
 
+    `aliases` are what else people call some of `choices`.
+
     `extensible` says that `choices` are those that are always there: more may be known where the work is done, and there they are checked.
     """
 
@@ -50,6 +53,7 @@ class Field:
     unit: Unit = ""
     exclusive: str = ""
     placeholder: str = ""
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def optional(self) -> bool:
@@ -67,10 +71,11 @@ def option(
     unit: Unit = "",
     exclusive: str = "",
     placeholder: str = "",
+    aliases: Mapping[str, str] | None = None,
 ) -> Any:
     """A dataclass field with what doors need to know of it; a default of None means it may be left out."""
-    facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices, "extensible": extensible}
-    facts |= {"unit": unit, "exclusive": exclusive, "placeholder": placeholder}
+    facts: dict[str, Any] = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices, "extensible": extensible}
+    facts |= {"unit": unit, "exclusive": exclusive, "placeholder": placeholder, "aliases": aliases or {}}
     return dataclasses.field(default=default, metadata=facts)
 
 
@@ -83,6 +88,11 @@ def fields(options: type[Any]) -> tuple[Field, ...]:
         default: Any = field.default
         rows.append(Field(name=field.name, type=plain[0], default=default, **field.metadata))
     return tuple(rows)
+
+
+def field_named(options: type[Any], name: str) -> Field:
+    """The field of an options class with this name."""
+    return next(field for field in fields(options) if field.name == name)
 
 
 def check(options: Any) -> None:
@@ -98,24 +108,28 @@ def check(options: Any) -> None:
         _check_value(field, value)
         if field.exclusive:
             if field.exclusive in given:
-                raise OptionError(f"give {given[field.exclusive]} or {field.name}, not both")
+                raise OptionError(Words("give ", Setting(given[field.exclusive]), " or ", Setting(field.name), ", not both"))
             given[field.exclusive] = field.name
 
 
 def _check_value(field: Field, value: Any) -> None:
     accepted = (int, float) if field.type is float else field.type
     if not isinstance(value, accepted) or isinstance(value, bool) != (field.type is bool):
-        raise OptionError(f"{field.name} must be {_described(field)}, not {value!r}")
+        raise _refused(field.name, f"{_described(field)}, not {value!r}")
     if field.extensible and isinstance(value, str) and not (0 < len(value) <= LONGEST_TEXT and value.isprintable()):
-        raise OptionError(f"{field.name} must be a name of up to {LONGEST_TEXT} characters, not {value[:100]!a}")
+        raise _refused(field.name, f"a name of up to {LONGEST_TEXT} characters, not {value[:100]!a}")
     if field.choices and not field.extensible and value not in field.choices:
-        raise OptionError(f"{field.name} must be one of {', '.join(field.choices)}, not '{value}'")
+        raise _refused(field.name, f"one of {', '.join(field.choices)}, not '{value}'")
     if isinstance(value, str | bool):
         return
     below = field.minimum is not None and value < field.minimum
     above = field.maximum is not None and value > field.maximum
     if below or above or not -LARGEST <= value <= LARGEST:
-        raise OptionError(f"{field.name} must be {_described(field)}, not {_typed(value, field)}")
+        raise _refused(field.name, f"{_described(field)}, not {_typed(value, field)}")
+
+
+def _refused(name: str, words: str) -> OptionError:
+    return OptionError(Words(Setting(name), f" must be {words}"))
 
 
 def _described(field: Field) -> str:
@@ -138,22 +152,23 @@ def _typed(number: float, field: Field) -> str:
 
 
 def from_text(field: Field, text: str) -> int | float | str:
-    """The value that a person typed for `field`; "2G" and "1.5M" are taken where the unit is bytes or pixels.
+    """The value that a person typed for `field`; "2G" and "1.5M" are taken where the unit is bytes or pixels, choices in capitals too.
 
     Raises: OptionError when it is no such value. Bounds are checked by the options class.
     """
     if field.type is str:
-        return text
+        word = text.lower()
+        return field.aliases.get(word, word if word in field.choices else text)
     match = re.fullmatch(r"([+-]?[0-9.]+(?:e[+-]?[0-9]+)?)([KMGT]?)(?:I?B|P|PX)?", text.strip(), re.IGNORECASE)
     suffix = match.group(2).upper() if match else ""
     if not match or (suffix and not field.unit):
-        raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'")
+        raise _refused(field.name, f"{_described(field)}, not '{text}'")
     try:
         number = Decimal(match.group(1)) * _SUFFIX[suffix]
     except ArithmeticError:
-        raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'") from None
+        raise _refused(field.name, f"{_described(field)}, not '{text}'") from None
     if abs(number) > LARGEST or (field.type is int and number % 1):
-        raise OptionError(f"{field.name} must be {_described(field)}, not '{text}'")
+        raise _refused(field.name, f"{_described(field)}, not '{text}'")
     return int(number) if field.type is int else float(number)
 
 
@@ -164,10 +179,10 @@ def box_from_text(name: str, text: str, *, largest_side: int = LONGEST_SIDE) -> 
     """
     match = re.fullmatch(r"(\d{1,10}),(\d{1,10}),(\d{1,10}),(\d{1,10})", text.replace(" ", ""), re.ASCII)
     if match is None:
-        raise OptionError(f"{name} must be X,Y,W,H in whole pixels, such as 100,50,900,600, not '{text}'")
+        raise _refused(name, f"X,Y,W,H in whole pixels, such as 100,50,900,600, not '{text}'")
     left, top, width, height = map(int, match.groups())
     if not (1 <= width <= largest_side and 1 <= height <= largest_side):
-        raise OptionError(f"{name} must be 1 to {largest_side} pixels wide and high, not {width}x{height}")
+        raise _refused(name, f"1 to {largest_side} pixels wide and high, not {width}x{height}")
     return Box(left, top, left + width, top + height)
 
 
@@ -178,7 +193,7 @@ def to_mapping(options: Any) -> dict[str, Any]:
 
 
 def from_mapping(options: type[Options], values: Mapping[str, Any]) -> Options:
-    """Options from JSON values.
+    """Options from JSON values, in which every door has the fields' own names.
 
     Raises: OptionError for a name that `options` does not have, or a value out of bounds.
     """
@@ -186,4 +201,7 @@ def from_mapping(options: type[Options], values: Mapping[str, Any]) -> Options:
     for name in values:
         if name not in known:
             raise OptionError(f"unknown option '{name}'", f"known are {', '.join(known)}")
-    return options(**values)
+    try:
+        return options(**values)
+    except OptionError as error:
+        raise error.settled(str) from None

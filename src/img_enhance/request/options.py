@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Box
-from img_enhance.photo import FORMAT_NAMES
+from img_enhance.photo import FORMAT_ALIASES, FORMAT_NAMES
 from img_enhance.request.form import box_from_text, check, option
 from img_enhance.words import Setting, Words
 
@@ -38,7 +38,9 @@ QUALITIES = {"jpeg": JPEG_QUALITY, "webp": WEBP_QUALITY, "avif": AVIF_QUALITY, "
 class Output:
     """The result's file."""
 
-    format: str | None = option(None, help="file format of the result; default: by its name, else the photo's", choices=FORMAT_NAMES)
+    format: str | None = option(
+        None, help="file format of the result; default: by its name, else the photo's", choices=FORMAT_NAMES, aliases=FORMAT_ALIASES
+    )
     quality: int | None = option(
         None,
         help=f"quality of a JPEG (default {JPEG_QUALITY}), WebP ({WEBP_QUALITY}), AVIF ({AVIF_QUALITY}) or JPEG XL ({JXL_QUALITY}); "
@@ -116,7 +118,7 @@ def check_device(name: str) -> None:
     Raises: OptionError.
     """
     if not re.fullmatch("|".join(DEVICES).replace(":N|", r":\d{1,3}|"), name):
-        raise OptionError(f"device must be one of {', '.join(DEVICES)}, not '{name}'")
+        raise OptionError(Words(Setting("device"), f" must be one of {', '.join(DEVICES)}, not '{name}'"))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from img_enhance.errors import OptionError
 from img_enhance.geometry import Size
+from img_enhance.words import Setting, Words
 
 _INCHES = {"cm": 1 / 2.54, "mm": 1 / 25.4, "in": 1.0}
 # What labs ask for.
@@ -40,5 +41,6 @@ def print_from_text(name: str, text: str) -> PrintSize:
         width = height = dpi = 0.0
     inches = _INCHES[match[3]] if match else 0.0
     if not (0 < width * inches <= _LONGEST_INCHES and 0 < height * inches <= _LONGEST_INCHES and 1 <= dpi <= _MOST_DPI):
-        raise OptionError(f"{name} must be a size and dots per inch, such as 30x40cm@300dpi or 8x10in@300dpi, not '{text}'")
+        words = f" must be a size and dots per inch, such as 30x40cm@300dpi or 8x10in@300dpi, not '{text}'"
+        raise OptionError(Words(Setting(name), words))
     return PrintSize(width * inches, height * inches, dpi)

@@ -8,6 +8,7 @@ from img_enhance.geometry import Box
 from img_enhance.models.table import FACE_MODEL_NAMES, FAITHFUL_MODEL_NAMES, MODEL_NAMES
 from img_enhance.request.form import box_from_text, check, option
 from img_enhance.request.print_size import PrintSize, print_from_text
+from img_enhance.words import Setting, Words
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,8 @@ class GFPGAN:
         """
         texts = (self.skip or "").split()
         if len(texts) > MOST_SKIPPED:
-            raise OptionError(f"skip names {len(texts)} boxes and {MOST_SKIPPED} may be", "raise min_face, or lower at_most")
+            says = Words(Setting("skip"), f" names {len(texts)} boxes and {MOST_SKIPPED} may be")
+            raise OptionError(says, "raise ", Setting("min_face"), ", or lower ", Setting("at_most"))
         return tuple(box_from_text("skip", text) for text in texts)
 
 

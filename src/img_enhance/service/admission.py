@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img_enhance.errors import ImgEnhanceError
-from img_enhance.jobs.refusals import Bug, FileTooLarge, MalformedRequest, QuotaReached, Saturated, Stopping, UploadTooSlow
+from img_enhance.jobs.refusals import Bug, FileTooLarge, KindRefused, MalformedRequest, QuotaReached, Saturated, Stopping, UploadTooSlow
 from img_enhance.jobs.store import JobStore
 from img_enhance.service.keys import EVERYBODY, Caller
 from img_enhance.service.problems import Problem, problem_response
@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 API = "/api/v1"
 _HEALTH_PATHS = ("/healthz", "/readyz")
 OPEN_PATHS = (f"{API}/algorithms",)
+_PLAIN = "identity"
 CALLER = "img_enhance.caller"
 REQUEST = "img_enhance.request"
 
@@ -99,7 +100,7 @@ class Admission:
                 close = {**problem.headers, "Connection": "close"}
                 await problem_response(problem.failed, members=problem.members, headers=close)(scope, receive, send)
                 return
-            if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):
+            if scope["method"] == "HEAD" and takes_head(scope["path"]):
                 scope = {**scope, "method": "GET"}  # the server, which has the first one, leaves the body out
             await self.app(scope, receive, send)
 
@@ -116,6 +117,7 @@ class Admission:
             held.enter_context(self._requests.held(who))
         if scope["method"] != "POST" or not scope["path"].startswith(API):
             return receive
+        _check_plain(headers)
         most = self._most_bytes(scope["path"], headers)
         await self._check_room(scope, headers, most)
         return self._limited(receive, most, held.enter_context(self._bodies.held(who)))
@@ -203,6 +205,22 @@ class Admission:
                     seconds = self.service.settings.body_seconds
                     advice = "use a faster connection or a smaller file"
                     raise _refused(UploadTooSlow(f"the body did not arrive within {seconds:g} s", advice)) from None
+
+
+def takes_head(path: str) -> bool:
+    """Whether an address that takes GET takes HEAD, too: what has no end has no head."""
+    return not path.endswith("/events")
+
+
+def _check_plain(headers: Headers) -> None:
+    """Pass if a body is sent as it is: unpacked it may have any size.
+
+    Raises: Problem.
+    """
+    codings = {coding.strip().lower() for line in headers.getlist("content-encoding") for coding in line.split(",")} - {"", _PLAIN}
+    if codings:
+        refused = KindRefused(f"the body is packed (Content-Encoding: {', '.join(sorted(codings))[:100]})", "send it unpacked")
+        raise Problem(as_data(refused), headers={"Accept-Encoding": _PLAIN})  # RFC 9110, 12.5.3
 
 
 def _address(scope: Scope) -> str:

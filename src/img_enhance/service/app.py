@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,12 +16,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 
 from img_enhance import __version__
 from img_enhance.errors import ImgEnhanceError
 from img_enhance.jobs.refusals import MalformedRequest, MethodRefused, NotHere
 from img_enhance.jobs.store import JobStore
-from img_enhance.service.admission import REQUEST, Admission
+from img_enhance.service.admission import REQUEST, Admission, takes_head
 from img_enhance.service.api import about, callbacks, docs, enhance, faces, home, jobs, page, preview, results, tiles
 from img_enhance.service.callbacks import tell_ends
 from img_enhance.service.home import Home
@@ -134,15 +136,35 @@ async def _foreseen(request: Request, error: ImgEnhanceError) -> Response:
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods_of(request))
     known = {
         404: NotHere(f"there is nothing at {request.url.path}", "see /docs"),
         405: MethodRefused(f"{request.method} is not for this address"),
     }
-    return problem_response(as_data(known.get(error.status_code, MalformedRequest(str(error.detail)))), headers=error.headers)
+    return problem_response(as_data(known.get(error.status_code, MalformedRequest(str(error.detail)))), headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """The methods that an address has: several routes may share it, of which the framework names the first one's."""
+    scope = {**request.scope, "root_path": request.scope.get("app_root_path", "")}  # files that are mounted have put theirs there
+    routes = request.app.routes
+    # What is mounted takes every method, and then says itself that files are only read.
+    able = {
+        method
+        for method in ("GET", "POST", "DELETE")
+        for route in routes
+        if route.matches({**scope, "method": method})[0] is Match.FULL and (method == "GET" or not isinstance(route, Mount))
+    }
+    if "GET" in able and takes_head(scope["path"]):
+        able.add("HEAD")
+    return sorted(able)
 
 
 async def _invalid(_: Request, error: RequestValidationError) -> Response:
-    return problem_response(as_data(MalformedRequest(f"the request cannot be read: {error.errors()[0]['msg']}")))
+    first = error.errors()[0]
+    return problem_response(as_data(MalformedRequest(f"{first['loc'][-1]} cannot be read: {first['msg']}")))
 
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:

@@ -8,9 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
+from img_enhance.errors import OptionError
 from img_enhance.geometry import Size
 from img_enhance.jobs.refusals import StorageFull
 from img_enhance.photo import check_holds, format_named
+from img_enhance.request.form import field_named, from_text
 from img_enhance.request.options import Output
 from img_enhance.service.problems import Problem
 from img_enhance.service.service import Service
@@ -26,7 +28,12 @@ def output_of(format: str | None, quality: int | None, stored: dict[str, Any]) -
 
     Raises: OptionError; OutputError for a format that cannot hold so many pixels a side.
     """
-    wanted = Output(format=format, quality=quality)
+    if format is not None:
+        format = str(from_text(field_named(Output, "format"), format))
+    try:
+        wanted = Output(format=format, quality=quality)
+    except OptionError as error:
+        raise error.settled(str) from None
     if format in (None, stored["format"]) and quality is None:
         return None
     name = format or stored["format"]

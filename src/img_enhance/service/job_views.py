@@ -21,6 +21,8 @@ from img_enhance.workers.protocol import Failed
 
 # What is left of a job that takes longer than expected and does not say how far it is.
 _LEAST_LEFT = 0.1
+# Only what has ended takes no time.
+_LEAST_TOLD_SECONDS = 0.1
 
 
 async def owned_job(store: AsyncJobStore, caller: Caller, id: str) -> Job:
@@ -50,7 +52,13 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
     position, left = None, None
     fraction = 1.0 if job.state == "done" else service.live.fractions.get(job.id, 0.0)
     if job.state == "queued":
-        position, left = await wait_of(service, job)
+        wait = await _wait_of(service, job)
+        if wait is None:  # taken since its row was read
+            later = await service.store.ask(JobStore.job, job.id)
+            if later is not None and later.state != "queued":
+                return await job_view(service, later, record=record)
+        else:
+            position, left = wait
     elif job.state == "running":
         left = _seconds_left(service, job)
     url = f"{API}/jobs/{job.id}"
@@ -60,7 +68,7 @@ async def job_view(service: Service, job: Job, *, record: bool = True) -> JobVie
         batch=job.batch,
         progress=fraction,
         queue_position=position,
-        estimated_seconds_left=None if left is None else round(left, 1),
+        estimated_seconds_left=None if left is None else max(round(left, 1), _LEAST_TOLD_SECONDS),
         created=job.created,
         started=job.started,
         finished=job.finished,
@@ -85,8 +93,8 @@ async def _callback_view(service: Service, job: Job) -> CallbackView | None:
     return CallbackView(url=callback.url, state=state, attempts=callback.attempts, answer=callback.answer, next=callback.due)
 
 
-async def wait_of(service: Service, job: Job) -> tuple[int, float]:
-    """The place of a queued job, of which 1 is next, and the seconds until it has ended."""
+async def _wait_of(service: Service, job: Job) -> tuple[int, float] | None:
+    """The place of a queued job, of which 1 is next, and the seconds until it has ended; None where it waits no more."""
     queue, pace, short_seconds = await service.store.ask(JobStore.queue), service.pace, service.settings.short_seconds
     left = {each.id: _seconds_left(service, each) for each in queue.running}
     by_slot = {id(slot): left.get(running, 0.0) for running, slot in service.dispatcher.running.items()}

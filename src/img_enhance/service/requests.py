@@ -11,13 +11,16 @@ from typing import Any, Literal
 
 from img_enhance.errors import OptionError, RecipeError
 from img_enhance.jobs.refusals import MalformedRequest
-from img_enhance.request.form import Field, fields, from_text
+from img_enhance.request.form import Field, field_named, fields, from_text
 from img_enhance.request.options import Output
 from img_enhance.request.recipe import AUTO, Recipe, files_named
 from img_enhance.request.step_options import STEP_OPTIONS, Enlarging, RealESRGAN, StepOptions
 
 SIMPLE_FIELDS = ("algorithms", "upscale_factor", "enhance_level", "output_format", "quality")
 KEEP_PHOTO, PHOTO_URL, CALLBACK_URL = "keep_photo", "photo_url", "callback_url"
+
+# What simple fields are called that are not called as their options.
+_SENT_AS = {"upscale": "upscale_factor", "format": "output_format"}
 
 # More than anybody needs: every step twice is less.
 _MOST_STEPS, _MOST_OF_A_KIND = 16, 2
@@ -41,7 +44,10 @@ def recipe_of(form_fields: Mapping[str, Any]) -> Recipe:
             raise OptionError(f"give a recipe or {others}, not both")
         recipe = given["recipe"]
         return recipe_in(json_mapping(recipe, "the recipe") if isinstance(recipe, str) else _mapping(recipe))
-    return Recipe(steps=_steps(given), output=_output(given))
+    try:
+        return Recipe(steps=_steps(given), output=_output(given))
+    except OptionError as error:
+        raise error.settled(lambda setting: setting.called(_SENT_AS.get(setting.name, setting.name))) from None
 
 
 def taken_url(form_fields: MutableMapping[str, Any], name: str) -> str | None:
@@ -85,7 +91,7 @@ def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...] | Literal["auto"
         enlarging = [kind.name for kind in STEP_OPTIONS if issubclass(kind, Enlarging)]
         if not any(name in values for name in enlarging):
             raise OptionError(f"upscale_factor needs {' or '.join(enlarging)} among the algorithms")
-        factor = _value(_field(Enlarging, "upscale"), given["upscale_factor"], "upscale_factor")
+        factor = _value(field_named(Enlarging, "upscale"), given["upscale_factor"], "upscale_factor")
         for name in enlarging:
             if name in values:
                 values[name]["upscale"] = factor
@@ -95,7 +101,7 @@ def _steps(given: Mapping[str, Any]) -> tuple[StepOptions, ...] | Literal["auto"
             known = ", ".join(kind.name for kind in STEP_OPTIONS if any(field.name == "enhance_level" for field in fields(kind)))
             raise OptionError(f"enhance_level needs one of {known} among the algorithms")
         for kind in able:
-            values[kind.name]["enhance_level"] = _value(_field(kind, "enhance_level"), given["enhance_level"], "enhance_level")
+            values[kind.name]["enhance_level"] = _value(field_named(kind, "enhance_level"), given["enhance_level"], "enhance_level")
     return tuple(kind(**values[kind.name]) for kind in kinds)
 
 
@@ -114,10 +120,9 @@ def _names(value: Any) -> list[str]:
 def _output(given: Mapping[str, Any]) -> Output:
     values: dict[str, Any] = {}
     if "output_format" in given:
-        name = str(given["output_format"]).lower()
-        values["format"] = {"jpg": "jpeg", "tif": "tiff"}.get(name, name)
+        values["format"] = _value(field_named(Output, "format"), given["output_format"], "output_format")
     if "quality" in given:
-        values["quality"] = _value(_field(Output, "quality"), given["quality"], "quality")
+        values["quality"] = _value(field_named(Output, "quality"), given["quality"], "quality")
     return Output(**values)
 
 
@@ -125,10 +130,6 @@ def _mapping(recipe: object) -> Mapping[str, Any]:
     if not isinstance(recipe, Mapping):
         raise RecipeError("the recipe must be a JSON object")
     return recipe
-
-
-def _field(options: type[Any], name: str) -> Field:
-    return next(field for field in fields(options) if field.name == name)
 
 
 def _value(field: Field, value: Any, name: str) -> Any:

@@ -45,7 +45,9 @@ class Settings:
     )
 
     max_image_size_mb: float = option(50, help="largest file of a photo in megabytes", minimum=0.001, maximum=2_000, placeholder="MB")
-    max_json_mb: float = option(16, help="largest JSON body in megabytes; larger photos go by multipart", minimum=0.001, maximum=200)
+    max_json_mb: float = option(
+        16, help="largest JSON body in megabytes; larger photos go by multipart", minimum=0.001, maximum=200, placeholder="MB"
+    )
     max_megapixels: float = option(50, help="largest photo in megapixels", minimum=0.0001, maximum=1_000, placeholder="MP")
     max_result_megapixels: float = option(200, help="largest result in megapixels", minimum=0.0001, maximum=10_000, placeholder="MP")
     max_batch_files: int = option(20, help="most photos of one batch", minimum=1, maximum=200, placeholder="N")
@@ -69,7 +71,9 @@ class Settings:
     header_seconds: float = option(10, help="a request's header must arrive within this", minimum=0.1, placeholder="SECONDS")
     body_seconds: float = option(120, help="a request's body must arrive within this", minimum=0.1, placeholder="SECONDS")
     send_seconds: float = option(60, help="a client must take the next piece of an answer within this", minimum=0.1, placeholder="SECONDS")
-    drain_seconds: float = option(12, help="how long running work may end when the service stops", minimum=0, maximum=15)
+    drain_seconds: float = option(
+        12, help="how long running work may end when the service stops", minimum=0, maximum=15, placeholder="SECONDS"
+    )
     uploads: int = option(64, help="bodies received at the same time", minimum=1, maximum=1_000, placeholder="N")
     uploads_per_key: int = option(16, help="of these, of one key or address", minimum=1, maximum=1_000, placeholder="N")
     connections: int = option(500, help="requests at the same time, also those that wait", minimum=10, maximum=10_000, placeholder="N")
@@ -160,13 +164,14 @@ def settings_from(environment: Mapping[str, str], given: Mapping[str, Any] | Non
     Raises: OptionError that names the variable, also one that is spelt nearly like a setting.
     """
     _check_spelling(environment)
-    values: dict[str, Any] = {}
-    for field in fields(Settings):
-        for name in variables(field):
-            if name in environment:
-                values[field.name] = _value(field, name, environment[name])
-                break
-    return Settings(**(values | dict(given or {})))
+    values = dict(given or {})
+    asked = [field for field in fields(Settings) if field.name not in values]
+    set_as = {field.name: name for field in asked for name in reversed(variables(field)) if name in environment}
+    try:
+        values |= {field.name: _value(field, environment[set_as[field.name]]) for field in asked if field.name in set_as}
+        return Settings(**values)
+    except OptionError as error:
+        raise error.settled(lambda setting: setting.called(set_as[setting.name]) if setting.name in set_as else setting) from None
 
 
 def _check_spelling(environment: Mapping[str, str]) -> None:
@@ -185,12 +190,9 @@ def variables(field: Field) -> tuple[str, ...]:
     return (PREFIX + name, name) if name in PLAIN_NAMES else (PREFIX + name,)
 
 
-def _value(field: Field, name: str, text: str) -> int | float | str | bool:
-    if field.type is bool:
-        if text.lower() not in _YES + _NO:
-            raise OptionError(f"{name} must be true or false, not '{text}'")
-        return text.lower() in _YES
-    try:
+def _value(field: Field, text: str) -> int | float | str | bool:
+    if field.type is not bool:
         return from_text(field, text)
-    except OptionError as error:
-        raise OptionError(Words(f"{name}: ", error.says), *error.advice) from None
+    if text.lower() not in _YES + _NO:
+        raise OptionError(Words(Setting(field.name), f" must be true or false, not '{text}'"))
+    return text.lower() in _YES

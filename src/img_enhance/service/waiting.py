@@ -25,10 +25,10 @@ class Lane:
     only_short: bool
 
 
-def place_and_seconds(queue: Iterable[Awaited], lanes: Iterable[Lane], id: str) -> tuple[int, float]:
+def place_and_seconds(queue: Iterable[Awaited], lanes: Iterable[Lane], id: str) -> tuple[int, float] | None:
     """The place of a job, of which 1 is next to begin, and the seconds until it has ended.
 
-    `queue` is in the order in which its jobs are taken, by whichever lane is free first. A job that is in no queue is next, and over.
+    `queue` is in the order in which its jobs are taken, by whichever lane is free first. None for a job that waits for none of the lanes.
     """
     # Jobs of both kinds with their numbers in the order, so that a lane finds the first that it may take at once.
     lines: tuple[deque[tuple[int, Awaited]], deque[tuple[int, Awaited]]] = (deque(), deque())
@@ -47,4 +47,4 @@ def place_and_seconds(queue: Iterable[Awaited], lanes: Iterable[Lane], id: str) 
         if job.id == id:
             return begun, seconds + job.seconds
         heappush(free, (seconds + job.seconds, only_short))
-    return 1, 0.0
+    return None

@@ -23,7 +23,7 @@ from img_enhance.light.noise import VISIBLE_NOISE, NoiseLevels, noise_levels
 from img_enhance.light.tone import Target, decoded, looked_up, luminance_of, relit, root_index
 from img_enhance.photo import Photo
 from img_enhance.request.step_options import CLAHE
-from img_enhance.words import Setting, asks_nothing
+from img_enhance.words import Setting, Words, asks_nothing
 
 LEVELS = 256
 
@@ -150,9 +150,8 @@ class Tiling:
         Raises: OptionError when `grid` is larger than the photo.
         """
         if grid is not None and grid > min(height, width):
-            raise OptionError(
-                f"grid {grid} is more tiles than the photo, {width}x{height}, has pixels a side", f"use at most {min(height, width)}"
-            )
+            says = Words(Setting("clahe_grid", str(grid)), f" is more tiles than the photo, {width}x{height}, has pixels a side")
+            raise OptionError(says, f"use at most {min(height, width)}")
         rows, columns = (grid or min(_TILES, max(1, side // _LEAST_TILE_SIDE)) for side in (height, width))
         # Where one side is no multiple of its tiles, OpenCV continues the other one too, by a whole tile's share.
         more = 1 if height % rows or width % columns else 0

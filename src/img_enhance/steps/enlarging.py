@@ -12,7 +12,7 @@ from img_enhance.passes.network import NetworkPass
 from img_enhance.passes.resample import ResamplePass
 from img_enhance.planning.plan import Pass
 from img_enhance.request.step_options import Enlarging, RealESRGAN, SuperImage
-from img_enhance.words import Setting
+from img_enhance.words import Setting, Words
 
 LARGEST_FACTOR = 16
 
@@ -22,25 +22,29 @@ def output_size(size: Size, options: Enlarging, own_factor: int) -> Size:
 
     Raises: OptionError when it is more than 16 times as wide.
     """
-    printed = options.print_size
+    printed, asked = options.print_size, Setting("upscale")
     if options.width is not None:
-        factor, asked = options.width / size.width, f"width {options.width}"
+        factor, asked = options.width / size.width, _asked(options, "width", f"{options.width}")
     elif options.height is not None:
-        factor, asked = options.height / size.height, f"height {options.height}"
+        factor, asked = options.height / size.height, _asked(options, "height", f"{options.height}")
     elif options.megapixels is not None:
-        factor, asked = sqrt(options.megapixels * 1e6 / size.pixels), f"megapixels {options.megapixels:g}"
+        factor, asked = sqrt(options.megapixels * 1e6 / size.pixels), _asked(options, "megapixels", f"{options.megapixels:g}")
     elif printed is not None:
-        factor, asked = printed.pixels(size).width / size.width, f"print {options.print}"
+        factor, asked = printed.pixels(size).width / size.width, _asked(options, "print", f"{options.print}")
     elif options.upscale is not None:
-        factor, asked = options.upscale, f"upscale {options.upscale:g}"
+        factor, asked = options.upscale, _asked(options, "upscale", f"{options.upscale:g}")
     else:
-        factor, asked = float(own_factor), ""
+        factor = float(own_factor)
     result = Size(options.width or max(1, round(size.width * factor)), options.height or max(1, round(size.height * factor)))
     if printed is not None:
         result = printed.pixels(size)
     if factor > LARGEST_FACTOR:
-        raise OptionError(f"{asked} would make {size} into {result}", f"ask for a size of at most {size.scaled(LARGEST_FACTOR)}")
+        raise OptionError(Words(asked, f" would make {size} into {result}"), f"ask for a size of at most {size.scaled(LARGEST_FACTOR)}")
     return result
+
+
+def _asked(options: Enlarging, name: str, value: str) -> Setting:
+    return Setting(f"{SuperImage.name}_{name}" if isinstance(options, SuperImage) else name, value)
 
 
 # So many pixels a panorama of all directions goes on beyond its edges while networks see it. Further away than areas overlap

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import floor, log, log10
+from math import ceil, floor, log, log10
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,8 @@ MOST_NETWORK_MEGAPIXELS = 16.0
 MOST_READ_MEGAPIXELS = 2.0
 FACTORS = (16, 8, 4, 2)
 _ONE_PASS = 4
+# Of two passes that read as much, half a minute on two cores of Zen 3, it is said that one would do.
+LEAST_SLOW_MEGAPIXELS = 0.25
 # The network for noise reads as many more in that time (2026-11, `models/table.py`).
 QUICKER = 15
 
@@ -172,7 +174,7 @@ def _real_esrgan(facts: PhotoFacts, limits: Limits, networks: Here) -> Verdict:
     if not isinstance(verdict.options, RealESRGAN):
         return verdict
     network = network_for(facts, networks, noisy=noisy, large=facts.megapixels > MOST_READ_MEGAPIXELS)
-    words = f"{verdict.words}; {network.model} {network.because}"
+    words = Words(verdict.words, f"; {network.model} {network.because}")
     return dataclasses.replace(verdict, options=dataclasses.replace(verdict.options, model=network.model), words=words)
 
 
@@ -182,7 +184,8 @@ def _enlarging(facts: PhotoFacts, limits: Limits, networks: Here) -> Verdict:
     factor = upscale_factor(facts, most)
     if factor > 1:
         repairs = f", with {_listed(flaws)} taken away" if flaws else ""
-        return Verdict(RealESRGAN(upscale=factor), f"{seen} becomes {_short(megapixels * factor**2)} MP{repairs}", f"{factor}x")
+        words = Words(f"{seen} becomes {_short(megapixels * factor**2)} MP", *_quicker(factor, facts), repairs)
+        return Verdict(RealESRGAN(upscale=factor), words, f"{factor}x")
     if upscale_factor(facts, MOST_NETWORK_MEGAPIXELS) > 1 and not flaws:
         return Verdict(None, f"{seen} would become {_short(megapixels * 4, beside=most)} MP if twice as wide, more than {allowed}")
     if not flaws:
@@ -257,6 +260,16 @@ def upscale_factor(facts: PhotoFacts, most_megapixels: float) -> int:
 def _read_by(factor: int, facts: PhotoFacts) -> float:
     """Megapixels that the network reads in all its passes."""
     return facts.megapixels * (1 if factor <= _ONE_PASS else 1 + _ONE_PASS**2)
+
+
+def _quicker(factor: int, facts: PhotoFacts) -> tuple[str | Setting, ...]:
+    """How to be done much sooner, where the network runs twice and that takes long."""
+    if factor <= _ONE_PASS or _read_by(factor, facts) < LEAST_SLOW_MEGAPIXELS:
+        return ()
+    once = facts.megapixels * _ONE_PASS**2
+    places = 1 - floor(log10(once))
+    enough = Setting("max_output_megapixels", f"{ceil(once * 10.0**places) / 10.0**places:g}")
+    return " in two passes of the network (", enough, f" asks for one, {1 + _ONE_PASS**2} times as fast)"
 
 
 def most_repaired_megapixels(facts: PhotoFacts, networks: Here) -> float:

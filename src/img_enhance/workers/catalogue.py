@@ -80,7 +80,7 @@ KINDS = (
     Kind(refusals.JobCancelled, "send the photo again if you still want it"),
     Kind(refusals.ResultExpired, "send the photo again"),
     Kind(refusals.FileTooLarge, "send a smaller file; GET /api/v1/status lists the limits"),
-    Kind(refusals.KindRefused, "send multipart/form-data, or application/json with the photo in base64"),
+    Kind(refusals.KindRefused, "send multipart/form-data, or application/json with the photo in base64, unpacked"),
     Kind(refusals.RangeRefused, "ask for bytes that the result has; Content-Range says how many"),
     Kind(refusals.KeyReused, "use a new Idempotency-Key for another payload"),
     Kind(refusals.UrlRefused, "name a URL of http or https whose host everybody can reach"),

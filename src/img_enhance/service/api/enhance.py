@@ -22,7 +22,7 @@ from img_enhance.service.admission import REQUEST
 from img_enhance.service.api.access import caller_of, service_of
 from img_enhance.service.api.jobs import result_response
 from img_enhance.service.callbacks import callback_in
-from img_enhance.service.job_views import batch_view, job_problem, job_view, owned_batch, owned_job, plain, problem_of, wait_of
+from img_enhance.service.job_views import batch_view, job_problem, job_view, owned_batch, owned_job, plain, problem_of
 from img_enhance.service.keys import Caller
 from img_enhance.service.openapi import BATCH_REQUEST, ENHANCE_ANSWERS, ENHANCE_REQUEST, PROBLEMS, SUGGEST_REQUEST
 from img_enhance.service.pace import kind_of_work
@@ -70,9 +70,9 @@ async def enhance(request: Request) -> Response:
         await asyncio.to_thread(body.drop, service.spool)
     job = jobs[0]
     request.scope[REQUEST + ".job"] = job.id
-    _, expected = await wait_of(service, job)
-    if _prefers_async(request) or expected > service.settings.sync_seconds:
-        return _accepted_response(await job_view(service, job, record=False))
+    view = await job_view(service, job, record=False)
+    if _prefers_async(request) or (view.estimated_seconds_left or 0.0) > service.settings.sync_seconds:
+        return _accepted_response(view)
     return await _waited_for(request, job, kept=claim is not None or callback is not None)
 
 
@@ -184,7 +184,7 @@ def _accepted_response(view: JobView) -> Response:
     headers = {
         "Location": view.links["self"],
         "Preference-Applied": "respond-async",
-        "Retry-After": str(max(1, round(1 if view.estimated_seconds_left is None else view.estimated_seconds_left))),
+        "Retry-After": str(max(1, round(view.estimated_seconds_left or 0.0))),
     }
     return JSONResponse(plain(view), 202, headers)
 

@@ -333,6 +333,8 @@ const phrases = {
     ["{rest}; {model} because this looks like {what} (confidence {n})", "{rest}; {model}, weil das nach {what} aussieht (Sicherheit {n})"],
     ["{rest}; {model} because of the noise", "{rest}; {model} wegen des Rauschens"],
     ["{rest}; {model} because {other} would take very long", "{rest}; {model}, weil es mit {other} sehr lange dauern würde"],
+    ["{a} MP becomes {b} MP in two passes of the network ({setting} asks for one, {n} times as fast), with {flaws} taken away", "aus {a} MP werden {b} MP in zwei Durchgängen des Netzes (mit {setting} ist es einer, {n}-mal so schnell); bereinigt: {flaws}"],
+    ["{a} MP becomes {b} MP in two passes of the network ({setting} asks for one, {n} times as fast)", "aus {a} MP werden {b} MP in zwei Durchgängen des Netzes (mit {setting} ist es einer, {n}-mal so schnell)"],
     ["{a} MP becomes {b} MP, with {flaws} taken away", "aus {a} MP werden {b} MP; bereinigt: {flaws}"],
     ["{a} MP becomes {b} MP", "aus {a} MP werden {b} MP"],
     ["{a} MP would become {b} MP if twice as wide, more than the {m} MP allowed for a result", "aus {a} MP würden bei doppelter Breite {b} MP, mehr als die {m} MP, die ein Ergebnis haben darf"],
