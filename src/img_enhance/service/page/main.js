@@ -65,6 +65,7 @@ function changed(shot) {
   if (shot === null && !queue.shots.includes(selected)) select(queue.shots.at(-1) ?? null);
   showFilm();
   if (shot !== null && shot === selected) show();
+  else if (selected) showButtons(selected); // they count all photos
   $("forget").hidden = !api.hasKey();
 }
 
@@ -85,7 +86,7 @@ function show() {
   showRecord(shot);
   showFormatsOf(shot, editing);
   showProgress(shot);
-  showButtons(shot, editing);
+  showButtons(shot);
   showPictures(shot);
   showFacesOf(shot, editing);
 }
@@ -176,7 +177,7 @@ function showFormatsOf(shot, editing) {
   box.of = output;
   const own = done ? shot.result.format : shot.suggestion.result.format;
   const words = t(done ? "format_same" : "format_own", { format: own.toUpperCase() });
-  showFormats(box, { names: queue.catalogue.output.format.enum, own, words, output, changed: () => showButtons(shot, editing) });
+  showFormats(box, { names: queue.catalogue.output.format.enum, own, words, output, changed: () => showButtons(shot) });
 }
 
 function showProgress(shot) {
@@ -194,7 +195,8 @@ function showProgress(shot) {
   $("estimate").textContent = shot.estimate ? t("estimate", { time: duration(shot.estimate.estimated_seconds), size }) : shot.problem ? "" : t("estimate_asking");
 }
 
-function showButtons(shot, editing) {
+function showButtons(shot) {
+  const editing = shot.phase === "ready";
   const under = ["queued", "running"].includes(shot.phase);
   const ready = queue.shots.filter((each) => each.phase === "ready").length;
   $("run").hidden = !editing;
