@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from test_page import smooth_photo
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
     from visits import Visit
 
 PHASES = "([phase, count]) => document.querySelectorAll(`#film [data-phase=${phase}]`).length === count"
@@ -28,3 +29,28 @@ def test_all_are_offered_together_while_the_first_is_looked_at(visit: Visit) -> 
     visit.page.wait_for_function(PHASES, arg=["done", 3])
     visit.wait_done()
     assert visit.text("#all") == "Download all 3 as ZIP"
+
+
+def test_what_is_removed_or_run_while_others_are_sent_is_not_sent_again(visit: Visit) -> None:
+    several(visit, 3)
+    sent: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        sent.append(route)
+        if len(sent) > 1:
+            route.continue_()
+
+    visit.page.route("**/api/v1/enhance", hold_the_first)
+    visit.page.click("#run-all")
+    while not sent:
+        visit.page.wait_for_timeout(20)
+    visit.page.click("#film button >> nth=2")
+    visit.page.click("#delete")
+    visit.page.wait_for_function("() => document.querySelectorAll('#film button').length === 2")
+    visit.page.click("#film button >> nth=1")
+    visit.run()
+    visit.page.wait_for_function(PHASES, arg=["done", 1])
+    sent[0].continue_()
+    visit.page.wait_for_function(PHASES, arg=["done", 2])
+    visit.page.wait_for_timeout(300)  # what would be sent now is sent at once
+    assert len(sent) == 2

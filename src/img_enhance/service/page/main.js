@@ -429,7 +429,9 @@ function take(files) {
 }
 
 async function runAll() {
-  for (const shot of queue.shots.filter((each) => each.phase === "ready")) await queue.run(shot);
+  for (const shot of queue.shots.filter((each) => each.phase === "ready")) {
+    if (shot.phase === "ready" && !shot.removed) await queue.run(shot); // it may have been run or removed while others were sent
+  }
 }
 
 /** All results, in the format chosen for this one, in files of as many as the service puts into one. */
