@@ -100,7 +100,9 @@ function factsOf(shot) {
 }
 
 function headlineOf(shot) {
-  if (shot.phase === "new" || shot.phase === "looking") return t(shot.offline ? "offline" : "looking");
+  if (shot.offline && !["queued", "running"].includes(shot.phase)) return t("offline");
+  if (shot.phase === "new" || shot.phase === "looking") return t("looking");
+  if (shot.trying) return t("region_run");
   if (shot.phase === "queued" && !shot.job) return t("headline_sending");
   if (shot.lost) return t(shot.file ? "headline_lost" : "headline_lost_file");
   if (shot.phase !== "ready") return t(`headline_${shot.phase}`, { n: shot.position ?? 1 });
@@ -217,7 +219,7 @@ function showButtons(shot) {
   $("beside-all").hidden = $("beside").hidden || unsaved < 2;
   $("beside-all").textContent = t("beside_all", { n: unsaved });
   const link = $("download");
-  link.hidden = shot.phase !== "done" || !(shot.resultUrl || shot.view || shot.problem);
+  link.hidden = shot.phase !== "done";
   if (!link.hidden) Object.assign(link, { href: shot.resultUrl || api.resultAddress(shot.job), download: savedName(shot) });
 }
 
@@ -231,7 +233,7 @@ async function download(event) {
   if (!Object.keys(shot.taken).length) {
     if (shot.resultUrl || !api.hasKey()) return;
     event.preventDefault();
-    await tried(queue.download(shot).then(() => $("download").click()));
+    await tried(queue.download(shot).then(() => selected === shot && shot.resultUrl && $("download").click()));
     return;
   }
   event.preventDefault();

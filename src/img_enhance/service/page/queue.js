@@ -269,8 +269,10 @@ export class Queue {
 
   /** The result's picture, fetched once; its tiles where the browser cannot show all of it. */
   async result(shot) {
+    const { job } = shot;
     shot.fetching ??= this.#result(shot);
     await shot.fetching.catch((problem) => {
+      if (shot.job !== job || shot.removed) return undefined;
       if (problem.status === 404) return this.#gone(shot, problem);
       shot.problem = problem;
       return this.changed(shot);
@@ -279,15 +281,23 @@ export class Queue {
 
   async #result(shot) {
     if (isLarge(shot.result)) return this.#lookAt(shot);
+    const { job } = shot;
     await this.download(shot);
-    if (!(await canShow(shot.resultUrl))) return this.#lookAt(shot);
+    const shown = await canShow(shot.resultUrl);
+    if (shot.job !== job) return undefined;
+    if (!shown) return this.#lookAt(shot);
     shot.shownUrl = shot.resultUrl;
     return this.changed(shot);
   }
 
-  /** The result's file, fetched once. */
+  /** The result's file, fetched once, as soon as the service answers. */
   async download(shot) {
-    shot.resultUrl ||= URL.createObjectURL(await api.result(shot.job));
+    if (shot.resultUrl) return;
+    const { job } = shot;
+    const over = () => shot.job !== job || shot.removed;
+    const file = await api.lasting(() => api.result(job), (problem) => this.#waits(shot, problem, over()));
+    if (over() || shot.resultUrl) return; // another one is asked for by now, or this one was fetched twice
+    Object.assign(shot, { resultUrl: URL.createObjectURL(file), problem: null, offline: false });
     this.changed(shot);
   }
 
@@ -366,7 +376,7 @@ export class Queue {
   }
 
   #fails(shot, problem, phase) {
-    Object.assign(shot, { phase, problem });
+    Object.assign(shot, { phase, problem, offline: false });
     this.changed(shot);
   }
 }
