@@ -123,3 +123,31 @@ def test_a_result_that_arrives_late_is_not_taken_for_the_next_one(visit: Visit) 
     sent[0].continue_()
     visit.wait_done()
     assert visit.download() == visit.service.client.get(f"/api/v1/jobs/{visit.job()}/result").content != answer.body()
+
+
+def test_a_change_that_the_service_has_no_room_for_is_seen_a_little_later(visit: Visit) -> None:
+    chosen(visit)
+    busy = {
+        "code": "saturated",
+        "type": "/problems/saturated",
+        "status": 503,
+        "detail": "4 previews are under way; try again in a few seconds",
+    }
+    refused: list[Route] = []
+
+    def refuse_three(route: Route) -> None:
+        refused.append(route)
+        if len(refused) < 3:
+            route.fulfill(status=503, json=busy)
+        elif len(refused) == 3:
+            route.abort()
+        else:
+            route.continue_()
+
+    visit.page.route(PREVIEW, refuse_three)
+    shown = visit.after()
+    visit.set_range("exposure_correction", "Stops", 2)
+    visit.wait_brighter(shown + 15)
+    visit.page.wait_for_function(HEADLINE, arg="Your choice")
+    assert visit.page.is_hidden("#problem")
+    visit.mishaps.clear()

@@ -160,16 +160,19 @@ export class Queue {
     shot.wanted = stepsOf(this.catalogue, shot.choice, { light: true });
     if (shot.asking) return;
     shot.asking = true;
+    const over = () => shot.wanted || shot.removed || shot.phase !== "ready";
     while (shot.wanted) {
       const steps = shot.wanted;
       shot.wanted = null;
       try {
-        const shown = steps.length ? await api.preview(shot.small, steps) : shot.small;
+        const asking = () => (steps.length ? api.preview(shot.small, steps) : shot.small);
+        const shown = await api.lasting(asking, (problem) => this.#waits(shot, problem, over()));
+        if (shot.removed) break;
         release(shot.liveUrl);
         shot.liveUrl = URL.createObjectURL(shown);
-        shot.problem = null;
+        if (shot.phase === "ready") Object.assign(shot, { problem: null, offline: false });
       } catch (problem) {
-        shot.problem = problem;
+        if (!over()) shot.problem = problem;
       }
       this.changed(shot);
     }
@@ -181,11 +184,12 @@ export class Queue {
     shot.estimate = null;
     shot.timer = setTimeout(async () => {
       const recipe = this.recipe(shot);
+      const over = () => shot.removed || shot.phase !== "ready" || JSON.stringify(recipe) !== JSON.stringify(this.recipe(shot));
       try {
-        const estimate = await api.suggest(shot.file, recipe);
-        if (JSON.stringify(recipe) === JSON.stringify(this.recipe(shot))) Object.assign(shot, { estimate, problem: null });
+        const estimate = await api.lasting(() => api.suggest(shot.file, recipe), (problem) => this.#waits(shot, problem, over()));
+        if (!over()) Object.assign(shot, { estimate, problem: null, offline: false });
       } catch (problem) {
-        shot.problem = problem;
+        if (!over()) shot.problem = problem;
       }
       this.changed(shot);
     }, 300);
