@@ -54,3 +54,22 @@ def test_what_is_removed_or_run_while_others_are_sent_is_not_sent_again(visit: V
     visit.page.wait_for_function(PHASES, arg=["done", 2])
     visit.page.wait_for_timeout(300)  # what would be sent now is sent at once
     assert len(sent) == 2
+
+
+def test_jobs_are_found_again_also_where_there_is_no_room_for_pictures(visit: Visit) -> None:
+    several(visit, 2)
+    visit.page.click("#run-all")
+    visit.page.wait_for_function(PHASES, arg=["done", 2])
+    filled = """(name) => {
+        for (let length = 2 ** 22, kept = ''; length >= 1; length /= 2) {
+            try { sessionStorage.setItem(name, kept + 'x'.repeat(length)); kept += 'x'.repeat(length); length *= 2; } catch {}
+        }
+    }"""
+    visit.page.evaluate(filled, next(name for name in visit.page.evaluate("Object.keys(sessionStorage)") if "before" in name))
+    visit.choose(("third.png", smooth_photo(80)))
+    visit.wait_ready()
+    visit.only("exposure_correction")
+    visit.run()
+    visit.page.wait_for_function(PHASES, arg=["done", 3])
+    visit.page.reload()
+    visit.page.wait_for_function(PHASES, arg=["done", 3])

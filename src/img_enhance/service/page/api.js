@@ -17,13 +17,14 @@ export function remembered(name) {
   }
 }
 
-/** Keep a text until the tab is closed, null to forget it; where that cannot be, nothing is kept. */
+/** Keep a text until the tab is closed, null to forget it; whether it is kept. */
 export function remember(name, text) {
   try {
     if (text === null) sessionStorage.removeItem(name);
     else sessionStorage.setItem(name, text);
+    return true;
   } catch {
-    // No room, or no memory at all: the page works without.
+    return false; // no room, or no memory at all: the page works without
   }
 }
 

@@ -47,7 +47,10 @@ export class Queue {
 
   #save() {
     const kept = this.shots.filter((shot) => shot.job && shot.phase !== "gone");
-    api.remember(JOBS, JSON.stringify(kept.map(({ job, name }) => ({ job, name }))));
+    const text = JSON.stringify(kept.map(({ job, name }) => ({ job, name })));
+    if (api.remember(JOBS, text)) return;
+    for (const { job } of kept) api.remember(SMALL + job, null); // which jobs there are counts for more than pictures of them
+    api.remember(JOBS, text);
   }
 
   async #look() {
