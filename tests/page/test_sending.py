@@ -151,3 +151,27 @@ def test_a_change_that_the_service_has_no_room_for_is_seen_a_little_later(visit:
     visit.page.wait_for_function(HEADLINE, arg="Your choice")
     assert visit.page.is_hidden("#problem")
     visit.mishaps.clear()
+
+
+def test_a_part_that_cannot_be_computed_says_so_and_no_other_photo_does(visit: Visit) -> None:
+    chosen(visit)
+    visit.choose(("other.png", smooth_photo(200)))
+    visit.page.wait_for_function("() => document.querySelectorAll('#film [data-phase=ready]').length === 2")
+    visit.page.click("#region")
+    visit.page.click("#film button >> nth=0")
+    assert visit.page.get_attribute("#region", "aria-pressed") == "false"
+    held: list[Route] = []
+    visit.page.route(ENHANCE, lambda route: held.append(route))
+    visit.page.click("#region")
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_function(HEADLINE, arg="Computing this part")
+    while not held:
+        visit.page.wait_for_timeout(20)
+    visit.page.click("#film button >> nth=1")
+    held[0].abort()
+    visit.page.wait_for_timeout(300)
+    assert visit.page.is_hidden("#problem")
+    visit.page.click("#film button >> nth=0")
+    visit.page.wait_for_selector("#problem:visible")
+    assert visit.text("#headline") == "Your choice"
+    visit.mishaps.clear()

@@ -266,6 +266,8 @@ function showPictures(shot) {
   $("stage").classList.toggle("single", !two);
   histogram.show(shot.smallUrl || before, two ? after : "");
   $("region").hidden = shot.phase !== "ready";
+  $("stage").classList.toggle("working", Boolean(shot.trying));
+  if (viewer.of !== shot || shot.phase !== "ready") viewer.marked?.(null);
   if (shot.phase !== "ready" && shot.phase !== "queued" && shot.phase !== "running") viewer.showPart("");
   if (viewer.of !== shot) viewer.showPart("");
   if (viewer.of !== shot) viewer.fit();
@@ -468,17 +470,20 @@ async function tryPart() {
   box.width = Math.min(box.width, MOST_PART);
   box.height = Math.min(box.height, MOST_PART);
   viewer.showPart("");
-  $("stage").classList.add("working");
-  say($("headline"), t("region_run"));
+  shot.trying = true;
+  show();
   try {
     const address = await queue.part(shot, box);
-    if (selected === shot) viewer.showPart(address, box);
+    shot.trying = false;
+    if (selected !== shot || shot.phase !== "ready") return URL.revokeObjectURL(address);
+    show();
+    viewer.showPart(address, box);
     $("region").dataset.box = [box.x, box.y, box.width, box.height].join(",");
     say($("headline"), t("region_done"));
   } catch (problem) {
-    showProblem(problem);
+    Object.assign(shot, { trying: false, problem });
+    if (selected === shot) show();
   }
-  $("stage").classList.remove("working");
   return undefined;
 }
 

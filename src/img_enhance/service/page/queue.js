@@ -94,6 +94,8 @@ export class Queue {
 
   async #reduce(shot) {
     shot.small = await api.preview(shot.file, []);
+    if (shot.removed) return;
+    release(shot.smallUrl);
     shot.smallUrl = URL.createObjectURL(shot.small);
     if (!(await canShow(shot.beforeUrl))) this.#cannotShow(shot);
     this.changed(shot);

@@ -73,10 +73,12 @@ export class Viewer {
 
   /** Lay a finished part over the result, null for none. */
   showPart(address, box) {
+    URL.revokeObjectURL(this.part.src);
     this.part.hidden = !address;
-    if (!address) return;
+    if (!address) return this.part.removeAttribute("src");
     this.part.src = address;
     Object.assign(this.part.style, { left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
+    return undefined;
   }
 
   setMode(mode) {
