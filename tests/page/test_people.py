@@ -1,0 +1,23 @@
+"""The page as different people use it: with colours of their own, by keyboard, with pictures of all kinds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from served import served
+from visits import visiting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+
+def test_the_question_for_a_key_stays(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path / "data", {"ACCESS": "keys", "API_KEYS": "a key of some length"}) as run, visiting(browser, run) as visit:
+        visit.open()
+        visit.page.wait_for_selector("#key:visible")
+        for _ in range(3):  # a browser lets a page refuse the first one only
+            visit.page.keyboard.press("Escape")
+        visit.page.wait_for_timeout(200)
+        assert visit.page.is_visible("#key")
