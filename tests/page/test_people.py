@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from served import served
+from test_page import brightened
 from visits import visiting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser
+    from visits import Visit
 
 
 def test_the_question_for_a_key_stays(browser: Browser, tmp_path: Path) -> None:
@@ -21,3 +23,20 @@ def test_the_question_for_a_key_stays(browser: Browser, tmp_path: Path) -> None:
             visit.page.keyboard.press("Escape")
         visit.page.wait_for_timeout(200)
         assert visit.page.is_visible("#key")
+
+
+def test_the_next_button_is_one_tab_away_when_the_pressed_one_goes(visit: Visit) -> None:
+    visit.open()
+    brightened(visit)
+    keys = visit.page.keyboard
+    visit.page.focus("#run")
+    keys.press("Enter")
+    visit.wait_done()
+    assert visit.page.evaluate("document.activeElement.id") == "foot"
+    keys.press("Tab")
+    assert visit.page.evaluate("document.activeElement.id") == "download"
+    visit.page.focus("#again")
+    keys.press("Enter")
+    assert visit.page.evaluate("document.activeElement.id") == "foot"
+    keys.press("Tab")
+    assert visit.page.evaluate("document.activeElement.id") == "run"

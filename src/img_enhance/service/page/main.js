@@ -198,6 +198,7 @@ function showProgress(shot) {
 }
 
 function showButtons(shot) {
+  const pressed = document.activeElement;
   const editing = shot.phase === "ready";
   const under = ["queued", "running"].includes(shot.phase);
   const ready = queue.shots.filter((each) => each.phase === "ready").length;
@@ -221,6 +222,8 @@ function showButtons(shot) {
   const link = $("download");
   link.hidden = shot.phase !== "done";
   if (!link.hidden) Object.assign(link, { href: shot.resultUrl || api.resultAddress(shot.job), download: savedName(shot) });
+  // Where the button that was pressed goes away, the one that takes its place is one Tab further, and not pressed by the same key.
+  if (pressed?.hidden && $("panel").contains(pressed)) $("foot").focus({ preventScroll: true });
 }
 
 function savedName(shot) {
