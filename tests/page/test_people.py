@@ -25,6 +25,17 @@ def test_the_question_for_a_key_stays(browser: Browser, tmp_path: Path) -> None:
         assert visit.page.is_visible("#key")
 
 
+def test_a_key_that_is_let_go_elsewhere_is_not_held(visit: Visit) -> None:
+    visit.open()
+    brightened(visit)
+    visit.page.focus("#stage")
+    visit.page.keyboard.down("b")
+    assert visit.style(".after", "visibility") == "hidden"
+    visit.page.focus("#run")
+    visit.page.keyboard.up("b")
+    assert visit.style(".after", "visibility") == "visible"
+
+
 def test_the_next_button_is_one_tab_away_when_the_pressed_one_goes(visit: Visit) -> None:
     visit.open()
     brightened(visit)

@@ -235,6 +235,8 @@ export class Viewer {
     });
     stage.addEventListener("keydown", (event) => this.#key(event));
     stage.addEventListener("keyup", (event) => event.key.toLowerCase() === "b" && this.hold(false));
+    // A key that is let go elsewhere is not heard here.
+    stage.addEventListener("focusout", () => this.pointers.size || this.hold(false));
     this.divider.addEventListener("keydown", (event) => this.#dividerKey(event));
   }
 
