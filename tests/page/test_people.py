@@ -36,6 +36,12 @@ def test_a_key_that_is_let_go_elsewhere_is_not_held(visit: Visit) -> None:
     assert visit.style(".after", "visibility") == "visible"
 
 
+def test_the_zoom_is_part_of_its_buttons_name(visit: Visit) -> None:
+    visit.open()
+    brightened(visit)
+    assert visit.page.get_attribute("[data-zoom=one]", "aria-label") == f"Full size, now at {visit.text('#zoom')}"
+
+
 def test_the_next_button_is_one_tab_away_when_the_pressed_one_goes(visit: Visit) -> None:
     visit.open()
     brightened(visit)

@@ -336,6 +336,7 @@ function makeRow(shot) {
 
 function viewed({ zoom, mode }) {
   $("zoom").textContent = percent(zoom);
+  $("zoom").parentElement.setAttribute("aria-label", `${t("zoom_one")} ${percent(zoom)}`);
   for (const button of $("modes").children) {
     button.setAttribute("aria-checked", button.dataset.mode === mode);
     button.tabIndex = button.dataset.mode === mode ? 0 : -1;
