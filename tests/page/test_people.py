@@ -5,14 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from served import served
-from test_page import brightened
+from test_page import brightened, smooth_photo
 from visits import visiting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser
+    from served import Served
     from visits import Visit
+
+
+def test_switches_and_choices_are_seen_where_colours_are_the_systems(browser: Browser, service: Served) -> None:
+    with visiting(browser, service, forced_colors="active") as visit:
+        visit.open()
+        brightened(visit)
+        visit.choose(("other.png", smooth_photo()))
+        visit.page.wait_for_function("() => document.querySelectorAll('#film [data-phase=ready]').length === 2")
+        switches = ("[data-step=exposure_correction]", "[data-step=clahe]")
+        visit.only("exposure_correction")
+        on, off = (visit.style(f"{step} .switch i", "backgroundColor") for step in switches)
+        assert on != off
+        assert visit.style("[data-step=clahe] .switch i", "borderStyle") == "solid"
+        assert (
+            visit.style("#film [aria-pressed=true]", "outlineStyle") == visit.style("#modes [aria-checked=true]", "outlineStyle") == "solid"
+        )
+        assert visit.style(".foot", "backgroundColor") == visit.style("body", "backgroundColor")  # what scrolls below it is not seen
 
 
 def test_the_question_for_a_key_stays(browser: Browser, tmp_path: Path) -> None:
