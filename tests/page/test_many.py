@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from test_page import smooth_photo
+from visits import visiting
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Route
+    from playwright.sync_api import Browser, Route
+    from served import Served
     from visits import Visit
 
 PHASES = "([phase, count]) => document.querySelectorAll(`#film [data-phase=${phase}]`).length === count"
@@ -73,3 +75,15 @@ def test_jobs_are_found_again_also_where_there_is_no_room_for_pictures(visit: Vi
     visit.page.wait_for_function(PHASES, arg=["done", 3])
     visit.page.reload()
     visit.page.wait_for_function(PHASES, arg=["done", 3])
+
+
+def test_many_photos_do_not_make_a_phones_page_wider(browser: Browser, service: Served) -> None:
+    with visiting(browser, service, locale="de-DE", viewport={"width": 320, "height": 640}) as visit:
+        visit.open().choose(*[(f"{number}.png", smooth_photo()) for number in range(6)])
+        visit.wait_ready()
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == 320
+        tools, stage = visit.page.locator("#tools").bounding_box(), visit.page.locator("#stage").bounding_box()
+        assert tools is not None
+        assert stage is not None
+        assert stage["x"] <= tools["x"]
+        assert tools["x"] + tools["width"] <= stage["x"] + stage["width"] == 320
