@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from served import served
+import numpy as np
+from served import png, served
 from test_page import brightened, smooth_photo
 from visits import visiting
 
@@ -31,6 +33,22 @@ def test_switches_and_choices_are_seen_where_colours_are_the_systems(browser: Br
             visit.style("#film [aria-pressed=true]", "outlineStyle") == visit.style("#modes [aria-checked=true]", "outlineStyle") == "solid"
         )
         assert visit.style(".foot", "backgroundColor") == visit.style("body", "backgroundColor")  # what scrolls below it is not seen
+
+
+def test_what_is_transparent_is_not_counted_as_black(visit: Visit) -> None:
+    pixels = np.full((80, 120, 4), 90, np.uint8)
+    pixels[..., 3] = 255
+    pixels[:, :60] = 0
+    visit.open()
+    brightened(visit, png(pixels))
+    visit.run()
+    visit.wait_done()
+    visit.page.wait_for_function("() => document.querySelector('#histogram svg').getAttribute('aria-label')?.includes('After')")
+    told = str(visit.page.get_attribute("#histogram svg", "aria-label"))
+    before, after = ((int(black), int(white)) for black, white in re.findall(r"(\d+) % black, (\d+) % white", told))
+    assert before[0] == after[0] == 0
+    assert abs(before[1] - 50) <= 2
+    assert abs(after[1] - 50) <= 2
 
 
 def test_the_question_for_a_key_stays(browser: Browser, tmp_path: Path) -> None:
