@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 from served import png, served
 from test_page import brightened, smooth_photo
 from visits import visiting
@@ -49,6 +51,22 @@ def test_what_is_transparent_is_not_counted_as_black(visit: Visit) -> None:
     assert before[0] == after[0] == 0
     assert abs(before[1] - 50) <= 2
     assert abs(after[1] - 50) <= 2
+
+
+def test_of_a_moving_picture_the_frame_that_is_enhanced_is_shown_and_said(visit: Visit) -> None:
+    frames = [Image.new("P", (80, 60), colour) for colour in (1, 2)]
+    for frame in frames:
+        frame.putpalette([0, 0, 0, 200, 80, 80, 20, 20, 160])
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=100, loop=0)
+    visit.open().choose(("moving.gif", file.getvalue()), ("still.png", smooth_photo()))
+    visit.page.wait_for_function("() => document.querySelectorAll('#film [data-phase=ready]').length === 2")
+    assert "only the first of 2 frames" in visit.text("#record")
+    still = "() => document.querySelector('.before img').src === document.querySelector('#film img').src"  # the reduced copy, a JPEG
+    visit.page.wait_for_function(still)
+    visit.page.click("#film button >> nth=1")
+    assert visit.page.is_hidden("#record")
+    assert not visit.page.evaluate(still)
 
 
 def test_the_question_for_a_key_stays(browser: Browser, tmp_path: Path) -> None:

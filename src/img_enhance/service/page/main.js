@@ -157,7 +157,9 @@ const facesIn = ({ faces = [] } = {}) => faces.map(({ restored, why }, index) =>
 function showRecord(shot) {
   const box = $("record");
   const under = ["queued", "running"].includes(shot.phase);
-  box.hidden = !shot.record && !under;
+  const foreseen = shot.phase === "ready" ? shot.suggestion.warnings : [];
+  box.hidden = !shot.record && !under && !foreseen.length;
+  box.replaceChildren(...foreseen.map((line) => make("p", { textContent: line, lang: "en" })));
   if (under) box.replaceChildren(...(shot.recipe?.steps ?? []).map(({ step }) => make("p", { textContent: nameOf(step) })));
   if (!shot.record) return;
   const told = shot.record.done ?? "";

@@ -63,6 +63,7 @@ export class Queue {
       const [suggestion] = await api.lasting(() => this.#lookedAt(shot), (problem) => this.#waits(shot, problem, shot.removed));
       Object.assign(shot, { suggestion, estimate: suggestion, choice: choiceOf(this.catalogue, suggestion.recipe), problem: null, offline: false });
       if (isLarge(suggestion.photo)) this.#cannotShow(shot);
+      else if (suggestion.warnings.some((each) => each.includes("frames"))) this.#showSmall(shot); // it would move beside a still picture
       shot.phase = "ready";
       this.live(shot);
       this.#findFaces(shot);
@@ -103,9 +104,13 @@ export class Queue {
 
   /** The reduced copy stands for a photo which the browser cannot show; the service keeps that one, so that all of it can be looked at. */
   #cannotShow(shot) {
+    this.#showSmall(shot);
+    shot.keep = true;
+  }
+
+  #showSmall(shot) {
     if (shot.beforeUrl !== shot.smallUrl) release(shot.beforeUrl);
     shot.beforeUrl = shot.smallUrl;
-    shot.keep = true;
   }
 
   /** Look at a photo again that was refused for a reason which may have passed. */
