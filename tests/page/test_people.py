@@ -69,6 +69,13 @@ def test_of_a_moving_picture_the_frame_that_is_enhanced_is_shown_and_said(visit:
     assert not visit.page.evaluate(still)
 
 
+def test_an_empty_file_is_not_to_be_saved_anew(visit: Visit) -> None:
+    visit.open().choose(("empty.jpg", b""))
+    visit.page.wait_for_selector("#problem:visible")
+    visit.page.wait_for_load_state("networkidle")
+    assert visit.text("#problem") == "the photo is empty; get it again from where it came"
+
+
 def test_the_question_for_a_key_stays(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path / "data", {"ACCESS": "keys", "API_KEYS": "a key of some length"}) as run, visiting(browser, run) as visit:
         visit.open()

@@ -122,7 +122,8 @@ function showProblem(problem) {
   words.lang = own || !problem.type ? "" : "en";
   fix.textContent = own && problem.message ? t("service_says", { words: problem.message }) : "";
   announce(words.textContent);
-  if (!own && problem.fix) problem.fix().then((text) => (fix.textContent = problem.message.includes(text) ? "" : text));
+  // What the service says of this photo has its own advice behind a semicolon; that on the kind of problem would repeat it, or contradict.
+  if (!own && problem.fix && !problem.message.includes("; ")) problem.fix().then((text) => box.of === problem && (fix.textContent = text));
 }
 
 function showStepsOf(shot, editing) {
