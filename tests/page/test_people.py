@@ -118,3 +118,12 @@ def test_the_next_button_is_one_tab_away_when_the_pressed_one_goes(visit: Visit)
     assert visit.page.evaluate("document.activeElement.id") == "foot"
     keys.press("Tab")
     assert visit.page.evaluate("document.activeElement.id") == "run"
+
+
+def test_the_api_is_read_beside_the_page(visit: Visit) -> None:
+    visit.open()
+    brightened(visit)
+    with visit.page.expect_popup() as opened:
+        visit.page.click("nav a[href=docs]")
+    assert opened.value.url.endswith("/docs")
+    assert visit.page.is_visible("#run")
