@@ -13,7 +13,7 @@ from visits import Visit, visiting
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
 
-ENHANCE, SUGGEST = "**/api/v1/enhance", "**/api/v1/suggest"
+ENHANCE, PREVIEW, RESULT, SUGGEST = (f"**/api/v1/{path}" for path in ("enhance", "preview", "jobs/*/result?*", "suggest"))
 HEADLINE = "(words) => document.querySelector('#headline').textContent.includes(words)"
 
 
@@ -83,3 +83,95 @@ def test_more_photos_than_may_be_unfinished_are_all_done(browser: Browser, tmp_p
         visit.page.click("#run-all")
         visit.page.wait_for_function("() => document.querySelectorAll('#film [data-phase=done]').length === 2")
         assert statuses.count(202) == 2
+
+
+def test_a_result_that_does_not_arrive_is_fetched_again(visit: Visit) -> None:
+    chosen(visit)
+    visit.page.route(RESULT, lambda route: route.abort())
+    visit.run()
+    visit.page.wait_for_function(HEADLINE, arg="Trying again")
+    visit.page.unroute(RESULT)
+    visit.wait_done()
+    assert visit.text("#headline") == "Done"
+    visit.mishaps.clear()
+
+
+def test_a_result_that_arrives_late_is_not_taken_for_the_next_one(visit: Visit) -> None:
+    chosen(visit)
+    asked: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    visit.page.route(RESULT, hold_the_first)
+    visit.run()
+    while not asked:
+        visit.page.wait_for_timeout(20)
+    answer = asked[0].fetch()
+    visit.page.click("#again")
+    visit.wait_ready()
+    visit.set_range("exposure_correction", "Stops", 2)
+    sent: list[Route] = []
+    visit.page.route(ENHANCE, lambda route: sent.append(route))
+    visit.run()
+    while not sent:
+        visit.page.wait_for_timeout(20)
+    asked[0].fulfill(response=answer)
+    visit.page.wait_for_timeout(300)  # it is here before the next job is
+    sent[0].continue_()
+    visit.wait_done()
+    assert visit.download() == visit.service.client.get(f"/api/v1/jobs/{visit.job()}/result").content != answer.body()
+
+
+def test_a_change_that_the_service_has_no_room_for_is_seen_a_little_later(visit: Visit) -> None:
+    chosen(visit)
+    busy = {
+        "code": "saturated",
+        "type": "/problems/saturated",
+        "status": 503,
+        "detail": "4 previews are under way; try again in a few seconds",
+    }
+    refused: list[Route] = []
+
+    def refuse_three(route: Route) -> None:
+        refused.append(route)
+        if len(refused) < 3:
+            route.fulfill(status=503, json=busy)
+        elif len(refused) == 3:
+            route.abort()
+        else:
+            route.continue_()
+
+    visit.page.route(PREVIEW, refuse_three)
+    shown = visit.after()
+    visit.set_range("exposure_correction", "Stops", 2)
+    visit.wait_brighter(shown + 15)
+    visit.page.wait_for_function(HEADLINE, arg="Your choice")
+    assert visit.page.is_hidden("#problem")
+    visit.mishaps.clear()
+
+
+def test_a_part_that_cannot_be_computed_says_so_and_no_other_photo_does(visit: Visit) -> None:
+    chosen(visit)
+    visit.choose(("other.png", smooth_photo(200)))
+    visit.page.wait_for_function("() => document.querySelectorAll('#film [data-phase=ready]').length === 2")
+    visit.page.click("#region")
+    visit.page.click("#film button >> nth=0")
+    assert visit.page.get_attribute("#region", "aria-pressed") == "false"
+    held: list[Route] = []
+    visit.page.route(ENHANCE, lambda route: held.append(route))
+    visit.page.click("#region")
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_function(HEADLINE, arg="Computing this part")
+    while not held:
+        visit.page.wait_for_timeout(20)
+    visit.page.click("#film button >> nth=1")
+    held[0].abort()
+    visit.page.wait_for_timeout(300)
+    assert visit.page.is_hidden("#problem")
+    visit.page.click("#film button >> nth=0")
+    visit.page.wait_for_selector("#problem:visible")
+    assert visit.text("#headline") == "Your choice"
+    visit.mishaps.clear()

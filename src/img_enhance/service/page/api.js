@@ -17,13 +17,14 @@ export function remembered(name) {
   }
 }
 
-/** Keep a text until the tab is closed, null to forget it; where that cannot be, nothing is kept. */
+/** Keep a text until the tab is closed, null to forget it; whether it is kept. */
 export function remember(name, text) {
   try {
     if (text === null) sessionStorage.removeItem(name);
     else sessionStorage.setItem(name, text);
+    return true;
   } catch {
-    // No room, or no memory at all: the page works without.
+    return false; // no room, or no memory at all: the page works without
   }
 }
 
@@ -135,13 +136,13 @@ export function tile(id, picture, level, column, row, signal) {
 /** Where a result lies for everybody; where keys are on, nobody gets it without one. */
 export const resultAddress = (id) => `${API}jobs/${id}/result`;
 
-/** A reduced JPEG of a photo with steps on light done to it. A share that is used up for now is waited for. */
+/** A reduced JPEG of a photo with steps on light done to it. A share that is used up for now is waited for, and others' previews. */
 export async function preview(file, steps) {
   for (;;) {
     try {
       return await send("preview", file, { version: 1, steps }).then((answer) => answer.blob());
     } catch (problem) {
-      if (problem.code !== "quota") throw problem;
+      if (!["quota", "saturated"].includes(problem.code)) throw problem;
       await pause(150);
     }
   }

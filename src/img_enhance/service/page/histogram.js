@@ -70,6 +70,8 @@ async function count(address) {
   const canvas = make("canvas", { width: Math.max(1, image.naturalWidth * scale), height: Math.max(1, image.naturalHeight * scale) });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingEnabled = false; // pixels are left out, not mixed: mixed ones would be neither black nor white
+  context.fillStyle = "#fff"; // what is transparent is white in the reduced copy, and not to be black here
+  context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
   const bins = new Array(BINS).fill(0);

@@ -65,6 +65,7 @@ function changed(shot) {
   if (shot === null && !queue.shots.includes(selected)) select(queue.shots.at(-1) ?? null);
   showFilm();
   if (shot !== null && shot === selected) show();
+  else if (selected) showButtons(selected); // they count all photos
   $("forget").hidden = !api.hasKey();
 }
 
@@ -85,7 +86,7 @@ function show() {
   showRecord(shot);
   showFormatsOf(shot, editing);
   showProgress(shot);
-  showButtons(shot, editing);
+  showButtons(shot);
   showPictures(shot);
   showFacesOf(shot, editing);
 }
@@ -99,7 +100,9 @@ function factsOf(shot) {
 }
 
 function headlineOf(shot) {
-  if (shot.phase === "new" || shot.phase === "looking") return t(shot.offline ? "offline" : "looking");
+  if (shot.offline && !["queued", "running"].includes(shot.phase)) return t("offline");
+  if (shot.phase === "new" || shot.phase === "looking") return t("looking");
+  if (shot.trying) return t("region_run");
   if (shot.phase === "queued" && !shot.job) return t("headline_sending");
   if (shot.lost) return t(shot.file ? "headline_lost" : "headline_lost_file");
   if (shot.phase !== "ready") return t(`headline_${shot.phase}`, { n: shot.position ?? 1 });
@@ -119,7 +122,8 @@ function showProblem(problem) {
   words.lang = own || !problem.type ? "" : "en";
   fix.textContent = own && problem.message ? t("service_says", { words: problem.message }) : "";
   announce(words.textContent);
-  if (!own && problem.fix) problem.fix().then((text) => (fix.textContent = problem.message.includes(text) ? "" : text));
+  // What the service says of this photo has its own advice behind a semicolon; that on the kind of problem would repeat it, or contradict.
+  if (!own && problem.fix && !problem.message.includes("; ")) problem.fix().then((text) => box.of === problem && (fix.textContent = text));
 }
 
 function showStepsOf(shot, editing) {
@@ -154,7 +158,9 @@ const facesIn = ({ faces = [] } = {}) => faces.map(({ restored, why }, index) =>
 function showRecord(shot) {
   const box = $("record");
   const under = ["queued", "running"].includes(shot.phase);
-  box.hidden = !shot.record && !under;
+  const foreseen = shot.phase === "ready" ? shot.suggestion.warnings : [];
+  box.hidden = !shot.record && !under && !foreseen.length;
+  box.replaceChildren(...foreseen.map((line) => make("p", { textContent: line, lang: "en" })));
   if (under) box.replaceChildren(...(shot.recipe?.steps ?? []).map(({ step }) => make("p", { textContent: nameOf(step) })));
   if (!shot.record) return;
   const told = shot.record.done ?? "";
@@ -176,7 +182,7 @@ function showFormatsOf(shot, editing) {
   box.of = output;
   const own = done ? shot.result.format : shot.suggestion.result.format;
   const words = t(done ? "format_same" : "format_own", { format: own.toUpperCase() });
-  showFormats(box, { names: queue.catalogue.output.format.enum, own, words, output, changed: () => showButtons(shot, editing) });
+  showFormats(box, { names: queue.catalogue.output.format.enum, own, words, output, changed: () => showButtons(shot) });
 }
 
 function showProgress(shot) {
@@ -194,7 +200,9 @@ function showProgress(shot) {
   $("estimate").textContent = shot.estimate ? t("estimate", { time: duration(shot.estimate.estimated_seconds), size }) : shot.problem ? "" : t("estimate_asking");
 }
 
-function showButtons(shot, editing) {
+function showButtons(shot) {
+  const pressed = document.activeElement;
+  const editing = shot.phase === "ready";
   const under = ["queued", "running"].includes(shot.phase);
   const ready = queue.shots.filter((each) => each.phase === "ready").length;
   $("run").hidden = !editing;
@@ -215,8 +223,10 @@ function showButtons(shot, editing) {
   $("beside-all").hidden = $("beside").hidden || unsaved < 2;
   $("beside-all").textContent = t("beside_all", { n: unsaved });
   const link = $("download");
-  link.hidden = shot.phase !== "done" || !(shot.resultUrl || shot.view || shot.problem);
+  link.hidden = shot.phase !== "done";
   if (!link.hidden) Object.assign(link, { href: shot.resultUrl || api.resultAddress(shot.job), download: savedName(shot) });
+  // Where the button that was pressed goes away, the one that takes its place is one Tab further, and not pressed by the same key.
+  if (pressed?.hidden && $("panel").contains(pressed)) $("foot").focus({ preventScroll: true });
 }
 
 function savedName(shot) {
@@ -229,7 +239,7 @@ async function download(event) {
   if (!Object.keys(shot.taken).length) {
     if (shot.resultUrl || !api.hasKey()) return;
     event.preventDefault();
-    await tried(queue.download(shot).then(() => $("download").click()));
+    await tried(queue.download(shot).then(() => selected === shot && shot.resultUrl && $("download").click()));
     return;
   }
   event.preventDefault();
@@ -262,6 +272,8 @@ function showPictures(shot) {
   $("stage").classList.toggle("single", !two);
   histogram.show(shot.smallUrl || before, two ? after : "");
   $("region").hidden = shot.phase !== "ready";
+  $("stage").classList.toggle("working", Boolean(shot.trying));
+  if (viewer.of !== shot || shot.phase !== "ready") viewer.marked?.(null);
   if (shot.phase !== "ready" && shot.phase !== "queued" && shot.phase !== "running") viewer.showPart("");
   if (viewer.of !== shot) viewer.showPart("");
   if (viewer.of !== shot) viewer.fit();
@@ -327,6 +339,7 @@ function makeRow(shot) {
 
 function viewed({ zoom, mode }) {
   $("zoom").textContent = percent(zoom);
+  $("zoom").parentElement.setAttribute("aria-label", `${t("zoom_one")} ${percent(zoom)}`);
   for (const button of $("modes").children) {
     button.setAttribute("aria-checked", button.dataset.mode === mode);
     button.tabIndex = button.dataset.mode === mode ? 0 : -1;
@@ -427,7 +440,9 @@ function take(files) {
 }
 
 async function runAll() {
-  for (const shot of queue.shots.filter((each) => each.phase === "ready")) await queue.run(shot);
+  for (const shot of queue.shots.filter((each) => each.phase === "ready")) {
+    if (shot.phase === "ready" && !shot.removed) await queue.run(shot); // it may have been run or removed while others were sent
+  }
 }
 
 /** All results, in the format chosen for this one, in files of as many as the service puts into one. */
@@ -462,17 +477,20 @@ async function tryPart() {
   box.width = Math.min(box.width, MOST_PART);
   box.height = Math.min(box.height, MOST_PART);
   viewer.showPart("");
-  $("stage").classList.add("working");
-  say($("headline"), t("region_run"));
+  shot.trying = true;
+  show();
   try {
     const address = await queue.part(shot, box);
-    if (selected === shot) viewer.showPart(address, box);
+    shot.trying = false;
+    if (selected !== shot || shot.phase !== "ready") return URL.revokeObjectURL(address);
+    show();
+    viewer.showPart(address, box);
     $("region").dataset.box = [box.x, box.y, box.width, box.height].join(",");
     say($("headline"), t("region_done"));
   } catch (problem) {
-    showProblem(problem);
+    Object.assign(shot, { trying: false, problem });
+    if (selected === shot) show();
   }
-  $("stage").classList.remove("working");
   return undefined;
 }
 

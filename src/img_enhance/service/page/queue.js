@@ -47,7 +47,10 @@ export class Queue {
 
   #save() {
     const kept = this.shots.filter((shot) => shot.job && shot.phase !== "gone");
-    api.remember(JOBS, JSON.stringify(kept.map(({ job, name }) => ({ job, name }))));
+    const text = JSON.stringify(kept.map(({ job, name }) => ({ job, name })));
+    if (api.remember(JOBS, text)) return;
+    for (const { job } of kept) api.remember(SMALL + job, null); // which jobs there are counts for more than pictures of them
+    api.remember(JOBS, text);
   }
 
   async #look() {
@@ -60,6 +63,7 @@ export class Queue {
       const [suggestion] = await api.lasting(() => this.#lookedAt(shot), (problem) => this.#waits(shot, problem, shot.removed));
       Object.assign(shot, { suggestion, estimate: suggestion, choice: choiceOf(this.catalogue, suggestion.recipe), problem: null, offline: false });
       if (isLarge(suggestion.photo)) this.#cannotShow(shot);
+      else if (suggestion.warnings.some((each) => each.includes("frames"))) this.#showSmall(shot); // it would move beside a still picture
       shot.phase = "ready";
       this.live(shot);
       this.#findFaces(shot);
@@ -91,6 +95,8 @@ export class Queue {
 
   async #reduce(shot) {
     shot.small = await api.preview(shot.file, []);
+    if (shot.removed) return;
+    release(shot.smallUrl);
     shot.smallUrl = URL.createObjectURL(shot.small);
     if (!(await canShow(shot.beforeUrl))) this.#cannotShow(shot);
     this.changed(shot);
@@ -98,9 +104,13 @@ export class Queue {
 
   /** The reduced copy stands for a photo which the browser cannot show; the service keeps that one, so that all of it can be looked at. */
   #cannotShow(shot) {
+    this.#showSmall(shot);
+    shot.keep = true;
+  }
+
+  #showSmall(shot) {
     if (shot.beforeUrl !== shot.smallUrl) release(shot.beforeUrl);
     shot.beforeUrl = shot.smallUrl;
-    shot.keep = true;
   }
 
   /** Look at a photo again that was refused for a reason which may have passed. */
@@ -160,16 +170,19 @@ export class Queue {
     shot.wanted = stepsOf(this.catalogue, shot.choice, { light: true });
     if (shot.asking) return;
     shot.asking = true;
+    const over = () => shot.wanted || shot.removed || shot.phase !== "ready";
     while (shot.wanted) {
       const steps = shot.wanted;
       shot.wanted = null;
       try {
-        const shown = steps.length ? await api.preview(shot.small, steps) : shot.small;
+        const asking = () => (steps.length ? api.preview(shot.small, steps) : shot.small);
+        const shown = await api.lasting(asking, (problem) => this.#waits(shot, problem, over()));
+        if (shot.removed) break;
         release(shot.liveUrl);
         shot.liveUrl = URL.createObjectURL(shown);
-        shot.problem = null;
+        if (shot.phase === "ready") Object.assign(shot, { problem: null, offline: false });
       } catch (problem) {
-        shot.problem = problem;
+        if (!over()) shot.problem = problem;
       }
       this.changed(shot);
     }
@@ -181,11 +194,12 @@ export class Queue {
     shot.estimate = null;
     shot.timer = setTimeout(async () => {
       const recipe = this.recipe(shot);
+      const over = () => shot.removed || shot.phase !== "ready" || JSON.stringify(recipe) !== JSON.stringify(this.recipe(shot));
       try {
-        const estimate = await api.suggest(shot.file, recipe);
-        if (JSON.stringify(recipe) === JSON.stringify(this.recipe(shot))) Object.assign(shot, { estimate, problem: null });
+        const estimate = await api.lasting(() => api.suggest(shot.file, recipe), (problem) => this.#waits(shot, problem, over()));
+        if (!over()) Object.assign(shot, { estimate, problem: null, offline: false });
       } catch (problem) {
-        shot.problem = problem;
+        if (!over()) shot.problem = problem;
       }
       this.changed(shot);
     }, 300);
@@ -269,8 +283,10 @@ export class Queue {
 
   /** The result's picture, fetched once; its tiles where the browser cannot show all of it. */
   async result(shot) {
+    const { job } = shot;
     shot.fetching ??= this.#result(shot);
     await shot.fetching.catch((problem) => {
+      if (shot.job !== job || shot.removed) return undefined;
       if (problem.status === 404) return this.#gone(shot, problem);
       shot.problem = problem;
       return this.changed(shot);
@@ -279,15 +295,23 @@ export class Queue {
 
   async #result(shot) {
     if (isLarge(shot.result)) return this.#lookAt(shot);
+    const { job } = shot;
     await this.download(shot);
-    if (!(await canShow(shot.resultUrl))) return this.#lookAt(shot);
+    const shown = await canShow(shot.resultUrl);
+    if (shot.job !== job) return undefined;
+    if (!shown) return this.#lookAt(shot);
     shot.shownUrl = shot.resultUrl;
     return this.changed(shot);
   }
 
-  /** The result's file, fetched once. */
+  /** The result's file, fetched once, as soon as the service answers. */
   async download(shot) {
-    shot.resultUrl ||= URL.createObjectURL(await api.result(shot.job));
+    if (shot.resultUrl) return;
+    const { job } = shot;
+    const over = () => shot.job !== job || shot.removed;
+    const file = await api.lasting(() => api.result(job), (problem) => this.#waits(shot, problem, over()));
+    if (over() || shot.resultUrl) return; // another one is asked for by now, or this one was fetched twice
+    Object.assign(shot, { resultUrl: URL.createObjectURL(file), problem: null, offline: false });
     this.changed(shot);
   }
 
@@ -366,7 +390,7 @@ export class Queue {
   }
 
   #fails(shot, problem, phase) {
-    Object.assign(shot, { phase, problem });
+    Object.assign(shot, { phase, problem, offline: false });
     this.changed(shot);
   }
 }

@@ -73,10 +73,12 @@ export class Viewer {
 
   /** Lay a finished part over the result, null for none. */
   showPart(address, box) {
+    URL.revokeObjectURL(this.part.src);
     this.part.hidden = !address;
-    if (!address) return;
+    if (!address) return this.part.removeAttribute("src");
     this.part.src = address;
     Object.assign(this.part.style, { left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
+    return undefined;
   }
 
   setMode(mode) {
@@ -233,6 +235,8 @@ export class Viewer {
     });
     stage.addEventListener("keydown", (event) => this.#key(event));
     stage.addEventListener("keyup", (event) => event.key.toLowerCase() === "b" && this.hold(false));
+    // A key that is let go elsewhere is not heard here.
+    stage.addEventListener("focusout", () => this.pointers.size || this.hold(false));
     this.divider.addEventListener("keydown", (event) => this.#dividerKey(event));
   }
 
