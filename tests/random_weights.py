@@ -1,6 +1,7 @@
 """Weights for networks whose published ones are not at hand: the same on every machine, and sane under all layers."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,13 @@ def random_weights(shapes: Shapes, seed: int = 0) -> dict[str, npt.NDArray[np.fl
     """Values under which what flows through a network neither dies out nor explodes. numpy never changes what a RandomState draws."""
     draw = np.random.RandomState(seed)
     return {name: _like(name, draw.standard_normal(shape) / math.sqrt(max(1, math.prod(shape[1:])))) for name, shape in shapes.items()}
+
+
+def mapped(weights: dict[str, npt.NDArray[np.float32]], folder: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """The weights read from files where they are used, as downloaded ones are: no memory of the process's own."""
+    for number, values in enumerate(weights.values()):
+        np.save(folder / f"{number}.npy", values)
+    return {name: np.asarray(np.load(folder / f"{number}.npy", mmap_mode="c")) for number, name in enumerate(weights)}
 
 
 def _like(name: str, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

@@ -119,8 +119,9 @@ def test_areas_give_the_whole_within_the_published_bound(model: Model, network: 
 
 _MEASURED = """
 import json, sys
+from pathlib import Path
 import numpy as np
-from random_weights import random_weights
+from random_weights import mapped, random_weights
 from img_enhance.engine import Engine, device_engine, networks
 from img_enhance.models.table import BUILT_IN
 from img_enhance.models.weights.store import load, present
@@ -130,7 +131,11 @@ from img_enhance.request.recipe import Recipe
 
 model = BUILT_IN.named(sys.argv[1])
 step = SuperImage if model in BUILT_IN.faithful else RealESRGAN
-networks.load = lambda model, store: load(model, store) if present(model, store) else random_weights(model.architecture.shapes)
+
+def brought(model, store):
+    return load(model, store) if present(model, store) else mapped(random_weights(model.architecture.shapes), Path(sys.argv[2]))
+
+networks.load = brought
 device_engine.check_located = lambda files, store: None
 networks.probe = lambda network, plan: None  # in decibels of a picture, which random weights do not draw
 pixels = np.random.RandomState(1).randint(0, 256, (96, 128, 3)).astype(np.uint8)
@@ -143,9 +148,9 @@ print(json.dumps([max(phase.measured_bytes for phase in result.phases), plan.pro
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells anonymous memory apart")
 @each_row
-def test_no_more_memory_is_measured_than_was_projected(model: Model) -> None:
+def test_no_more_memory_is_measured_than_was_projected(model: Model, tmp_path: Path) -> None:
     # A process for each: memory of the networks before would count.
-    command = [sys.executable, "-c", _MEASURED, model.name]
+    command = [sys.executable, "-c", _MEASURED, model.name, str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT / "tests", capture_output=True, text=True, timeout=500, check=True)
     measured, projected, reserved = json.loads(ended.stdout)
     assert reserved / 2 < measured <= projected
