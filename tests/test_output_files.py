@@ -53,7 +53,7 @@ def test_what_others_put_there_meanwhile_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "seen"), [(OSError(errno.ENOSPC, ""), "disk of .* is full"), (OSError(errno.EIO, "bad"), "cannot write .*bad")]
+    ("raised", "seen"), [(OSError(errno.ENOSPC, ""), "cannot write .*its disk is full"), (OSError(errno.EIO, "bad"), "cannot write .*bad")]
 )
 def test_what_fails_leaves_the_old_file_and_nothing_else(raised: OSError, seen: str, tmp_path: Path) -> None:
     path = tmp_path / "result"
