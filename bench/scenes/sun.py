@@ -26,15 +26,13 @@ def against_sun(light: Array, random: np.random.Generator) -> Array:
     """A low sun in a sky with the photo's own texture, what is dark in the photo before it, sometimes water below."""
     h, w = light.shape[:2]
     luminance = light.mean(axis=-1)
-    dark = smooth(luminance, 0.006) - rows(h, w) * random.uniform(0.0, 1.0) * luminance.std()
-    front = smooth((dark < np.quantile(dark, random.uniform(*_IN_FRONT))).astype(np.float32), 0.003)
+    front = _before_sky(luminance, 1.0, _IN_FRONT, random)
     horizon = random.uniform(0.5, 0.85)
     at = horizon - random.uniform(0.0, 0.25), random.uniform(0.15, 0.85)
     shine = glow(away(h, w, at), random.uniform(*_SUN_REACH), random.uniform(*_SUN_STEEPNESS))
     sky = warm_light(random)[None, None] * (random.uniform(*_SUN) * shine)[..., None] ** np.array([1.0, 1.15, 1.4])
     sky = sky + _dusk(random) * random.uniform(*_SKY) * (0.3 + rows(h, w))[..., None]
-    texture = smooth(luminance, 0.004) / max(float(luminance.mean()), 1e-3)
-    scene = sky * np.clip(texture, 0.4, 1.6)[..., None] ** random.uniform(0, 0.8)
+    scene = sky * np.clip(_texture(luminance, 0.004), 0.4, 1.6)[..., None] ** random.uniform(0, 0.8)
     if random.random() < 0.4:
         scene = _over_water(scene, horizon, random)
     scene = scene * (1 - front[..., None]) + front[..., None] * light * random.uniform(*_LIGHT_IN_FRONT)
@@ -49,10 +47,8 @@ def in_afterglow(light: Array, random: np.random.Generator) -> Array:
     up = (np.clip((horizon - rows(h, w)) / horizon, 0, 1) ** random.uniform(*_MIXES))[..., None]
     sideways = 1 - random.uniform(0, 0.6) * np.abs(columns(h, w) - random.uniform(0, 1))
     sky = ((1 - up) * low + up * high * random.uniform(*_SKY_ON_TOP)) * sideways[..., None]
-    texture = smooth(luminance, 0.003) / max(float(luminance.mean()), 1e-3)
-    sky = sky * np.clip(texture, *_TEXTURE)[..., None] ** (random.uniform(0.2, 1.0) * np.array([0.8, 1.0, 1.1]))
-    dark = smooth(luminance, 0.006) - rows(h, w) * random.uniform(0, 2) * luminance.std()
-    front = smooth((dark < np.quantile(luminance, random.uniform(*_IN_FRONT_OF_SKY))).astype(np.float32), 0.003)
+    sky = sky * np.clip(_texture(luminance, 0.003), *_TEXTURE)[..., None] ** (random.uniform(0.2, 1.0) * np.array([0.8, 1.0, 1.1]))
+    front = _before_sky(luminance, 2.0, _IN_FRONT_OF_SKY, random)
     if random.random() < 0.6:
         front = np.maximum(front, smooth((rows(h, w) > horizon).astype(np.float32), 0.002))
     below = light * random.uniform(*_LIGHT_UNDER_SKY) * (low + high) / 2
@@ -60,6 +56,17 @@ def in_afterglow(light: Array, random: np.random.Generator) -> Array:
     if random.random() < 0.3:
         scene = _over_water(scene, horizon, random)
     return photographed(to_white(scene, random.uniform(*_WHITE_IN_SKY)), random)
+
+
+def _before_sky(luminance: Array, lower: float, share: tuple[float, float], random: np.random.Generator) -> Array:
+    """(h, w) 1 where a share of the photo that is dark stands before the sky, the lower the rather by up to so much, else 0."""
+    dark = smooth(luminance, 0.006) - rows(*luminance.shape) * random.uniform(0.0, lower) * luminance.std()
+    return smooth((dark < np.quantile(dark, random.uniform(*share))).astype(np.float32), 0.003)
+
+
+def _texture(luminance: Array, part: float) -> Array:
+    """(h, w) how bright each place is against the whole, but for details of less than so much of the diagonal."""
+    return smooth(luminance, part) / max(float(luminance.mean()), 1e-3)
 
 
 def _over_water(scene: Array, horizon: float, random: np.random.Generator) -> Array:
