@@ -502,6 +502,7 @@ def test_refuses_options_out_of_bounds(options: Sequence[str], message: str, run
         (("--format", "gif"), "gif"),
         (("--sharpen",), "[ERROR] img-enhance enhance has no --sharpen; see img-enhance enhance --help"),
         (("--scale", "2"), "[ERROR] img-enhance enhance has no --scale; did you mean --upscale?"),
+        (("--upscal", "2"), "[ERROR] img-enhance enhance has no --upscal; did you mean --upscale?"),
         (("--fromat=png",), "[ERROR] img-enhance enhance has no --fromat; did you mean --format?"),
         (("--upscale",), "[ERROR] --upscale: expected one argument; see img-enhance enhance --help"),
     ],

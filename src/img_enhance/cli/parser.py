@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from img_enhance.errors import OptionError
 
@@ -14,7 +14,10 @@ _ALIKE = 0.75
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises OptionError where argparse would print every flag there is and leave."""
+    """Raises OptionError where argparse would print every flag there is and leave, and takes no part of a flag for the whole."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(allow_abbrev=False, **facts)
 
     def error(self, message: str) -> NoReturn:
         raise OptionError(message.removeprefix("argument "), self._help)
