@@ -23,6 +23,13 @@ def chosen(visit: Visit) -> None:
     visit.only("exposure_correction")
 
 
+def try_a_part(visit: Visit) -> None:
+    """The middle of the result, once it is known how large that is."""
+    visit.page.wait_for_function("() => document.querySelector('#estimate').textContent.includes('240 \u00d7 160')")
+    visit.page.click("#region")
+    visit.page.keyboard.press("Enter")
+
+
 @pytest.mark.parametrize("button", ["#cancel", "#delete"])
 def test_what_is_cancelled_on_its_way_is_not_kept(visit: Visit, button: str) -> None:
     chosen(visit)
@@ -39,6 +46,64 @@ def test_what_is_cancelled_on_its_way_is_not_kept(visit: Visit, button: str) -> 
         held[0].fulfill(response=answer)
     assert ended.value.ok
     assert visit.service.job(answer.json()["id"])["state"] in ("cancelled", "expired")
+
+
+@pytest.mark.parametrize("button", ["#cancel", "#delete"])
+def test_what_is_cancelled_in_the_attempt_whose_answer_is_lost_is_not_kept(visit: Visit, button: str) -> None:
+    chosen(visit)
+    held: list[Route] = []
+    ends: list[Route] = []
+
+    def lose_the_first(route: Route) -> None:
+        ends.append(route)
+        if len(ends) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    visit.page.route(ENHANCE, lambda route: held.append(route))
+    visit.run()
+    visit.wait_until(lambda: len(held) == 1)
+    visit.page.click(button)
+    id = held[0].fetch().json()["id"]
+    held[0].abort()
+    visit.wait_until(lambda: len(held) == 2)
+    held[1].abort()  # it cannot be reached for a while
+    visit.wait_until(lambda: len(held) == 3)
+    visit.page.route(f"**/api/v1/jobs/{id}", lose_the_first)
+    held[2].continue_()
+    visit.wait_until(lambda: visit.service.job(id)["state"] in ("cancelled", "expired"))
+    assert len({str(route.request.headers["idempotency-key"]) for route in held}) == 1
+    visit.mishaps.clear()
+
+
+def test_a_part_whose_answer_is_lost_is_not_kept(visit: Visit) -> None:
+    chosen(visit)
+    ids: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        answer = route.fetch()
+        ids.append(answer.json()["id"])
+        if len(ids) == 1:
+            route.abort()
+        else:
+            route.fulfill(response=answer)
+
+    visit.page.route(ENHANCE, lose_the_first)
+    try_a_part(visit)
+    visit.page.wait_for_selector("#problem:visible")
+    visit.wait_until(lambda: visit.service.job(ids[0])["state"] in ("cancelled", "expired"))
+    visit.mishaps.clear()
+
+
+def test_a_part_whose_picture_does_not_arrive_is_not_kept(visit: Visit) -> None:
+    chosen(visit)
+    visit.page.route(RESULT, lambda route: route.abort())
+    with visit.page.expect_response(ENHANCE) as sent:
+        try_a_part(visit)
+    visit.page.wait_for_selector("#problem:visible")
+    visit.wait_until(lambda: visit.service.job(sent.value.json()["id"])["state"] in ("cancelled", "expired"))
+    visit.mishaps.clear()
 
 
 def test_a_photo_whose_answer_is_lost_is_done_once(visit: Visit) -> None:
