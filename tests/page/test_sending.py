@@ -126,6 +126,23 @@ def test_a_photo_whose_answer_is_lost_is_done_once(visit: Visit) -> None:
     visit.mishaps.clear()  # the browser's own words about the connection that was lost
 
 
+def test_nearly_done_is_not_all_and_what_is_all_done_is_being_written(visit: Visit) -> None:
+    chosen(visit)
+    values: dict[str, object] = {"state": "running", "progress": 0.996, "estimated_seconds_left": 0.1}
+
+    def still_running(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), **values})
+
+    visit.page.route("**/api/v1/jobs/*", still_running)
+    visit.run()
+    told = "(words) => document.querySelector('#progress p').textContent.startsWith(words)"
+    visit.page.wait_for_function(told, arg="99%, about 1 second left")
+    values["progress"] = 1.0
+    visit.page.wait_for_function(told, arg="Writing the file")
+    values.clear()
+    visit.wait_done()
+
+
 def test_who_does_not_get_through_is_told_and_looked_at_later(visit: Visit) -> None:
     visit.open()
     visit.page.route(SUGGEST, lambda route: route.abort())

@@ -7,7 +7,7 @@ import { Histogram } from "./histogram.js";
 import * as home from "./home.js";
 import { Queue } from "./queue.js";
 import { make, nameOf, optionsText, showSteps } from "./steps.js";
-import { bytesText, duration, number, percent, refusal, said, speak, t } from "./strings.js";
+import { bytesText, duration, howFar, number, percent, refusal, said, speak, t } from "./strings.js";
 import { Viewer } from "./viewer.js";
 
 const SAMPLES = ["forest", "falcon", "curies"];
@@ -191,8 +191,7 @@ function showProgress(shot) {
   const [bar, words] = $("progress").children;
   if (under) {
     bar.value = shot.progress ?? 0;
-    const time = shot.left == null ? "" : duration(shot.left);
-    words.textContent = shot.offline ? t("offline") : !time ? "" : shot.phase === "queued" ? t("waiting", { time }) : t("left", { percent: percent(shot.progress), time });
+    words.textContent = shot.offline ? t("offline") : timeOf(shot);
     bar.setAttribute("aria-label", t(`state_${shot.phase}`));
   }
   $("estimate").hidden = shot.phase !== "ready";
@@ -201,6 +200,14 @@ function showProgress(shot) {
 }
 
 function showButtons(shot) {
+/** How long a photo that was sent still takes. */
+function timeOf({ phase, progress, left }) {
+  if (phase === "running" && progress === 1) return t("converting");
+  if (left == null) return "";
+  const time = duration(left);
+  return phase === "queued" ? t("waiting", { time }) : t("left", { percent: howFar(progress), time });
+}
+
   const pressed = document.activeElement;
   const editing = shot.phase === "ready";
   const under = ["queued", "running"].includes(shot.phase);
@@ -318,7 +325,7 @@ function showFilm() {
     row.button.dataset.phase = shot.phase;
     const state = t(`state_${shot.phase === "new" ? "looking" : shot.phase}`);
     row.button.setAttribute("aria-label", `${shot.name}, ${state}`);
-    row.state.textContent = shot.phase === "running" ? percent(shot.progress ?? 0) : state;
+    row.state.textContent = shot.phase === "running" ? howFar(shot.progress ?? 0) : state;
     const picture = shot.smallUrl || shot.beforeUrl;
     if (picture && row.of !== picture) row.image.src = row.of = picture;
     return row.item;

@@ -480,6 +480,9 @@ export const number = (value, digits = 0) => value.toLocaleString(language, { ma
 
 export const percent = (fraction) => fraction.toLocaleString(language, { style: "percent" });
 
+/** How far work is: 100 % is all of it, not nearly all. */
+export const howFar = (fraction) => percent(Math.floor(fraction * 100) / 100);
+
 /** So many bytes in words. */
 export const bytesText = (bytes) => (bytes < 1e6 ? `${number(Math.max(1, bytes / 1e3))} kB` : `${number(bytes / 1e6, 1)} MB`);
 
