@@ -341,13 +341,15 @@ export class Queue {
 
   /** Ask which tiles of a result are there, until all are. */
   async #lookAt(shot) {
-    for (const { job } = shot; shot.job === job && !shot.removed && shot.view?.state !== "ready"; await api.pause(LOOK_AGAIN)) {
-      try {
-        const view = await api.view(job);
-        if (shot.job === job) shot.view = view;
-      } catch (problem) {
-        if (problem instanceof api.Problem && problem.code !== "quota") throw problem;
-      }
+    const { job } = shot;
+    const over = () => shot.job !== job || shot.removed;
+    const again = (problem) => {
+      if (over()) throw problem;
+    };
+    for (; !over() && shot.view?.state !== "ready"; await api.pause(LOOK_AGAIN)) {
+      const view = await api.lasting(() => api.view(job), again);
+      if (over()) return;
+      shot.view = view;
       this.changed(shot);
     }
   }
