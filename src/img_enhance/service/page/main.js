@@ -456,7 +456,7 @@ async function runAll() {
 async function downloadAll() {
   const ids = queue.shots.filter((each) => each.phase === "done").map((each) => each.job);
   for (let from = 0; from < ids.length; from += mostAtOnce) {
-    save(await api.results(ids.slice(from, from + mostAtOnce), selected.taken), "enhanced.zip");
+    save(await api.results(ids.slice(from, from + mostAtOnce), { first: from + 1, ...output }), "enhanced.zip");
   }
 }
 
