@@ -164,7 +164,7 @@ def test_a_histogram_of_before_and_after_follows_the_sliders(visit: Visit) -> No
         arg=shown["after"],
     )
     assert brightness()["before"] == shown["before"]
-    assert visit.text("#facts").startswith("240 \u00d7 160, 0 MP, ")
+    assert visit.text("#facts").startswith("240 \u00d7 160, 2 kB")
 
 
 def test_photos_can_be_dropped_and_pasted(visit: Visit) -> None:

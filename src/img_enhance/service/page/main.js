@@ -94,8 +94,9 @@ function show() {
 function factsOf(shot) {
   const photo = shot.suggestion?.photo ?? shot.photo;
   if (!photo?.width) return "";
+  const megapixels = ({ width, height }) => number((width * height) / 1e6, 1);
   const size = (each, bytes) =>
-    [`${each.width} \u00d7 ${each.height}`, t("megapixels", { n: number((each.width * each.height) / 1e6, 1) }), ...(bytes ? [bytesText(bytes)] : [])].join(", ");
+    [`${each.width} \u00d7 ${each.height}`, megapixels(each) !== "0" && t("megapixels", { n: megapixels(each) }), bytes && bytesText(bytes)].filter(Boolean).join(", ");
   return shot.result ? `${size(photo, shot.file?.size)} \u2192 ${size(shot.result, shot.result.bytes)}` : size(photo, shot.file?.size);
 }
 
@@ -199,7 +200,6 @@ function showProgress(shot) {
   $("estimate").textContent = shot.estimate ? t("estimate", { time: duration(shot.estimate.estimated_seconds), size }) : shot.problem ? "" : t("estimate_asking");
 }
 
-function showButtons(shot) {
 /** How long a photo that was sent still takes. */
 function timeOf({ phase, progress, left }) {
   if (phase === "running" && progress === 1) return t("converting");
@@ -208,6 +208,7 @@ function timeOf({ phase, progress, left }) {
   return phase === "queued" ? t("waiting", { time }) : t("left", { percent: howFar(progress), time });
 }
 
+function showButtons(shot) {
   const pressed = document.activeElement;
   const editing = shot.phase === "ready";
   const under = ["queued", "running"].includes(shot.phase);
@@ -454,7 +455,7 @@ async function runAll() {
 
 /** All results, in the format chosen for this one, in files of as many as the service puts into one. */
 async function downloadAll() {
-  const ids = queue.shots.filter((each) => each.phase === "done").map((each) => each.job);
+  const [ids, output] = [queue.shots.filter((each) => each.phase === "done").map((each) => each.job), selected.taken];
   for (let from = 0; from < ids.length; from += mostAtOnce) {
     save(await api.results(ids.slice(from, from + mostAtOnce), { first: from + 1, ...output }), "enhanced.zip");
   }
