@@ -503,7 +503,7 @@ async function tryPart() {
 }
 
 async function tried(work) {
-  await work.catch((problem) => showProblem(problem));
+  await work.then(() => showProblem(selected?.problem), showProblem);
 }
 
 function offerSamples() {
