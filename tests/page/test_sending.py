@@ -143,6 +143,23 @@ def test_nearly_done_is_not_all_and_what_is_all_done_is_being_written(visit: Vis
     visit.wait_done()
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (413, "The file is larger than is allowed here. Take a smaller one."),
+        (500, "What lies before the service answers 500. Try again, or ask the operator."),
+    ],
+)
+def test_what_lies_before_the_service_refuses_in_words(visit: Visit, status: int, told: str) -> None:
+    visit.open()
+    visit.page.route(SUGGEST, lambda route: route.fulfill(status=status, content_type="text/html", body="<html>no</html>"))
+    visit.choose(("dunes.png", smooth_photo()))
+    visit.page.wait_for_selector("#problem:visible")
+    assert visit.text("#problem p") == told
+    assert visit.page.is_visible("#again")
+    visit.mishaps.clear()  # the browser says every 500
+
+
 def test_who_does_not_get_through_is_told_and_looked_at_later(visit: Visit) -> None:
     visit.open()
     visit.page.route(SUGGEST, lambda route: route.abort())

@@ -39,6 +39,7 @@ export class Problem extends Error {
   }
 
   async fix() {
+    if (!this.type) return "";
     const row = await fetch(String(this.type).replace(/^\//, "")).then((answer) => (answer.ok ? answer.json() : null), () => null);
     return row ? row.fix : "";
   }
@@ -79,10 +80,11 @@ async function newKey(problem) {
   useKey(await keyAsked);
 }
 
+/** Why it was refused. Of what lies before the service, which has no such words, only the status is known. */
 async function problemOf(answer) {
   const seconds = Number(answer.headers.get("Retry-After") ?? 0);
-  const body = await answer.json().catch(() => ({ detail: answer.statusText, code: "", type: "", status: answer.status }));
-  return new Problem(body, seconds);
+  const { detail = "", code = "", type = "" } = await answer.json().catch(() => ({}));
+  return new Problem({ detail, code, type, status: answer.status }, seconds);
 }
 
 /** A file that the browser cannot read: it is gone, was changed since it was chosen, or is a folder. */

@@ -119,7 +119,9 @@ function showProblem(problem) {
   box.of = problem;
   const [words, fix] = box.children;
   const own = refusal(problem.code ?? problem.type?.split("/").pop());
-  words.textContent = problem instanceof TypeError ? t("no_answer") : problem instanceof api.Unreadable ? t("unreadable") : own || problem.message;
+  words.textContent = own || problem.message || t(problem.status === 413 ? "too_large" : "strange_answer", problem);
+  if (problem instanceof TypeError) words.textContent = t("no_answer");
+  if (problem instanceof api.Unreadable) words.textContent = t("unreadable");
   words.lang = own || !problem.type ? "" : "en";
   fix.textContent = own && problem.message ? t("service_says", { words: problem.message }) : "";
   announce(words.textContent);
