@@ -48,6 +48,10 @@ def test_a_wrong_parameter_is_named(tmp_path: Path) -> None:
     assert told.json()["detail"].startswith("quality cannot be read: ")
 
 
+def test_a_parameter_that_is_missing_is_named(tmp_path: Path) -> None:
+    assert answer(tmp_path, "GET", "/api/v1/results").json()["detail"] == "jobs is missing; see /docs"
+
+
 BOUND = {"Content-Type": "multipart/form-data; boundary=b"}
 FORM = b'--b\r\nContent-Disposition: form-data; name="%s"; filename="blob"\r\n\r\n{}\r\n--b--\r\n'
 

@@ -163,7 +163,9 @@ def _methods_of(request: Request) -> list[str]:
 
 async def _invalid(_: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
-    return problem_response(as_data(MalformedRequest(f"{first['loc'][-1]} cannot be read: {first['msg']}")))
+    name = first["loc"][-1]
+    says = f"{name} is missing" if first["type"] == "missing" else f"{name} cannot be read: {first['msg']}"
+    return problem_response(as_data(MalformedRequest(says, "see /docs")))
 
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:
