@@ -147,6 +147,7 @@ def test_nearly_done_is_not_all_and_what_is_all_done_is_being_written(visit: Vis
     ("status", "told"),
     [
         (413, "The file is larger than is allowed here. Take a smaller one."),
+        (403, "What lies before the service answers 403. Try again, or ask the operator."),
         (500, "What lies before the service answers 500. Try again, or ask the operator."),
     ],
 )
@@ -157,7 +158,24 @@ def test_what_lies_before_the_service_refuses_in_words(visit: Visit, status: int
     visit.page.wait_for_selector("#problem:visible")
     assert visit.text("#problem p") == told
     assert visit.page.is_visible("#again")
+    assert not visit.page.is_visible("#key")  # no key of the service opens what is not its own
     visit.mishaps.clear()  # the browser says every 500
+
+
+def test_photos_beside_a_folder_that_is_dropped_are_taken(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "holiday").mkdir()
+    for path in (tmp_path / "holiday" / "inside.png", tmp_path / "beside.png"):
+        path.write_bytes(smooth_photo())
+    visit.open()
+    devtools = visit.page.context.new_cdp_session(visit.page)
+    data = {"items": [], "files": [str(tmp_path / "holiday"), str(tmp_path / "beside.png")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 300, "data": data})
+    visit.page.wait_for_selector("#film [data-phase=ready]")
+    visit.page.wait_for_selector("#film [data-phase=refused]")
+    assert "the photos in it if it is a folder" in visit.text("#problem p")
+    assert visit.page.is_hidden("#over")
+    visit.mishaps.clear()  # the browser says that it cannot read a folder
 
 
 def test_who_does_not_get_through_is_told_and_looked_at_later(visit: Visit) -> None:

@@ -2,6 +2,7 @@
 
 const API = "api/v1/";
 const KEY = "img-enhance key";
+const WANTS_KEY = ["key_missing", "key_unknown"];
 const FINAL = ["done", "failed", "cancelled", "expired"];
 
 let key = remembered(KEY) ?? "";
@@ -70,7 +71,7 @@ async function ask(path, { headers = {}, cache = "no-store", ...options } = {}) 
     const answer = await fetch(API + path, { ...options, headers: { ...headers, ...(used ? { "X-API-Key": used } : {}) }, credentials: "omit", cache });
     if (answer.ok) return answer;
     const problem = await problemOf(answer);
-    if (answer.status !== 401 && answer.status !== 403) throw problem;
+    if (!WANTS_KEY.includes(problem.code)) throw problem;
     if (key === used) await newKey(used ? problem : null);
   }
 }
