@@ -228,6 +228,30 @@ def test_with_keys_tiles_come_with_the_key_only(browser: Browser, tmp_path: Path
         assert run.client.get(tiles[0], headers={"X-API-Key": KEY}).status_code == 410
 
 
+def test_where_many_look_at_theirs_it_is_asked_again(browser: Browser, service: Served, large: str) -> None:
+    busy = {
+        "code": "saturated",
+        "type": "/problems/saturated",
+        "status": 503,
+        "detail": "100 views are under way; try again in a few seconds",
+    }
+    with visiting(browser, service) as visit:
+        refused: list[Any] = []
+
+        def refuse_two(route: Any) -> None:
+            refused.append(route)
+            if len(refused) < 3:
+                route.fulfill(status=503, json=busy, headers={"Retry-After": "1"})
+            else:
+                route.continue_()
+
+        visit.page.route("**/view", refuse_two)
+        opened_at(visit, large)
+        wait_covered(visit)
+        assert visit.page.is_hidden("#problem")
+        visit.mishaps.clear()  # the browser says every 503
+
+
 def test_a_result_that_cannot_be_cut_is_said_and_can_be_downloaded(browser: Browser, service: Served, tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(b"II*\0 and nothing more")
     id = put_finished(service.data, tmp_path / "broken", size=(WIDTH, HEIGHT))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
+from served import served
 from test_page import smooth_photo
 from visits import visiting
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Route
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Download, Route
     from served import Served
     from visits import Visit
 
@@ -75,6 +79,21 @@ def test_jobs_are_found_again_also_where_there_is_no_room_for_pictures(visit: Vi
     visit.page.wait_for_function(PHASES, arg=["done", 3])
     visit.page.reload()
     visit.page.wait_for_function(PHASES, arg=["done", 3])
+
+
+def test_pictures_of_several_zips_lie_beside_one_another(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path / "data", {"MAX_BATCH_FILES": "2"}) as service, visiting(browser, service) as visit:
+        several(visit, 5)
+        visit.page.click("#run-all")
+        visit.page.wait_for_function(PHASES, arg=["done", 5])
+        visit.wait_done()
+        visit.page.select_option("#formats select", "jpeg")
+        saved: list[Download] = []
+        visit.page.on("download", lambda download: saved.append(download))
+        visit.page.click("#all")
+        visit.wait_until(lambda: len(saved) == 3)
+        names = [name for each in saved for name in ZipFile(each.path()).namelist()]
+        assert sorted(names) == [f"0{number}_enhanced.jpg" for number in range(1, 6)]
 
 
 def test_many_photos_do_not_make_a_phones_page_wider(browser: Browser, service: Served) -> None:

@@ -23,6 +23,13 @@ def chosen(visit: Visit) -> None:
     visit.only("exposure_correction")
 
 
+def try_a_part(visit: Visit) -> None:
+    """The middle of the result, once it is known how large that is."""
+    visit.page.wait_for_function("() => document.querySelector('#estimate').textContent.includes('240 \u00d7 160')")
+    visit.page.click("#region")
+    visit.page.keyboard.press("Enter")
+
+
 @pytest.mark.parametrize("button", ["#cancel", "#delete"])
 def test_what_is_cancelled_on_its_way_is_not_kept(visit: Visit, button: str) -> None:
     chosen(visit)
@@ -39,6 +46,64 @@ def test_what_is_cancelled_on_its_way_is_not_kept(visit: Visit, button: str) -> 
         held[0].fulfill(response=answer)
     assert ended.value.ok
     assert visit.service.job(answer.json()["id"])["state"] in ("cancelled", "expired")
+
+
+@pytest.mark.parametrize("button", ["#cancel", "#delete"])
+def test_what_is_cancelled_in_the_attempt_whose_answer_is_lost_is_not_kept(visit: Visit, button: str) -> None:
+    chosen(visit)
+    held: list[Route] = []
+    ends: list[Route] = []
+
+    def lose_the_first(route: Route) -> None:
+        ends.append(route)
+        if len(ends) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    visit.page.route(ENHANCE, lambda route: held.append(route))
+    visit.run()
+    visit.wait_until(lambda: len(held) == 1)
+    visit.page.click(button)
+    id = held[0].fetch().json()["id"]
+    held[0].abort()
+    visit.wait_until(lambda: len(held) == 2)
+    held[1].abort()  # it cannot be reached for a while
+    visit.wait_until(lambda: len(held) == 3)
+    visit.page.route(f"**/api/v1/jobs/{id}", lose_the_first)
+    held[2].continue_()
+    visit.wait_until(lambda: visit.service.job(id)["state"] in ("cancelled", "expired"))
+    assert len({str(route.request.headers["idempotency-key"]) for route in held}) == 1
+    visit.mishaps.clear()
+
+
+def test_a_part_whose_answer_is_lost_is_not_kept(visit: Visit) -> None:
+    chosen(visit)
+    ids: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        answer = route.fetch()
+        ids.append(answer.json()["id"])
+        if len(ids) == 1:
+            route.abort()
+        else:
+            route.fulfill(response=answer)
+
+    visit.page.route(ENHANCE, lose_the_first)
+    try_a_part(visit)
+    visit.page.wait_for_selector("#problem:visible")
+    visit.wait_until(lambda: visit.service.job(ids[0])["state"] in ("cancelled", "expired"))
+    visit.mishaps.clear()
+
+
+def test_a_part_whose_picture_does_not_arrive_is_not_kept(visit: Visit) -> None:
+    chosen(visit)
+    visit.page.route(RESULT, lambda route: route.abort())
+    with visit.page.expect_response(ENHANCE) as sent:
+        try_a_part(visit)
+    visit.page.wait_for_selector("#problem:visible")
+    visit.wait_until(lambda: visit.service.job(sent.value.json()["id"])["state"] in ("cancelled", "expired"))
+    visit.mishaps.clear()
 
 
 def test_a_photo_whose_answer_is_lost_is_done_once(visit: Visit) -> None:
@@ -59,6 +124,58 @@ def test_a_photo_whose_answer_is_lost_is_done_once(visit: Visit) -> None:
     assert len(seen) == 2
     assert len(set(seen)) == 1
     visit.mishaps.clear()  # the browser's own words about the connection that was lost
+
+
+def test_nearly_done_is_not_all_and_what_is_all_done_is_being_written(visit: Visit) -> None:
+    chosen(visit)
+    values: dict[str, object] = {"state": "running", "progress": 0.996, "estimated_seconds_left": 0.1}
+
+    def still_running(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), **values})
+
+    visit.page.route("**/api/v1/jobs/*", still_running)
+    visit.run()
+    told = "(words) => document.querySelector('#progress p').textContent.startsWith(words)"
+    visit.page.wait_for_function(told, arg="99%, about 1 second left")
+    values["progress"] = 1.0
+    visit.page.wait_for_function(told, arg="Writing the file")
+    values.clear()
+    visit.wait_done()
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (413, "The file is larger than is allowed here. Take a smaller one."),
+        (403, "What lies before the service answers 403. Try again, or ask the operator."),
+        (500, "What lies before the service answers 500. Try again, or ask the operator."),
+    ],
+)
+def test_what_lies_before_the_service_refuses_in_words(visit: Visit, status: int, told: str) -> None:
+    visit.open()
+    visit.page.route(SUGGEST, lambda route: route.fulfill(status=status, content_type="text/html", body="<html>no</html>"))
+    visit.choose(("dunes.png", smooth_photo()))
+    visit.page.wait_for_selector("#problem:visible")
+    assert visit.text("#problem p") == told
+    assert visit.page.is_visible("#again")
+    assert not visit.page.is_visible("#key")  # no key of the service opens what is not its own
+    visit.mishaps.clear()  # the browser says every 500
+
+
+def test_photos_beside_a_folder_that_is_dropped_are_taken(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "holiday").mkdir()
+    for path in (tmp_path / "holiday" / "inside.png", tmp_path / "beside.png"):
+        path.write_bytes(smooth_photo())
+    visit.open()
+    devtools = visit.page.context.new_cdp_session(visit.page)
+    data = {"items": [], "files": [str(tmp_path / "holiday"), str(tmp_path / "beside.png")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 300, "data": data})
+    visit.page.wait_for_selector("#film [data-phase=ready]")
+    visit.page.wait_for_selector("#film [data-phase=refused]")
+    assert "the photos in it if it is a folder" in visit.text("#problem p")
+    assert visit.page.is_hidden("#over")
+    visit.mishaps.clear()  # the browser says that it cannot read a folder
 
 
 def test_who_does_not_get_through_is_told_and_looked_at_later(visit: Visit) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,13 @@ class Visit:
         while self.after() <= than and (deadline := deadline - 1):
             self.page.wait_for_timeout(50)
         assert self.after() > than
+
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        """Until it is true, with the browser at work meanwhile."""
+        deadline = PATIENCE_MILLISECONDS // 20
+        while not true():
+            assert (deadline := deadline - 1)
+            self.page.wait_for_timeout(20)
 
     def job(self) -> str:
         """The id of the one job that this tab remembers."""

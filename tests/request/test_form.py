@@ -183,6 +183,11 @@ def test_mapping_round_trip_is_exact() -> None:
     assert from_mapping(Trial, to_mapping(trial)) == trial
 
 
+@pytest.mark.parametrize("word", ["red", "RED", "Crimson"])
+def test_a_choice_in_a_mapping_may_be_called_as_a_person_types_it(word: str) -> None:
+    assert from_mapping(Trial, {"word": word, "text": "RED", "whole": 3}) == Trial(word="red", text="RED", whole=3)
+
+
 def test_refuses_an_unknown_option_and_lists_the_known() -> None:
     with pytest.raises(OptionError, match="unknown option 'hole'; known are whole, number, word, room, free, text"):
         from_mapping(Trial, {"hole": 3})

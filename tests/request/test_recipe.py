@@ -53,6 +53,12 @@ def test_default_recipe_chooses_its_steps() -> None:
     assert Recipe.from_mapping(mapping) == Recipe()
 
 
+@pytest.mark.parametrize(("called", "format"), [("jpg", "jpeg"), ("JPG", "jpeg"), ("tif", "tiff"), ("WebP", "webp")])
+def test_a_format_may_be_called_as_its_files_end(called: str, format: str) -> None:
+    recipe = Recipe.from_json(json.dumps({"version": VERSION, "steps": "auto", "output": {"format": called}}))
+    assert recipe == Recipe(output=Output(format=format))
+
+
 def test_output_may_be_left_out() -> None:
     assert Recipe.from_mapping({"version": VERSION, "steps": "auto"}) == Recipe()
 

@@ -22,6 +22,18 @@ def test_holds_the_very_files_in_their_order(service: Served) -> None:
             assert archive.read(name) == service.client.get(f"/api/v1/jobs/{id}/result").content
 
 
+def test_names_count_on_from_the_first_one(service: Served) -> None:
+    id = service.later(plain_photo((9, 20, 9)))
+    assert service.ended(id)["state"] == "done"
+    answer = service.client.get("/api/v1/results", params={"jobs": f"{id},{id}", "first": 100})
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["100_enhanced.png", "101_enhanced.png"]
+    for first in (0, "one", 10**9):
+        answer = service.client.get("/api/v1/results", params={"jobs": id, "first": first})
+        assert is_problem(answer)
+        assert answer.json()["detail"].startswith("first cannot be read")
+
+
 def test_one_without_a_result_is_said_before_anything_is_sent(service: Served) -> None:
     done = service.later(plain_photo((1, 2, 3)))
     assert service.ended(done)["state"] == "done"

@@ -106,8 +106,8 @@ def _plain_lines() -> OnProgress:
         if int(progress.fraction * 10) <= tenths or seconds < _QUIET_SECONDS:
             return
         tenths = int(progress.fraction * 10)
-        left = seconds * (1 - progress.fraction) / progress.fraction
-        say(f"{10 * tenths:3}% of {progress.megapixels:.2f} MP in {seconds_text(seconds)}, {seconds_text(left)} left")
+        left = "" if tenths == 10 else f", {seconds_text(seconds * (1 - progress.fraction) / progress.fraction)} left"
+        say(f"{10 * tenths:3}% of {progress.megapixels:.2f} MP in {seconds_text(seconds)}{left}")
 
     return line
 

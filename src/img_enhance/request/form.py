@@ -157,8 +157,7 @@ def from_text(field: Field, text: str) -> int | float | str:
     Raises: OptionError when it is no such value. Bounds are checked by the options class.
     """
     if field.type is str:
-        word = text.lower()
-        return field.aliases.get(word, word if word in field.choices else text)
+        return meant(field, text)
     match = re.fullmatch(r"([+-]?[0-9.]+(?:e[+-]?[0-9]+)?)([KMGT]?)(?:I?B|P|PX)?", text.strip(), re.IGNORECASE)
     suffix = match.group(2).upper() if match else ""
     if not match or (suffix and not field.unit):
@@ -170,6 +169,12 @@ def from_text(field: Field, text: str) -> int | float | str:
     if abs(number) > LARGEST or (field.type is int and number % 1):
         raise _refused(field.name, f"{_described(field)}, not '{text}'")
     return int(number) if field.type is int else float(number)
+
+
+def meant(field: Field, word: str) -> str:
+    """The choice that a person means by a word, in capitals or by another of its names; a word that means none as it is."""
+    lower = word.lower()
+    return field.aliases.get(lower, lower if lower in field.choices else word)
 
 
 def box_from_text(name: str, text: str, *, largest_side: int = LONGEST_SIDE) -> Box:
@@ -193,15 +198,16 @@ def to_mapping(options: Any) -> dict[str, Any]:
 
 
 def from_mapping(options: type[Options], values: Mapping[str, Any]) -> Options:
-    """Options from JSON values, in which every door has the fields' own names.
+    """Options from JSON values, in which every door has the fields' own names. A person may have typed them: see `meant`.
 
     Raises: OptionError for a name that `options` does not have, or a value out of bounds.
     """
-    known = [field.name for field in fields(options)]
+    known = {field.name: field for field in fields(options)}
     for name in values:
         if name not in known:
             raise OptionError(f"unknown option '{name}'", f"known are {', '.join(known)}")
+    given = {name: meant(known[name], value) if isinstance(value, str) else value for name, value in values.items()}
     try:
-        return options(**values)
+        return options(**given)
     except OptionError as error:
         raise error.settled(str) from None

@@ -138,12 +138,11 @@ async def _foreseen(request: Request, error: ImgEnhanceError) -> Response:
 async def _http(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods_of(request))
-    known = {
-        404: NotHere(f"there is nothing at {request.url.path}", "see /docs"),
-        405: MethodRefused(f"{request.method} is not for this address"),
-    }
-    return problem_response(as_data(known.get(error.status_code, MalformedRequest(str(error.detail)))), headers=headers)
+        headers["Allow"] = allowed = ", ".join(_methods_of(request))
+        return problem_response(as_data(MethodRefused(f"{request.method} is not for this address", f"use {allowed}")), headers=headers)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return problem_response(as_data(NotHere(f"there is nothing at {request.url.path}", "see /docs")), headers=headers)
+    return problem_response(as_data(MalformedRequest(str(error.detail))), headers=headers)
 
 
 def _methods_of(request: Request) -> list[str]:
@@ -164,7 +163,9 @@ def _methods_of(request: Request) -> list[str]:
 
 async def _invalid(_: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
-    return problem_response(as_data(MalformedRequest(f"{first['loc'][-1]} cannot be read: {first['msg']}")))
+    name = first["loc"][-1]
+    says = f"{name} is missing" if first["type"] == "missing" else f"{name} cannot be read: {first['msg']}"
+    return problem_response(as_data(MalformedRequest(says, "see /docs")))
 
 
 async def _gone(_: Request, __: ClientDisconnect) -> Response:

@@ -92,7 +92,7 @@ class FormBody:
                 raise MalformedRequest(f"more than {self._most_files} file{'s' * (self._most_files > 1)}", "send fewer")
             self._file = PhotoFile(self._body, self._spool, self._most_bytes)
         elif b"filename" in options:
-            raise MalformedRequest(f"a file came in the field '{name[:40]}'", "send it in 'file'")
+            raise MalformedRequest(f"a file came in the field '{name[:40]}'", "send the photo in 'file', and all else as text")
         else:
             self._fields += 1
             if self._fields > _MOST_FIELDS + self._most_files:

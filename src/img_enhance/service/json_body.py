@@ -189,4 +189,4 @@ def _unescaped(text: bytes) -> bytes:
 
 
 def _not_base64() -> MalformedRequest:
-    return MalformedRequest("'image' is not base64")
+    return MalformedRequest("'image' is not base64", "it is to be the bytes of the photo's file in base64")

@@ -43,4 +43,6 @@ def _parts(request: Request, body: Body, spool: Spool, most_files: int, most_byt
     boundary = parse_options_header(request.headers.get("content-type", ""))[1].get(b"boundary")
     if kind == "multipart/form-data" and boundary:
         return FormBody(boundary, body, spool, most_files, most_bytes)
+    if kind == "multipart/form-data":
+        raise KindRefused("the Content-Type multipart/form-data names no boundary", "leave this header to what makes the form")
     raise KindRefused("send the photo as multipart/form-data in the field 'file', or as application/json with 'image' in base64")

@@ -30,16 +30,20 @@ router = APIRouter(prefix=API, tags=["jobs"])
 
 _BLOCK_BYTES = 1_000_000
 _TURN_SECONDS = 0.2
+_MOST_NUMBER = 1_000_000
 
 
 @router.get("/results", responses={**ZIP_ANSWER, **PROBLEMS}, response_class=Response, summary="Several enhanced photos in a ZIP")
 async def results(
     request: Request,
     jobs: Annotated[str, Query(description="ids with commas between, as many as a batch may have")],
+    first: Annotated[int, Query(ge=1, le=_MOST_NUMBER, description="the number in the first one's name; the others count on")] = 1,
     format: Format = None,
     quality: Quality = None,
 ) -> Response:
     """The results of these jobs, in their order and uncompressed, as pictures are already: 404, 409 or 410 if one of them has none.
+
+    Whoever asks in several requests gives `first`, so that no two pictures have one name.
 
     With `format` or `quality` each is written anew. One that cannot be ends the answer, whose ZIP then is not whole.
     """
@@ -49,7 +53,7 @@ async def results(
         raise MalformedRequest(f"{len(ids)} jobs are named and {most} may be", "ask for them in several requests")
     with ExitStack() as opened:  # what is open now can be sent, even if it is deleted meanwhile
         entries = []
-        for number, id in enumerate(ids, 1):
+        for number, id in enumerate(ids, first):
             job = await owned_job(service.store, caller, id)
             path, stored = result_file(service.spool, job, retention_hours=service.settings.retention_hours)
             output = output_of(format, quality, stored)

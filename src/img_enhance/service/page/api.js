@@ -2,6 +2,7 @@
 
 const API = "api/v1/";
 const KEY = "img-enhance key";
+const WANTS_KEY = ["key_missing", "key_unknown"];
 const FINAL = ["done", "failed", "cancelled", "expired"];
 
 let key = remembered(KEY) ?? "";
@@ -39,6 +40,7 @@ export class Problem extends Error {
   }
 
   async fix() {
+    if (!this.type) return "";
     const row = await fetch(String(this.type).replace(/^\//, "")).then((answer) => (answer.ok ? answer.json() : null), () => null);
     return row ? row.fix : "";
   }
@@ -69,7 +71,7 @@ async function ask(path, { headers = {}, cache = "no-store", ...options } = {}) 
     const answer = await fetch(API + path, { ...options, headers: { ...headers, ...(used ? { "X-API-Key": used } : {}) }, credentials: "omit", cache });
     if (answer.ok) return answer;
     const problem = await problemOf(answer);
-    if (answer.status !== 401 && answer.status !== 403) throw problem;
+    if (!WANTS_KEY.includes(problem.code)) throw problem;
     if (key === used) await newKey(used ? problem : null);
   }
 }
@@ -79,10 +81,11 @@ async function newKey(problem) {
   useKey(await keyAsked);
 }
 
+/** Why it was refused. Of what lies before the service, which has no such words, only the status is known. */
 async function problemOf(answer) {
   const seconds = Number(answer.headers.get("Retry-After") ?? 0);
-  const body = await answer.json().catch(() => ({ detail: answer.statusText, code: "", type: "", status: answer.status }));
-  return new Problem(body, seconds);
+  const { detail = "", code = "", type = "" } = await answer.json().catch(() => ({}));
+  return new Problem({ detail, code, type, status: answer.status }, seconds);
 }
 
 /** A file that the browser cannot read: it is gone, was changed since it was chosen, or is a folder. */

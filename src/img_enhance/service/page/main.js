@@ -7,7 +7,7 @@ import { Histogram } from "./histogram.js";
 import * as home from "./home.js";
 import { Queue } from "./queue.js";
 import { make, nameOf, optionsText, showSteps } from "./steps.js";
-import { bytesText, duration, number, percent, refusal, said, speak, t } from "./strings.js";
+import { bytesText, duration, howFar, number, percent, refusal, said, speak, t } from "./strings.js";
 import { Viewer } from "./viewer.js";
 
 const SAMPLES = ["forest", "falcon", "curies"];
@@ -94,8 +94,9 @@ function show() {
 function factsOf(shot) {
   const photo = shot.suggestion?.photo ?? shot.photo;
   if (!photo?.width) return "";
+  const megapixels = ({ width, height }) => number((width * height) / 1e6, 1);
   const size = (each, bytes) =>
-    [`${each.width} \u00d7 ${each.height}`, t("megapixels", { n: number((each.width * each.height) / 1e6, 1) }), ...(bytes ? [bytesText(bytes)] : [])].join(", ");
+    [`${each.width} \u00d7 ${each.height}`, megapixels(each) !== "0" && t("megapixels", { n: megapixels(each) }), bytes && bytesText(bytes)].filter(Boolean).join(", ");
   return shot.result ? `${size(photo, shot.file?.size)} \u2192 ${size(shot.result, shot.result.bytes)}` : size(photo, shot.file?.size);
 }
 
@@ -118,7 +119,9 @@ function showProblem(problem) {
   box.of = problem;
   const [words, fix] = box.children;
   const own = refusal(problem.code ?? problem.type?.split("/").pop());
-  words.textContent = problem instanceof TypeError ? t("no_answer") : problem instanceof api.Unreadable ? t("unreadable") : own || problem.message;
+  words.textContent = own || problem.message || t(problem.status === 413 ? "too_large" : "strange_answer", problem);
+  if (problem instanceof TypeError) words.textContent = t("no_answer");
+  if (problem instanceof api.Unreadable) words.textContent = t("unreadable");
   words.lang = own || !problem.type ? "" : "en";
   fix.textContent = own && problem.message ? t("service_says", { words: problem.message }) : "";
   announce(words.textContent);
@@ -191,13 +194,20 @@ function showProgress(shot) {
   const [bar, words] = $("progress").children;
   if (under) {
     bar.value = shot.progress ?? 0;
-    const time = shot.left == null ? "" : duration(shot.left);
-    words.textContent = shot.offline ? t("offline") : !time ? "" : shot.phase === "queued" ? t("waiting", { time }) : t("left", { percent: percent(shot.progress), time });
+    words.textContent = shot.offline ? t("offline") : timeOf(shot);
     bar.setAttribute("aria-label", t(`state_${shot.phase}`));
   }
   $("estimate").hidden = shot.phase !== "ready";
   const size = shot.estimate && `${shot.estimate.result.width} \u00d7 ${shot.estimate.result.height}`;
   $("estimate").textContent = shot.estimate ? t("estimate", { time: duration(shot.estimate.estimated_seconds), size }) : shot.problem ? "" : t("estimate_asking");
+}
+
+/** How long a photo that was sent still takes. */
+function timeOf({ phase, progress, left }) {
+  if (phase === "running" && progress === 1) return t("converting");
+  if (left == null) return "";
+  const time = duration(left);
+  return phase === "queued" ? t("waiting", { time }) : t("left", { percent: howFar(progress), time });
 }
 
 function showButtons(shot) {
@@ -318,7 +328,7 @@ function showFilm() {
     row.button.dataset.phase = shot.phase;
     const state = t(`state_${shot.phase === "new" ? "looking" : shot.phase}`);
     row.button.setAttribute("aria-label", `${shot.name}, ${state}`);
-    row.state.textContent = shot.phase === "running" ? percent(shot.progress ?? 0) : state;
+    row.state.textContent = shot.phase === "running" ? howFar(shot.progress ?? 0) : state;
     const picture = shot.smallUrl || shot.beforeUrl;
     if (picture && row.of !== picture) row.image.src = row.of = picture;
     return row.item;
@@ -447,9 +457,9 @@ async function runAll() {
 
 /** All results, in the format chosen for this one, in files of as many as the service puts into one. */
 async function downloadAll() {
-  const ids = queue.shots.filter((each) => each.phase === "done").map((each) => each.job);
+  const [ids, output] = [queue.shots.filter((each) => each.phase === "done").map((each) => each.job), selected.taken];
   for (let from = 0; from < ids.length; from += mostAtOnce) {
-    save(await api.results(ids.slice(from, from + mostAtOnce), selected.taken), "enhanced.zip");
+    save(await api.results(ids.slice(from, from + mostAtOnce), { first: from + 1, ...output }), "enhanced.zip");
   }
 }
 
@@ -495,7 +505,7 @@ async function tryPart() {
 }
 
 async function tried(work) {
-  await work.catch((problem) => showProblem(problem));
+  await work.then(() => showProblem(selected?.problem), showProblem);
 }
 
 function offerSamples() {

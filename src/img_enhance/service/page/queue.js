@@ -218,17 +218,22 @@ export class Queue {
     Object.assign(shot, { sending, job: null, phase: "queued", problem: null, offline: false, lost: false, progress: 0, left: null, position: null });
     this.changed(shot);
     const over = () => shot.sending !== sending;
+    const recipe = this.recipe(shot);
+    const asking = () => api.enhance(shot.file, recipe, sending, { keep: shot.keep });
+    let doubtful = false;
     try {
-      const recipe = this.recipe(shot);
-      const asking = () => api.enhance(shot.file, recipe, sending, { keep: shot.keep });
-      const job = await api.lasting(asking, (problem) => this.#waits(shot, problem, over()));
-      if (over()) return void (await api.end(job.id)); // cancelled or removed while it was on its way
+      const job = await api.lasting(asking, (problem) => {
+        doubtful ||= mayHaveArrived(problem);
+        this.#waits(shot, problem, over());
+      });
+      if (over()) return void takeBack(() => job); // cancelled or removed while it was on its way
       shot.job = job.id;
       if (shot.beside) await api.belongs(job.id, shot.file.number);
       await this.#keepSmall(shot);
       this.#is(shot, job);
     } catch (problem) {
       if (!over()) this.#fails(shot, problem, "ready");
+      else if (doubtful) takeBack(asking);
     }
     return undefined;
   }
@@ -236,13 +241,20 @@ export class Queue {
   /** A part of the result computed first: its picture's address. The job is deleted as soon as the picture is here. */
   async part(shot, { x, y, width, height }) {
     const recipe = this.recipe(shot, { crop: [x, y, width, height].join(","), format: "png", quality: undefined });
-    const job = await api.enhance(shot.file, recipe, once());
-    let last = job;
-    await api.follow(job.id, (now) => (last = now ?? last));
-    if (last.state !== "done") throw Object.assign(new Error(last.error?.detail ?? ""), last.error);
-    const picture = await api.result(job.id);
-    api.end(job.id).catch(() => {});
-    return URL.createObjectURL(picture);
+    const sending = once();
+    const asking = () => api.enhance(shot.file, recipe, sending);
+    const job = await asking().catch((problem) => {
+      if (mayHaveArrived(problem)) takeBack(asking);
+      throw problem;
+    });
+    try {
+      let last = job;
+      await api.follow(job.id, (now) => (last = now ?? last));
+      if (last.state !== "done") throw Object.assign(new Error(last.error?.detail ?? ""), last.error);
+      return URL.createObjectURL(await api.result(job.id));
+    } finally {
+      takeBack(() => job);
+    }
   }
 
   async cancel(shot) {
@@ -329,13 +341,15 @@ export class Queue {
 
   /** Ask which tiles of a result are there, until all are. */
   async #lookAt(shot) {
-    for (const { job } = shot; shot.job === job && !shot.removed && shot.view?.state !== "ready"; await api.pause(LOOK_AGAIN)) {
-      try {
-        const view = await api.view(job);
-        if (shot.job === job) shot.view = view;
-      } catch (problem) {
-        if (problem instanceof api.Problem && problem.code !== "quota") throw problem;
-      }
+    const { job } = shot;
+    const over = () => shot.job !== job || shot.removed;
+    const again = (problem) => {
+      if (over()) throw problem;
+    };
+    for (; !over() && shot.view?.state !== "ready"; await api.pause(LOOK_AGAIN)) {
+      const view = await api.lasting(() => api.view(job), again);
+      if (over()) return;
+      shot.view = view;
       this.changed(shot);
     }
   }
@@ -398,6 +412,19 @@ export class Queue {
 function newShot(name, file) {
   const url = file ? URL.createObjectURL(file) : "";
   return { name, file, phase: file ? "new" : "queued", beforeUrl: url, smallUrl: "", liveUrl: "", resultUrl: "", shownUrl: "", output: {}, taken: {}, beside: file?.number !== undefined, saved: "" };
+}
+
+/** Whether a photo may have been taken although nobody said so: only the service's own refusals say that it was not. */
+const mayHaveArrived = (problem) => (problem instanceof api.Problem ? !problem.code : !(problem instanceof api.Unreadable));
+
+/** End the job that `asking` answers with, however long it takes until the service can be reached; who does not wait goes on meanwhile. */
+async function takeBack(asking) {
+  try {
+    const { id } = await api.lasting(asking, () => {});
+    await api.lasting(() => api.end(id), () => {});
+  } catch {
+    // there is no such job, or none any more
+  }
 }
 
 /** Let go of a picture, once nobody can be about to show it. */

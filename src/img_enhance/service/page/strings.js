@@ -106,6 +106,8 @@ const en = {
   offline: "The service does not answer. Trying again ...",
   no_answer: "The service does not answer. Try again in a moment.",
   unreadable: "The browser cannot read this file. Choose it again if it was moved or changed, or the photos in it if it is a folder.",
+  too_large: "The file is larger than is allowed here. Take a smaller one.",
+  strange_answer: "What lies before the service answers {status}. Try again, or ask the operator.",
   retry: "Try again",
   key_title: "This service asks for a key",
   key_label: "API key",
@@ -254,6 +256,8 @@ const de = {
   offline: "Der Dienst antwortet nicht. Neuer Versuch ...",
   no_answer: "Der Dienst antwortet nicht. Versuchen Sie es gleich noch einmal.",
   unreadable: "Der Browser kann diese Datei nicht lesen. Wählen Sie sie noch einmal aus, falls sie verschoben oder geändert wurde, oder die Fotos darin, falls es ein Ordner ist.",
+  too_large: "Die Datei ist größer, als es hier erlaubt ist. Nehmen Sie eine kleinere.",
+  strange_answer: "Was vor dem Dienst liegt, antwortet mit {status}. Versuchen Sie es noch einmal, oder fragen Sie den Betreiber.",
   retry: "Noch einmal versuchen",
   key_title: "Dieser Dienst verlangt einen Schlüssel",
   key_label: "API-Schlüssel",
@@ -479,6 +483,9 @@ export const has = (key) => key in en;
 export const number = (value, digits = 0) => value.toLocaleString(language, { maximumFractionDigits: digits });
 
 export const percent = (fraction) => fraction.toLocaleString(language, { style: "percent" });
+
+/** How far work is: 100 % is all of it, not nearly all. */
+export const howFar = (fraction) => percent(Math.floor(fraction * 100) / 100);
 
 /** So many bytes in words. */
 export const bytesText = (bytes) => (bytes < 1e6 ? `${number(Math.max(1, bytes / 1e3))} kB` : `${number(bytes / 1e6, 1)} MB`);
