@@ -129,6 +129,7 @@ def test_the_photo_is_taken_and_not_the_thumbnail_before_it(tmp_path: Path) -> N
         ({"tag254": 1}, "camera's raw file"),
         ({"tag254": 1, "tag330": 8}, "camera's raw file"),
         ({"tag262": CFA}, "raw file of a kind that LibRaw"),
+        ({"tag258": 64}, "a TIFF of 64 bits a channel"),
     ],
 )
 def test_a_kind_that_is_not_read_is_named(tags: dict[str, Any], named: str, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _by_kind(path: Path, name: str, image: pyvips.Image, stated: StatedColours) 
         return _of_floats(usable, grey=colours == 1)
     if image.format == "float" and space == "scrgb" and colours == 3:
         warning = "linear floating-point light was converted to sRGB of 16 bits"
-        warning += "" if profile is None else ", without its colour profile, which is damaged"
+        warning += "" if profile is None else f", without its colour profile: {profile_problem(profile, channels=3)}"
         return Conversion(lambda i: i.colourspace("rgb16"), 16, warning=warning)
     if space in ("lab", "labq", "labs"):
         target = "srgb" if space == "labq" else "rgb16"
@@ -66,9 +66,9 @@ def _by_kind(path: Path, name: str, image: pyvips.Image, stated: StatedColours) 
     if image.format not in ("uchar", "ushort"):
         raise UnsupportedPhoto(f"{path} has values of type {image.format}, which is not taken", "save it with 8 or 16 bits a channel")
     if space == "cmyk" and colours == 4:
-        broken = profile is not None and profile_problem(profile, channels=4) is not None
-        warning = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
-        return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, warning=warning)
+        problem = None if profile is None else profile_problem(profile, channels=4)
+        warning = "CMYK was converted to sRGB" + ("" if problem is None else f", without its colour profile: {problem}")
+        return Conversion(_to_srgb(depth, fallback="cmyk", embedded=problem is None), depth, warning=warning)
     if stated.hdr is not None and colours in (1, 3):
         warning = f"{str(stated.hdr.curve).upper()} of high dynamic range was tone-mapped to the standard range"
         warning += f" (BT.2390, white at {WHITE_NITS:g} cd/m2); the result is Display P3, not HDR"
