@@ -118,11 +118,17 @@ def _full_range(name: str, image: pyvips.Image, *, narrow: bool) -> Callable[[py
     """HEIF's decoders hand out 10 or 12 bits as the upper ones of 16, so that white is below 65,535; those of PNG leave video's range."""
     if narrow:
         return _stretched
-    bits = bits_of(name, image)
-    if image.format != "ushort" or not 8 < bits < 16:
+    white = white_of(name, image)
+    if image.format != "ushort" or white == 65_535:
         return lambda i: i
-    white = (1 << 16) - (1 << (16 - bits))
     return lambda i: (i * (65_535 / white)).rint().cast("ushort")
+
+
+def white_of(name: str, image: pyvips.Image) -> int:
+    """The largest value of an opened image, whose bits are the upper ones where they are fewer."""
+    bits = bits_of(name, image)
+    held = 16 if image.format == "ushort" else 8
+    return (1 << held) - (1 << (held - bits))
 
 
 def bits_of(name: str, image: pyvips.Image) -> int:
