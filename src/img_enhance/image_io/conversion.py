@@ -64,7 +64,9 @@ def _by_kind(path: Path, name: str, image: pyvips.Image, stated: StatedColours) 
         target = "srgb" if space == "labq" else "rgb16"
         return Conversion(lambda i: i.colourspace(target), 8 if space == "labq" else 16, warning="CIELAB was converted to sRGB")
     if image.format not in ("uchar", "ushort"):
-        raise UnsupportedPhoto(f"{path} has values of type {image.format}, which is not taken", "save it with 8 or 16 bits a channel")
+        raise UnsupportedPhoto(
+            f"{path} has values of type {image.format}, which is not taken", "save it with unsigned values of 8 or 16 bits"
+        )
     if space == "cmyk" and colours == 4:
         problem = None if profile is None else profile_problem(profile, channels=4)
         warning = "CMYK was converted to sRGB" + ("" if problem is None else f", without its colour profile: {problem}")
