@@ -18,7 +18,7 @@ from img_enhance.errors import DiskError, ImgEnhanceError, OutputError
 from img_enhance.files import disk_full, replacing
 from img_enhance.geometry import Framing
 from img_enhance.image_io import jxl
-from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
+from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in, without_places
 from img_enhance.image_io.extras import check_writable
 from img_enhance.image_io.gain_map import framed_gain_map
 from img_enhance.image_io.strips import image_of
@@ -214,6 +214,8 @@ def _updated(photo: Photo, format: str, output: Output, note: str, framing: Fram
         xmp = noted(xmp)
     except BrokenMetadata:  # `open_photo` has said so
         xmp = noted(None)
+    if iptc is not None and not keep_gps:
+        iptc = without_places(bare_iptc(iptc) or b"") or None
     if iptc is not None:
         iptc = {"jpeg": enveloped_iptc, "tiff": bare_iptc}.get(format, _nothing)(iptc)
     return dataclasses.replace(metadata, icc=icc, exif=exif, xmp=xmp, iptc=iptc, gain_map=gain_map, video=video)
