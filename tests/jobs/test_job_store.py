@@ -289,6 +289,42 @@ def test_who_comes_back_has_saved_nothing_up(store: JobStore) -> None:
     assert 4 <= order.count("late") <= 6
 
 
+def test_what_a_quota_had_is_forgotten_when_it_has_nothing_to_do(store: JobStore) -> None:
+    store.accept([of("busy", f"busy {n}") for n in range(5)], WIDE)
+    for _ in range(5):
+        store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    store.expire(finished_before=0, forget_before=0)
+    store.accept([of("new", f"new {n}", created=300) for n in range(2)], WIDE)
+    store.accept([of("busy", f"again {n}", created=301) for n in range(2)], WIDE)
+    assert [lease(store).id for _ in range(4)] == ["new 0", "again 0", "new 1", "again 1"]
+
+
+def test_who_paused_has_saved_nothing_up(store: JobStore) -> None:
+    store.accept([of("now and then", "first")], WIDE)
+    store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    store.accept([of("many", f"many {n}") for n in range(30)], WIDE)
+    for _ in range(10):
+        store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    store.accept([of("now and then", f"later {n}") for n in range(30)], WIDE)
+    order = [lease(store).quota for _ in range(10)]
+    assert 4 <= order.count("many") <= 6
+
+
+def test_the_tiniest_jobs_cost_their_quota_something(store: JobStore) -> None:
+    store.accept([of("tiny", f"tiny {n}", seconds=0.001) for n in range(30)], WIDE)
+    store.accept([of("other", f"other {n}", seconds=1, created=200) for n in range(2)], WIDE)
+    assert "other 1" in [lease(store).id for _ in range(15)]
+
+
+def test_who_joins_while_others_work_begins_where_they_are(store: JobStore) -> None:
+    """What runs counts as work to come: whoever joins waits for none of it, and is owed none."""
+    store.accept([of("long", f"long {n}", seconds=100) for n in range(2)], WIDE)
+    lease(store)
+    store.accept([of("late", f"late {n}", seconds=10, created=150) for n in range(20)], WIDE)
+    order = [lease(store).id for _ in range(12)]
+    assert order.index("long 1") == 11  # ten cost what the one did, and of equals the shorter one comes first
+
+
 def test_a_deleted_result_leaves_a_row_that_says_so_and_knows_nothing_of_the_photo(store: JobStore) -> None:
     store.accept([dataclasses.replace(JOB, header={"width": 3, "sha256": "of the photo"})], WIDE)
     running = lease(store)
