@@ -14,7 +14,7 @@ import pytest
 from img_enhance.jobs.async_store import AsyncJobStore
 from img_enhance.jobs.rows import Bounds, Job
 from img_enhance.jobs.spool import PHOTO, Spool
-from img_enhance.jobs.store import JobStore
+from img_enhance.jobs.store import MOST_RETURNS, JobStore
 from img_enhance.service import dispatcher as module
 from img_enhance.service.dispatcher import Dispatcher
 from img_enhance.service.live_state import LiveState
@@ -251,6 +251,31 @@ def test_a_worker_that_says_nothing_is_replaced(tmp_path: Path) -> None:
     scene.accept(JOB)
     scene.run()
     assert (scene.job().state, scene.job().deaths, scene.killed) == ("done", 1, 1)
+
+
+def test_a_file_that_cannot_be_read_back_ends_no_workers_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(scene: Scene) -> Succeeded:
+        end = succeeded(scene)
+        (scene.spool.jobs / "a" / end.name).unlink()
+        return end
+
+    monkeypatch.setattr(module, "STORE_PAUSE_SECONDS", 0.0)
+    scene = Scene(tmp_path, [lost, succeeded])
+    scene.accept(JOB)
+    scene.accept(dataclasses.replace(JOB, id="b"))
+    scene.run()
+    assert (scene.job("a").state, scene.job("b").state) == ("running", "done")
+    assert scene.files("a") == [PHOTO]
+
+
+@pytest.mark.parametrize(("returns", "state", "files"), [(0, "queued", [PHOTO]), (MOST_RETURNS - 1, "failed", [])])
+def test_a_job_whose_lease_lapsed_is_put_back_but_not_for_ever(returns: int, state: str, files: list[str], tmp_path: Path) -> None:
+    scene = Scene(tmp_path, [])
+    scene.accept(dataclasses.replace(JOB, returns=returns))
+    assert scene.store.lease(short_seconds=1e9, now=time.time(), until=1.0) is not None
+    (job,) = scene.store.lapsed(now=2.0)
+    asyncio.run(scene.dispatcher.take_back(job))
+    assert (scene.job().state, scene.job().returns, scene.files("a")) == (state, 1 if state == "queued" else returns, files)
 
 
 def test_what_fails_by_its_photo_is_told_and_leaves_no_file(tmp_path: Path) -> None:
