@@ -38,8 +38,8 @@ GIF. A GIF whose first frame is smaller than the picture is transparent around i
 Of a TIFF the first page that is no small version of another is the photo. Compression by zstd and LZMA, tiles in separate planes and
 compressed YCbCr are read in 8 bits a channel. In 16 bits, and in depths between, and compressed by JPEG 2000, LERC, PNG, JPEG XR, WebP
 or JPEG XL, they take the extra `img-enhance[tiff]`. The whole picture then lies in memory. What is left is refused by name and not as
-damaged: YCbCr without compression, BMPs of unusual layouts and those compressed by RLE4 where Pillow is older than 13, which reads
-them wrongly, and a PNG with a chunk that must be understood and is not, such as Apple's CgBI.
+damaged: JPEGs of 12 bits, YCbCr without compression, BMPs of unusual layouts and those compressed by RLE4 where Pillow is older than 13,
+which reads them wrongly, and a PNG with a chunk that must be understood and is not, such as Apple's CgBI.
 
 Phones, scanners and web cameras write JPEGs with flaws that lose no pixel: wrong parameters of a scan, bytes between segments, no end
 marker, an unknown version of JFIF or kind of colours, stray bytes before restart markers. They are taken with a warning, and the pixels are

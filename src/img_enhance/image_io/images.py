@@ -35,6 +35,9 @@ _STREAMED = ("jpeg", "png")
 # What libheif says of a picture above its own limit of pixels.
 _TOO_LARGE = "Security limit exceeded: Image size"
 
+# And libjpeg of what it does not decode: more bits than 8, arithmetic of some kinds, JPEG-LS.
+_NOT_DECODED = ("Unsupported JPEG data precision", "Unsupported JPEG process", "Unsupported marker type 0xf7")
+
 
 def open_image(
     path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None, shrink: int = 1, tick: Tick = lambda: None
@@ -78,6 +81,8 @@ def failure(path: Path, error: pyvips.Error) -> PhotoError:
     """What to raise where libvips fails with a photo."""
     if _TOO_LARGE in str(error.detail):
         return UnsupportedPhoto(f"{path} has more pixels than libheif takes, 268 million", "save it as PNG or TIFF first")
+    if any(words in str(error.detail) for words in _NOT_DECODED):
+        return UnsupportedPhoto(f"{path} is a JPEG of a kind that is not taken ({reason(error)})", "save it as PNG or TIFF first")
     return damaged(path, reason(error))
 
 
