@@ -27,6 +27,9 @@ from img_enhance.workers.supervisor import Slot
 JOB = Job("a", "me", "me", None, 0, "queued", {}, {}, photo_bytes=5, estimated_seconds=1.0, created=0.0)
 CANCELLED = Failed("cancelled", 499, "cancelled")
 
+# Far more than any of these takes; a dispatcher that leaves acts undone would wait for ever.
+MOST_SECONDS = 60
+
 # What a worker does when it is asked how far it is: an answer, None for its death, and before it whatever a test wants to come between.
 Act = Callable[["Scene"], "Answers | None"]
 
@@ -67,7 +70,7 @@ class Scene:
 
     def run(self) -> None:
         """Let the worker do jobs until its acts are over."""
-        asyncio.run(self.dispatcher.serve(cast("Slot", self)))
+        asyncio.run(asyncio.wait_for(self.dispatcher.serve(cast("Slot", self)), MOST_SECONDS))
         assert not self.failures
         assert not self.dispatcher.running
 
