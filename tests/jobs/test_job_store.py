@@ -154,6 +154,15 @@ def test_takes_all_of_a_batch_or_nothing(store: JobStore, bounds: Bounds, error:
     assert store.load().states == {"queued": 1}
 
 
+def test_a_quotas_jobs_that_wait_and_that_run_count_together(store: JobStore) -> None:
+    two = Bounds(jobs=100, seconds=1e6, per_quota=2)
+    store.accept([job("runs"), job("waits")], two)
+    lease(store)
+    with pytest.raises(QuotaReached, match="2 of your jobs"):
+        store.accept([job("third")], two)
+    store.accept([of("another", "another's")], two)
+
+
 def test_an_empty_queue_takes_a_job_of_any_length_and_no_other_behind_it(store: JobStore) -> None:
     short = Bounds(jobs=100, seconds=3, per_quota=100)
     store.accept([job("long", seconds=50)], short)
@@ -297,6 +306,18 @@ def test_what_a_quota_had_is_forgotten_when_it_has_nothing_to_do(store: JobStore
     store.accept([of("new", f"new {n}", created=300) for n in range(2)], WIDE)
     store.accept([of("busy", f"again {n}", created=301) for n in range(2)], WIDE)
     assert [lease(store).id for _ in range(4)] == ["new 0", "again 0", "new 1", "again 1"]
+
+
+def test_what_a_quota_had_is_not_forgotten_while_its_jobs_wait(store: JobStore) -> None:
+    store.accept([of("busy", f"busy {n}") for n in range(3)], WIDE)
+    store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    store.accept([of("new", f"new {n}", created=300) for n in range(2)], WIDE)
+    store.finish(lease(store), now=301, result={"name": "x"}, result_bytes=1, record={})
+    before = store.queue().waiting
+    store.expire(finished_before=0, forget_before=0)
+    assert store.queue().waiting == before
+    store.accept([of("third", "third", created=301)], WIDE)
+    assert [waiting.id for waiting in store.queue().waiting][-1] != "third"
 
 
 def test_who_paused_has_saved_nothing_up(store: JobStore) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from img_enhance.jobs import spool as module
 from img_enhance.jobs.rows import Job
 from img_enhance.jobs.spool import PHOTO, Spool
 
@@ -71,3 +72,13 @@ def test_a_job_has_a_folder_of_its_own_from_its_upload_to_its_end(tmp_path: Path
     spool.drop(id)
     spool.drop(id)
     assert not taken.exists()
+
+
+def test_what_is_taken_is_on_the_disk_before_and_after_its_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[str, bool]] = []
+    spool = Spool(tmp_path)
+    spool.make()
+    id, folder = spool.new()
+    monkeypatch.setattr(module, "sync_folder", lambda path: synced.append((path.name, folder.exists())))
+    spool.take(id)
+    assert synced == [(id, True), ("jobs", False)]

@@ -143,6 +143,15 @@ def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
         JobStore(tmp_path / "jobs.sqlite")
 
 
+def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+        database.execute("CREATE TABLE other (x)")
+    with pytest.raises(StoreBroken, match=r"version 0, which is not known"):
+        JobStore(tmp_path / "jobs.sqlite")
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("other",)]
+
+
 def test_a_damaged_list_is_refused_and_not_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     store = JobStore(path)
