@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import hashlib
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,12 +44,13 @@ class Scene:
         self.acts, self.lane, self.sent, self.killed, self.failures = acts, "long", list[Orders](), 0, list[BaseException]()
         self.store, self.spool, self.live = JobStore(folder / "jobs.sqlite"), Spool(folder), LiveState()
         self.spool.make()
+        self.metrics = Metrics()
         self.dispatcher = Dispatcher(
             [],
             store=AsyncJobStore(self.store),
             spool=self.spool,
             live=self.live,
-            metrics=Metrics(),
+            metrics=self.metrics,
             pace=Pace(),
             settings=dataclasses.replace(Settings(), stall_seconds=stall_seconds),
         )
@@ -139,8 +143,51 @@ def test_a_result_is_published_and_the_photo_goes(tmp_path: Path) -> None:
     assert done.state == "done"
     assert done.result is not None
     assert (done.result["name"], done.result["bytes"], done.result["width"], done.result["height"]) == ("result-1.png", 6, 2, 1)
+    assert done.result["sha256"] == hashlib.sha256(b"result").hexdigest()
     assert scene.files("a") == ["result-1.png"]
     assert scene.sent == [EnhancePhoto(str(tmp_path / "jobs" / "a" / PHOTO), {}, str(tmp_path / "jobs" / "a" / "result-1"), "")]
+
+
+def test_a_result_is_on_the_disk_before_it_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[str, str, bool]] = []
+    scene = Scene(tmp_path, [succeeded])
+
+    def sync(folder: Path) -> None:
+        synced.append((folder.name, states(), (folder / "result-1.png").exists()))
+
+    def states() -> str:
+        with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+            return str(database.execute("SELECT state FROM jobs").fetchone()[0])
+
+    monkeypatch.setattr(module, "sync_folder", sync)
+    scene.accept(JOB)
+    scene.run()
+    assert (synced, states()) == ([("a", "running", True)], "done")
+
+
+def test_a_worker_for_short_work_takes_no_other(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, [succeeded])
+    scene.lane = "short"
+    scene.accept(dataclasses.replace(JOB, estimated_seconds=1e4, created=1.0))  # whose turn it is
+    scene.accept(dataclasses.replace(JOB, id="b"))
+    scene.run()
+    assert [scene.job(id).state for id in "ab"] == ["queued", "done"]
+
+
+def test_a_result_outlives_a_cancel_that_comes_too_late(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, [succeeded])
+    scene.accept(JOB)
+    scene.run()
+    assert not asyncio.run(_cancelled(scene, "a"))
+    assert (scene.job().state, scene.files("a")) == ("done", ["result-1.png"])
+
+
+def test_who_watches_a_job_is_told_of_its_cancel(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, [])
+    scene.accept(JOB)
+    with scene.live.watching("a") as changed:
+        assert asyncio.run(_cancelled(scene, "a"))
+        assert changed.is_set()
 
 
 def test_a_photo_that_was_to_be_kept_stays_with_its_result(tmp_path: Path) -> None:
@@ -181,6 +228,7 @@ def test_a_result_of_a_lease_that_was_lost_is_not_published(tmp_path: Path) -> N
     done = scene.job()
     assert done.result is not None
     assert (done.token, done.result["name"]) == (2, "result-2.png")
+    assert b'img_enhance_jobs_ended_total{state="done"} 1.0' in scene.metrics.text()
     assert scene.files("a") == ["result-2.png"]
 
 
