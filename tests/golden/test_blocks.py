@@ -47,6 +47,7 @@ def test_an_envelope_is_of_even_length_and_put_on_once(iptc: bytes) -> None:
         (CAPTION + CITY + CAPTION, CAPTION + CAPTION),
         (CITY, b""),
         (CAPTION + CITY[:-1], CAPTION),
+        (CITY + CAPTION[:-1], b""),
         (CAPTION + CITY[:4], CAPTION),
         (CAPTION + b"\x1c\x02\x78\0\0", CAPTION + b"\x1c\x02\x78\0\0"),
         (CAPTION + b"\x1c\x02\x78\x80\x04\0\0\0\1x" + CITY, CAPTION),

@@ -43,7 +43,7 @@ def put_exif(path: Path, mark: bytes, exif: bytes) -> None:
         at = data.find(mark)
         start = data.rfind(b"II*\0", 0, max(at, 0))
         end = at + max(len(tiff), _MARK_BYTES)
-        if at < 0 or start < 0:
+        if start < 0:  # as it is where there is no mark
             raise IntegrityError(f"the EXIF of {path.name} is not where it was written; nothing was kept")
         data[start:end] = tiff.ljust(end - start, b"\0")
         if data[:4] == b"\x89PNG":
