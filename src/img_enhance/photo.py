@@ -114,8 +114,8 @@ class Header:
 class Format:
     """A file format: its name, the endings of its files (usual one first), the longest side it can hold, and what else it can.
 
-    `high_range` says that its values may be PQ's or HLG's, `attached` that a gain map and a video may follow the picture. A format that
-    is only read names the one its photos are written as.
+    `grey` says that it has pixels of grey, `high_range` that its values may be PQ's or HLG's, `attached` that a gain map and a video may
+    follow the picture. A format that is only read names the one its photos are written as.
     """
 
     name: str
@@ -123,6 +123,7 @@ class Format:
     longest_side: int
     deep: bool = False
     alpha: bool = True
+    grey: bool = True
     iptc: bool = False
     high_range: bool = False
     attached: bool = False
@@ -132,9 +133,9 @@ class Format:
 FORMATS = (
     Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), 65_535, alpha=False, iptc=True, attached=True),
     Format("png", (".png",), 2**31 - 1, deep=True, high_range=True),
-    Format("webp", (".webp",), 16_383),
+    Format("webp", (".webp",), 16_383, grey=False),
     Format("tiff", (".tif", ".tiff"), 2**31 - 1, deep=True, iptc=True),
-    Format("avif", (".avif",), 16_384, deep=True, high_range=True),
+    Format("avif", (".avif",), 16_384, deep=True, grey=False, high_range=True),
     Format("jxl", (".jxl",), 262_144, deep=True, high_range=True),
     Format("gif", (".gif",), 65_535, written_as="png"),
     Format("bmp", (".bmp", ".dib"), 32_767, written_as="png"),

@@ -8,8 +8,9 @@ from PIL import Image
 from small_pictures import Array, noise, photo_of, read, write
 
 from img_enhance.engine import Engine
-from img_enhance.image_io import resample
+from img_enhance.image_io import images, resample
 from img_enhance.image_io.bleed import bleed
+from img_enhance.request.options import Output
 from img_enhance.request.recipe import Recipe
 from img_enhance.request.step_options import RealESRGAN
 
@@ -162,3 +163,26 @@ def test_bleeding_takes_the_nearest_colours() -> None:
     np.testing.assert_array_equal(pixels[alpha > 0], seen)
     assert pixels[:, 8:16, 0].max() < 130 < pixels[:, 48:56, 0].min()
     assert pixels[..., 1:].max() == 0
+
+
+def test_colours_by_which_an_avif_multiplied_transparency_are_divided_by_it(tmp_path: Path) -> None:
+    pixels, opacity = np.full((32, 32, 3), COLOUR, np.uint8), np.rint(disc(32) * 255).astype(np.uint8)
+    picture = Image.fromarray(np.dstack([pixels, opacity]))
+    picture.save(tmp_path / "photo.avif", quality=100, subsampling="4:4:4", alpha_premultiplied=True)
+    _, photo = read(tmp_path / "photo.avif")
+    assert photo.alpha is not None
+    assert np.abs(photo.alpha.astype(int) - opacity).max() <= 1
+    # A level of the multiplied colour is two of this one where half of it is seen.
+    assert np.abs(photo.pixels.astype(int) - pixels)[opacity > 127].max() <= 4
+
+
+def test_in_12_bits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that does not say it, because no package here writes such ones."""
+    opacity = np.rint(disc(32) * 65_535)
+    pixels = np.full((32, 32, 3), COLOUR) * 257.0
+    multiplied = np.dstack([np.rint(pixels * (opacity / 65_535)[..., None]), opacity]).astype(np.uint16)
+    write(photo_of(multiplied), tmp_path / "photo.avif", "avif", Output(lossless=True))
+    monkeypatch.setattr(images, "is_premultiplied", lambda _: True)
+    _, photo = read(tmp_path / "photo.avif")
+    assert photo.depth == 16
+    assert np.abs(photo.pixels - pixels)[opacity > 32_767].max() <= 4 * 16

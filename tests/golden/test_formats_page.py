@@ -31,15 +31,15 @@ which also writes this page.
 {read}
 
 GIF and BMP become PNG, HEIC JPEG and a raw file TIFF unless another format is asked for. A file cut short is refused, as is a TIFF with
-NaN or infinite values and a grey TIFF in floating point without a profile. Of animated files and those
+NaN or infinite values, one of 64 bits a channel and a grey one in floating point without a profile. Of animated files and those
 with several pages the first picture is taken with a warning, or refused (`--animation refuse`), whatever is wrong with later frames of a
 GIF. A GIF whose first frame is smaller than the picture is transparent around it. Sequences in AVIF without a still picture are refused.
 
 Of a TIFF the first page that is no small version of another is the photo. Compression by zstd and LZMA, tiles in separate planes and
 compressed YCbCr are read in 8 bits a channel. In 16 bits, and in depths between, and compressed by JPEG 2000, LERC, PNG, JPEG XR, WebP
 or JPEG XL, they take the extra `img-enhance[tiff]`. The whole picture then lies in memory. What is left is refused by name and not as
-damaged: YCbCr without compression, BMPs of unusual layouts and those compressed by RLE4 where Pillow is older than 13, which reads
-them wrongly, and a PNG with a chunk that must be understood and is not, such as Apple's CgBI.
+damaged: JPEGs of 12 bits, YCbCr without compression, BMPs of unusual layouts and those compressed by RLE4 where Pillow is older than 13,
+which reads them wrongly, and a PNG with a chunk that must be understood and is not, such as Apple's CgBI.
 
 Phones, scanners and web cameras write JPEGs with flaws that lose no pixel: wrong parameters of a scan, bytes between segments, no end
 marker, an unknown version of JFIF or kind of colours, stray bytes before restart markers. They are taken with a warning, and the pixels are
@@ -127,7 +127,8 @@ device as they do with `-`; everything else refuses them.
   `--strip-gps` (it may say where it was taken) and `--strip` leave it out. What XMP says of both is brought up to date. Other formats hold
   neither. Depth maps, portrait mattes and other pictures in a JPEG are left out, as are these, gain maps and videos in HEIC and AVIF, and
   a warning says so.
-- RGB stays in its own encoding and keeps its profile. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
+- RGB and grey stay in their own encoding and keep their profile; where a format holds grey as RGB, that becomes one of RGB with the same
+  curve. CMYK, CIELAB and linear light are converted to sRGB, and a warning says so. A broken
   profile, or one above 4 MB, is dropped with a warning.
 - Of a TIFF's channels beside its colours only what it calls transparency is kept; others are left out with a warning. Its floating-point
   values become 16 bits and mean what its profile says; without one they are linear light.
@@ -135,7 +136,9 @@ device as they do with `-`; everything else refuses them.
   cHRM; in AVIF and HEIC a profile goes before nclx. Numbers that mean nothing are left out with a warning.
 - High dynamic range (next section) is kept in PNG, AVIF and JPEG XL and tone-mapped for other formats, and both are said.
 - Damaged EXIF and XMP are dropped with a warning, as is what the output's format cannot hold.
-- The XMP of the result says what was done. `--strip-gps` leaves the place out, `--strip` everything but the colour profile.
+- The XMP of the result says what was done. `--strip-gps` leaves the place out, in coordinates and in words (of IPTC then
+  nothing else stays of Photoshop's block, and nothing at all where it cannot be read); titles, captions and keywords stay as they are.
+  `--strip` leaves out everything but the colour profile.
 
 ## High dynamic range
 

@@ -167,6 +167,28 @@ def test_iptc_has_the_envelope_of_its_format(format: str, enveloped: bool, tmp_p
     assert IPTC in kept
 
 
+@pytest.mark.parametrize("format", ["jpeg", "tiff"])
+@pytest.mark.parametrize("enveloped", [False, True])
+def test_strip_gps_leaves_no_place_in_iptc(format: str, enveloped: bool, tmp_path: Path) -> None:
+    places = b"".join(b"\x1c\x02" + bytes((number,)) + b"\0\5Paris" for number in (26, 27, 90, 92, 95, 100, 101))
+    iptc = IPTC[:16] + places + IPTC[16:]
+    block = b"Photoshop 3.0\08BIM\4\4\0\0" + struct.pack(">I", len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
+    photo = photo_of(smooth(3), Metadata(iptc=block if enveloped else iptc))
+    path = write(photo, tmp_path / f"photo.{format}", format, Output(strip_gps=True))
+    assert b"Paris" not in path.read_bytes()
+    kept = read(path)[1].metadata.iptc
+    assert kept is not None
+    assert IPTC in kept
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"Paris", b"\x1c\x02\x5a\0\xffParis", b"\x1c\x02\x5a\x80\x05Paris", b"Photoshop 3.0\08BIM\4\4\0\0\0\0\1Paris"]
+)
+def test_iptc_that_cannot_be_read_goes_with_the_place_that_may_be_in_it(damaged: bytes, tmp_path: Path) -> None:
+    path = write(photo_of(smooth(3), Metadata(iptc=damaged)), tmp_path / "photo.jpg", "jpeg", Output(strip_gps=True))
+    assert b"Paris" not in path.read_bytes()
+
+
 @pytest.mark.parametrize("format", ["png", "webp", "avif", "jxl"])
 def test_iptc_that_cannot_be_kept_is_said(format: str, engine: Engine) -> None:
     photo = photo_of(smooth(3), Metadata(iptc=IPTC))

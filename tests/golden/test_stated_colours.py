@@ -201,6 +201,19 @@ def test_grey_with_values_as_in_video_is_not_faded(with_profile: bool, tmp_path:
     assert np.abs(photo.pixels.astype(int) - ramp[..., None]).max() <= 1
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_grey_keeps_its_profile_of_grey(alpha: bool, tmp_path: Path) -> None:
+    profile, ramp = colours_profile(coded_colours(9, 4), grey=True), np.tile(np.arange(256, dtype=np.uint8), (16, 1))
+    picture = Image.merge("LA", [Image.fromarray(ramp), Image.fromarray(255 - ramp)]) if alpha else Image.fromarray(ramp)
+    picture.save(tmp_path / "grey.avif", quality=100, range="full", subsampling="4:0:0", icc_profile=profile)
+    file, photo = read(tmp_path / "grey.avif")
+    assert file.warnings == ()
+    assert (photo.grey, photo.metadata.icc) == (True, profile)
+    np.testing.assert_array_equal(photo.pixels[..., 1], ramp)
+    assert (photo.alpha is not None) == alpha
+    assert photo.alpha is None or np.abs(photo.alpha - (255.0 - ramp)).max() <= 1
+
+
 def sequence_header(folder: Path, **options: Any) -> bytes:
     """The first OBU behind the temporal delimiter of an AVIF made with `options` of libavif."""
     Image.fromarray(smooth(3)).save(folder / "photo.avif", **options)

@@ -117,7 +117,8 @@ def test_grey_floats_need_a_profile(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "added"), [(b"", ""), (matrix_profile(SRGB, 1), ""), (b"broken" * 100, ", without its colour profile, which is damaged")]
+    ("profile", "added"),
+    [(b"", ""), (matrix_profile(SRGB, 1), ""), (bytes(600), ", without its colour profile: it is no colour profile")],
 )
 def test_linear_floats_are_converted_and_said(profile: bytes, added: str, tmp_path: Path) -> None:
     file, photo = read(tiff(tmp_path / "photo.tif", floats(3), RGB, profile=profile))

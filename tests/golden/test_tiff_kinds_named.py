@@ -103,6 +103,11 @@ def test_what_pillow_decodes_is_turned_once(orientation: int, tmp_path: Path) ->
     assert file.metadata.resolution == ((150, 300) if orientation >= 5 else (300, 150))
 
 
+def test_a_file_that_pillow_decodes_has_no_resolution_where_it_says_none(tmp_path: Path) -> None:
+    Image.fromarray(smooth(3)).save(tmp_path / "photo.tif", compression="zstd")
+    assert read(tmp_path / "photo.tif")[0].metadata.resolution is None
+
+
 def test_the_photo_is_taken_and_not_the_thumbnail_before_it(tmp_path: Path) -> None:
     whole, maker = page(smooth(3)), b"ACME\0"
     whole[0][0x010F] = maker
@@ -124,6 +129,7 @@ def test_the_photo_is_taken_and_not_the_thumbnail_before_it(tmp_path: Path) -> N
         ({"tag254": 1}, "camera's raw file"),
         ({"tag254": 1, "tag330": 8}, "camera's raw file"),
         ({"tag262": CFA}, "raw file of a kind that LibRaw"),
+        ({"tag258": 64}, "a TIFF of 64 bits a channel"),
     ],
 )
 def test_a_kind_that_is_not_read_is_named(tags: dict[str, Any], named: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from decode import decoded
@@ -14,8 +15,8 @@ from files import picture
 from PIL import Image
 
 from img_enhance.engine import Engine
-from img_enhance.errors import PhotoError
-from img_enhance.image_io import open_photo, read_reduced
+from img_enhance.errors import PhotoError, UnsupportedPhoto
+from img_enhance.image_io import open_photo, read_reduced, read_whole
 from img_enhance.image_io.restarts import STRAY
 from img_enhance.machine.canvas import Pixels
 from img_enhance.request.options import Input, Output
@@ -220,3 +221,22 @@ def test_a_whole_photo_is_not_changed_by_the_wish_to_salvage(tmp_path: Path) -> 
     pixels, warnings = salvaged(path)
     np.testing.assert_array_equal(pixels, decoded(path).pixels)
     assert warnings == ()
+
+
+def test_a_jpeg_without_loss_is_read_exactly(tmp_path: Path) -> None:
+    """Its scans say other things than those of usual ones, and are no flaw."""
+    path, pixels = tmp_path / "photo.jpg", picture(height=40, width=60)
+    path.write_bytes(imagecodecs.jpeg8_encode(pixels, lossless=True))
+    file = open_photo(path, max_pixels=10**6)
+    assert file.flaws == ()
+    np.testing.assert_array_equal(read_whole(file, most_in_memory=10**9).pixels, pixels)
+
+
+@pytest.mark.parametrize("salvage", [False, True])
+@pytest.mark.parametrize("kind", ["12 bits", "JPEG-LS"])
+def test_a_jpeg_of_a_kind_that_is_not_decoded_is_not_called_damaged(kind: str, salvage: bool, tmp_path: Path) -> None:
+    path, pixels = tmp_path / "photo.jpg", picture(height=40, width=60)
+    deep = pixels.astype(np.uint16) << 4
+    path.write_bytes(imagecodecs.jpegls_encode(pixels) if kind == "JPEG-LS" else imagecodecs.jpeg8_encode(deep, bitspersample=12))
+    with pytest.raises(UnsupportedPhoto, match=r"a kind that is not taken.*save it as PNG"):
+        read_whole(open_photo(path, max_pixels=10**6, salvage=salvage), most_in_memory=10**9)

@@ -44,6 +44,7 @@ def test_a_day_has_so_many_jobs_and_megapixels(store: JobStore) -> None:
     with pytest.raises(DailyQuotaReached, match=r"2 of its 2\.5 megapixels a day.*here are 1"):
         store.accept([sized("3")], two_and_a_half)
     store.accept([sized("3", width=500)], two_and_a_half)
+    store.accept([sized("all that are left", quota="they"), sized("of three", quota="they"), sized("a day", quota="they")], three)
     for full in (three, two_and_a_half):
         with pytest.raises(DailyQuotaReached):
             store.accept([sized("4")], full)
@@ -56,6 +57,7 @@ def test_a_day_has_so_many_jobs_and_megapixels(store: JobStore) -> None:
 def test_what_is_refused_fails_at_once_or_never_began_is_not_counted(store: JobStore) -> None:
     failed = dataclasses.replace(JOB, id="failed", state="failed", finished=100.0)
     store.accept([failed, sized("1"), sized("2")], WIDE, batch="some")
+    store.accept([sized("another's", quota="you"), sized("another day's", created=DAY)], WIDE)
     with pytest.raises(Saturated):
         store.accept([sized("3")], Bounds(1, 1e6, 100))
     assert store.used("me", day=0) == Used(2, 2_000_000)
@@ -65,6 +67,7 @@ def test_what_is_refused_fails_at_once_or_never_began_is_not_counted(store: JobS
     assert store.used("me", day=0) == Used(2, 2_000_000)
     assert store.cancel("2", now=DAY + 5)
     assert store.used("me", day=0) == Used(1, 1_000_000)
+    assert store.used("you", day=0) == store.used("me", day=1) == Used(1, 1_000_000)
 
 
 @pytest.mark.parametrize(("status", "counted"), [(500, 0), (503, 0), (422, 1)])

@@ -8,6 +8,7 @@ import pytest
 
 from img_enhance.jobs.refusals import KeyReused, QuotaReached, Saturated
 from img_enhance.jobs.rows import Bounds, CallbackAddress, Claim, Job, Used, Worked
+from img_enhance.jobs.spool import PHOTO
 from img_enhance.jobs.store import MOST_RETURNS, JobStore
 
 WIDE = Bounds(jobs=100, seconds=1e6, per_quota=100)
@@ -55,6 +56,29 @@ def test_a_job_that_is_put_back_waits_as_before_and_costs_its_quota_nothing(stor
     assert store.job("a") == dataclasses.replace(of("first", "a"), token=1)
     assert [state for _, state, _ in store.events("a", after=0)] == ["queued", "running", "queued"]
     assert [waiting.id for waiting in store.queue().waiting] == ["a", "b"]
+    again = lease(store)
+    assert not store.requeue(running, now=203), "nor takes it from who has it now"
+    assert not store.fail(running, now=203, error={"status": 500})
+    assert store.job("a") == again
+
+
+def test_how_often_a_job_came_back_is_counted(store: JobStore) -> None:
+    store.accept([JOB], WIDE)
+    for deaths, returns in ((1, 0), (1, 2)):
+        store.requeue(lease(store), now=201, deaths=deaths, returns=returns)
+    found = store.job("a")
+    assert found is not None
+    assert (found.deaths, found.returns) == (2, 2)
+
+
+def test_the_files_of_what_waits_runs_or_is_done_are_known(store: JobStore) -> None:
+    store.accept([job(id) for id in "abcde"], WIDE)
+    store.finish(lease(store), now=300, result={"name": "x.png"}, result_bytes=7, record={})
+    store.fail(lease(store), now=300, error={"status": 422})
+    lease(store)
+    store.cancel("d", now=300)
+    assert store.files() == {"a": ("x.png",), "c": (PHOTO,), "e": (PHOTO,)}
+    assert store.load().stored_bytes == 5 * JOB.photo_bytes + 7
 
 
 def test_an_owner_sees_only_own_jobs_the_latest_first_and_page_by_page(store: JobStore) -> None:
@@ -71,7 +95,20 @@ def test_a_cancelled_job_publishes_nothing(store: JobStore) -> None:
     running = lease(store)
     assert store.cancel("a", now=201)
     assert store.job("a") == dataclasses.replace(running, state="cancelled", finished=201.0, lease_until=None)
+    assert [state for _, state, _ in store.events("a", after=0)] == ["queued", "running", "cancelled"]
+    assert [state for _, state, _ in store.events("a", after=2)] == ["cancelled"]
     assert not store.finish(running, now=202, result={"name": "x"}, result_bytes=1, record={})
+
+
+def test_what_has_ended_cannot_be_cancelled(store: JobStore) -> None:
+    failed = dataclasses.replace(JOB, id="failed", state="failed", finished=100.0)
+    store.accept([failed, JOB], WIDE)
+    store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    for id in ("failed", "a", "never came"):
+        before = store.job(id), store.events(id, after=0)
+        assert not store.cancel(id, now=301)
+        assert (store.job(id), store.events(id, after=0)) == before
+    assert store.used("me", day=0) == Used(1, 0)
 
 
 def test_short_work_comes_first_and_long_work_in_the_end(store: JobStore) -> None:
@@ -100,6 +137,7 @@ def test_a_clock_that_is_set_back_keeps_no_job_waiting(store: JobStore) -> None:
 def test_a_clock_that_jumps_ahead_takes_nothing_from_who_holds_the_lease(store: JobStore) -> None:
     store.accept([JOB], WIDE)
     running = lease(store)
+    assert store.lapsed(now=260) == (), "its lease lasts until then"
     assert [job.id for job in store.lapsed(now=1e9)] == ["a"]
     assert store.renew(running, until=1e9 + 60)
     assert store.finish(running, now=1e9, result={"name": "x"}, result_bytes=1, record={})
@@ -114,6 +152,15 @@ def test_takes_all_of_a_batch_or_nothing(store: JobStore, bounds: Bounds, error:
     with pytest.raises(error):
         store.accept([job("second"), job("third")], bounds)
     assert store.load().states == {"queued": 1}
+
+
+def test_a_quotas_jobs_that_wait_and_that_run_count_together(store: JobStore) -> None:
+    two = Bounds(jobs=100, seconds=1e6, per_quota=2)
+    store.accept([job("runs"), job("waits")], two)
+    lease(store)
+    with pytest.raises(QuotaReached, match="2 of your jobs"):
+        store.accept([job("third")], two)
+    store.accept([of("another", "another's")], two)
 
 
 def test_an_empty_queue_takes_a_job_of_any_length_and_no_other_behind_it(store: JobStore) -> None:
@@ -164,6 +211,11 @@ def test_what_ran_goes_on_after_a_restart_but_not_for_ever(store: JobStore) -> N
     assert store.load().states == {"queued": 1}
     lease(store)
     assert [failed.id for failed in store.recover(now=400)] == ["a"]
+    assert store.recover(now=500) == (), "it was told of once"
+    found = store.job("a")
+    assert found is not None
+    assert found.error is not None
+    assert found.error["code"] == "worker_died"
 
 
 def test_results_expire(store: JobStore) -> None:
@@ -172,8 +224,24 @@ def test_results_expire(store: JobStore) -> None:
     assert store.expire(finished_before=300, forget_before=0) == ()
     assert store.expire(finished_before=301, forget_before=0) == ("a",)
     assert (store.load().states, store.load().stored_bytes, store.files()) == ({"expired": 1}, 0, {})
+    store.expire(finished_before=301, forget_before=300)
+    assert store.load().states == {"expired": 1}
     store.expire(finished_before=301, forget_before=301)
     assert store.load().states == {}
+
+
+def test_what_failed_or_was_cancelled_is_forgotten_too_with_its_batch_and_its_key(store: JobStore) -> None:
+    jobs = [dataclasses.replace(job(id), batch="both") for id in "ab"]
+    store.accept(jobs, WIDE, batch="both", claim=Claim("key", "photos"))
+    store.accept([job("c")], WIDE, claim=Claim("later", "photo"))
+    store.fail(lease(store), now=200, error={"status": 422})
+    store.cancel("b", now=200)
+    store.expire(finished_before=100, forget_before=100)
+    assert (store.knows("me", "key"), len(store.batch("both"))) == (True, 2)
+    assert set(store.expire(finished_before=201, forget_before=201)) == {"a", "b"}
+    assert store.load().states == {"queued": 1}
+    assert not store.knows("me", "key")
+    store.accept([dataclasses.replace(job("d"), batch="both")], WIDE, batch="both")
 
 
 def of(quota: str, id: str, *, seconds: float = 10.0, created: float = 100.0) -> Job:
@@ -228,6 +296,54 @@ def test_who_comes_back_has_saved_nothing_up(store: JobStore) -> None:
     store.accept([of("late", f"late {n}") for n in range(30)], WIDE)
     order = [lease(store).quota for _ in range(10)]
     assert 4 <= order.count("late") <= 6
+
+
+def test_what_a_quota_had_is_forgotten_when_it_has_nothing_to_do(store: JobStore) -> None:
+    store.accept([of("busy", f"busy {n}") for n in range(5)], WIDE)
+    for _ in range(5):
+        store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    store.expire(finished_before=0, forget_before=0)
+    store.accept([of("new", f"new {n}", created=300) for n in range(2)], WIDE)
+    store.accept([of("busy", f"again {n}", created=301) for n in range(2)], WIDE)
+    assert [lease(store).id for _ in range(4)] == ["new 0", "again 0", "new 1", "again 1"]
+
+
+def test_what_a_quota_had_is_not_forgotten_while_its_jobs_wait(store: JobStore) -> None:
+    store.accept([of("busy", f"busy {n}") for n in range(3)], WIDE)
+    store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    store.accept([of("new", f"new {n}", created=300) for n in range(2)], WIDE)
+    store.finish(lease(store), now=301, result={"name": "x"}, result_bytes=1, record={})
+    before = store.queue().waiting
+    store.expire(finished_before=0, forget_before=0)
+    assert store.queue().waiting == before
+    store.accept([of("third", "third", created=301)], WIDE)
+    assert [waiting.id for waiting in store.queue().waiting][-1] != "third"
+
+
+def test_who_paused_has_saved_nothing_up(store: JobStore) -> None:
+    store.accept([of("now and then", "first")], WIDE)
+    store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    store.accept([of("many", f"many {n}") for n in range(30)], WIDE)
+    for _ in range(10):
+        store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    store.accept([of("now and then", f"later {n}") for n in range(30)], WIDE)
+    order = [lease(store).quota for _ in range(10)]
+    assert 4 <= order.count("many") <= 6
+
+
+def test_the_tiniest_jobs_cost_their_quota_something(store: JobStore) -> None:
+    store.accept([of("tiny", f"tiny {n}", seconds=0.001) for n in range(30)], WIDE)
+    store.accept([of("other", f"other {n}", seconds=1, created=200) for n in range(2)], WIDE)
+    assert "other 1" in [lease(store).id for _ in range(15)]
+
+
+def test_who_joins_while_others_work_begins_where_they_are(store: JobStore) -> None:
+    """What runs counts as work to come: whoever joins waits for none of it, and is owed none."""
+    store.accept([of("long", f"long {n}", seconds=100) for n in range(2)], WIDE)
+    lease(store)
+    store.accept([of("late", f"late {n}", seconds=10, created=150) for n in range(20)], WIDE)
+    order = [lease(store).id for _ in range(12)]
+    assert order.index("long 1") == 11  # ten cost what the one did, and of equals the shorter one comes first
 
 
 def test_a_deleted_result_leaves_a_row_that_says_so_and_knows_nothing_of_the_photo(store: JobStore) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from img_enhance.jobs import spool as module
 from img_enhance.jobs.rows import Job
 from img_enhance.jobs.spool import PHOTO, Spool
 
@@ -40,3 +41,44 @@ def test_a_start_keeps_the_files_of_jobs_and_nothing_else(tmp_path: Path) -> Non
     assert spool.sweep({"waiting": ("photo",), "done": ("result.png",), "never came": ("photo",)}) == 1
     left = sorted(str(path.relative_to(spool.jobs)) for path in spool.jobs.rglob("*"))
     assert left == ["done", "done/result.png", "waiting", "waiting/photo"]
+
+
+def test_a_start_empties_what_was_not_accepted_and_nothing_else(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "data")
+    spool.make()
+    (spool.root / "jobs.sqlite").write_bytes(b"x")
+    for folder in (spool.incoming, spool.scratch, spool.tiles, spool.jobs):
+        (folder / "one").mkdir()
+        folder.chmod(0o755)
+    spool.make()
+    left = sorted(str(path.relative_to(spool.root)) for path in spool.root.rglob("*"))
+    assert left == ["incoming", "jobs", "jobs.sqlite", "jobs/one", "scratch", "tiles"]
+    assert {path.stat().st_mode & 0o777 for path in (spool.root, *spool.root.iterdir()) if path.is_dir()} == {0o700}
+
+
+def test_a_job_has_a_folder_of_its_own_from_its_upload_to_its_end(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.make()
+    (id, folder), (other, refused) = spool.new(), spool.new()
+    assert len({id, other}) == 2
+    assert len(id) == 32
+    assert {each.stat().st_mode & 0o777 for each in (folder, refused)} == {0o700}
+    (folder / PHOTO).write_bytes(b"mine")
+    taken = spool.take(id)
+    assert (taken.parent, (taken / PHOTO).read_bytes(), folder.exists()) == (spool.jobs, b"mine", False)
+    spool.drop(other)
+    assert not refused.exists()
+    assert taken.exists()
+    spool.drop(id)
+    spool.drop(id)
+    assert not taken.exists()
+
+
+def test_what_is_taken_is_on_the_disk_before_and_after_its_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[str, bool]] = []
+    spool = Spool(tmp_path)
+    spool.make()
+    id, folder = spool.new()
+    monkeypatch.setattr(module, "sync_folder", lambda path: synced.append((path.name, folder.exists())))
+    spool.take(id)
+    assert synced == [(id, True), ("jobs", False)]

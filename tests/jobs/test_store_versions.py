@@ -141,3 +141,39 @@ def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreBroken, match="version 99"):
         JobStore(tmp_path / "jobs.sqlite")
+
+
+def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+        database.execute("CREATE TABLE other (x)")
+    with pytest.raises(StoreBroken, match=r"version 0, which is not known"):
+        JobStore(tmp_path / "jobs.sqlite")
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("other",)]
+
+
+def test_a_damaged_list_is_refused_and_not_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    store = JobStore(path)
+    store.accept([NEW], Bounds(jobs=100, seconds=1e6, per_quota=100))
+    store.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + bytes(len(whole) - 4096))
+    with pytest.raises(StoreBroken, match=r"damaged|malformed"):
+        JobStore(path)
+    assert len(path.read_bytes()) == len(whole)
+
+
+def test_nobody_else_may_read_the_list(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    path.touch(0o644)
+    store = JobStore(path)
+    store.accept([NEW], Bounds(jobs=100, seconds=1e6, per_quota=100))
+    assert {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {0o600}
+
+
+def test_what_is_accepted_outlives_the_loss_of_power(tmp_path: Path) -> None:
+    """As far as the settings of SQLite say so: each commit waits for the disk."""
+    store = JobStore(tmp_path / "jobs.sqlite")
+    settings = ("journal_mode", "synchronous", "foreign_keys")
+    assert [store._db.execute(f"PRAGMA {name}").fetchone()[0] for name in settings] == ["wal", 2, 1]

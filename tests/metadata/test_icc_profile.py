@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageCms
 
-from img_enhance.metadata.icc import is_linear, profile_problem
+from img_enhance.metadata.colours import BT709, Colours, Curve
+from img_enhance.metadata.icc import is_linear, matrix_profile, profile_problem
+from img_enhance.metadata.made_profile import colours_profile
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 # Of the processor, because machines are shared; what grows with the square takes minutes.
@@ -164,3 +166,11 @@ def test_random_bytes_raise_nothing(end: int, rest: bytes) -> None:
     blob = SRGB[:end] + rest
     profile_problem(struct.pack(">I", len(blob)) + blob[4:], channels=3)
     is_linear(blob)
+
+
+def test_the_lightness_of_a_grey_profile_is_light() -> None:
+    profile = colours_profile(Colours(BT709, Curve(1.0)), grey=True)
+    found = matrix_profile(profile[:20] + b"Lab " + profile[24:], 101)
+    assert found is not None
+    # Of the lightnesses 0, 8 and 50 (CIE 15:2004).
+    assert [found[0][0][at] for at in (0, 8, 50, 100)] == pytest.approx([0, 0.008856, 0.184187, 1], abs=2e-5)

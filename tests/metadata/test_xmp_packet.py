@@ -111,6 +111,21 @@ def test_gps_goes_unless_it_is_kept() -> None:
     assert noted(before).count(b"48,8N") == noted(before).count(b"11,34E") == noted(before).count(b"500/1") == 1
 
 
+def test_the_place_in_words_goes_with_gps_and_what_is_called_alike_stays() -> None:
+    spaces = 'xmlns:ps="http://ns.adobe.com/photoshop/1.0/" xmlns:core="http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/" '
+    spaces += 'xmlns:ext="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" ps:CaptionWriter="Statler" '
+    before = packet(
+        spaces + 'ps:City="Paris" ps:State="Paris" core:Location="Paris"',
+        "<ps:Country>Paris</ps:Country><core:CountryCode>Paris</core:CountryCode>"
+        "<ext:LocationCreated><rdf:Bag><rdf:li ext:Sublocation='Paris'/></rdf:Bag></ext:LocationCreated>"
+        "<ext:LocationShown><rdf:Bag><rdf:li><rdf:Description><ext:CountryName>Paris</ext:CountryName></rdf:Description></rdf:li></rdf:Bag>"
+        "</ext:LocationShown>",
+    )
+    assert b"Paris" not in noted(before, keep_gps=False)
+    assert b"Statler" in noted(before, keep_gps=False)
+    assert noted(before).count(b"Paris") == 7
+
+
 def test_prefixes_text_and_languages_survive() -> None:
     title = '<dc:title><rdf:Alt><rdf:li xml:lang="x-default">M\u00fcller &amp; &lt;S\u00f6hne&gt; \U0001f431</rdf:li></rdf:Alt></dc:title>'
     xmp = noted(packet('xmlns:my="http://example.org/" my:note="a&#10;b &quot;c&quot;"', title))

@@ -89,7 +89,7 @@ def bmp(path: str, *, pixels: bool) -> Answer:
 
 _TIFF_MODES = ("L", "LA", "RGB", "RGBA", "RGBX", "CMYK", "LAB")
 _XMP, _IPTC, _ICC = 700, 33723, 34675
-_ORIENTATION, _FIRST_TURNED = 0x0112, 5
+_ORIENTATION, _FIRST_TURNED, _X_RESOLUTION = 0x0112, 5, 0x011A
 
 
 def pillow(path: str, *, pixels: bool, page: int) -> Answer:
@@ -102,7 +102,8 @@ def pillow(path: str, *, pixels: bool, page: int) -> Answer:
         picture.seek(page)
         if picture.mode not in _TIFF_MODES:
             raise NotTaken(f"is a TIFF of an unusual kind ({picture.mode})", "save it as RGB first")
-        dpi = [float(value) for value in picture.info.get("dpi", (0, 0))]
+        # Without that tag Pillow says 1.
+        dpi = [float(value) for value in picture.info.get("dpi", (0, 0))] if _X_RESOLUTION in picture.tag_v2 else [0.0, 0.0]
         dpi = dpi[::-1] if picture.tag_v2.get(_ORIENTATION, 1) >= _FIRST_TURNED else dpi
         facts = {"mode": picture.mode, "deep": False, "size": picture.size, "bits": 8, "frames": 1, "dpi": dpi}
         blocks = {name: _bytes(picture.tag_v2.get(tag)) for name, tag in (("xmp", _XMP), ("iptc", _IPTC), ("icc", _ICC))}

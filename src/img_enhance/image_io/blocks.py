@@ -19,6 +19,9 @@ _MARK_BYTES = 32
 
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _IPTC_RESOURCE = 0x0404
+_DATASET, _LONGEST_DATASET = b"\x1c", 0x7FFF
+# Content location (code, name), city, sublocation, state, country (code, name).
+_PLACES = (0x021A, 0x021B, 0x025A, 0x025C, 0x025F, 0x0264, 0x0265)
 
 
 def stand_in(size: int) -> tuple[bytes, bytes]:
@@ -40,7 +43,7 @@ def put_exif(path: Path, mark: bytes, exif: bytes) -> None:
         at = data.find(mark)
         start = data.rfind(b"II*\0", 0, max(at, 0))
         end = at + max(len(tiff), _MARK_BYTES)
-        if at < 0 or start < 0:
+        if start < 0:  # as it is where there is no mark
             raise IntegrityError(f"the EXIF of {path.name} is not where it was written; nothing was kept")
         data[start:end] = tiff.ljust(end - start, b"\0")
         if data[:4] == b"\x89PNG":
@@ -76,3 +79,19 @@ def bare_iptc(iptc: bytes) -> bytes | None:
             return iptc[start : start + size] if start + size <= len(iptc) else None
         at = start + size + size % 2
     return None
+
+
+def without_places(iptc: bytes) -> bytes:
+    """Bare IPTC without the places that it names: its datasets up to the first that cannot be read, but for these.
+
+    Source: IPTC-NAA Information Interchange Model 4.2, sections 1.5 (datasets) and 6.
+    """
+    kept, at = b"", 0
+    while iptc[at : at + 1] == _DATASET and at + 5 <= len(iptc):
+        number, size = struct.unpack_from(">HH", iptc, at + 1)
+        end = at + 5 + size
+        if size > _LONGEST_DATASET or end > len(iptc):
+            break
+        kept += b"" if number in _PLACES else iptc[at:end]
+        at = end
+    return kept

@@ -58,17 +58,19 @@ def _by_kind(path: Path, name: str, image: pyvips.Image, stated: StatedColours) 
         return _of_floats(usable, grey=colours == 1)
     if image.format == "float" and space == "scrgb" and colours == 3:
         warning = "linear floating-point light was converted to sRGB of 16 bits"
-        warning += "" if profile is None else ", without its colour profile, which is damaged"
+        warning += "" if profile is None else f", without its colour profile: {profile_problem(profile, channels=3)}"
         return Conversion(lambda i: i.colourspace("rgb16"), 16, warning=warning)
     if space in ("lab", "labq", "labs"):
         target = "srgb" if space == "labq" else "rgb16"
         return Conversion(lambda i: i.colourspace(target), 8 if space == "labq" else 16, warning="CIELAB was converted to sRGB")
     if image.format not in ("uchar", "ushort"):
-        raise UnsupportedPhoto(f"{path} has values of type {image.format}, which is not taken", "save it with 8 or 16 bits a channel")
+        raise UnsupportedPhoto(
+            f"{path} has values of type {image.format}, which is not taken", "save it with unsigned values of 8 or 16 bits"
+        )
     if space == "cmyk" and colours == 4:
-        broken = profile is not None and profile_problem(profile, channels=4) is not None
-        warning = "CMYK was converted to sRGB" + (", without its colour profile, which is damaged" if broken else "")
-        return Conversion(_to_srgb(depth, fallback="cmyk", embedded=not broken), depth, warning=warning)
+        problem = None if profile is None else profile_problem(profile, channels=4)
+        warning = "CMYK was converted to sRGB" + ("" if problem is None else f", without its colour profile: {problem}")
+        return Conversion(_to_srgb(depth, fallback="cmyk", embedded=problem is None), depth, warning=warning)
     if stated.hdr is not None and colours in (1, 3):
         warning = f"{str(stated.hdr.curve).upper()} of high dynamic range was tone-mapped to the standard range"
         warning += f" (BT.2390, white at {WHITE_NITS:g} cd/m2); the result is Display P3, not HDR"
@@ -118,11 +120,17 @@ def _full_range(name: str, image: pyvips.Image, *, narrow: bool) -> Callable[[py
     """HEIF's decoders hand out 10 or 12 bits as the upper ones of 16, so that white is below 65,535; those of PNG leave video's range."""
     if narrow:
         return _stretched
-    bits = bits_of(name, image)
-    if image.format != "ushort" or not 8 < bits < 16:
+    white = white_of(name, image)
+    if image.format != "ushort" or white == 65_535:
         return lambda i: i
-    white = (1 << 16) - (1 << (16 - bits))
     return lambda i: (i * (65_535 / white)).rint().cast("ushort")
+
+
+def white_of(name: str, image: pyvips.Image) -> int:
+    """The largest value of an opened image, whose bits are the upper ones where they are fewer."""
+    bits = bits_of(name, image)
+    held = 16 if image.format == "ushort" else 8
+    return (1 << held) - (1 << (held - bits))
 
 
 def bits_of(name: str, image: pyvips.Image) -> int:

@@ -12,12 +12,15 @@ from img_enhance.errors import PhotoError, UnsupportedPhoto
 from img_enhance.files import damaged
 from img_enhance.geometry import Size
 from img_enhance.image_io.content import check_png, gif_frame, gif_of_first_frame
+from img_enhance.image_io.conversion import white_of
 from img_enhance.image_io.mended import mended_source, mending
 from img_enhance.image_io.other_decoders import open_apart, open_jxl, open_raw
 from img_enhance.image_io.restarts import without_stray_bytes
 from img_enhance.image_io.tiff_image import open_tiff
-from img_enhance.image_io.vips import WARNINGS, load, reason
+from img_enhance.image_io.vips import FIELDS, WARNINGS, has, load, reason
 from img_enhance.metadata.beside import has_still_picture
+from img_enhance.metadata.heif import is_premultiplied
+from img_enhance.metadata.icc import profile_problem
 
 _VIPS_LOADERS: dict[str, Callable[..., pyvips.Image]] = {
     "jpeg": pyvips.Image.jpegload,
@@ -32,6 +35,9 @@ _STREAMED = ("jpeg", "png")
 # What libheif says of a picture above its own limit of pixels.
 _TOO_LARGE = "Security limit exceeded: Image size"
 
+# And libjpeg of what it does not decode: more bits than 8, arithmetic of some kinds, JPEG-LS.
+_NOT_DECODED = ("Unsupported JPEG data precision", "Unsupported JPEG process", "Unsupported marker type 0xf7")
+
 
 def open_image(
     path: Path, name: str, max_pixels: int | None, *, fail_on: str | None = None, shrink: int = 1, tick: Tick = lambda: None
@@ -45,7 +51,7 @@ def open_image(
         if name == "bmp":
             return open_apart(path, "bmp", max_pixels, tick=tick)
         if name == "heic":
-            return open_apart(path, "heic", max_pixels, tick=tick)
+            return _divided(path, name, open_apart(path, "heic", max_pixels, tick=tick))
         if name == "jxl":
             return open_jxl(path, max_pixels, tick)
         if name == "raw":
@@ -63,7 +69,8 @@ def open_image(
                 return pyvips.Image.new_from_source(mended_source(path, mended), "", fail_on=fail_on, **way)
         if name == "gif":
             return _around_frame(path, _gif(path, fail_on))
-        return load(path, _VIPS_LOADERS[name], fail_on=fail_on, **way)
+        image = load(path, _VIPS_LOADERS[name], fail_on=fail_on, **way)
+        return _grey_again(_divided(path, name, image)) if name == "avif" else image
     except pyvips.Error as error:
         if name == "avif" and not has_still_picture(path):
             raise UnsupportedPhoto(f"{path} is an AVIF of moving pictures without a still one", "take a picture out of it first") from None
@@ -74,6 +81,8 @@ def failure(path: Path, error: pyvips.Error) -> PhotoError:
     """What to raise where libvips fails with a photo."""
     if _TOO_LARGE in str(error.detail):
         return UnsupportedPhoto(f"{path} has more pixels than libheif takes, 268 million", "save it as PNG or TIFF first")
+    if any(words in str(error.detail) for words in _NOT_DECODED):
+        return UnsupportedPhoto(f"{path} is a JPEG of a kind that is not taken ({reason(error)})", "save it as PNG or TIFF first")
     return damaged(path, reason(error))
 
 
@@ -96,6 +105,21 @@ def open_without_stray_bytes(path: Path, tick: Tick, *, shrink: int = 1) -> pyvi
     if mended is None:
         return None
     return pyvips.Image.new_from_source(mended_source(path, mended), "", fail_on="warning", access="sequential", shrink=shrink)
+
+
+def _divided(path: Path, name: str, image: pyvips.Image) -> pyvips.Image:
+    """An AVIF or HEIC with colours by which transparency was multiplied divided by it."""
+    if not image.hasalpha() or not is_premultiplied(path):
+        return image
+    return image.unpremultiply(max_alpha=white_of(name, image)).rint().cast(image.format)
+
+
+def _grey_again(image: pyvips.Image) -> pyvips.Image:
+    """libheif (1.23) makes an AVIF of colours of a grey one, which its profile then does not fit."""
+    if image.bands < 3 or not has(image, FIELDS["icc"]) or profile_problem(image.get(FIELDS["icc"]), channels=1) is not None:
+        return image
+    grey = image[0].bandjoin(image[3]) if image.hasalpha() else image[0]
+    return grey.copy(interpretation="grey16" if image.format == "ushort" else "b-w")
 
 
 def _gif(path: Path, fail_on: str) -> pyvips.Image:

@@ -145,9 +145,12 @@ def _segments(data: mmap.mmap) -> Iterator[Segment]:
 
 @dataclass
 class _Progress:
-    """Of each component of the frame, the coefficients that no scan has brought to full precision yet; the Adobe segment, if any."""
+    """Of each component of the frame, the coefficients that no scan has brought to full precision yet; the Adobe segment, if any.
 
-    sequential: bool = True
+    A frame of another kind, such as that of JPEG without loss, has none, and its scans say other things.
+    """
+
+    sequential: bool = False
     missing: dict[int, set[int]] = field(default_factory=dict)
     adobe: Segment | None = None
 

@@ -170,7 +170,3 @@ def _orientation(name: str, image: pyvips.Image, exif: bytes | None) -> int | No
         return None
     value = int(image.get("orientation")) if has(image, "orientation") else 0
     return value if 1 <= value <= 8 else None
-
-
-def _raw_exif(path: Path) -> bytes | None:
-    return tiff.read_exif(path) if is_tiff(path) else None

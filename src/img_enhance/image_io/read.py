@@ -25,7 +25,7 @@ from img_enhance.image_io.restarts import STRAY
 from img_enhance.image_io.strips import strips, whole_rows
 from img_enhance.image_io.tiff_page import photo_page
 from img_enhance.image_io.turned import upright
-from img_enhance.image_io.vips import has, jpeg_warning, reason
+from img_enhance.image_io.vips import has, jpeg_warning
 from img_enhance.light.hdr import range_of, show_in_standard_range
 from img_enhance.machine.canvas import Pixels
 from img_enhance.metadata import tiff
@@ -276,7 +276,7 @@ def _salvage(file: PhotoFile, stored: Pixels, stored_alpha: Pixels | None, tick:
     try:
         _fill(file, open_image(file.path, name, None, fail_on="none", tick=tick), stored, stored_alpha, tick)
     except pyvips.Error as error:
-        raise damaged(file.path, reason(error)) from None
+        raise failure(file.path, error) from None
     return (
         f"the file is damaged: {height - whole} of {height} rows, as it holds them, are missing or wrong, the first of them row {whole + 1}"
     )
@@ -287,7 +287,7 @@ def _damaged(file: PhotoFile, error: pyvips.Error | PhotoError) -> PhotoError:
     if isinstance(error, PhotoError):
         return error
     plain = failure(file.path, error)
-    return _salvageable(plain) if file.header.format in _STREAMED else plain
+    return _salvageable(plain) if file.header.format in _STREAMED and not isinstance(plain, UnsupportedPhoto) else plain
 
 
 def _salvageable(error: PhotoError) -> PhotoError:

@@ -28,6 +28,7 @@ _BY_TIFFFILE = _BY_PILLOW | {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
+_MOST_BITS = 32  # that libtiff, and libvips, take
 _MOST_PAGES, _MOST_SAMPLES, _MOST_SUBDIRECTORIES = 1000, 100, 16
 
 
@@ -99,7 +100,10 @@ def _photo_page(path: Path, read: Read) -> TiffPage:
         raise UnsupportedPhoto(f"{path} is a camera's raw file", "develop it first and save it as TIFF of 16 bits")
     if facts[_PHOTOMETRIC] == _YCBCR and facts[_COMPRESSION] == _NO_COMPRESSION:
         raise UnsupportedPhoto(f"{path} is a TIFF in YCbCr without compression, which is not taken", "save it as RGB first")
-    odd = _oddness(facts, _bits(read, layout, page))
+    bits = _bits(read, layout, page)
+    if max(bits) > _MOST_BITS:
+        raise UnsupportedPhoto(f"{path} is a TIFF of {max(bits)} bits a channel, which is not taken", "save it with 8 or 16 bits a channel")
+    odd = _oddness(facts, bits)
     return TiffPage(number, small.count(False), "libvips" if odd is None else _decoder(path, odd))
 
 

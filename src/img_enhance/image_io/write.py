@@ -18,7 +18,7 @@ from img_enhance.errors import DiskError, ImgEnhanceError, OutputError
 from img_enhance.files import disk_full, replacing
 from img_enhance.geometry import Framing
 from img_enhance.image_io import jxl
-from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in
+from img_enhance.image_io.blocks import bare_iptc, enveloped_iptc, put_exif, spread_iptc, stand_in, without_places
 from img_enhance.image_io.extras import check_writable
 from img_enhance.image_io.gain_map import framed_gain_map
 from img_enhance.image_io.strips import image_of
@@ -29,6 +29,7 @@ from img_enhance.metadata.avif_colours import with_colours
 from img_enhance.metadata.blob import tiff_of
 from img_enhance.metadata.exif import exif_resolution, new_exif, upright_exif, with_resolution
 from img_enhance.metadata.icc import fitted_profile
+from img_enhance.metadata.made_profile import profile_in_colour, profile_of_light
 from img_enhance.metadata.png import add_xmp
 from img_enhance.metadata.tiff import add_exif
 from img_enhance.metadata.xmp import Attached, with_note
@@ -95,8 +96,7 @@ def write_photo(
 def encoded_jpeg(photo: Photo, quality: int) -> bytes:
     """The file of a JPEG to be looked at: the picture and its colour profile, and no other metadata."""
     image = _pixels(_as_held(photo, "jpeg"), "jpeg")
-    profile = None if photo.metadata.icc is None else fitted_profile(photo.metadata.icc)
-    _attach(image, Metadata(icc=profile), "jpeg")
+    _attach(image, Metadata(icc=_profile(photo, "jpeg")), "jpeg")
     jpeg: bytes = image.jpegsave_buffer(keep="icc", Q=quality, subsample_mode="off")
     return jpeg
 
@@ -161,7 +161,8 @@ def _pixels(photo: Photo, format: str) -> pyvips.Image:
     holds = format_named(format)
     image = image_of(photo.pixels)
     space = image.interpretation
-    if photo.grey:
+    grey = photo.grey and holds.grey
+    if grey:
         image, space = image.bandmean(), "grey16" if photo.depth == 16 else "b-w"
     if photo.alpha is not None:
         image = image.bandjoin(image_of(photo.alpha))
@@ -170,7 +171,7 @@ def _pixels(photo: Photo, format: str) -> pyvips.Image:
             image = image.flatten(background=white, max_alpha=white).cast(image.format)
     if photo.depth == 16 and not holds.deep:
         image = (image / 257).rint().cast("uchar")
-        space = "b-w" if photo.grey else "srgb"
+        space = "b-w" if grey else "srgb"
     if photo.depth == 16 and format == "avif":
         bits = _avif_bits(photo)
         image = ((image * (((1 << bits) - 1) / 65_535)).rint() * (1 << (16 - bits))).cast("ushort")
@@ -180,8 +181,7 @@ def _pixels(photo: Photo, format: str) -> pyvips.Image:
 
 def _updated(photo: Photo, format: str, output: Output, note: str, framing: Framing, tick: Tick) -> Metadata:
     """The metadata of the result: upright, of its size, with a note; without what was asked to be stripped or the format cannot hold."""
-    metadata, size = photo.metadata, photo.size
-    icc = None if metadata.icc is None else fitted_profile(metadata.icc)  # a photo that no file was read for may have any
+    metadata, size, icc = photo.metadata, photo.size, _profile(photo, format)
     if output.strip:
         return Metadata(icc=icc)
     tool, keep_gps = f"img-enhance {__version__}", not output.strip_gps
@@ -214,9 +214,23 @@ def _updated(photo: Photo, format: str, output: Output, note: str, framing: Fram
         xmp = noted(xmp)
     except BrokenMetadata:  # `open_photo` has said so
         xmp = noted(None)
+    if iptc is not None and not keep_gps:
+        iptc = without_places(bare_iptc(iptc) or b"") or None
     if iptc is not None:
         iptc = {"jpeg": enveloped_iptc, "tiff": bare_iptc}.get(format, _nothing)(iptc)
     return dataclasses.replace(metadata, icc=icc, exif=exif, xmp=xmp, iptc=iptc, gain_map=gain_map, video=video)
+
+
+def _profile(photo: Photo, format: str) -> bytes | None:
+    """The photo's colour profile for the pixels that the format will hold."""
+    if photo.metadata.icc is None:
+        return None
+    icc = fitted_profile(photo.metadata.icc)  # a photo that no file was read for may have any
+    if not photo.grey:
+        return icc
+    if not format_named(format).grey:
+        return profile_in_colour(icc)
+    return profile_of_light(icc) if format == "jxl" else icc  # libjxl takes no other
 
 
 def _updated_exif(exif: bytes | None, photo: Photo, *, keep_gps: bool) -> bytes | None:

@@ -49,8 +49,6 @@ def next_one(database: sqlite3.Connection, *, short_seconds: float, now: float) 
 
 def line_up(database: sqlite3.Connection, quota: str) -> None:
     """Let a quota without unfinished jobs begin where the others are: what it did not use before is gone."""
-    if unfinished(database, quota):
-        return
     had = "turn - (SELECT total(estimated_seconds) FROM jobs WHERE jobs.quota = shares.quota AND state = 'running')"
     busy = "quota IN (SELECT quota FROM jobs WHERE state IN ('queued', 'running'))"
     least = database.execute(f"SELECT min({had}) FROM shares WHERE {busy}").fetchone()[0] or 0.0  # noqa: S608 - texts of this module

@@ -212,16 +212,17 @@ class JobStore:
     def recover(self, *, now: float) -> tuple[Job, ...]:
         """Put every running job back, because whoever ran them is gone; those that failed for good, which came back too often."""
         for job in self._jobs("WHERE state = 'running'"):
-            if job.returns + 1 >= MOST_RETURNS:
-                problem = {
-                    "code": "worker_died",
-                    "status": 500,
-                    "detail": f"the service stopped {MOST_RETURNS} times while it ran this job",
-                }
-                self.fail(job, now=now, error=problem)
-            else:
-                self.requeue(job, now=now, returns=1)
+            self.take_back(job, now=now)
         return self._jobs("WHERE state = 'failed' AND finished = ?", now)
+
+    def take_back(self, job: Job, *, now: float) -> bool:
+        """Put a running job back, because whoever ran it is gone, if nobody else has it; one that came back too often failed for good.
+        Whether it was put back or failed.
+        """
+        if job.returns + 1 < MOST_RETURNS:
+            return self.requeue(job, now=now, returns=1)
+        detail = f"this job was begun {MOST_RETURNS} times, and broken off by the service each time"
+        return self.fail(job, now=now, error={"code": "worker_died", "status": 500, "detail": detail})
 
     def lapsed(self, *, now: float) -> tuple[Job, ...]:
         """Running jobs whose lease is over."""

@@ -47,6 +47,20 @@ def read_nclx(path: Path) -> Colours | None:
     return None
 
 
+def is_premultiplied(path: Path) -> bool:
+    """Whether the colours of any picture in the file were multiplied by its transparency, which decoders do not undo.
+
+    False too where its boxes are cut off. Raises: OSError when the file cannot be read.
+
+    Source: ISO/IEC 23000-22:2019, section 7.3.5.2 (a reference named prem, to the transparency).
+    """
+    try:
+        references = dict(_boxes(_meta(path)[_VERSION_BYTES:])).get(b"iref", b"")
+        return any(name == b"prem" for name, _ in _boxes(references[_VERSION_BYTES:]))
+    except (BrokenMetadata, struct.error):
+        return False
+
+
 def _is_grey(box: tuple[bytes, bytes]) -> bool:
     """Whether a property says that its picture is coded without colour."""
     kind, body = box

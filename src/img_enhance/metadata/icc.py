@@ -23,6 +23,9 @@ _INTENT, _LAST_INTENT = 64, 3
 _CLASSES = (b"mntr", b"scnr", b"prtr", b"spac")
 _SPACES = {1: (b"GRAY", "L"), 3: (b"RGB ", "RGB"), 4: (b"CMYK", "CMYK")}
 
+# Of a curve that is made: steps are far below those of 8 bits.
+_CURVE_POINTS = 4096
+
 # Rounding of a straight line to 8 bits stays below it; a gamma of 1.01 strays by 240.
 _STRAIGHT_WITHIN = 129 / 65535
 
@@ -97,8 +100,8 @@ def matrix_profile(profile: bytes, codes: int) -> tuple[npt.NDArray[np.float64],
     if tags is None:
         return None
     grey = profile[16:20] == b"GRAY"
-    curve_tags = (b"kTRC",) * 3 if grey else (b"rTRC", b"gTRC", b"bTRC")
-    curves = [_curve(tags.get(name, b""), codes) for name in curve_tags]
+    encoded = [grey_curve(profile) or b""] * 3 if grey else [tags.get(name, b"") for name in (b"rTRC", b"gTRC", b"bTRC")]
+    curves = [_curve(each, codes) for each in encoded]
     columns = [] if grey else [_xyz(tags.get(name, b"")) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
     if any(curve is None for curve in curves) or any(column is None for column in columns):
         return None
@@ -106,6 +109,22 @@ def matrix_profile(profile: bytes, codes: int) -> tuple[npt.NDArray[np.float64],
     if matrix is not None and (matrix[1].min() < 0 or matrix[1].sum() <= 0):
         return None  # luminance cannot be weighed with it
     return np.array(curves, np.float64), matrix
+
+
+def grey_curve(profile: bytes) -> bytes | None:
+    """The curve to linear light of a profile of grey, as the standard encodes it; None where it has none.
+
+    Source: ICC.1:2010, section 8.3.4; CIE 15:2004, section 8.2.1 for lightness, which the curve leads to where that connects profiles.
+    """
+    curve = (_tags(profile) or {}).get(b"kTRC")
+    if curve is None or profile[20:24] != b"Lab ":
+        return curve
+    lightness = _curve(curve, _CURVE_POINTS)
+    if lightness is None:
+        return None
+    root = (100 * lightness + 16) / 116
+    light = np.where(root > 6 / 29, root**3, 3 * (6 / 29) ** 2 * (root - 4 / 29))
+    return b"curv\0\0\0\0" + struct.pack(">I", len(light)) + bytes(np.rint(light * 65_535).astype(">u2"))
 
 
 def _curve(tag: bytes, codes: int) -> npt.NDArray[np.float64] | None:

@@ -7,9 +7,11 @@ Source: ICC.1:2010 (version 4.3), sections 7.2 (header), 8.3.3 and 8.4.3 (matrix
 import struct
 from collections.abc import Iterable
 
-from img_enhance.metadata.colours import BT709, BT2020, DISPLAY_P3, SRGB_CURVE, Colours, Curve, adaptation, to_xyz
+from img_enhance.metadata.colours import BT709, BT2020, DISPLAY_P3, SRGB_CURVE, Colours, Curve, Primaries, adaptation, to_xyz
+from img_enhance.metadata.icc import grey_curve
 
 _NAMES = {BT709: "BT.709", BT2020: "BT.2020", DISPLAY_P3: "Display P3"}
+_GREY = "Grey as the file said"
 _D50 = (0.9642, 1.0, 0.8249)
 _HEADER_BYTES, _LINE_BYTES = 128, 12
 _VERSION = b"\x04\x30\0\0"
@@ -21,17 +23,35 @@ def colours_profile(colours: Colours, *, grey: bool) -> bytes:
     Raises: BrokenMetadata when the primaries are no three colours around a white.
     """
     assert isinstance(colours.curve, Curve)
-    tags = {b"desc": _text(_name(colours)), b"cprt": _text("No copyright, use freely"), b"wtpt": _xyz(_D50)}
-    curve = _curve(colours.curve)
+    curve, tags = _curve(colours.curve), _common(_name(colours))
     if grey:
-        tags[b"kTRC"] = curve
-    else:
-        matrix = to_xyz(colours.primaries)
-        tags[b"chad"] = b"sf32\0\0\0\0" + _fixed(adaptation(colours.primaries).ravel())
-        for number, letter in enumerate("rgb"):
-            tags[f"{letter}XYZ".encode()] = _xyz(matrix[:, number])
-            tags[f"{letter}TRC".encode()] = curve
-    return _packed(tags, b"GRAY" if grey else b"RGB ")
+        return _packed(tags | {b"kTRC": curve}, b"GRAY")
+    return _packed(tags | _coloured(colours.primaries, curve), b"RGB ")
+
+
+def profile_in_colour(grey: bytes) -> bytes | None:
+    """A profile of RGB in which three equal values mean what one means in the profile `grey`; None where that one has no curve."""
+    curve = grey_curve(grey)
+    return None if curve is None else _packed(_common(_GREY) | _coloured(BT709, curve), b"RGB ")
+
+
+def profile_of_light(grey: bytes) -> bytes:
+    """The profile `grey`, or one that means the same where that one speaks of lightness (CIELAB)."""
+    curve = grey_curve(grey) if grey[20:24] == b"Lab " else None
+    return grey if curve is None else _packed(_common(_GREY) | {b"kTRC": curve}, b"GRAY")
+
+
+def _common(name: str) -> dict[bytes, bytes]:
+    return {b"desc": _text(name), b"cprt": _text("No copyright, use freely"), b"wtpt": _xyz(_D50)}
+
+
+def _coloured(primaries: Primaries, curve: bytes) -> dict[bytes, bytes]:
+    """What says primaries, and a curve for all of them."""
+    matrix = to_xyz(primaries)
+    tags = {b"chad": b"sf32\0\0\0\0" + _fixed(adaptation(primaries).ravel())}
+    for number, letter in enumerate("rgb"):
+        tags |= {f"{letter}XYZ".encode(): _xyz(matrix[:, number]), f"{letter}TRC".encode(): curve}
+    return tags
 
 
 def _name(colours: Colours) -> str:

@@ -35,6 +35,9 @@ _REMOVED = frozenset((f"{{{_XMP}}}Thumbnails", f"{{{_XMP_NOTE}}}HasExtendedXMP")
 _LISTS = frozenset(f"{{{_RDF}}}{name}" for name in ("Seq", "Bag", "Alt"))
 _HISTORY = f"{{{_XMP_MM}}}History"
 
+# Places in words. Source: IPTC Photo Metadata Standard 2023.2, which has some of them in Photoshop's namespace.
+_PLACES = frozenset(("city", "state", "country", "countrycode", "location", "locationcreated", "locationshown"))
+
 _START = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _END = '\n<?xpacket end="w"?>'
 _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'.encode()
@@ -83,15 +86,15 @@ def with_note(
 
     Where it states orientation and size, they are 1, `width` and `height`; the orientation stays unless the picture is `upright`. The
     sizes of a panorama follow `framing`, and of what phones put behind a picture only `attached` is spoken of. Thumbnails are gone, and
-    unless `keep_gps` every property whose name begins with GPS, in any namespace. Everything else keeps its prefixes and order. There is
-    no date in it: the same photo gives the same bytes.
+    unless `keep_gps` every property that says where it was taken: by its name, in any namespace. Everything else keeps its prefixes and
+    order. There is no date in it: the same photo gives the same bytes.
 
     Raises: BrokenMetadata when the packet cannot be read, declares a document type, or is too large or too deep.
     """
     packet = _parsed(_EMPTY if xmp is None else xmp)
     rdf = _rdf_of(packet)
     if not keep_gps:
-        _remove_gps(packet)
+        _remove_places(packet)
     correct = {
         **({f"{{{_TIFF}}}Orientation": "1"} if upright else {}),
         f"{{{_TIFF}}}ImageWidth": str(width),
@@ -278,15 +281,16 @@ def _local(name: str) -> str:
     return name.rpartition(":")[2]
 
 
-def _remove_gps(packet: _Packet) -> None:
+def _remove_places(packet: _Packet) -> None:
     for element in packet.scopes:
-        for attribute in [name for name in element.attrib if _is_gps(name) and not name.startswith("xmlns:")]:
+        for attribute in [name for name in element.attrib if _says_where(name) and not name.startswith("xmlns:")]:
             del element.attrib[attribute]
-        element[:] = [child for child in element if not _is_gps(child.tag)]
+        element[:] = [child for child in element if not _says_where(child.tag)]
 
 
-def _is_gps(name: str) -> bool:
-    return _local(name).lower().startswith("gps")
+def _says_where(name: str) -> bool:
+    local = _local(name).lower()
+    return local.startswith("gps") or local in _PLACES
 
 
 def _remove(packet: _Packet, description: _Element, names: frozenset[str]) -> None:

@@ -74,6 +74,11 @@ class Dispatcher:
             self._live.changed(id)
         return done
 
+    async def take_back(self, job: Job) -> None:
+        """Put a job back whose lease lapsed."""
+        await self._store.ask(JobStore.take_back, job, now=time.time())
+        await self._clean(job)
+
     async def _interrupt(self, id: str) -> None:
         """Tell the worker that a job is wanted no more."""
         slot = self.running.get(id)
@@ -81,12 +86,14 @@ class Dispatcher:
             await slot.child.send(Cancel())
 
     async def serve(self, slot: Slot) -> None:
-        """Take jobs for one worker until the service stops. A store that cannot be used for now is tried again; leases lapse meanwhile."""
+        """Take jobs for one worker until the service stops. What cannot be used for now (the store, a file, a new process) is tried again;
+        leases lapse meanwhile.
+        """
         while not self._live.stopping:
             try:
                 await self._serve(slot)
-            except (StoreBroken, StorageFull) as error:
-                _log.error("the store cannot be used", extra={"code": error.code, "detail": str(error)})
+            except (StoreBroken, StorageFull, OSError) as error:
+                _log.error("jobs cannot be done for now", extra={"detail": str(error)})
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
 
     async def _serve(self, slot: Slot) -> None:

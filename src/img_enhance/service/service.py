@@ -176,9 +176,9 @@ class Service:
                 await self.pyramids.sweep()
                 for job in await self.store.ask(JobStore.lapsed, now=now):
                     if job.id not in self.dispatcher.running:
-                        await self.store.ask(JobStore.requeue, job, now=now, returns=1)
-            except (StoreBroken, StorageFull) as error:
-                _log.error("the store cannot be swept", extra={"error": {"code": error.code, "detail": str(error)}})
+                        await self.dispatcher.take_back(job)
+            except (StoreBroken, StorageFull, OSError) as error:
+                _log.error("the store cannot be swept", extra={"detail": str(error)})
             await asyncio.sleep(min(SWEEP_SECONDS, self.settings.retention_hours * 3600 / 4))
 
 
