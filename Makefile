@@ -1,6 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Tests start Python thousands of times, and without compiled modules each start would compile ours anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo serve test test-torch test-vulkan test-ray test-package test-space space push-space soak soak-hour check format bench bench-large bench-fifteen bench-gpu bench-vulkan bench-models bench-quality bench-light bench-folders clean help
 
 demo: .venv/base.stamp ## enhance the sample photo
