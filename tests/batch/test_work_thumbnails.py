@@ -65,6 +65,7 @@ def test_thumbnails_show_the_photo_and_its_result(engine: Engine, tmp_path: Path
     assert task.thumbnails is not None
     for thumbnail, file in zip(task.thumbnails, (source, Path(task.folder) / outcome.staged), strict=True):
         with Image.open(thumbnail) as shown, Image.open(file) as whole:
+            assert max(shown.size) == min(SIDE, max(whole.size))
             expected = whole.convert("RGB").resize(shown.size, Image.Resampling.LANCZOS)
             assert np.abs(np.asarray(shown, int) - np.asarray(expected)).mean() < 4
 
