@@ -16,9 +16,10 @@ demo: .venv/base.stamp ## enhance the sample photo
 serve: .venv/service.stamp ## serve the page and API, to all on this machine and nobody else
 	$(BIN)/img-enhance serve --host 127.0.0.1 --access open
 
-# Two at a time, each file by one: many tests wait for a service or a browser, or use one processor.
+# make test WORKERS=2 runs two files at a time, each whole in one process: many tests wait for a service or a browser, or use one processor.
+WORKERS ?= 0
 test: .venv/dev.stamp ## run the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-torch: .venv/torch.stamp ## install PyTorch and run its tests
 	$(BIN)/pytest -m torch
