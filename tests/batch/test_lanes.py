@@ -196,7 +196,7 @@ def test_end_leaves_no_process(task: Tasks) -> None:
 
 def test_lane_says_how_far_its_photo_is(task: Tasks) -> None:
     with LocalLanes(Machine(), STORE, lanes=2) as lanes:
-        future = lanes.submit(task("far", recipe=Recipe(steps=(RealESRGAN(),))))
+        future = lanes.submit(task("far", recipe=Recipe(steps=(RealESRGAN(model="realesrgan-x4plus-anime"),))))
         seen = list[AtWork]()
         while not future.done():
             seen += [each for stem, each in lanes.at_work.items() if stem == "far" and each.seconds]
