@@ -1,6 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Tests start Python thousands of times, and without compiled modules each start would compile ours anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo serve test test-torch test-vulkan test-ray test-package test-space space push-space soak soak-hour check format bench bench-large bench-fifteen bench-gpu bench-vulkan bench-models bench-quality bench-light bench-folders clean help
 
 demo: .venv/base.stamp ## enhance the sample photo
@@ -13,8 +16,10 @@ demo: .venv/base.stamp ## enhance the sample photo
 serve: .venv/service.stamp ## serve the page and API, to all on this machine and nobody else
 	$(BIN)/img-enhance serve --host 127.0.0.1 --access open
 
+# make test WORKERS=2 runs two files at a time, each whole in one process: many tests wait for a service or a browser, or use one processor.
+WORKERS ?= 0
 test: .venv/dev.stamp ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-torch: .venv/torch.stamp ## install PyTorch and run its tests
 	$(BIN)/pytest -m torch

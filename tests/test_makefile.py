@@ -40,3 +40,9 @@ def test_the_hooks_of_git_run_what_make_check_runs() -> None:
     assert re.findall(r"entry: (.*)$", hooks, re.MULTILINE) == checks
     assert len(checks) == 4
     assert set(re.findall(r"(?:repo|language): (.*)$", hooks, re.MULTILINE)) == {"local", "system"}
+
+
+def test_python_keeps_what_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "more").write_text("told:\n\t@echo compiled modules are$${PYTHONDONTWRITEBYTECODE:+ not} kept\n", encoding="utf-8")
+    assert make("--file=Makefile", f"--file={tmp_path / 'more'}", "told") == ["compiled modules are kept"]

@@ -40,8 +40,8 @@ def texts(module: Path) -> list[str]:
 def settings() -> list[tuple[Path, Setting]]:
     """Every setting that the core speaks of; a value that is made while it runs is X."""
     found = []
-    for module in CORE:
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for module, text in ((module, module.read_text(encoding="utf-8")) for module in CORE):
+        for node in ast.walk(ast.parse(text)) if "Setting(" in text else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Setting":
                 name, *value = (argument.value if isinstance(argument, ast.Constant) else "X" for argument in node.args)
                 if name != "X":  # else it is a field's, and there are flags of them all

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conftest import Pixels
 from img_enhance.batch.lanes import PhotoTask
 from img_enhance.batch.links import thumbnail_files
 from img_enhance.batch.work import enhance_photo
+from img_enhance.compare.thumbnails import SIDE
 from img_enhance.engine import Engine
-from img_enhance.request.options import Output
+from img_enhance.request.options import Limits, Output
 from img_enhance.request.recipe import Recipe
 from img_enhance.request.step_options import CLAHE
 
@@ -38,15 +40,32 @@ def _task(folder: Path, source: Path = SAMPLE, recipe: Recipe | None = None) -> 
     )
 
 
-@pytest.mark.parametrize("recipe", [Recipe(steps=(CLAHE(),)), Recipe()], ids=["clahe", "auto"])
-def test_thumbnails_show_the_photo_and_its_result(engine: Engine, tmp_path: Path, recipe: Recipe) -> None:
-    task = _task(tmp_path, recipe=dataclasses.replace(recipe, output=Output(format="png")))
+@pytest.fixture(scope="module")
+def small(cat: Pixels, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photo whose result is larger than a thumbnail, and soon there."""
+    path = tmp_path_factory.mktemp("small") / "small.png"
+    Image.fromarray(cat[30:]).save(path)
+    return path
+
+
+ONE_PASS = Limits(max_output_megapixels=0.2)
+
+
+@pytest.mark.parametrize(
+    ("photo", "recipe"), [("large", Recipe(steps=(CLAHE(),))), ("small", Recipe(limits=ONE_PASS))], ids=["clahe", "auto"]
+)
+def test_thumbnails_show_the_photo_and_its_result(engine: Engine, tmp_path: Path, small: Path, photo: str, recipe: Recipe) -> None:
+    source = small if photo == "small" else SAMPLE
+    task = _task(tmp_path, source, recipe=dataclasses.replace(recipe, output=Output(format="png")))
     outcome = enhance_photo(engine, task)
     assert outcome.status == "done"
+    assert outcome.result_size is not None
+    assert max(outcome.result_size) > SIDE
     assert not [warning for warning in outcome.warnings if "thumbnail" in warning]
     assert task.thumbnails is not None
-    for thumbnail, file in zip(task.thumbnails, (SAMPLE, Path(task.folder) / outcome.staged), strict=True):
+    for thumbnail, file in zip(task.thumbnails, (source, Path(task.folder) / outcome.staged), strict=True):
         with Image.open(thumbnail) as shown, Image.open(file) as whole:
+            assert max(shown.size) == min(SIDE, max(whole.size))
             expected = whole.convert("RGB").resize(shown.size, Image.Resampling.LANCZOS)
             assert np.abs(np.asarray(shown, int) - np.asarray(expected)).mean() < 4
 

@@ -53,7 +53,7 @@ def test_no_command_ends_in_a_traceback(arguments: str, redirections: str, photo
 
 
 def test_what_cannot_be_written_to_standard_output_is_told(photo: Path) -> None:
-    for arguments in ("suggest photo.png", "models list", "enhance photo.png -o -"):
+    for arguments in ("suggest photo.png", "models list", "enhance photo.png -o - --white-balance"):
         code, said = run(arguments, ">/dev/full", photo.parent)
         assert (code, "cannot write standard output: No space left on device" in said) == (MACHINE, True), said
 

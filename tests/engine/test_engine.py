@@ -500,7 +500,7 @@ def test_measured_memory_is_below_projected_for_stages_in_windows(tmp_path: Path
 
 def test_measured_memory_is_below_projected_for_several_areas(tmp_path: Path, cpu: Device) -> None:
     precision: Precision = "bf16" if cpu.native_bf16 else "f32"
-    size = Size(700, 300)
+    size = Size(700, 240)
     allowed = 0
     for budget in range(200_000_000, 800_000_000, 4_000_000):
         with contextlib.suppress(MemoryBudgetError):
