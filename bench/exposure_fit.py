@@ -8,6 +8,7 @@ and photos that are dark, bright or of one colour by nature: `night`, `concert`,
 """
 
 import argparse
+import multiprocessing
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -94,7 +95,7 @@ def main(given: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(given)
     files = [path for kind in (*_WEIGHT, "backlit") for path in sorted((arguments.photos / kind).glob("*"))]
     say(f"looking at {len(files)} photos")
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         lessons = [lesson for found in pool.map(lessons_of, files, chunksize=16) for lesson in found]
     arrays: dict[str, Array] = {}
     for name, side in (("dark", 1), ("bright", -1)):
