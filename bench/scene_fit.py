@@ -12,6 +12,7 @@ repositories at a time, and says how many photos of the fourth quarter are told 
 
 import argparse
 import csv
+import multiprocessing
 import os
 import sys
 import zlib
@@ -96,7 +97,7 @@ def main(given: Sequence[str] | None = None) -> int:
     with (arguments.photos / "index.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if _is_for_learning(row)]
     say(f"looking at {len(rows)} photos")
-    with ProcessPoolExecutor(arguments.jobs) as pool:
+    with ProcessPoolExecutor(arguments.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         lessons = [lesson for found in pool.map(partial(lessons_of, arguments.photos), rows, chunksize=4) for lesson in found]
     _report(lessons)
     networks = [learn(lessons, seed) for seed in range(_NETWORKS)]

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,18 @@ def profile_bomb() -> bytes:
 def huge_profile() -> bytes:
     """A TIFF with a colour profile of 5 MB."""
     return _saved("TIFF", icc_profile=bytes(5_000_000))
+
+
+# What takes long to read, or to make.
+COSTLY: dict[str, Callable[[], bytes]] = {
+    "scans": scans,
+    "frames": many_frames,
+    "loop": looping_tiff,
+    "directories": many_directories,
+    "texts": text_bomb,
+    "profile bomb": profile_bomb,
+    "huge profile": huge_profile,
+}
 
 
 def polyglots() -> dict[str, bytes]:

@@ -30,6 +30,11 @@ def lease(store: JobStore, *, short: float = 1e9) -> Job:
     return found
 
 
+def do_one(store: JobStore, *, now: float) -> None:
+    """The next job done, with a result of a byte."""
+    assert store.finish(lease(store), now=now, result={"name": "x"}, result_bytes=1, record={})
+
+
 def test_an_old_token_publishes_nothing(store: JobStore) -> None:
     store.accept([JOB], WIDE)
     first = lease(store)
@@ -103,7 +108,7 @@ def test_a_cancelled_job_publishes_nothing(store: JobStore) -> None:
 def test_what_has_ended_cannot_be_cancelled(store: JobStore) -> None:
     failed = dataclasses.replace(JOB, id="failed", state="failed", finished=100.0)
     store.accept([failed, JOB], WIDE)
-    store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    do_one(store, now=300)
     for id in ("failed", "a", "never came"):
         before = store.job(id), store.events(id, after=0)
         assert not store.cancel(id, now=301)
@@ -292,7 +297,7 @@ def test_what_was_done_lately_tells_how_long_it_took(store: JobStore) -> None:
 def test_who_comes_back_has_saved_nothing_up(store: JobStore) -> None:
     store.accept([of("many", f"many {n}") for n in range(30)], WIDE)
     for _ in range(10):
-        store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+        do_one(store, now=300)
     store.accept([of("late", f"late {n}") for n in range(30)], WIDE)
     order = [lease(store).quota for _ in range(10)]
     assert 4 <= order.count("late") <= 6
@@ -301,7 +306,7 @@ def test_who_comes_back_has_saved_nothing_up(store: JobStore) -> None:
 def test_what_a_quota_had_is_forgotten_when_it_has_nothing_to_do(store: JobStore) -> None:
     store.accept([of("busy", f"busy {n}") for n in range(5)], WIDE)
     for _ in range(5):
-        store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+        do_one(store, now=300)
     store.expire(finished_before=0, forget_before=0)
     store.accept([of("new", f"new {n}", created=300) for n in range(2)], WIDE)
     store.accept([of("busy", f"again {n}", created=301) for n in range(2)], WIDE)
@@ -310,9 +315,9 @@ def test_what_a_quota_had_is_forgotten_when_it_has_nothing_to_do(store: JobStore
 
 def test_what_a_quota_had_is_not_forgotten_while_its_jobs_wait(store: JobStore) -> None:
     store.accept([of("busy", f"busy {n}") for n in range(3)], WIDE)
-    store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    do_one(store, now=300)
     store.accept([of("new", f"new {n}", created=300) for n in range(2)], WIDE)
-    store.finish(lease(store), now=301, result={"name": "x"}, result_bytes=1, record={})
+    do_one(store, now=301)
     before = store.queue().waiting
     store.expire(finished_before=0, forget_before=0)
     assert store.queue().waiting == before
@@ -322,10 +327,10 @@ def test_what_a_quota_had_is_not_forgotten_while_its_jobs_wait(store: JobStore) 
 
 def test_who_paused_has_saved_nothing_up(store: JobStore) -> None:
     store.accept([of("now and then", "first")], WIDE)
-    store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+    do_one(store, now=300)
     store.accept([of("many", f"many {n}") for n in range(30)], WIDE)
     for _ in range(10):
-        store.finish(lease(store), now=300, result={"name": "x"}, result_bytes=1, record={})
+        do_one(store, now=300)
     store.accept([of("now and then", f"later {n}") for n in range(30)], WIDE)
     order = [lease(store).quota for _ in range(10)]
     assert 4 <= order.count("many") <= 6
